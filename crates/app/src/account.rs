@@ -1,0 +1,240 @@
+//! Accounts: the set-up code redeemed, passwords changed and set anew by mail.
+
+use std::net::IpAddr;
+
+use claviger_domain::draft::{Changed, open};
+use claviger_domain::ids::Noun;
+use claviger_domain::noun::account::{Account, Ticket, TicketKind};
+use claviger_domain::noun::grant::Via;
+use claviger_domain::noun::scope::Scopes;
+use claviger_domain::refusal::Refusal;
+use claviger_domain::time::HOUR;
+
+use crate::context::{Caller, Context};
+use crate::error::Error;
+use crate::random::{secret, sha256};
+use crate::session::{Login, Session, end_all, hash, verify};
+use crate::work::Work;
+use crate::{App, mail, place, session};
+
+/// The start of one-time secrets.
+pub(crate) const ONE_TIME_PREFIX: &str = "clvo_";
+/// How long a mailed secret lives.
+const RESET_LIFE: i64 = HOUR;
+const LEAST_PASSWORD: usize = 10;
+const MOST_PASSWORD: usize = 200;
+
+fn check_password(password: &str, pointer: &str) -> Result<(), Error> {
+    let length = password.chars().count();
+    if (LEAST_PASSWORD..=MOST_PASSWORD).contains(&length) {
+        return Ok(());
+    }
+    let detail = format!("must be {LEAST_PASSWORD} to {MOST_PASSWORD} characters");
+    Err(Refusal::field(pointer, "bad_password", detail).into())
+}
+
+/// A context for what a secret alone allows.
+fn operator(app: &App) -> Context {
+    Context::new(app.clone(), Caller::Operator, Via::Native)
+}
+
+/// Takes a one-time secret out of the directory, if it is still good.
+fn redeem(work: &mut Work, kind: TicketKind, hash: &[u8; 32]) -> Result<Ticket, Error> {
+    let now = work.now;
+    let draft = work.directory();
+    let ticket = draft.state.ticket(hash).cloned();
+    let ticket = ticket.filter(|it| it.kind == kind && now < it.expires_at);
+    let ticket = ticket.ok_or(Error::Unauthenticated)?;
+    draft.delete(ticket.clone());
+    Ok(Ticket::clone(&ticket))
+}
+
+/// Redeems the set-up code: makes (or proves) the account and the person who owns the place, and
+/// logs them in. A code works once.
+///
+/// # Errors
+/// Not authenticated; a password that is too short; too many tries.
+pub async fn redeem_setup_code(
+    app: &App,
+    code: &str,
+    password: String,
+    address: Option<IpAddr>,
+) -> Result<Session, Error> {
+    let now = app.now();
+    app.limits().check("setup", address, now)?;
+    check_password(&password, "/password")?;
+    let known = sha256(code.as_bytes());
+    let good = app
+        .world()
+        .directory()
+        .ticket(&known)
+        .is_some_and(|ticket| ticket.kind == TicketKind::SetupCode && now < ticket.expires_at);
+    if !good {
+        app.limits().fail("setup", address, now);
+        return Err(Error::Unauthenticated);
+    }
+    let password = hash(app, password).await?;
+    let account = operator(app)
+        .commit(None, move |work| {
+            let ticket = redeem(work, TicketKind::SetupCode, &known)?;
+            let place = ticket.place.ok_or(Error::Internal)?;
+            let (now, directory) = (work.now, work.directory());
+            let email = ticket.email.unwrap_or_default();
+            let account = match directory.state.account_by_email(&email) {
+                Some(account) => {
+                    let mut account = open(account);
+                    account.password = Some(password.clone());
+                    account.proven_at = account.proven_at.or(Some(now));
+                    account
+                }
+                None => Account {
+                    header: directory.header(Noun::Account, None)?,
+                    email: Some(email),
+                    phone: None,
+                    proven_at: Some(now),
+                    password: Some(password.clone()),
+                },
+            };
+            let fields = vec![Changed::hidden("password")];
+            directory.note("redeem", Noun::Account, Some(account.header.id), fields);
+            directory.put(account.clone());
+            place::make_owner(work, place, &account)?;
+            Ok(account)
+        })
+        .await?;
+    session::open(app, &account).await
+}
+
+/// Changes the caller's password; every session ends but a new one is not begun.
+///
+/// # Errors
+/// Not authenticated; the old password is wrong; the new one is too short; too many tries.
+pub async fn change_password(
+    ctx: &Context,
+    old: String,
+    new: String,
+    address: Option<IpAddr>,
+) -> Result<(), Error> {
+    let Caller::Account { number, id } = ctx.caller else { return Err(Error::Unauthenticated) };
+    let app = &ctx.app;
+    let now = app.now();
+    let name = format!("password {id}");
+    app.limits().check(&name, address, now)?;
+    check_password(&new, "/new")?;
+    let current = {
+        let directory = app.world().directory();
+        directory.accounts.get(number).and_then(|account| account.password.clone())
+    };
+    if !verify(app, old, current).await? {
+        app.limits().fail(&name, address, now);
+        return Err(Refusal::field("/old", "wrong", "is not the present password").into());
+    }
+    let password = hash(app, new).await?;
+    ctx.commit(None, move |work| {
+        let draft = work.directory();
+        let account = draft.state.accounts.get(number).ok_or(Error::Unauthenticated)?;
+        let mut account = open(account);
+        account.password = Some(password.clone());
+        let fields = vec![Changed::hidden("password")];
+        draft.note("change_password", Noun::Account, Some(account.header.id), fields);
+        draft.put(account);
+        end_all(draft, number, None);
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+/// Mails a secret that sets a password anew, if there is such an account. Answers the same, in the
+/// same time, if there is none: the work is done behind the answer.
+pub fn request_reset(app: &App, login: Login, address: Option<IpAddr>) {
+    let app = app.clone();
+    tokio::spawn(async move {
+        let name = format!("reset {login:?}");
+        let now = app.now();
+        if app.limits().check(&name, address, now).is_err() {
+            return;
+        }
+        app.limits().fail(&name, address, now);
+        if let Err(error) = mail_reset(&app, &login).await {
+            tracing::error!(%error, "a password reset could not be mailed");
+        }
+    });
+}
+
+async fn mail_reset(app: &App, login: &Login) -> Result<(), Error> {
+    let found = {
+        let directory = app.world().directory();
+        match login {
+            Login::Email(email) => directory.account_by_email(email).cloned(),
+            Login::Phone(phone) => directory.account_by_phone(phone).cloned(),
+        }
+    };
+    // A secret goes to a mailbox only.
+    let Some((account, email)) = found.and_then(|it| it.email.clone().map(|email| (it, email)))
+    else {
+        return Ok(());
+    };
+    let secret = secret(ONE_TIME_PREFIX);
+    let hash = sha256(secret.as_bytes());
+    let number = account.number();
+    operator(app)
+        .commit(None, move |work| {
+            let expires_at = work.now.plus(RESET_LIFE);
+            let draft = work.directory();
+            let ticket = Ticket {
+                header: draft.header(Noun::Ticket, None)?,
+                kind: TicketKind::PasswordReset,
+                hash,
+                client: None,
+                account: Some(number),
+                place: None,
+                scopes: Scopes::NONE,
+                email: None,
+                expires_at,
+            };
+            draft.put(ticket);
+            Ok(())
+        })
+        .await?;
+    mail::password_reset(app, &email, &secret).await
+}
+
+/// Sets a password by a mailed secret; every session ends.
+///
+/// # Errors
+/// Not authenticated; a password that is too short; too many tries.
+pub async fn reset_password(
+    app: &App,
+    secret: &str,
+    password: String,
+    address: Option<IpAddr>,
+) -> Result<(), Error> {
+    let now = app.now();
+    app.limits().check("reset", address, now)?;
+    check_password(&password, "/password")?;
+    let known = sha256(secret.as_bytes());
+    if app.world().directory().ticket(&known).is_none() {
+        app.limits().fail("reset", address, now);
+        return Err(Error::Unauthenticated);
+    }
+    let password = hash(app, password).await?;
+    operator(app)
+        .commit(None, move |work| {
+            let ticket = redeem(work, TicketKind::PasswordReset, &known)?;
+            let number = ticket.account.ok_or(Error::Internal)?;
+            let now = work.now;
+            let draft = work.directory();
+            let account = draft.state.accounts.get(number).ok_or(Error::Unauthenticated)?;
+            let mut account = open(account);
+            account.password = Some(password.clone());
+            account.proven_at = account.proven_at.or(Some(now));
+            let fields = vec![Changed::hidden("password")];
+            draft.note("reset_password", Noun::Account, Some(account.header.id), fields);
+            draft.put(account);
+            end_all(draft, number, None);
+            Ok(())
+        })
+        .await?;
+    Ok(())
+}

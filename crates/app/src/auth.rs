@@ -1,0 +1,233 @@
+//! Who calls: access tokens, API keys, sessions; and tokens for clients.
+//!
+//! Secrets are known by their SHA-256 only; whoever guesses is slowed down per name and address.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Mutex;
+
+use claviger_domain::draft::Draft;
+use claviger_domain::ids::{Id, Noun};
+use claviger_domain::noun::account::{Ticket, TicketKind};
+use claviger_domain::noun::client::{Client, ClientKind};
+use claviger_domain::noun::grant::Via;
+use claviger_domain::noun::scope::{Scope, Scopes};
+use claviger_domain::state::Directory;
+use claviger_domain::time::{Instant, MINUTE, SECOND};
+
+use crate::App;
+use crate::client::SECRET_PREFIX;
+use crate::context::{Caller, Context};
+use crate::error::Error;
+use crate::random::{is_well_formed, secret, sha256};
+use crate::world::guard;
+
+/// How long an access token lives, in seconds.
+pub const TOKEN_LIFE_S: i64 = 3600;
+/// The start of an access token.
+pub const TOKEN_PREFIX: &str = "clvt_";
+/// Failures a minute that cost nothing, per name and address.
+const FREE_FAILURES: u32 = 10;
+/// How many names and addresses are remembered.
+const MOST_REMEMBERED: usize = 100_000;
+
+/// Failed log-ins and token requests of the running minute.
+#[derive(Debug, Default)]
+pub struct Limits {
+    failures: Mutex<HashMap<(String, Option<IpAddr>), (Instant, u32)>>,
+}
+
+impl Limits {
+    /// Refuses while a name at an address has failed too often in a minute.
+    ///
+    /// # Errors
+    /// Too many, with the seconds to wait.
+    pub fn check(&self, name: &str, address: Option<IpAddr>, now: Instant) -> Result<(), Error> {
+        let failures = guard(&self.failures);
+        match failures.get(&(name.to_owned(), address)) {
+            Some((since, count)) if *count >= FREE_FAILURES && now < since.plus(MINUTE) => {
+                let left = since.plus(MINUTE).0 - now.0;
+                let retry_after_s = u32::try_from(left / SECOND).unwrap_or(60) + 1;
+                Err(Error::TooMany { retry_after_s })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts a failure.
+    pub fn fail(&self, name: &str, address: Option<IpAddr>, now: Instant) {
+        let mut failures = guard(&self.failures);
+        if failures.len() >= MOST_REMEMBERED {
+            failures.retain(|_, (since, _)| now < since.plus(MINUTE));
+        }
+        let entry = failures.entry((name.to_owned(), address)).or_insert((now, 0));
+        if now >= entry.0.plus(MINUTE) {
+            *entry = (now, 0);
+        }
+        entry.1 += 1;
+    }
+}
+
+/// Whoever holds a bearer secret: an access token or an API key.
+///
+/// # Errors
+/// Not authenticated.
+pub fn bearer(app: &App, secret: &str) -> Result<Caller, Error> {
+    let shaped = [TOKEN_PREFIX, SECRET_PREFIX].iter().any(|it| is_well_formed(it, secret));
+    if !shaped {
+        return Err(Error::Unauthenticated);
+    }
+    let hash = sha256(secret.as_bytes());
+    let now = app.now();
+    let directory = app.world().directory();
+    if let Some(ticket) = directory.ticket(&hash) {
+        let client = ticket.client.and_then(|number| directory.clients.get(number));
+        return match client {
+            Some(client)
+                if ticket.kind == TicketKind::AccessToken
+                    && now < ticket.expires_at
+                    && !is_over(client, now) =>
+            {
+                // What was taken from the client since is taken from the token too.
+                let scopes = Scopes(ticket.scopes.0 & client.scopes.0);
+                Ok(caller(client, scopes))
+            }
+            _ => Err(Error::Unauthenticated),
+        };
+    }
+    let client = directory.client_by_key(&hash).ok_or(Error::Unauthenticated)?;
+    if is_over(client, now) || !holds(client, &hash, now) {
+        return Err(Error::Unauthenticated);
+    }
+    Ok(caller(client, client.scopes))
+}
+
+fn is_over(client: &Client, now: Instant) -> bool {
+    client.expires_at.is_some_and(|end| now >= end)
+}
+
+fn holds(client: &Client, hash: &[u8; 32], now: Instant) -> bool {
+    client.secret == *hash
+        || client.previous_secret.is_some_and(|(former, until)| former == *hash && now < until)
+}
+
+fn caller(client: &Client, scopes: Scopes) -> Caller {
+    Caller::Client {
+        number: client.number(),
+        id: client.header.id,
+        scopes,
+        places: client.places.clone(),
+        controller: client.controller,
+    }
+}
+
+/// Whoever holds a session's secret.
+///
+/// # Errors
+/// Not authenticated.
+pub fn session(app: &App, secret: &str) -> Result<(Caller, Id), Error> {
+    let directory = app.world().directory();
+    let ticket = directory
+        .ticket(&sha256(secret.as_bytes()))
+        .filter(|ticket| ticket.kind == TicketKind::Session && app.now() < ticket.expires_at)
+        .ok_or(Error::Unauthenticated)?;
+    let account = ticket.account.and_then(|number| directory.accounts.get(number));
+    let account = account.ok_or(Error::Unauthenticated)?;
+    let caller = Caller::Account { number: account.number(), id: account.header.id };
+    Ok((caller, ticket.header.id))
+}
+
+/// A token for a client.
+#[derive(Clone, Debug)]
+pub struct Token {
+    /// The token itself.
+    pub access_token: String,
+    /// How long it lives.
+    pub expires_in_s: i64,
+    /// What it allows.
+    pub scopes: Scopes,
+}
+
+/// Why no token is given, in the words of RFC 6749.
+#[derive(Debug)]
+pub enum TokenError {
+    /// The client is not known by that id and secret.
+    InvalidClient,
+    /// A scope is not known, or not the client's.
+    InvalidScope,
+    /// Anything else.
+    Other(Error),
+}
+
+/// Exchanges a client's id and secret for a token with the scopes asked for, all where none are.
+///
+/// # Errors
+/// As [`TokenError`].
+pub async fn token(
+    app: &App,
+    client: &str,
+    client_secret: &str,
+    wanted: Option<&str>,
+    address: Option<IpAddr>,
+) -> Result<Token, TokenError> {
+    let now = app.now();
+    app.limits().check(client, address, now).map_err(TokenError::Other)?;
+    let hash = sha256(client_secret.as_bytes());
+    let found = {
+        let directory = app.world().directory();
+        let found = Id::parse(client).and_then(|id| directory.client(id).cloned());
+        found.filter(|it| {
+            it.kind == ClientKind::Oauth2 && holds(it, &hash, now) && !is_over(it, now)
+        })
+    };
+    let Some(found) = found else {
+        app.limits().fail(client, address, now);
+        return Err(TokenError::InvalidClient);
+    };
+    let scopes = match wanted.map(str::trim).filter(|text| !text.is_empty()) {
+        None => found.scopes,
+        Some(text) => {
+            let parsed: Option<Scopes> = text.split_ascii_whitespace().map(Scope::parse).collect();
+            parsed.filter(|it| found.scopes.covers(*it)).ok_or(TokenError::InvalidScope)?
+        }
+    };
+    let access_token = secret(TOKEN_PREFIX);
+    let hash = sha256(access_token.as_bytes());
+    let ctx = Context::new(app.clone(), caller(&found, found.scopes), Via::Native);
+    let (number, expires_at) = (found.number(), now.plus(TOKEN_LIFE_S * SECOND));
+    let written: Result<(), Error> = ctx
+        .commit(None, move |work| {
+            let draft = work.directory();
+            sweep(draft, now);
+            let ticket = Ticket {
+                header: draft.header(Noun::Ticket, None)?,
+                kind: TicketKind::AccessToken,
+                hash,
+                client: Some(number),
+                account: None,
+                place: None,
+                scopes,
+                email: None,
+                expires_at,
+            };
+            draft.put(ticket);
+            Ok(())
+        })
+        .await;
+    written.map_err(TokenError::Other)?;
+    Ok(Token { access_token, expires_in_s: TOKEN_LIFE_S, scopes })
+}
+
+/// Takes out a few tickets that are over, oldest first, so that they never pile up.
+pub(crate) fn sweep(draft: &mut Draft<Directory>, now: Instant) {
+    let over: Vec<_> = draft
+        .state
+        .tickets
+        .iter()
+        .take(64)
+        .filter(|ticket| now >= ticket.expires_at)
+        .take(8)
+        .cloned()
+        .collect();
+    over.into_iter().for_each(|ticket| draft.delete(ticket));
+}

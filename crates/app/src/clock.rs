@@ -1,0 +1,27 @@
+//! The one place that reads the clock.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use claviger_domain::time::Instant;
+
+/// The server's clock: the machine's, moved ahead for tests.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Clock {
+    ahead: i64,
+}
+
+impl Clock {
+    /// A clock that runs `ahead` microseconds ahead of the machine's.
+    #[must_use]
+    pub fn ahead(ahead: i64) -> Clock {
+        Clock { ahead }
+    }
+
+    /// The instant it is.
+    #[must_use]
+    #[allow(clippy::disallowed_methods)]
+    pub fn now(self) -> Instant {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Instant(i64::try_from(since.as_micros()).unwrap_or(i64::MAX)).plus(self.ahead)
+    }
+}

@@ -1,0 +1,200 @@
+//! Who calls and how: the first argument of every use case.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use claviger_domain::ids::{AccountNumber, ClientNumber, ControllerNumber, Id, Noun, PlaceNumber};
+use claviger_domain::noun::grant::Via;
+use claviger_domain::noun::person::PersonState;
+use claviger_domain::noun::role::{Role, client_may_give};
+use claviger_domain::noun::scope::{Scope, Scopes};
+use claviger_domain::noun::{Actor, Header};
+use claviger_domain::refusal::Refusal;
+use claviger_domain::state::PlaceState;
+
+use crate::App;
+use crate::error::Error;
+
+/// Somebody who proved who they are.
+#[derive(Clone, Debug)]
+pub enum Caller {
+    /// The operator at the command line, who may do everything.
+    Operator,
+    /// A program.
+    Client {
+        /// Its number.
+        number: ClientNumber,
+        /// Its id.
+        id: Id,
+        /// What its token allows.
+        scopes: Scopes,
+        /// Where.
+        places: Vec<PlaceNumber>,
+        /// The one controller for whose locks it may decide and report.
+        controller: Option<(PlaceNumber, ControllerNumber)>,
+    },
+    /// A human with a session.
+    Account {
+        /// Its number.
+        number: AccountNumber,
+        /// Its id.
+        id: Id,
+    },
+}
+
+impl Caller {
+    /// For the change trail.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        match self {
+            Caller::Operator => Actor::Operator,
+            Caller::Client { id, .. } => Actor::Client(*id),
+            Caller::Account { id, .. } => Actor::Account(*id),
+        }
+    }
+}
+
+/// What a write must find, or do nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// The object at this revision.
+    Revision(u64),
+    /// The whole plan of the command with this digest.
+    Plan(String),
+}
+
+/// The answer of a request that may be sent again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The status code.
+    pub status: u16,
+    /// The body, secrets left out.
+    pub body: String,
+    /// Headers that belong to the answer.
+    pub headers: Vec<(String, String)>,
+}
+
+/// Makes the answer to keep from what a use case made, before it is committed.
+pub type Encode = dyn Fn(&dyn Any, Option<&PlaceState>, u64) -> Option<Kept> + Send + Sync;
+
+/// A request that may be sent again: its answer is kept in the change's own transaction.
+#[derive(Clone)]
+pub struct Keep {
+    /// Client, method and path.
+    pub scope: String,
+    /// The caller's key.
+    pub key: String,
+    /// SHA-256 of the body.
+    pub request: [u8; 32],
+    /// Makes the answer.
+    pub encode: Arc<Encode>,
+}
+
+/// Who calls and how.
+#[derive(Clone)]
+pub struct Context {
+    /// Everything the use case works with.
+    pub app: App,
+    /// Who calls.
+    pub caller: Caller,
+    /// Through which surface.
+    pub via: Via,
+    /// What must be found.
+    pub expected: Option<Expected>,
+    /// Whether only the plan is wanted.
+    pub dry_run: bool,
+    /// Whether the answer is kept for a request sent again.
+    pub keep: Option<Keep>,
+}
+
+impl Context {
+    /// A plain call.
+    #[must_use]
+    pub fn new(app: App, caller: Caller, via: Via) -> Context {
+        Context { app, caller, via, expected: None, dry_run: false, keep: None }
+    }
+
+    /// The place with that id, if the caller may do `scope` there. A place the caller has nothing to
+    /// do with is not there.
+    ///
+    /// # Errors
+    /// Not found; the scope is missing.
+    pub fn authorize(&self, place: Id, scope: Scope) -> Result<PlaceNumber, Error> {
+        let number = self.app.world().by_id(place).ok_or(Error::not_found(Noun::Place))?;
+        let scopes = self.scopes_in(number).ok_or(Error::not_found(Noun::Place))?;
+        if scopes.has(scope) { Ok(number) } else { Err(Error::Forbidden(scope)) }
+    }
+
+    /// What the caller may do in a place; `None` where the caller has nothing to do with it.
+    #[must_use]
+    pub fn scopes_in(&self, place: PlaceNumber) -> Option<Scopes> {
+        let world = self.app.world();
+        match &self.caller {
+            Caller::Operator => Some(Scopes::ALL),
+            Caller::Client { scopes, places, .. } => {
+                places.iter().any(|own| world.is_within(place, *own)).then_some(*scopes)
+            }
+            Caller::Account { .. } => self.role_in(place).map(Role::scopes),
+        }
+    }
+
+    /// The role of the account that calls, in a place or the nearest place above.
+    #[must_use]
+    pub fn role_in(&self, place: PlaceNumber) -> Option<Role> {
+        let Caller::Account { number, .. } = &self.caller else { return None };
+        let mut at = Some(place);
+        let mut role = None;
+        while let Some(number_of_place) = at {
+            let cell = self.app.world().cell(number_of_place)?;
+            let state = cell.state();
+            let person = state.person_by_account(*number).and_then(|it| state.people.get(it));
+            let own = person.filter(|it| it.state == PersonState::Active).map(|it| it.role);
+            // From above only authority counts: a guest of the parent is nobody here.
+            let counts = number_of_place == place || own > Some(Role::Guest);
+            role = if counts { role.max(own) } else { role };
+            at = state.place.parent;
+        }
+        role
+    }
+
+    /// Refuses to give a role the caller may not give.
+    ///
+    /// # Errors
+    /// Escalation.
+    pub fn may_give(&self, place: PlaceNumber, role: Role) -> Result<(), Error> {
+        let may = match &self.caller {
+            Caller::Operator => true,
+            Caller::Client { scopes, .. } => client_may_give(*scopes, role),
+            Caller::Account { .. } => {
+                role == Role::Guest || self.role_in(place).is_some_and(|own| own.may_give(role))
+            }
+        };
+        if may {
+            return Ok(());
+        }
+        let detail = format!("you may not give the role {}", role.as_str());
+        Err(Error::Refused(Refusal::Escalation(detail)))
+    }
+
+    /// Refuses to touch what is bound to one controller's locks unless the caller is not so bound.
+    #[must_use]
+    pub fn controller(&self) -> Option<(PlaceNumber, ControllerNumber)> {
+        match &self.caller {
+            Caller::Client { controller, .. } => *controller,
+            _ => None,
+        }
+    }
+
+    /// Refuses if the object is not at the revision the caller has seen.
+    ///
+    /// # Errors
+    /// Stale.
+    pub fn check_seen(&self, header: &Header) -> Result<(), Error> {
+        match &self.expected {
+            Some(Expected::Revision(seen)) if *seen != header.revision => {
+                Err(Error::Refused(Refusal::Stale))
+            }
+            _ => Ok(()),
+        }
+    }
+}

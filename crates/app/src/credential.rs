@@ -1,0 +1,246 @@
+//! Credentials of a place. Digits come in plain and are sealed here; they never go out again.
+
+use std::sync::Arc;
+
+use claviger_domain::command::credential as rules;
+use claviger_domain::ids::{CredentialNumber, Id, Noun, PersonNumber, PlaceNumber, Ref};
+use claviger_domain::noun::credential::{
+    Credential, CredentialEdit, CredentialKind, CredentialState, SealedDigits,
+};
+use claviger_domain::noun::scope::Scope;
+use claviger_domain::refusal::Refusal;
+use claviger_store::Digits as Field;
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::read::{Page, Paging, Seen, page, resolve};
+use crate::{App, Put, Written, not_here};
+
+/// What a caller sets on a credential, with references and digits as they came.
+#[derive(Clone, Debug, Default)]
+pub struct CredentialWish {
+    /// Everything but what is below.
+    pub edit: CredentialEdit,
+    /// Whose it is.
+    pub person: Option<Option<Ref>>,
+    /// The digits of a code, 4–16.
+    pub code: Option<Digits>,
+    /// The digits of a PIN, 4–8.
+    pub pin: Option<Option<Digits>>,
+}
+
+/// Digits in plain; never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Digits(pub String);
+
+impl std::fmt::Debug for Digits {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("digits")
+    }
+}
+
+/// Which credentials are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct CredentialFilter {
+    /// Of this person.
+    pub person: Option<Ref>,
+    /// Of this kind.
+    pub kind: Option<CredentialKind>,
+    /// In this state.
+    pub state: Option<CredentialState>,
+}
+
+/// Turns a wish into an edit: finds the person, seals the digits to the credential's id.
+fn prepare(
+    app: &App,
+    state: &claviger_domain::state::PlaceState,
+    id: Id,
+    wish: &CredentialWish,
+) -> Result<CredentialEdit, Error> {
+    let place = state.place.number();
+    let mut edit = wish.edit.clone();
+    edit.person = match &wish.person {
+        None => None,
+        Some(None) => Some(None),
+        Some(Some(person)) => {
+            let number = state
+                .resolve(Noun::Person, person)
+                .ok_or_else(|| not_here("/person_id", "there is no such person in this place"))?;
+            Some(Some(PersonNumber(number)))
+        }
+    };
+    edit.code =
+        wish.code.as_ref().map(|code| seal(app, place, id, Field::Code, code)).transpose()?;
+    edit.pin = match &wish.pin {
+        None => None,
+        Some(None) => Some(None),
+        Some(Some(pin)) => Some(Some(seal(app, place, id, Field::Pin, pin)?)),
+    };
+    Ok(edit)
+}
+
+fn seal(
+    app: &App,
+    place: PlaceNumber,
+    id: Id,
+    field: Field,
+    plain: &Digits,
+) -> Result<SealedDigits, Error> {
+    let (least, most, name) = match field {
+        Field::Pin => (4, 8, "/pin"),
+        Field::Code => (4, 16, "/code"),
+    };
+    let right = (least..=most).contains(&plain.0.len())
+        && plain.0.bytes().all(|byte| byte.is_ascii_digit());
+    if !right {
+        let detail = format!("must be {least} to {most} digits");
+        return Err(Refusal::field(name, "bad_digits", detail).into());
+    }
+    Ok(app.secrets().seal_digits(place, id, field, &plain.0)?)
+}
+
+/// Makes a credential.
+///
+/// # Errors
+/// As the rules say.
+pub async fn create(
+    ctx: &Context,
+    place: Id,
+    kind: CredentialKind,
+    wish: CredentialWish,
+) -> Result<Written<Arc<Credential>>, Error> {
+    let place = ctx.authorize(place, Scope::CredentialsWrite)?;
+    let app = ctx.app.clone();
+    ctx.write(Some(place), move |work| {
+        let draft = work.place(place)?;
+        let id = draft.next_id();
+        let edit = prepare(&app, &draft.state, id, &wish)?;
+        Ok(rules::create(draft, kind, id, &edit)?)
+    })
+    .await
+}
+
+/// Changes a credential.
+///
+/// # Errors
+/// As the rules say; not found; stale.
+pub async fn edit(
+    ctx: &Context,
+    place: Id,
+    credential: Ref,
+    wish: CredentialWish,
+) -> Result<Written<Arc<Credential>>, Error> {
+    let place = ctx.authorize(place, Scope::CredentialsWrite)?;
+    let ctx2 = ctx.clone();
+    ctx.write(Some(place), move |work| {
+        let draft = work.place(place)?;
+        let number: CredentialNumber = resolve(&draft.state, Noun::Credential, &credential)?;
+        let header = &rules::find(&draft.state, number)?.header;
+        ctx2.check_seen(header)?;
+        let edit = prepare(&ctx2.app, &draft.state, header.id, &wish)?;
+        Ok(rules::edit(draft, number, &edit)?)
+    })
+    .await
+}
+
+/// Makes the credential with that external id, or replaces what is set on it; PIN and code stay
+/// where none is given.
+///
+/// # Errors
+/// As [`edit`]; another kind than it has.
+pub async fn put(
+    ctx: &Context,
+    place: Id,
+    external_id: String,
+    kind: CredentialKind,
+    mut wish: CredentialWish,
+) -> Result<Written<Put<Arc<Credential>>>, Error> {
+    let place = ctx.authorize(place, Scope::CredentialsWrite)?;
+    wish.edit.external_id = Some(Some(external_id.clone()));
+    let ctx2 = ctx.clone();
+    ctx.write(Some(place), move |work| {
+        let draft = work.place(place)?;
+        let Some(number) = draft.state.by_external_id(Noun::Credential, &external_id) else {
+            let id = draft.next_id();
+            let edit = prepare(&ctx2.app, &draft.state, id, &wish)?;
+            return Ok(Put::Created(rules::create(draft, kind, id, &edit)?));
+        };
+        let former = rules::find(&draft.state, CredentialNumber(number))?;
+        ctx2.check_seen(&former.header)?;
+        if former.kind != kind {
+            let detail = format!("the credential is of kind {}", former.kind.as_str());
+            return Err(Error::Refused(Refusal::InUse(detail)));
+        }
+        let edit = prepare(&ctx2.app, &draft.state, former.header.id, &wish)?;
+        Ok(Put::Replaced(rules::edit(draft, CredentialNumber(number), &edit)?))
+    })
+    .await
+}
+
+/// Marks a credential as lost.
+///
+/// # Errors
+/// Not found; stale.
+pub async fn report_lost(
+    ctx: &Context,
+    place: Id,
+    credential: Ref,
+) -> Result<Written<Arc<Credential>>, Error> {
+    let place = ctx.authorize(place, Scope::CredentialsWrite)?;
+    let ctx2 = ctx.clone();
+    ctx.write(Some(place), move |work| {
+        let draft = work.place(place)?;
+        let number: CredentialNumber = resolve(&draft.state, Noun::Credential, &credential)?;
+        ctx2.check_seen(&rules::find(&draft.state, number)?.header)?;
+        Ok(rules::report_lost(draft, number)?)
+    })
+    .await
+}
+
+/// Deletes a credential.
+///
+/// # Errors
+/// Not found; stale.
+pub async fn delete(ctx: &Context, place: Id, credential: Ref) -> Result<Written<()>, Error> {
+    let place = ctx.authorize(place, Scope::CredentialsWrite)?;
+    let ctx2 = ctx.clone();
+    ctx.write(Some(place), move |work| {
+        let draft = work.place(place)?;
+        let number: CredentialNumber = resolve(&draft.state, Noun::Credential, &credential)?;
+        ctx2.check_seen(&rules::find(&draft.state, number)?.header)?;
+        Ok(rules::delete(draft, number)?)
+    })
+    .await
+}
+
+/// One credential.
+///
+/// # Errors
+/// Not found.
+pub fn get(ctx: &Context, place: Id, credential: &Ref) -> Result<Seen<Arc<Credential>>, Error> {
+    let state = ctx.read(place, Scope::CredentialsRead)?;
+    let number: CredentialNumber = resolve(&state, Noun::Credential, credential)?;
+    let value = rules::find(&state, number)?.clone();
+    Ok(Seen { value, state })
+}
+
+/// A page of credentials.
+///
+/// # Errors
+/// No such place; no such person.
+pub fn list(
+    ctx: &Context,
+    place: Id,
+    paging: Paging,
+    filter: &CredentialFilter,
+) -> Result<Page<Arc<Credential>>, Error> {
+    let state = ctx.read(place, Scope::CredentialsRead)?;
+    let person: Option<PersonNumber> =
+        filter.person.as_ref().map(|person| resolve(&state, Noun::Person, person)).transpose()?;
+    let wanted = |it: &Credential| {
+        person.is_none_or(|person| it.person == Some(person))
+            && filter.kind.is_none_or(|kind| it.kind == kind)
+            && filter.state.is_none_or(|state| it.state == state)
+    };
+    Ok(page(state, |it| &it.credentials, |it| it.header.number, paging, wanted))
+}

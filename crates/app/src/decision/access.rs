@@ -1,0 +1,159 @@
+//! Who can open what, now or at another instant: everyone with a right, and whether it opens.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use claviger_domain::decision::{Door, Lockouts, Pin, Presented, Request, decide};
+use claviger_domain::ids::{Id, LockNumber, Noun, PersonNumber, Ref};
+use claviger_domain::noun::grant::{Grant, Right, Subject};
+use claviger_domain::noun::scope::Scope;
+use claviger_domain::reason::Reasons;
+use claviger_domain::state::PlaceState;
+use claviger_domain::time::Instant;
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::read::resolve;
+
+/// One subject with a right at one lock.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AccessRow {
+    /// Who holds the right.
+    pub subject: Subject,
+    /// That subject's id.
+    pub subject_id: Id,
+    /// Where.
+    pub lock: Id,
+    /// The grants that reach the lock.
+    pub grants: Vec<Id>,
+    /// Whether the door would open.
+    pub opens: bool,
+    /// Why not.
+    pub reasons: Reasons,
+}
+
+/// The place as it was at an instant gone by.
+pub(super) async fn as_of(
+    ctx: &Context,
+    state: &Arc<PlaceState>,
+    at: Instant,
+) -> Result<Arc<PlaceState>, Error> {
+    let undo = ctx.app.store().since(state.place.number(), at).await?;
+    Ok(Arc::new(claviger_store::as_of(state, &undo, at)?))
+}
+
+async fn at(
+    ctx: &Context,
+    state: Arc<PlaceState>,
+    at: Option<Instant>,
+) -> Result<(Arc<PlaceState>, Instant), Error> {
+    let now = ctx.app.now();
+    match at {
+        Some(at) if at < now => Ok((as_of(ctx, &state, at).await?, at)),
+        at => Ok((state, at.unwrap_or(now))),
+    }
+}
+
+/// Everyone with a right at a lock, at an instant (the present unless said).
+///
+/// # Errors
+/// Not found.
+pub async fn of_lock(
+    ctx: &Context,
+    place: Id,
+    lock: &Ref,
+    when: Option<Instant>,
+) -> Result<Vec<AccessRow>, Error> {
+    ctx.authorize(place, Scope::GrantsRead)?;
+    let state = ctx.read(place, Scope::LocksRead)?;
+    let lock: LockNumber = resolve(&state, Noun::Lock, lock)?;
+    let (state, now) = at(ctx, state, when).await?;
+    let mut holders: BTreeMap<Subject, Vec<Id>> = BTreeMap::new();
+    let levels = state.lock_levels(lock).iter().flat_map(|level| state.level_grants(level).iter());
+    for grant in state.lock_grants(lock).iter().chain(levels) {
+        if let Some(grant) = state.grants.get(grant).filter(|grant| grant.right == Right::Open) {
+            holders.entry(grant.subject).or_default().push(grant.header.id);
+        }
+    }
+    let rows = holders.into_iter();
+    rows.map(|(subject, grants)| row(ctx, &state, subject, lock, grants, now)).collect()
+}
+
+/// Every lock a person has a right at, at an instant (the present unless said).
+///
+/// # Errors
+/// Not found.
+pub async fn of_person(
+    ctx: &Context,
+    place: Id,
+    person: &Ref,
+    when: Option<Instant>,
+) -> Result<Vec<AccessRow>, Error> {
+    ctx.authorize(place, Scope::GrantsRead)?;
+    let state = ctx.read(place, Scope::PeopleRead)?;
+    let person: PersonNumber = resolve(&state, Noun::Person, person)?;
+    let (state, now) = at(ctx, state, when).await?;
+    let mut locks: BTreeMap<(LockNumber, Subject), Vec<Id>> = BTreeMap::new();
+    let credentials = state.person_credentials(person).iter();
+    let subjects = std::iter::once(Subject::Person(person))
+        .chain(credentials.map(|number| Subject::Credential(number.into())));
+    for subject in subjects {
+        for reach in state.reach(subject).iter().filter(|reach| reach.opens()) {
+            let Some(grant) = state.grants.get(reach.grant()) else { continue };
+            for lock in locks_of(&state, grant) {
+                locks.entry((lock, subject)).or_default().push(grant.header.id);
+            }
+        }
+    }
+    let rows = locks.into_iter();
+    rows.map(|((lock, subject), grants)| row(ctx, &state, subject, lock, grants, now)).collect()
+}
+
+fn locks_of(state: &PlaceState, grant: &Grant) -> Vec<LockNumber> {
+    use claviger_domain::noun::grant::Target;
+    match grant.target {
+        Target::Lock(lock) => vec![lock],
+        Target::AccessLevel(level) => {
+            state.level_locks(level).map(|membership| membership.lock).collect()
+        }
+    }
+}
+
+fn row(
+    ctx: &Context,
+    state: &PlaceState,
+    subject: Subject,
+    lock: LockNumber,
+    grants: Vec<Id>,
+    now: Instant,
+) -> Result<AccessRow, Error> {
+    let missing = || Error::not_found(Noun::Lock);
+    let own = state.locks.get(lock).ok_or_else(missing)?;
+    let owner = match own.borrowed {
+        Some((owner, number)) => Some((ctx.app.state(owner)?, number)),
+        None => None,
+    };
+    let door = match &owner {
+        Some((owner, number)) => Door::of(owner, owner.locks.get(*number).ok_or_else(missing)?),
+        None => Door::of(state, own),
+    };
+    let (presented, id) = match subject {
+        Subject::Person(person) => {
+            (Presented::Person(person), state.people.get(person).map(|it| it.header.id))
+        }
+        Subject::Credential(credential) => (
+            Presented::Credential(credential),
+            state.credentials.get(credential).map(|it| it.header.id),
+        ),
+    };
+    let request = Request { lock, presented, pin: Pin::Asked, lockouts: Lockouts::default(), now };
+    let decision = decide(state, door, &request);
+    Ok(AccessRow {
+        subject,
+        subject_id: id.ok_or(Error::Internal)?,
+        lock: own.header.id,
+        grants,
+        opens: decision.granted,
+        reasons: decision.reasons,
+    })
+}

@@ -1,0 +1,428 @@
+//! Decisions: the live check with its event, previews, and who can open what.
+//!
+//! The rule itself is `domain::decision`; here the places a lock is in are asked, wrong tries are
+//! counted and the event is made durable before the answer.
+
+mod access;
+mod record;
+mod tries;
+
+use std::sync::Arc;
+
+use claviger_domain::decision::{
+    Decision, Door, Hint, Lockouts, Pin, Presented, Request, decide, identify,
+};
+use claviger_domain::ids::{
+    CredentialNumber, Id, LockNumber, Noun, PersonNumber, PlaceNumber, Ref,
+};
+use claviger_domain::noun::card::CardValue;
+use claviger_domain::noun::credential::{SessionHints, Tag};
+use claviger_domain::noun::event::{EventSubject, Method};
+use claviger_domain::noun::scope::Scope;
+use claviger_domain::reason::Reasons;
+use claviger_domain::refusal::{FieldError, Refusal};
+use claviger_domain::state::PlaceState;
+use claviger_domain::time::Instant;
+
+pub use access::{AccessRow, of_lock, of_person};
+pub(crate) use record::{Waiting, drain};
+pub(crate) use tries::rebuild_attempts;
+
+use crate::context::Context;
+use crate::credential::Digits;
+use crate::error::Error;
+use crate::read::resolve;
+use crate::{App, not_here};
+
+/// What was presented, as a caller says it.
+#[derive(Clone, Debug)]
+pub enum PresentedWish {
+    /// A credential by reference.
+    Credential(Ref),
+    /// A person who asks from afar.
+    Person(Ref),
+    /// One part of a card.
+    Card(CardValue),
+    /// A code.
+    Code(Digits),
+}
+
+/// A question.
+#[derive(Clone, Debug)]
+pub struct DecisionWish {
+    /// At which lock.
+    pub lock: Ref,
+    /// What was presented.
+    pub presented: PresentedWish,
+    /// The PIN.
+    pub pin: Option<Digits>,
+    /// At another instant than the present: a preview.
+    pub at: Option<Instant>,
+    /// Whether it makes an event; unless said, it does where no instant is given.
+    pub record: Option<bool>,
+}
+
+/// The answer to a question.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decided {
+    /// Whether the door opens.
+    pub granted: bool,
+    /// What was presented, or that nothing was needed.
+    pub method: Method,
+    /// Every condition found to fail, in order.
+    pub reasons: Reasons,
+    /// The grants that allow, or would but for the reasons; empty for callers who may not read them.
+    pub by: Vec<Id>,
+    /// When nothing but time stands in the way.
+    pub opens_at: Option<Instant>,
+    /// The smallest single change that would open.
+    pub hint: Option<String>,
+    /// Hints for what the credential switches on.
+    pub session: Option<SessionHints>,
+    /// The revision of the place that was asked.
+    pub revision: u64,
+    /// The event it made.
+    pub event: Option<Id>,
+    /// Whether the event is durable; false only where the lock opens all the same.
+    pub recorded: bool,
+}
+
+/// One place's view of the lock: its state, and the lock's number there.
+#[derive(Clone)]
+pub(crate) struct Side {
+    pub(crate) state: Arc<PlaceState>,
+    pub(crate) lock: LockNumber,
+}
+
+impl Side {
+    pub(crate) fn place(&self) -> PlaceNumber {
+        self.state.place.number()
+    }
+}
+
+/// The places a lock is in: the owner, and every place that has accepted it.
+pub(crate) struct Sides {
+    pub(crate) owner: Side,
+    /// The place that is asked, which may be the owner.
+    pub(crate) own: Side,
+    /// The others.
+    pub(crate) others: Vec<Side>,
+}
+
+impl Sides {
+    /// The sides of a lock as `own` knows it.
+    pub(crate) fn of(app: &App, own: Side) -> Result<Sides, Error> {
+        let lock = own.state.locks.get(own.lock).ok_or(Error::not_found(Noun::Lock))?;
+        let owner = match lock.borrowed {
+            None => own.clone(),
+            Some((place, lock)) => Side { state: app.state(place)?, lock },
+        };
+        let mut others = Vec::new();
+        for share in owner.state.lock_shares(owner.lock).iter() {
+            let share = owner.state.shares.get(share);
+            if let Some((place, Some(lock))) = share.map(|share| (share.place, share.as_lock))
+                && place != own.place()
+            {
+                others.push(Side { state: app.state(place)?, lock });
+            }
+        }
+        if owner.place() != own.place() {
+            others.insert(0, owner.clone());
+        }
+        Ok(Sides { owner, own, others })
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Side> {
+        std::iter::once(&self.own).chain(&self.others)
+    }
+
+    pub(crate) fn door(&self) -> Result<Door<'_>, Error> {
+        let lock = self.owner.state.locks.get(self.owner.lock);
+        let lock = lock.ok_or(Error::not_found(Noun::Lock))?;
+        Ok(Door::of(&self.owner.state, lock))
+    }
+}
+
+/// What was presented, for one side: codes have a tag of their own in each place, ids belong to the
+/// place that was asked.
+fn presented(app: &App, wish: &Found, side: &Side, own: &Side) -> Option<Presented> {
+    match wish {
+        Found::Card(card) => Some(Presented::Card(*card)),
+        Found::Code(digits) => {
+            Some(Presented::Code(app.secrets().code_tag(side.place(), &digits.0)))
+        }
+        Found::Credential(number) if side.place() == own.place() => {
+            Some(Presented::Credential(*number))
+        }
+        Found::Person(number) if side.place() == own.place() => Some(Presented::Person(*number)),
+        // Another place knows the same card by its parts.
+        Found::Credential(number) => {
+            let credential = own.state.credentials.get(*number)?;
+            credential.parts.first().map(|part| Presented::Card(part.card))
+        }
+        Found::Person(_) => None,
+    }
+}
+
+/// What was presented, with references found.
+pub(crate) enum Found {
+    Credential(CredentialNumber),
+    Person(PersonNumber),
+    Card(CardValue),
+    Code(Digits),
+}
+
+fn find(state: &PlaceState, wish: &PresentedWish) -> Result<Found, Error> {
+    Ok(match wish {
+        PresentedWish::Credential(it) => Found::Credential(resolve(state, Noun::Credential, it)?),
+        PresentedWish::Person(it) => Found::Person(resolve(state, Noun::Person, it)?),
+        PresentedWish::Card(card) => Found::Card(*card),
+        PresentedWish::Code(digits) => Found::Code(digits.clone()),
+    })
+}
+
+/// What came of asking every place the lock is in.
+pub(crate) struct Outcome {
+    pub(crate) decided: Decided,
+    /// The place whose people the event is about, with the lock's number there, and whom.
+    pub(crate) at: (PlaceNumber, LockNumber, EventSubject),
+    /// The owner, where that is another place.
+    pub(crate) owner: Option<(PlaceNumber, LockNumber)>,
+}
+
+/// Asks every place the lock is in; the first that grants is enough.
+pub(crate) fn ask(
+    app: &App,
+    sides: &Sides,
+    found: &Found,
+    pin: Option<&Digits>,
+    now: Instant,
+    live: bool,
+) -> Result<Outcome, Error> {
+    let door = sides.door()?;
+    let tag = pin.map(|pin| app.secrets().pin_tag(&pin.0));
+    let pin = pin_state(app, sides, found, tag, live);
+    let codes = live && tries::codes_locked(app, &sides.owner, now);
+    let request = |side: &Side| -> Option<Request> {
+        let presented = presented(app, found, side, &sides.own)?;
+        let known = identify(&side.state, presented).map(|credential| credential.number());
+        let pin_locked =
+            live && known.is_some_and(|known| tries::pin_locked(app, side, known, now));
+        let lockouts = Lockouts { pin: pin_locked, codes };
+        Some(Request { lock: side.lock, presented, pin, lockouts, now })
+    };
+    let own_request = request(&sides.own).ok_or(Error::Internal)?;
+    let own = decide(&sides.own.state, door, &own_request);
+    if live {
+        tries::count(app, sides, &own, found, now);
+    }
+    let owner = |at: PlaceNumber| {
+        let owner = &sides.owner;
+        (owner.place() != at).then(|| (owner.place(), owner.lock))
+    };
+    if !own.granted {
+        for side in &sides.others {
+            let Some(request) = request(side) else { continue };
+            let other = decide(&side.state, door, &request);
+            if other.granted {
+                let mut decided = bare(&other, &sides.own.state);
+                decided.session = other.session();
+                let at = (side.place(), side.lock, subject(&other, found));
+                return Ok(Outcome { decided, at, owner: owner(side.place()) });
+            }
+        }
+    }
+    let mut decided = bare(&own, &sides.own.state);
+    decided.session = own.session();
+    decided.by = own
+        .by()
+        .filter_map(|number| sides.own.state.grants.get(number))
+        .map(|grant| grant.header.id)
+        .collect();
+    decided.opens_at = own.opens_at();
+    decided.hint = own.hint().map(|hint| hint_text(hint, &own, &sides.own));
+    let at = (sides.own.place(), sides.own.lock, subject(&own, found));
+    Ok(Outcome { decided, at, owner: owner(sides.own.place()) })
+}
+
+fn bare(decision: &Decision, state: &PlaceState) -> Decided {
+    Decided {
+        granted: decision.granted,
+        method: decision.method,
+        reasons: decision.reasons,
+        by: Vec::new(),
+        opens_at: None,
+        hint: None,
+        session: None,
+        revision: state.revision,
+        event: None,
+        recorded: true,
+    }
+}
+
+fn subject(decision: &Decision, found: &Found) -> EventSubject {
+    EventSubject {
+        person: decision.person.map(|person| person.number()),
+        credential: decision.credential.map(|credential| credential.number()),
+        grant: decision.by().next(),
+        card: match found {
+            Found::Card(card) => Some(*card),
+            _ => None,
+        },
+    }
+}
+
+/// A PIN is wrong only if it is wrong in every place that knows the credential.
+fn pin_state(app: &App, sides: &Sides, found: &Found, tag: Option<Tag>, live: bool) -> Pin {
+    let Some(tag) = tag else { return if live { Pin::Missing } else { Pin::Asked } };
+    let right = sides.all().any(|side| {
+        let known = presented(app, found, side, &sides.own)
+            .and_then(|presented| identify(&side.state, presented));
+        known.and_then(|credential| credential.pin.as_ref()).is_some_and(|pin| pin.tag == tag)
+    });
+    if right { Pin::Right } else { Pin::Wrong }
+}
+
+fn hint_text(hint: Hint, decision: &Decision, side: &Side) -> String {
+    let lock = side.state.locks.get(side.lock).map_or("this lock", |lock| lock.name.as_str());
+    let who = decision.person.map_or_else(
+        || decision.credential.and_then(|it| it.label.clone()).unwrap_or("the credential".into()),
+        |person| {
+            let details = &person.details;
+            let names = [&details.first_name, &details.last_name];
+            let full: Vec<&str> = names.into_iter().flatten().map(String::as_str).collect();
+            details
+                .display_name
+                .clone()
+                .or_else(|| (!full.is_empty()).then(|| full.join(" ")))
+                .or_else(|| details.email.clone())
+                .unwrap_or("the person".into())
+        },
+    );
+    match hint {
+        Hint::NormalPosture => format!("put {lock} back to normal"),
+        Hint::RegisterCredential => format!("register it for somebody who has access to {lock}"),
+        Hint::ActivateCredential => "make the credential active".to_owned(),
+        Hint::ChangeValidity => "change the credential's validity".to_owned(),
+        Hint::ResumePerson => format!("resume {who}"),
+        Hint::SetPin => "set a PIN for the credential".to_owned(),
+        Hint::EnterPin => "enter the credential's PIN".to_owned(),
+        Hint::Wait => "wait, then enter it again".to_owned(),
+        Hint::Grant => format!("grant {who} at {lock}"),
+    }
+}
+
+/// Answers a question; a live one makes an event that is durable before the answer.
+///
+/// # Errors
+/// A lock, credential or person that is not there; a preview with a PIN or code; a program bound to
+/// another controller's locks.
+pub async fn make(ctx: &Context, place: Id, wish: DecisionWish) -> Result<Decided, Error> {
+    let place = ctx.authorize(place, Scope::DecisionsMake)?;
+    let live = check_preview(&wish)?;
+    let state = ctx.app.state(place)?;
+    let lock = resolve(&state, Noun::Lock, &wish.lock)?;
+    check_controller(ctx, &state, lock)?;
+    if let Some(keep) = ctx.keep.as_ref().filter(|_| live) {
+        return record::kept(ctx, keep, place, lock, wish).await;
+    }
+    let mut now = ctx.app.now();
+    let mut own = Side { state, lock };
+    if let Some(at) = wish.at {
+        if at < now {
+            own.state = access::as_of(ctx, &own.state, at).await?;
+        }
+        now = at;
+    }
+    let found = find(&own.state, &wish.presented)?;
+    let sides = Sides::of(&ctx.app, own)?;
+    let outcome = ask(&ctx.app, &sides, &found, wish.pin.as_ref(), now, live)?;
+    let mut decided =
+        if live { record::record(&ctx.app, &sides, outcome, now).await? } else { outcome.decided };
+    hide(ctx, place, &mut decided);
+    Ok(decided)
+}
+
+/// Says whether a question is live; a preview takes no PIN or code, so that it is no oracle.
+fn check_preview(wish: &DecisionWish) -> Result<bool, Error> {
+    let mut errors = Vec::new();
+    if wish.at.is_some() && wish.record == Some(true) {
+        errors.push(FieldError::new("/record", "not_allowed", "must be false where `at` is given"));
+    }
+    let live = wish.record.unwrap_or(wish.at.is_none());
+    if !live {
+        let detail = "a preview takes no PIN and no code";
+        if wish.pin.is_some() {
+            errors.push(FieldError::new("/pin", "not_allowed", detail));
+        }
+        if matches!(wish.presented, PresentedWish::Code(_)) {
+            errors.push(FieldError::new("/code", "not_allowed", detail));
+        }
+    }
+    if errors.is_empty() { Ok(live) } else { Err(Refusal::Invalid(errors).into()) }
+}
+
+/// A program bound to a controller decides for that controller's locks only.
+fn check_controller(ctx: &Context, state: &PlaceState, lock: LockNumber) -> Result<(), Error> {
+    let Some((place, controller)) = ctx.controller() else { return Ok(()) };
+    let bound = state.locks.get(lock).and_then(|lock| lock.controller);
+    if place == state.place.number() && bound == Some(controller) {
+        return Ok(());
+    }
+    Err(Error::not_found(Noun::Lock))
+}
+
+/// Who gave access and how to change it is for callers who may read people and grants.
+fn hide(ctx: &Context, place: PlaceNumber, decided: &mut Decided) {
+    let may = ctx
+        .scopes_in(place)
+        .is_some_and(|scopes| scopes.has(Scope::PeopleRead) && scopes.has(Scope::GrantsRead));
+    if !may {
+        decided.by.clear();
+        decided.hint = None;
+    }
+}
+
+/// Opens a lock from afar, for a person or on the caller's own authority.
+///
+/// # Errors
+/// Not found.
+pub async fn unlock(
+    ctx: &Context,
+    place: Id,
+    lock: Ref,
+    person: Option<Ref>,
+) -> Result<Decided, Error> {
+    let number = ctx.authorize(place, Scope::LocksOperate)?;
+    let now = ctx.app.now();
+    let state = ctx.app.state(number)?;
+    let lock = resolve(&state, Noun::Lock, &lock)?;
+    check_controller(ctx, &state, lock)?;
+    let own = Side { state, lock };
+    let found = match person {
+        Some(person) => {
+            let person = resolve(&own.state, Noun::Person, &person)
+                .map_err(|_| not_here("/person_id", "there is no such person in this place"))?;
+            Found::Person(person)
+        }
+        None => Found::Person(PersonNumber(0)),
+    };
+    let sides = Sides::of(&ctx.app, own)?;
+    let mut outcome = ask(&ctx.app, &sides, &found, None, now, true)?;
+    if matches!(found, Found::Person(PersonNumber(0))) {
+        operators(&mut outcome.decided);
+    }
+    let mut decided = record::record(&ctx.app, &sides, outcome, now).await?;
+    hide(ctx, number, &mut decided);
+    Ok(decided)
+}
+
+/// On the caller's own authority only the posture counts.
+fn operators(decided: &mut Decided) {
+    use claviger_domain::reason::Reason;
+    let posture = [Reason::LockDisabled, Reason::Lockdown];
+    decided.reasons = posture.into_iter().filter(|reason| decided.reasons.has(*reason)).collect();
+    decided.granted = decided.reasons.is_empty();
+    decided.hint = None;
+    decided.opens_at = None;
+}

@@ -1,0 +1,345 @@
+//! Grants of a place, and the batch that gives and takes back many at once.
+
+use std::sync::Arc;
+
+use claviger_domain::command::grant::{self as rules, NewGrant, Receiver};
+use claviger_domain::ids::{
+    AccessLevelNumber, CredentialNumber, GrantNumber, Id, LockNumber, Noun, PersonNumber, Ref,
+};
+use claviger_domain::noun::grant::{
+    Grant, GrantEdit, Right, Source, SourceKind, Subject, Target, Via,
+};
+use claviger_domain::noun::scope::Scope;
+use claviger_domain::record::Record;
+use claviger_domain::refusal::{FieldError, Refusal};
+use claviger_domain::state::PlaceState;
+use claviger_store::Operation;
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::read::{Page, Paging, Seen, page, resolve};
+use crate::schedule::{ScheduleWish, find_wish};
+use crate::{Put, Written, not_here};
+
+/// Whom a caller names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SubjectWish {
+    /// A person by reference.
+    Person(Ref),
+    /// A credential by reference.
+    Credential(Ref),
+    /// Whoever has this e-mail address.
+    Email(String),
+    /// Whoever has this phone number.
+    Phone(String),
+}
+
+/// What a caller names as the target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetWish {
+    /// A lock.
+    Lock(Ref),
+    /// An access level.
+    AccessLevel(Ref),
+}
+
+/// A right to be given, with references as they came.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GrantWish {
+    /// To whom.
+    pub subject: SubjectWish,
+    /// Where.
+    pub target: TargetWish,
+    /// What for.
+    pub right: Right,
+    /// At which times.
+    pub schedule: Option<Option<ScheduleWish>>,
+    /// The rest.
+    pub edit: GrantEdit,
+}
+
+fn prepare(state: &PlaceState, wish: &GrantWish, source: Source) -> Result<NewGrant, Error> {
+    let missing = |pointer: &str, what: &str| {
+        not_here(pointer, &format!("there is no such {what} in this place"))
+    };
+    let receiver = match &wish.subject {
+        SubjectWish::Person(person) => {
+            let number = state.resolve(Noun::Person, person);
+            let number = number.ok_or_else(|| missing("/subject/person_id", "person"))?;
+            Receiver::Known(Subject::Person(PersonNumber(number)))
+        }
+        SubjectWish::Credential(credential) => {
+            let number = state.resolve(Noun::Credential, credential);
+            let number = number.ok_or_else(|| missing("/subject/credential_id", "credential"))?;
+            Receiver::Known(Subject::Credential(CredentialNumber(number)))
+        }
+        SubjectWish::Email(email) => Receiver::Email(email.clone()),
+        SubjectWish::Phone(phone) => Receiver::Phone(phone.clone()),
+    };
+    let target = match &wish.target {
+        TargetWish::Lock(lock) => {
+            let number = state.resolve(Noun::Lock, lock);
+            Target::Lock(LockNumber(number.ok_or_else(|| missing("/target/lock_id", "lock"))?))
+        }
+        TargetWish::AccessLevel(level) => {
+            let number = state.resolve(Noun::AccessLevel, level);
+            let number =
+                number.ok_or_else(|| missing("/target/access_level_id", "access level"))?;
+            Target::AccessLevel(AccessLevelNumber(number))
+        }
+    };
+    let mut edit = wish.edit.clone();
+    edit.schedule = find_wish(state, wish.schedule.as_ref().map(Option::as_ref), "/schedule")?;
+    Ok(NewGrant { receiver, target, right: wish.right, source, issued_under: None, edit })
+}
+
+fn direct(via: Via) -> Source {
+    Source { kind: SourceKind::Direct, via }
+}
+
+/// Gives a right.
+///
+/// # Errors
+/// As the rules say.
+pub async fn create(
+    ctx: &Context,
+    place: Id,
+    wish: GrantWish,
+) -> Result<Written<Arc<Grant>>, Error> {
+    let place = ctx.authorize(place, Scope::GrantsWrite)?;
+    let via = ctx.via;
+    ctx.write(Some(place), move |work| {
+        let draft = work.place(place)?;
+        let new = prepare(&draft.state, &wish, direct(via))?;
+        Ok(rules::create(draft, &new)?)
+    })
+    .await
+}
+
+/// Changes an open grant.
+///
+/// # Errors
+/// As the rules say; not found; stale.
+pub async fn edit(
+    ctx: &Context,
+    place: Id,
+    grant: Ref,
+    edit: GrantEdit,
+    schedule: Option<Option<ScheduleWish>>,
+) -> Result<Written<Arc<Grant>>, Error> {
+    let place = ctx.authorize(place, Scope::GrantsWrite)?;
+    let ctx2 = ctx.clone();
+    ctx.write(Some(place), move |work| {
+        let draft = work.place(place)?;
+        let number: GrantNumber = resolve(&draft.state, Noun::Grant, &grant)?;
+        ctx2.check_seen(&rules::find(&draft.state, number)?.header)?;
+        let mut edit = edit.clone();
+        edit.schedule =
+            find_wish(&draft.state, schedule.as_ref().map(Option::as_ref), "/schedule")?;
+        Ok(rules::edit(draft, number, &edit)?)
+    })
+    .await
+}
+
+/// Makes the grant with that external id, or replaces what is set on it.
+///
+/// # Errors
+/// As [`create`]; another subject, target or right than it has.
+pub async fn put(
+    ctx: &Context,
+    place: Id,
+    external_id: String,
+    mut wish: GrantWish,
+) -> Result<Written<Put<Arc<Grant>>>, Error> {
+    let place = ctx.authorize(place, Scope::GrantsWrite)?;
+    wish.edit.external_id = Some(Some(external_id.clone()));
+    let ctx2 = ctx.clone();
+    ctx.write(Some(place), move |work| {
+        let draft = work.place(place)?;
+        let new = prepare(&draft.state, &wish, direct(ctx2.via))?;
+        let Some(number) = draft.state.by_external_id(Noun::Grant, &external_id) else {
+            return Ok(Put::Created(rules::create(draft, &new)?));
+        };
+        let former = rules::find(&draft.state, GrantNumber(number))?.clone();
+        ctx2.check_seen(&former.header)?;
+        let subject = match &new.receiver {
+            Receiver::Known(subject) => Some(*subject),
+            Receiver::Email(email) => draft.state.person_by_email(email).map(Subject::Person),
+            Receiver::Phone(phone) => draft.state.person_by_phone(phone).map(Subject::Person),
+        };
+        let same = subject == Some(former.subject)
+            && new.target == former.target
+            && new.right == former.right;
+        if !same {
+            let detail = "the grant has another subject, target or right, which never change";
+            return Err(Error::Refused(Refusal::InUse(detail.to_owned())));
+        }
+        Ok(Put::Replaced(rules::edit(draft, former.number(), &new.edit)?))
+    })
+    .await
+}
+
+/// Takes a right back. One that is closed already stays as it was closed.
+///
+/// # Errors
+/// Not found; stale.
+pub async fn revoke(ctx: &Context, place: Id, grant: Ref) -> Result<Written<Arc<Grant>>, Error> {
+    let number = ctx.authorize(place, Scope::GrantsWrite)?;
+    let state = ctx.app.state(number)?;
+    if state.resolve(Noun::Grant, &grant).is_none() {
+        let closed = closed(ctx, &state, &grant).await?;
+        let (revision, state) = (state.revision, Some(PlaceState::clone(&state)));
+        return Ok(Written::Done { value: closed, revision, state });
+    }
+    let ctx2 = ctx.clone();
+    ctx.write(Some(number), move |work| {
+        let draft = work.place(number)?;
+        let number: GrantNumber = resolve(&draft.state, Noun::Grant, &grant)?;
+        ctx2.check_seen(&rules::find(&draft.state, number)?.header)?;
+        rules::revoke(draft, number)?;
+        let written = draft.writes().iter().find_map(|write| match &write.record {
+            Record::Grant(grant) if grant.number() == number => Some(grant.clone()),
+            _ => None,
+        });
+        written.ok_or(Error::Internal)
+    })
+    .await
+}
+
+/// A grant that is closed.
+async fn closed(ctx: &Context, state: &PlaceState, grant: &Ref) -> Result<Arc<Grant>, Error> {
+    let Ref::Id(id) = grant else { return Err(Error::not_found(Noun::Grant)) };
+    let record = ctx.app.store().record_by_id(state.place.number(), Noun::Grant, *id).await?;
+    match record {
+        Some(Record::Grant(grant)) => Ok(grant),
+        _ => Err(Error::not_found(Noun::Grant)),
+    }
+}
+
+/// One grant, open or closed.
+///
+/// # Errors
+/// Not found.
+pub async fn get(ctx: &Context, place: Id, grant: &Ref) -> Result<Seen<Arc<Grant>>, Error> {
+    let state = ctx.read(place, Scope::GrantsRead)?;
+    let open = state.resolve(Noun::Grant, grant).and_then(|number| state.grants.get(number));
+    let value = match open {
+        Some(grant) => grant.clone(),
+        None => closed(ctx, &state, grant).await?,
+    };
+    Ok(Seen { value, state })
+}
+
+/// Which grants are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct GrantFilter {
+    /// Of this person.
+    pub person: Option<Ref>,
+    /// Of this credential.
+    pub credential: Option<Ref>,
+    /// To this lock itself.
+    pub lock: Option<Ref>,
+    /// To this level.
+    pub level: Option<Ref>,
+}
+
+/// A page of open grants.
+///
+/// # Errors
+/// No such place; a filter that names what is not there.
+pub fn list(
+    ctx: &Context,
+    place: Id,
+    paging: Paging,
+    filter: &GrantFilter,
+) -> Result<Page<Arc<Grant>>, Error> {
+    let state = ctx.read(place, Scope::GrantsRead)?;
+    let find = |reference: &Option<Ref>, noun| -> Result<Option<u32>, Error> {
+        reference.as_ref().map(|it| resolve(&state, noun, it)).transpose()
+    };
+    let subjects = [
+        find(&filter.person, Noun::Person)?.map(|it| Subject::Person(PersonNumber(it))),
+        find(&filter.credential, Noun::Credential)?
+            .map(|it| Subject::Credential(CredentialNumber(it))),
+    ];
+    let targets = [
+        find(&filter.lock, Noun::Lock)?.map(|it| Target::Lock(LockNumber(it))),
+        find(&filter.level, Noun::AccessLevel)?
+            .map(|it| Target::AccessLevel(AccessLevelNumber(it))),
+    ];
+    let wanted = |grant: &Grant| {
+        subjects.iter().flatten().all(|subject| grant.subject == *subject)
+            && targets.iter().flatten().all(|target| grant.target == *target)
+    };
+    Ok(page(state, |it| &it.grants, |it| it.header.number, paging, wanted))
+}
+
+/// The most items of one batch.
+pub const MOST_ITEMS: usize = 10_000;
+
+/// Gives and takes back many rights, all or none. The stored result names each.
+///
+/// # Errors
+/// Every item that is wrong.
+pub async fn batch(
+    ctx: &Context,
+    place: Id,
+    create: Vec<GrantWish>,
+    revoke: Vec<Ref>,
+) -> Result<Written<Operation>, Error> {
+    let place = ctx.authorize(place, Scope::GrantsWrite)?;
+    let items = create.len() + revoke.len();
+    if items > MOST_ITEMS {
+        let detail = format!("at most {MOST_ITEMS} items in a batch");
+        return Err(Refusal::field("", "too_many", detail).into());
+    }
+    let ctx2 = ctx.clone();
+    ctx.write(Some(place), move |work| {
+        let mut errors: Vec<FieldError> = Vec::new();
+        let mut results = Vec::with_capacity(items);
+        let draft = work.place(place)?;
+        let fields = vec![
+            claviger_domain::draft::Changed::shown("create", create.len()),
+            claviger_domain::draft::Changed::shown("revoke", revoke.len()),
+        ];
+        draft.note("batch", Noun::Grant, None, fields);
+        for (at, reference) in revoke.iter().enumerate() {
+            let pointer = format!("/revoke/{at}");
+            match draft.state.resolve(Noun::Grant, reference) {
+                Some(number) => {
+                    let id = rules::find(&draft.state, GrantNumber(number))?.header.id;
+                    rules::revoke(draft, GrantNumber(number))?;
+                    results.push(("revoked", id));
+                }
+                None => errors.push(FieldError::new(
+                    pointer,
+                    "not_found",
+                    "there is no such open grant in this place",
+                )),
+            }
+        }
+        for (at, wish) in create.iter().enumerate() {
+            let made = prepare(&draft.state, wish, direct(ctx2.via))
+                .and_then(|new| Ok(rules::create(draft, &new)?));
+            match made {
+                Ok(grant) => results.push(("created", grant.header.id)),
+                Err(Error::Refused(Refusal::Invalid(wrong) | Refusal::Taken(wrong))) => {
+                    errors.extend(wrong.into_iter().map(|error| FieldError {
+                        pointer: format!("/create/{at}{}", error.pointer),
+                        ..error
+                    }));
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(Refusal::Invalid(errors).into());
+        }
+        // Results stand in the order of the request: what was created, then what was revoked.
+        results.sort_by_key(|(what, _)| *what == "revoked");
+        let operation = crate::operation::finished(work, ctx2.caller.actor(), "grants", &results);
+        work.operation(place, operation.clone());
+        Ok(operation)
+    })
+    .await
+}

@@ -1,0 +1,62 @@
+//! Work in the background: deliveries, events that wait for storage, retention, answers kept.
+
+use std::time::Duration;
+
+use claviger_domain::time::{DAY, Instant};
+use tokio::sync::watch;
+
+use crate::delivery::{self, Send};
+use crate::error::Error;
+use crate::idempotency::KEPT_FOR;
+use crate::{App, decision};
+
+/// How often the outbox is looked at.
+const OUTBOX_EVERY: Duration = Duration::from_millis(500);
+/// How often what is old is cleared.
+const CLEAR_EVERY: Duration = Duration::from_secs(60);
+
+/// Runs until `stop` says true or its sender is gone.
+pub async fn run(app: App, send: Send, mut stop: watch::Receiver<bool>) {
+    let mut outbox = tokio::time::interval(OUTBOX_EVERY);
+    let mut clear = tokio::time::interval(CLEAR_EVERY);
+    loop {
+        let done = tokio::select! {
+            _ = outbox.tick() => {
+                decision::drain(&app).await;
+                deliver(&app, &send).await
+            }
+            _ = clear.tick() => clear_old(&app).await,
+            stopped = stop.wait_for(|stop| *stop) => {
+                // A sender that is gone stops the work as well.
+                drop(stopped);
+                decision::drain(&app).await;
+                return;
+            }
+        };
+        if let Err(error) = done {
+            tracing::warn!(%error, "background work failed; it is tried again");
+        }
+    }
+}
+
+async fn deliver(app: &App, send: &Send) -> Result<(), Error> {
+    while delivery::run(app, send).await? {}
+    Ok(())
+}
+
+/// Forgets whom events concern when the place's retention says so, and drops answers kept too long.
+pub(crate) async fn clear_old(app: &App) -> Result<(), Error> {
+    let now = app.now();
+    for cell in app.world().places() {
+        let (place, days) = {
+            let state = cell.state();
+            (state.place.number(), i64::from(state.place.retention_days))
+        };
+        let forgotten = app.store().forget_subjects(place, now.plus(-days * DAY)).await?;
+        if forgotten > 0 {
+            tracing::info!(%place, forgotten, "events were made anonymous by retention");
+        }
+    }
+    app.store().trim_answers(Instant(now.0 - KEPT_FOR)).await?;
+    Ok(())
+}

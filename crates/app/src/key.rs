@@ -1,0 +1,275 @@
+//! Keys: derived from grants and memberships, listed in the order of their numbers.
+//!
+//! Open ones come from memory, closed ones from storage; nothing here is stored.
+
+use std::sync::Arc;
+
+use claviger_domain::ids::{
+    AccessLevelNumber, GrantNumber, Id, LockNumber, MembershipNumber, Noun, PersonNumber,
+    PlaceNumber, Ref,
+};
+use claviger_domain::key::{Key, KeyNumbers, key};
+use claviger_domain::noun::access_level::Membership;
+use claviger_domain::noun::grant::{Grant, RightState, Subject, Target};
+use claviger_domain::noun::scope::Scope;
+use claviger_domain::record::Record;
+use claviger_domain::state::PlaceState;
+use claviger_store::ClosedGrants;
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::read::{Seen, bounded, resolve};
+
+/// Which keys are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct KeyFilter {
+    /// Of this lock.
+    pub lock: Option<Ref>,
+    /// Of this person.
+    pub person: Option<Ref>,
+    /// Through this level.
+    pub level: Option<Ref>,
+    /// In this state.
+    pub state: Option<RightState>,
+}
+
+/// A key with the grant behind it.
+#[derive(Clone, Debug)]
+pub struct KeyRow {
+    /// The key.
+    pub key: Key,
+    /// The grant.
+    pub grant: Arc<Grant>,
+}
+
+/// A page of keys.
+#[derive(Clone, Debug)]
+pub struct KeyPage {
+    /// The keys, in order.
+    pub items: Vec<KeyRow>,
+    /// The numbers to go on after; none where this is the last page.
+    pub next: Option<(u32, u32)>,
+    /// The place as it was read.
+    pub state: Arc<PlaceState>,
+}
+
+/// The filter with references found.
+struct Wanted {
+    lock: Option<LockNumber>,
+    person: Option<PersonNumber>,
+    level: Option<AccessLevelNumber>,
+    state: Option<RightState>,
+}
+
+/// How many closed grants are read from storage at a time.
+const CHUNK: usize = 500;
+
+/// A page of keys after the key with grant and membership number `after`.
+///
+/// # Errors
+/// No such place; a filter that names what is not there.
+pub async fn list(
+    ctx: &Context,
+    place: Id,
+    after: (u32, u32),
+    limit: usize,
+    filter: &KeyFilter,
+) -> Result<KeyPage, Error> {
+    let state = ctx.read(place, Scope::GrantsRead)?;
+    let wanted = Wanted {
+        lock: filter.lock.as_ref().map(|it| resolve(&state, Noun::Lock, it)).transpose()?,
+        person: filter.person.as_ref().map(|it| resolve(&state, Noun::Person, it)).transpose()?,
+        level: filter
+            .level
+            .as_ref()
+            .map(|it| resolve(&state, Noun::AccessLevel, it))
+            .transpose()?,
+        state: filter.state,
+    };
+    let now = ctx.app.now();
+    let mut items: Vec<KeyRow> = Vec::new();
+    let mut memberships = Memberships::new(ctx, &state);
+    let mut at = after;
+    'pages: loop {
+        let grants = next_grants(ctx, &state, &wanted, at).await?;
+        let last = grants.last().map(|grant| grant.header.number);
+        for grant in &grants {
+            let number = grant.header.number;
+            let from = if number == after.0 { after.1 } else { 0 };
+            let members = match grant.target {
+                Target::Lock(_) if number == after.0 => continue,
+                Target::Lock(_) => vec![None],
+                Target::AccessLevel(level) => {
+                    memberships.of(level).await?.iter().cloned().map(Some).collect()
+                }
+            };
+            for member in members {
+                if member.as_ref().is_some_and(|member| member.header.number <= from) {
+                    continue;
+                }
+                let Some(key) = key(&state, grant, member.as_deref(), now) else { continue };
+                if wanted.lock.is_some_and(|lock| key.lock != lock)
+                    || wanted.state.is_some_and(|state| key.state != state)
+                {
+                    continue;
+                }
+                items.push(KeyRow { key, grant: grant.clone() });
+                if items.len() > limit {
+                    break 'pages;
+                }
+            }
+        }
+        match last {
+            Some(last) => at = (last, u32::MAX),
+            None => break,
+        }
+    }
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next = items
+        .last()
+        .filter(|_| more)
+        .map(|row| (row.key.numbers.grant.0, row.key.numbers.membership.0));
+    Ok(KeyPage { items, next, state })
+}
+
+/// The next grants, open and closed, whose keys may come after `at`, in order of number. The grant
+/// `at` itself is among them while its memberships may not be done.
+async fn next_grants(
+    ctx: &Context,
+    state: &PlaceState,
+    wanted: &Wanted,
+    at: (u32, u32),
+) -> Result<Vec<Arc<Grant>>, Error> {
+    let start = if at.1 == u32::MAX { at.0.saturating_add(1) } else { at.0.max(1) };
+    let fits = |grant: &Grant| {
+        wanted.person.is_none_or(|person| grant.subject == Subject::Person(person))
+            && wanted.level.is_none_or(|level| grant.target == Target::AccessLevel(level))
+            && match (wanted.lock, grant.target) {
+                (Some(lock), Target::Lock(own)) => own == lock,
+                _ => true,
+            }
+    };
+    let filter = match (wanted.level, wanted.person) {
+        (Some(level), _) => ClosedGrants::ToLevel(level),
+        (None, Some(person)) => ClosedGrants::Of(Subject::Person(person)),
+        (None, None) => ClosedGrants::All,
+    };
+    let place = state.place.number();
+    let store = ctx.app.store();
+    let after = GrantNumber(start - 1);
+    let closed = store.closed_grants(place, filter, after, bounded(CHUNK)).await?;
+    // Beyond the last closed grant of a full chunk there may be others: stop there.
+    let edge = if closed.len() == CHUNK {
+        closed.last().map_or(u32::MAX, |grant| grant.header.number)
+    } else {
+        u32::MAX
+    };
+    let open: Box<dyn Iterator<Item = &Arc<Grant>> + Send> = match wanted.level {
+        Some(level) => Box::new(
+            state.level_grants(level).iter_from(start).filter_map(|it| state.grants.get(it)),
+        ),
+        None => Box::new(state.grants.iter_from(start)),
+    };
+    let mut grants: Vec<Arc<Grant>> = open
+        .take_while(|grant| grant.header.number <= edge)
+        .filter(|grant| fits(grant))
+        .take(CHUNK)
+        .cloned()
+        .collect();
+    let edge = if grants.len() == CHUNK {
+        grants.last().map_or(edge, |grant| grant.header.number)
+    } else {
+        edge
+    };
+    let closed = closed.into_iter().filter(|grant| grant.header.number <= edge && fits(grant));
+    grants.extend(closed);
+    grants.sort_by_key(|grant| grant.header.number);
+    Ok(grants)
+}
+
+/// The memberships of levels, open and closed, read once per level.
+struct Memberships<'c> {
+    ctx: &'c Context,
+    state: &'c PlaceState,
+    known: Vec<(AccessLevelNumber, Vec<Arc<Membership>>)>,
+}
+
+impl<'c> Memberships<'c> {
+    fn new(ctx: &'c Context, state: &'c PlaceState) -> Memberships<'c> {
+        Memberships { ctx, state, known: Vec::new() }
+    }
+
+    async fn all(
+        &self,
+        place: PlaceNumber,
+        level: AccessLevelNumber,
+    ) -> Result<Vec<Arc<Membership>>, Error> {
+        let store = self.ctx.app.store();
+        Ok(store.memberships_of(place, level, MembershipNumber(0), u32::MAX).await?)
+    }
+
+    async fn of(&mut self, level: AccessLevelNumber) -> Result<&[Arc<Membership>], Error> {
+        let at = match self.known.iter().position(|(known, _)| *known == level) {
+            Some(at) => at,
+            None => {
+                let place = self.state.place.number();
+                let all = self.all(place, level).await?;
+                self.known.push((level, all));
+                self.known.len() - 1
+            }
+        };
+        Ok(&self.known[at].1)
+    }
+}
+
+/// One key by its id: a direct grant's, or the packed id of a level key.
+///
+/// # Errors
+/// Not found.
+pub async fn get(ctx: &Context, place: Id, id: Id) -> Result<Seen<KeyRow>, Error> {
+    let state = ctx.read(place, Scope::GrantsRead)?;
+    let missing = || Error::not_found(Noun::Grant);
+    let number = state.place.number();
+    let store = ctx.app.store();
+    let now = ctx.app.now();
+    let (grant, membership) = match KeyNumbers::of(id) {
+        Some(numbers) if numbers.place == number => {
+            let grant = match state.grants.get(numbers.grant) {
+                Some(grant) => Some(grant.clone()),
+                None => closed_grant(store.record(number, Noun::Grant, numbers.grant.0).await?),
+            };
+            let membership = match state.memberships.get(numbers.membership) {
+                Some(membership) => Some(membership.clone()),
+                None => closed_membership(
+                    store.record(number, Noun::Membership, numbers.membership.0).await?,
+                ),
+            };
+            (grant.ok_or_else(missing)?, Some(membership.ok_or_else(missing)?))
+        }
+        Some(_) => return Err(missing()),
+        None => {
+            let grant = match state.resolve(Noun::Grant, &Ref::Id(id)) {
+                Some(grant) => state.grants.get(grant).cloned(),
+                None => closed_grant(store.record_by_id(number, Noun::Grant, id).await?),
+            };
+            (grant.ok_or_else(missing)?, None)
+        }
+    };
+    let key = key(&state, &grant, membership.as_deref(), now).ok_or_else(missing)?;
+    Ok(Seen { value: KeyRow { key, grant }, state })
+}
+
+fn closed_grant(record: Option<Record>) -> Option<Arc<Grant>> {
+    match record {
+        Some(Record::Grant(grant)) => Some(grant),
+        _ => None,
+    }
+}
+
+fn closed_membership(record: Option<Record>) -> Option<Arc<Membership>> {
+    match record {
+        Some(Record::Membership(membership)) => Some(membership),
+        _ => None,
+    }
+}

@@ -1,0 +1,267 @@
+//! The use cases of Claviger: authorise, let the rules decide what changes, commit, record; and the
+//! work in the background. One file per noun.
+//!
+//! Must not know HTTP, SQL or any vendor's words.
+
+mod clock;
+mod context;
+mod error;
+mod outbox;
+mod plan;
+mod random;
+mod read;
+mod work;
+mod world;
+mod writer;
+
+pub mod access_level;
+pub mod account;
+pub mod auth;
+pub mod change;
+pub mod client;
+pub mod controller;
+pub mod credential;
+pub mod decision;
+pub mod delivery;
+pub mod event;
+pub mod grant;
+pub mod idempotency;
+pub mod jobs;
+pub mod key;
+pub mod lock;
+pub mod mail;
+pub mod operation;
+pub mod person;
+pub mod place;
+pub mod schedule;
+pub mod session;
+pub mod setup;
+pub mod webhook;
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use claviger_domain::ids::PlaceNumber;
+use claviger_domain::state::PlaceState;
+use claviger_domain::time::Instant;
+use claviger_store::{Head, Secrets, Store};
+use tokio::sync::oneshot;
+
+pub use clock::Clock;
+pub use context::{Caller, Context, Encode, Expected, Keep, Kept};
+pub use error::Error;
+pub use plan::{PlanRow, Planned};
+pub use random::sha256;
+pub use read::{Page, Paging, Seen};
+pub use work::Work;
+
+use world::World;
+use writer::{Job, Writer};
+
+/// How a server is run, beyond where its data is.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The folder for mails that wait to be fetched by the operator.
+    pub outbox: PathBuf,
+    /// The address people reach the server by, for links in mails.
+    pub public_url: String,
+    /// The server's clock.
+    pub clock: Clock,
+}
+
+/// Everything a use case works with; cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    world: Arc<World>,
+    writer: Writer,
+    settings: Settings,
+    limits: auth::Limits,
+    twins: idempotency::Twins,
+    hashing: tokio::sync::Semaphore,
+    waiting: decision::Waiting,
+}
+
+/// What a write made: the value, or only its plan.
+#[derive(Clone, Debug)]
+pub enum Written<T> {
+    /// It is durable.
+    Done {
+        /// What the use case made.
+        value: T,
+        /// The revision of the place after it.
+        revision: u64,
+        /// The place after it; none where the directory was changed.
+        state: Option<PlaceState>,
+    },
+    /// Nothing was written.
+    Planned(Planned),
+}
+
+impl App {
+    /// Loads everything and starts the writer. Must run inside a tokio runtime.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn start(
+        store: Store,
+        settings: Settings,
+    ) -> Result<App, claviger_store::StoreError> {
+        let loaded = store.load().await?;
+        let mut directory = claviger_domain::state::Directory::default();
+        let mut heads: HashMap<PlaceNumber, Head> = HashMap::new();
+        loaded.directory.iter().for_each(|record| directory.apply(record));
+        heads.insert(PlaceNumber(0), loaded.directory_head);
+        let mut places = Vec::new();
+        for (noun, number) in loaded.directory_numbers {
+            directory.reserve(noun, number);
+        }
+        for (state, head) in loaded.places {
+            directory.reserve(claviger_domain::ids::Noun::Place, state.place.number().0);
+            heads.insert(state.place.number(), head);
+            places.push(state);
+        }
+        let world = Arc::new(World::new(directory, places));
+        let writer = Writer::start(store.clone(), world.clone(), settings.clock, heads);
+        let app = App {
+            inner: Arc::new(Inner {
+                store,
+                world,
+                writer,
+                settings,
+                limits: auth::Limits::default(),
+                twins: idempotency::Twins::default(),
+                hashing: tokio::sync::Semaphore::new(2),
+                waiting: decision::Waiting::default(),
+            }),
+        };
+        decision::rebuild_attempts(&app).await?;
+        Ok(app)
+    }
+
+    /// The instant it is.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.inner.settings.clock.now()
+    }
+
+    /// How the server is run.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    pub(crate) fn world(&self) -> &Arc<World> {
+        &self.inner.world
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    pub(crate) fn secrets(&self) -> &Secrets {
+        self.inner.store.secrets()
+    }
+
+    pub(crate) fn limits(&self) -> &auth::Limits {
+        &self.inner.limits
+    }
+
+    pub(crate) fn hashing(&self) -> &tokio::sync::Semaphore {
+        &self.inner.hashing
+    }
+
+    pub(crate) fn waiting(&self) -> &decision::Waiting {
+        &self.inner.waiting
+    }
+
+    /// The published state of a place.
+    pub(crate) fn state(&self, place: PlaceNumber) -> Result<Arc<PlaceState>, Error> {
+        let cell =
+            self.world().cell(place).ok_or(Error::not_found(claviger_domain::ids::Noun::Place))?;
+        Ok(arc_swap::Guard::into_inner(cell.state()))
+    }
+}
+
+impl Context {
+    /// Runs a wish: through the writer, or for its plan only where that is asked. `place` is the
+    /// place whose revision is answered; none for the directory.
+    pub(crate) async fn write<T: Any + Send>(
+        &self,
+        place: Option<PlaceNumber>,
+        wish: impl Fn(&mut Work) -> Result<T, Error> + Send + 'static,
+    ) -> Result<Written<T>, Error> {
+        if self.dry_run {
+            return Ok(Written::Planned(plan::dry_run(self, wish)?));
+        }
+        let ctx = self.clone();
+        let (answer, answered) = oneshot::channel();
+        let job = Job {
+            place,
+            actor: self.caller.actor(),
+            wish: Box::new(move |work| {
+                let value = wish(work)?;
+                plan::check(&ctx, work)?;
+                Ok(Box::new(value))
+            }),
+            keep: self.keep.clone(),
+            answer,
+        };
+        self.app.inner.writer.submit(job).await?;
+        let done = answered.await.map_err(|_| Error::Unavailable)??;
+        let value = done.value.downcast::<T>().map_err(|_| Error::Internal)?;
+        Ok(Written::Done { value: *value, revision: done.revision, state: done.state })
+    }
+}
+
+impl Context {
+    /// Runs a wish that has no dry run.
+    pub(crate) async fn commit<T: Any + Send>(
+        &self,
+        place: Option<PlaceNumber>,
+        wish: impl Fn(&mut Work) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.write(place, wish).await?.done().ok_or(Error::Internal)
+    }
+}
+
+impl<T> Written<T> {
+    /// The value, where something was written.
+    #[must_use]
+    pub fn done(self) -> Option<T> {
+        match self {
+            Written::Done { value, .. } => Some(value),
+            Written::Planned(_) => None,
+        }
+    }
+}
+
+/// What a natural upsert did.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Put<T> {
+    /// There was none.
+    Created(T),
+    /// There was one.
+    Replaced(T),
+}
+
+impl<T> Put<T> {
+    /// What is there after it.
+    #[must_use]
+    pub fn value(&self) -> &T {
+        match self {
+            Put::Created(value) | Put::Replaced(value) => value,
+        }
+    }
+}
+
+/// A field that refers to what is not in this place.
+pub(crate) fn not_here(pointer: impl Into<String>, detail: &str) -> Error {
+    Error::Refused(claviger_domain::refusal::Refusal::field(pointer, "not_found", detail))
+}

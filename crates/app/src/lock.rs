@@ -1,0 +1,376 @@
+//! Locks of a place, their posture and their sharing to other places.
+
+use std::sync::Arc;
+
+use claviger_domain::command::lock as rules;
+use claviger_domain::ids::{ControllerNumber, Id, LockNumber, Noun, PlaceNumber, Ref};
+use claviger_domain::noun::event::{Event, EventKind, EventSubject};
+use claviger_domain::noun::lock::{Lock, LockEdit, LockMode, Posture, Share, ShareState};
+use claviger_domain::noun::scope::Scope;
+use claviger_domain::reason::Reasons;
+use claviger_domain::refusal::{FieldError, Refusal};
+use claviger_domain::state::PlaceState;
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::read::{Page, Paging, Seen, page, resolve};
+use crate::schedule::{ScheduleWish, find_wish};
+use crate::work::Work;
+use crate::{Put, Written, not_here};
+
+/// What a caller sets on a lock, with references as they came.
+#[derive(Clone, Debug, Default)]
+pub struct LockWish {
+    /// Everything but what is below.
+    pub edit: LockEdit,
+    /// The times at which its PIN rule holds.
+    pub pin_schedule: Option<Option<ScheduleWish>>,
+    /// The times at which it stands open.
+    pub unlock_schedule: Option<Option<ScheduleWish>>,
+    /// What connects it.
+    pub controller: Option<Option<Ref>>,
+}
+
+fn prepare(state: &PlaceState, wish: &LockWish) -> Result<LockEdit, Error> {
+    let mut edit = wish.edit.clone();
+    let schedule = |wish: &Option<Option<ScheduleWish>>, pointer| {
+        find_wish(state, wish.as_ref().map(Option::as_ref), pointer)
+    };
+    edit.pin_schedule = schedule(&wish.pin_schedule, "/pin_schedule")?;
+    edit.unlock_schedule = schedule(&wish.unlock_schedule, "/unlock_schedule")?;
+    edit.controller = match &wish.controller {
+        None => None,
+        Some(None) => Some(None),
+        Some(Some(controller)) => {
+            let number = state.resolve(Noun::Controller, controller).ok_or_else(|| {
+                not_here("/controller_id", "there is no such controller in this place")
+            })?;
+            Some(Some(ControllerNumber(number)))
+        }
+    };
+    Ok(edit)
+}
+
+/// Makes a lock.
+///
+/// # Errors
+/// As the rules say.
+pub async fn create(ctx: &Context, place: Id, wish: LockWish) -> Result<Written<Arc<Lock>>, Error> {
+    let place = ctx.authorize(place, Scope::LocksWrite)?;
+    ctx.write(Some(place), move |work| {
+        let draft = work.place(place)?;
+        let edit = prepare(&draft.state, &wish)?;
+        Ok(rules::create(draft, &edit)?)
+    })
+    .await
+}
+
+/// Changes a lock.
+///
+/// # Errors
+/// As the rules say; not found; stale.
+pub async fn edit(
+    ctx: &Context,
+    place: Id,
+    lock: Ref,
+    wish: LockWish,
+) -> Result<Written<Arc<Lock>>, Error> {
+    let place = ctx.authorize(place, Scope::LocksWrite)?;
+    let ctx2 = ctx.clone();
+    ctx.write(Some(place), move |work| {
+        let draft = work.place(place)?;
+        let number: LockNumber = resolve(&draft.state, Noun::Lock, &lock)?;
+        ctx2.check_seen(&rules::find(&draft.state, number)?.header)?;
+        let edit = prepare(&draft.state, &wish)?;
+        Ok(rules::edit(draft, number, &edit)?)
+    })
+    .await
+}
+
+/// Makes the lock with that external id, or replaces what is set on it.
+///
+/// # Errors
+/// As [`edit`].
+pub async fn put(
+    ctx: &Context,
+    place: Id,
+    external_id: String,
+    mut wish: LockWish,
+) -> Result<Written<Put<Arc<Lock>>>, Error> {
+    let place = ctx.authorize(place, Scope::LocksWrite)?;
+    wish.edit.external_id = Some(Some(external_id.clone()));
+    let ctx2 = ctx.clone();
+    ctx.write(Some(place), move |work| {
+        let draft = work.place(place)?;
+        let edit = prepare(&draft.state, &wish)?;
+        let Some(number) = draft.state.by_external_id(Noun::Lock, &external_id) else {
+            return Ok(Put::Created(rules::create(draft, &edit)?));
+        };
+        ctx2.check_seen(&rules::find(&draft.state, LockNumber(number))?.header)?;
+        Ok(Put::Replaced(rules::edit(draft, LockNumber(number), &edit)?))
+    })
+    .await
+}
+
+/// Deletes a lock.
+///
+/// # Errors
+/// Not found; another place's; shared; stale.
+pub async fn delete(ctx: &Context, place: Id, lock: Ref) -> Result<Written<()>, Error> {
+    let place = ctx.authorize(place, Scope::LocksWrite)?;
+    let ctx2 = ctx.clone();
+    ctx.write(Some(place), move |work| {
+        let draft = work.place(place)?;
+        let number: LockNumber = resolve(&draft.state, Noun::Lock, &lock)?;
+        ctx2.check_seen(&rules::find(&draft.state, number)?.header)?;
+        Ok(rules::delete(draft, number)?)
+    })
+    .await
+}
+
+/// One lock.
+///
+/// # Errors
+/// Not found.
+pub fn get(ctx: &Context, place: Id, lock: &Ref) -> Result<Seen<Arc<Lock>>, Error> {
+    let state = ctx.read(place, Scope::LocksRead)?;
+    let number: LockNumber = resolve(&state, Noun::Lock, lock)?;
+    let value = settings_of(ctx, rules::find(&state, number)?);
+    Ok(Seen { value, state })
+}
+
+/// A page of locks, borrowed ones included.
+///
+/// # Errors
+/// No such place.
+pub fn list(ctx: &Context, place: Id, paging: Paging) -> Result<Page<Arc<Lock>>, Error> {
+    let state = ctx.read(place, Scope::LocksRead)?;
+    let mut page = page(state, |it| &it.locks, |it| it.header.number, paging, |_| true);
+    page.items.iter_mut().for_each(|lock| *lock = settings_of(ctx, lock));
+    Ok(page)
+}
+
+/// A lock as it is shown: a borrowed one with its owner's settings under its own header.
+fn settings_of(ctx: &Context, lock: &Arc<Lock>) -> Arc<Lock> {
+    let Some((owner, number)) = lock.borrowed else { return lock.clone() };
+    let Ok(owner) = ctx.app.state(owner) else { return lock.clone() };
+    let Some(own) = owner.locks.get(number) else { return lock.clone() };
+    let mut shown = Lock::clone(own);
+    shown.header = lock.header.clone();
+    shown.borrowed = lock.borrowed;
+    shown.zone = Some(owner.zone_of(own).clone());
+    shown.controller = None;
+    shown.metadata = None;
+    // The owner's named schedules are not this place's to refer to.
+    shown.pin_schedule = None;
+    shown.unlock_schedule = None;
+    Arc::new(shown)
+}
+
+/// What became of a change of posture at each lock.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PostureOutcome {
+    /// Obeys from this moment.
+    pub obeyed: Vec<Id>,
+    /// Will obey when it next hears from us.
+    pub pending: Vec<Id>,
+    /// Cannot be told.
+    pub unreachable: Vec<Id>,
+}
+
+/// Puts some locks, or all the place owns, in a posture.
+///
+/// # Errors
+/// Locks that are not there, or another place's.
+pub async fn set_posture(
+    ctx: &Context,
+    place: Id,
+    posture: Posture,
+    locks: Option<Vec<Ref>>,
+) -> Result<Written<PostureOutcome>, Error> {
+    let place = ctx.authorize(place, Scope::LocksOperate)?;
+    ctx.write(Some(place), move |work| {
+        let draft = work.place(place)?;
+        let numbers = match &locks {
+            None => {
+                let own = draft.state.locks.iter().filter(|lock| lock.borrowed.is_none());
+                own.map(|lock| lock.number()).collect()
+            }
+            Some(locks) => find_own(&draft.state, locks)?,
+        };
+        let fields = vec![
+            claviger_domain::draft::Changed::shown("posture", posture.as_str()),
+            claviger_domain::draft::Changed::shown("locks", numbers.len()),
+        ];
+        draft.note("set_posture", Noun::Lock, None, fields);
+        let mut outcome = PostureOutcome::default();
+        let mut moved = Vec::new();
+        for number in numbers {
+            let former = rules::find(&draft.state, number)?.clone();
+            match former.mode {
+                LockMode::Online => outcome.obeyed.push(former.header.id),
+                LockMode::AllowList => outcome.pending.push(former.header.id),
+                LockMode::OfflineKeys => outcome.unreachable.push(former.header.id),
+            }
+            if former.posture != posture {
+                rules::set_posture(draft, number, posture)?;
+                moved.push(number);
+            }
+        }
+        moved.into_iter().for_each(|number| posture_event(work, place, number));
+        Ok(outcome)
+    })
+    .await
+}
+
+fn find_own(state: &PlaceState, locks: &[Ref]) -> Result<Vec<LockNumber>, Error> {
+    let mut found = Vec::new();
+    let mut errors = Vec::new();
+    for (at, lock) in locks.iter().enumerate() {
+        let own = state
+            .resolve(Noun::Lock, lock)
+            .and_then(|number| state.locks.get(number))
+            .filter(|lock| lock.borrowed.is_none());
+        match own {
+            Some(lock) => found.push(lock.number()),
+            None => errors.push(FieldError::new(
+                format!("/lock_ids/{at}"),
+                "not_found",
+                "this place owns no such lock",
+            )),
+        }
+    }
+    if errors.is_empty() { Ok(found) } else { Err(Refusal::Invalid(errors).into()) }
+}
+
+fn posture_event(work: &mut Work, place: PlaceNumber, lock: LockNumber) {
+    let (id, now) = (work.next_id(), work.now);
+    let event = Event {
+        id,
+        seq: 0,
+        kind: EventKind::PostureChanged,
+        lock,
+        occurred_at: now,
+        received_at: now,
+        method: None,
+        reasons: Reasons::NONE,
+        subject: EventSubject::default(),
+    };
+    work.event(place, event);
+}
+
+/// Offers a lock to another place; where the caller administers both it is accepted at once.
+///
+/// # Errors
+/// Not found; another place's lock; a place that is not there; shared already.
+pub async fn share(
+    ctx: &Context,
+    place: Id,
+    lock: Ref,
+    with: Id,
+) -> Result<Written<Arc<Share>>, Error> {
+    let place = ctx.authorize(place, Scope::LocksWrite)?;
+    let other = ctx
+        .app
+        .world()
+        .by_id(with)
+        .ok_or_else(|| not_here("/place_id", "there is no such place"))?;
+    let both = ctx.scopes_in(other).is_some_and(|scopes| scopes.has(Scope::LocksWrite));
+    ctx.write(Some(place), move |work| {
+        let draft = work.place(place)?;
+        let number: LockNumber = resolve(&draft.state, Noun::Lock, &lock)?;
+        let share = rules::offer(draft, number, other)?;
+        if both {
+            let (owner, borrower) = work.two(place, other)?;
+            rules::accept(owner, borrower, number)?;
+        }
+        let share = work.place(place)?.state.shares.get(share.number()).cloned();
+        share.ok_or(Error::not_found(Noun::Share))
+    })
+    .await
+}
+
+/// Takes a lock back from another place, or (by that place) gives it back.
+///
+/// # Errors
+/// Not found; not shared to that place.
+pub async fn unshare(ctx: &Context, place: Id, lock: Ref, with: Id) -> Result<Written<()>, Error> {
+    let place = ctx.authorize(place, Scope::LocksWrite)?;
+    let other = ctx.app.world().by_id(with).ok_or(Error::not_found(Noun::Share))?;
+    ctx.write(Some(place), move |work| {
+        let draft = work.place(place)?;
+        let number: LockNumber = resolve(&draft.state, Noun::Lock, &lock)?;
+        let share = rules::share_with(&draft.state, number, other);
+        let accepted = share.is_some_and(|share| share.state == ShareState::Accepted);
+        if accepted {
+            let (owner, borrower) = work.two(place, other)?;
+            rules::unshare(owner, Some(borrower), number, other)?;
+        } else {
+            rules::unshare(draft, None, number, other)?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// A lock that another place offers or has shared.
+#[derive(Clone, Debug)]
+pub struct SharedLock {
+    /// The lock as its owner has it.
+    pub lock: Arc<Lock>,
+    /// The owner.
+    pub owner: Id,
+    /// How far it has got.
+    pub state: ShareState,
+}
+
+/// The locks other places offer to this one or have shared with it.
+///
+/// # Errors
+/// No such place.
+pub fn shared_with(ctx: &Context, place: Id) -> Result<Vec<SharedLock>, Error> {
+    let place = ctx.authorize(place, Scope::LocksRead)?;
+    let mut found = Vec::new();
+    for cell in ctx.app.world().places() {
+        let owner = cell.state();
+        for share in owner.shares.iter().filter(|share| share.place == place) {
+            if let Some(lock) = owner.locks.get(share.lock) {
+                let (lock, owner) = (lock.clone(), owner.place.header.id);
+                found.push(SharedLock { lock, owner, state: share.state });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Takes an offered lock in.
+///
+/// # Errors
+/// Nothing of the kind was offered.
+pub async fn accept(ctx: &Context, place: Id, lock: Id) -> Result<Written<Arc<Lock>>, Error> {
+    let offered = shared_with(ctx, place)?
+        .into_iter()
+        .find(|shared| shared.lock.header.id == lock)
+        .ok_or(Error::not_found(Noun::Lock))?;
+    let place = ctx.authorize(place, Scope::LocksWrite)?;
+    let owner = ctx.app.world().by_id(offered.owner).ok_or(Error::not_found(Noun::Lock))?;
+    let number = offered.lock.number();
+    ctx.write(Some(place), move |work| {
+        let (owner, draft) = work.two(owner, place)?;
+        Ok(rules::accept(owner, draft, number)?)
+    })
+    .await
+}
+
+/// A page of the shares of a lock, in order of number.
+///
+/// # Errors
+/// Not found.
+pub fn shares(ctx: &Context, place: Id, lock: &Ref) -> Result<Seen<Vec<Arc<Share>>>, Error> {
+    let state = ctx.read(place, Scope::LocksRead)?;
+    let number: LockNumber = resolve(&state, Noun::Lock, lock)?;
+    rules::find(&state, number)?;
+    let shares = state.lock_shares(number).iter();
+    let value = shares.filter_map(|share| state.shares.get(share).cloned()).collect();
+    Ok(Seen { value, state })
+}

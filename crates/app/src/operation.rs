@@ -1,0 +1,47 @@
+//! Operations: stored results of work that reports per item.
+
+use claviger_domain::ids::Id;
+use claviger_domain::noun::Actor;
+use claviger_store::Operation;
+use serde_json::json;
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::work::Work;
+
+/// The result of work that is finished at its commit: one row per item, in order.
+pub(crate) fn finished(
+    work: &mut Work,
+    maker: Actor,
+    kind: &str,
+    results: &[(&str, Id)],
+) -> Operation {
+    let rows: Vec<_> = results
+        .iter()
+        .enumerate()
+        .map(
+            |(index, (status, id))| json!({"index": index, "status": status, "id": id.to_string()}),
+        )
+        .collect();
+    Operation {
+        id: work.next_id(),
+        maker,
+        kind: kind.to_owned(),
+        state: "finished".to_owned(),
+        body: json!({"results": rows, "errors": []}).to_string(),
+        created_at: work.now,
+    }
+}
+
+/// A stored result; only its maker sees it.
+///
+/// # Errors
+/// Not found.
+pub async fn get(ctx: &Context, place: Id, id: Id) -> Result<Operation, Error> {
+    let world = ctx.app.world();
+    let missing = || Error::not_found(claviger_domain::ids::Noun::Place);
+    let number = world.by_id(place).ok_or_else(missing)?;
+    ctx.scopes_in(number).ok_or_else(missing)?;
+    let found = ctx.app.store().operation(number, id).await?;
+    found.filter(|operation| operation.maker == ctx.caller.actor()).ok_or_else(missing)
+}

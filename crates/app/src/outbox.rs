@@ -1,0 +1,60 @@
+//! Which webhooks hear of an event, and the body they are sent.
+
+use claviger_domain::noun::event::Event;
+use claviger_domain::noun::lock::Lock;
+use claviger_domain::state::PlaceState;
+use claviger_domain::time::Instant;
+use claviger_store::NewDelivery;
+
+use crate::random;
+
+/// The deliveries an event causes, written in its own transaction.
+pub(crate) fn deliveries(state: &PlaceState, event: &Event, now: Instant) -> Vec<NewDelivery> {
+    let mut ids = None;
+    state
+        .webhooks
+        .iter()
+        .filter(|webhook| {
+            webhook.disabled_at.is_none()
+                && (webhook.events.is_empty() || webhook.events.contains(&event.kind))
+                && (webhook.locks.is_empty() || webhook.locks.contains(&event.lock))
+        })
+        .map(|webhook| NewDelivery {
+            id: ids.get_or_insert_with(|| random::ids(now)).next_id(),
+            webhook: webhook.number(),
+            event: Some(event.id),
+            body: body(state, event),
+            created_at: now,
+            next_at: now,
+        })
+        .collect()
+}
+
+/// The body of a `standard` delivery: type, time and the event as the native API shows it.
+pub(crate) fn body(state: &PlaceState, event: &Event) -> String {
+    let lock = state.locks.get(event.lock).map(|lock: &std::sync::Arc<Lock>| lock.header.id);
+    let subject = &event.subject;
+    let person = subject.person.and_then(|it| state.people.get(it)).map(|it| it.header.id);
+    let credential =
+        subject.credential.and_then(|it| state.credentials.get(it)).map(|it| it.header.id);
+    let grant = subject.grant.and_then(|it| state.grants.get(it)).map(|it| it.header.id);
+    let text = |id: Option<claviger_domain::ids::Id>| id.map(|id| id.to_string());
+    serde_json::json!({
+        "type": event.kind.as_str(),
+        "timestamp": event.occurred_at.to_string(),
+        "data": {
+            "id": event.id.to_string(),
+            "place_id": state.place.header.id.to_string(),
+            "kind": event.kind.as_str(),
+            "lock_id": text(lock),
+            "occurred_at": event.occurred_at.to_string(),
+            "received_at": event.received_at.to_string(),
+            "method": event.method.map(|method| method.as_str()),
+            "reasons": event.reasons.iter().map(|reason| reason.code()).collect::<Vec<_>>(),
+            "person_id": text(person),
+            "credential_id": text(credential),
+            "grant_id": text(grant),
+        }
+    })
+    .to_string()
+}

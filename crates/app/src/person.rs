@@ -1,0 +1,176 @@
+//! People of a place.
+
+use std::sync::Arc;
+
+use claviger_domain::command::person as rules;
+use claviger_domain::ids::{Id, Noun, PersonNumber, Ref};
+use claviger_domain::noun::person::{Person, PersonEdit, PersonState};
+use claviger_domain::noun::role::Role;
+use claviger_domain::noun::scope::Scope;
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::read::{Page, Paging, Seen, page, resolve};
+use crate::{Put, Written};
+
+/// Which people are wanted; every filter given must hold.
+#[derive(Clone, Debug, Default)]
+pub struct PersonFilter {
+    /// With this e-mail address, compared case-folded.
+    pub email: Option<String>,
+    /// With this phone number.
+    pub phone: Option<String>,
+    /// With this external id.
+    pub external_id: Option<String>,
+    /// In this state.
+    pub state: Option<PersonState>,
+}
+
+/// Makes a person.
+///
+/// # Errors
+/// As the rules say; a role the caller may not give.
+pub async fn create(
+    ctx: &Context,
+    place: Id,
+    edit: PersonEdit,
+) -> Result<Written<Arc<Person>>, Error> {
+    let place = ctx.authorize(place, Scope::PeopleWrite)?;
+    ctx.may_give(place, edit.role.unwrap_or(Role::Guest))?;
+    ctx.write(Some(place), move |work| Ok(rules::create(work.place(place)?, &edit)?)).await
+}
+
+/// Changes a person.
+///
+/// # Errors
+/// As [`create`]; not found; stale.
+pub async fn edit(
+    ctx: &Context,
+    place: Id,
+    person: Ref,
+    edit: PersonEdit,
+) -> Result<Written<Arc<Person>>, Error> {
+    let place = ctx.authorize(place, Scope::PeopleWrite)?;
+    let ctx2 = ctx.clone();
+    ctx.write(Some(place), move |work| {
+        let draft = work.place(place)?;
+        let number: PersonNumber = resolve(&draft.state, Noun::Person, &person)?;
+        let former = rules::find(&draft.state, number)?;
+        ctx2.check_seen(&former.header)?;
+        if let Some(role) = edit.role.filter(|role| *role != former.role) {
+            ctx2.may_give(place, role)?;
+            ctx2.may_give(place, former.role)?;
+        }
+        Ok(rules::edit(draft, number, &edit)?)
+    })
+    .await
+}
+
+/// Makes the person with that external id, or replaces what is set on them.
+///
+/// # Errors
+/// As [`edit`].
+pub async fn put(
+    ctx: &Context,
+    place: Id,
+    external_id: String,
+    mut edit: PersonEdit,
+) -> Result<Written<Put<Arc<Person>>>, Error> {
+    let place = ctx.authorize(place, Scope::PeopleWrite)?;
+    edit.external_id = Some(Some(external_id.clone()));
+    let ctx2 = ctx.clone();
+    ctx.write(Some(place), move |work| {
+        let draft = work.place(place)?;
+        let role = edit.role.unwrap_or(Role::Guest);
+        let Some(number) = draft.state.by_external_id(Noun::Person, &external_id) else {
+            ctx2.may_give(place, role)?;
+            return Ok(Put::Created(rules::create(draft, &edit)?));
+        };
+        let former = rules::find(&draft.state, PersonNumber(number))?;
+        ctx2.check_seen(&former.header)?;
+        if role != former.role {
+            ctx2.may_give(place, role)?;
+            ctx2.may_give(place, former.role)?;
+        }
+        Ok(Put::Replaced(rules::edit(draft, PersonNumber(number), &edit)?))
+    })
+    .await
+}
+
+/// Deletes a person.
+///
+/// # Errors
+/// Not found; stale; somebody with more authority than the caller.
+pub async fn delete(ctx: &Context, place: Id, person: Ref) -> Result<Written<()>, Error> {
+    let place = ctx.authorize(place, Scope::PeopleWrite)?;
+    let ctx2 = ctx.clone();
+    ctx.write(Some(place), move |work| {
+        let draft = work.place(place)?;
+        let number: PersonNumber = resolve(&draft.state, Noun::Person, &person)?;
+        let former = rules::find(&draft.state, number)?;
+        ctx2.check_seen(&former.header)?;
+        ctx2.may_give(place, former.role)?;
+        Ok(rules::delete(draft, number)?)
+    })
+    .await
+}
+
+/// Suspends or resumes a person.
+///
+/// # Errors
+/// As [`delete`].
+pub async fn set_state(
+    ctx: &Context,
+    place: Id,
+    person: Ref,
+    state: PersonState,
+) -> Result<Written<Arc<Person>>, Error> {
+    let place = ctx.authorize(place, Scope::PeopleWrite)?;
+    let ctx2 = ctx.clone();
+    ctx.write(Some(place), move |work| {
+        let draft = work.place(place)?;
+        let number: PersonNumber = resolve(&draft.state, Noun::Person, &person)?;
+        let former = rules::find(&draft.state, number)?;
+        ctx2.check_seen(&former.header)?;
+        ctx2.may_give(place, former.role)?;
+        Ok(rules::set_state(draft, number, state)?)
+    })
+    .await
+}
+
+/// One person.
+///
+/// # Errors
+/// Not found.
+pub fn get(ctx: &Context, place: Id, person: &Ref) -> Result<Seen<Arc<Person>>, Error> {
+    let state = ctx.read(place, Scope::PeopleRead)?;
+    let number: PersonNumber = resolve(&state, Noun::Person, person)?;
+    let value = rules::find(&state, number)?.clone();
+    Ok(Seen { value, state })
+}
+
+/// A page of people.
+///
+/// # Errors
+/// No such place.
+pub fn list(
+    ctx: &Context,
+    place: Id,
+    paging: Paging,
+    filter: &PersonFilter,
+) -> Result<Page<Arc<Person>>, Error> {
+    let state = ctx.read(place, Scope::PeopleRead)?;
+    let narrow = [
+        filter.email.as_ref().map(|email| state.person_by_email(email)),
+        filter.phone.as_ref().map(|phone| state.person_by_phone(phone)),
+        filter
+            .external_id
+            .as_ref()
+            .map(|id| state.by_external_id(Noun::Person, id).map(PersonNumber)),
+    ];
+    let wanted = |person: &Person| {
+        narrow.iter().flatten().all(|only| *only == Some(person.number()))
+            && filter.state.is_none_or(|state| person.state == state)
+    };
+    Ok(page(state, |it| &it.people, |it| it.header.number, paging, wanted))
+}

@@ -1,0 +1,228 @@
+//! Places: which a caller sees, made, changed.
+
+use std::sync::Arc;
+
+use claviger_domain::command::place as rules;
+use claviger_domain::draft::open;
+use claviger_domain::ids::{Id, Noun, OrganizationNumber, PlaceNumber, Ref};
+use claviger_domain::noun::person::PersonEdit;
+use claviger_domain::noun::place::{Place, PlaceEdit};
+use claviger_domain::noun::role::Role;
+use claviger_domain::noun::scope::Scope;
+use claviger_domain::noun::{Header, account::Account};
+use claviger_domain::refusal::Refusal;
+use claviger_domain::time::{Instant, Zone};
+
+use crate::context::{Caller, Context};
+use crate::error::Error;
+use crate::read::{Paging, Seen};
+use crate::work::Work;
+use crate::{Written, not_here};
+
+/// A place as it is made: its number and id are given later.
+pub(crate) fn blank(organization: OrganizationNumber, parent: Option<PlaceNumber>) -> Place {
+    Place {
+        header: Header {
+            number: 0,
+            id: Id([0; 16]),
+            external_id: None,
+            created_at: Instant(0),
+            updated_at: Instant(0),
+            revision: 0,
+            deleted_at: None,
+        },
+        organization,
+        parent,
+        name: String::new(),
+        zone: Zone::utc(),
+        retention_days: 30,
+        retention_reason: None,
+        language: "en".to_owned(),
+        metadata: None,
+    }
+}
+
+/// Makes a place inside a work.
+pub(crate) fn make(
+    work: &mut Work,
+    organization: OrganizationNumber,
+    parent: Option<PlaceNumber>,
+    edit: &PlaceEdit,
+) -> Result<Arc<Place>, Error> {
+    let draft = work.new_place(blank(organization, parent))?;
+    let place = Place::clone(&draft.state.place);
+    Ok(rules::write(draft, &place, edit, "create")?)
+}
+
+/// Makes a place in the organization of the caller. A program is bound to the places it makes; a
+/// human becomes their owner.
+///
+/// # Errors
+/// As the rules say; a parent that is not there.
+pub async fn create(
+    ctx: &Context,
+    parent: Option<Id>,
+    edit: PlaceEdit,
+) -> Result<Written<Arc<Place>>, Error> {
+    let parent = match parent {
+        None => None,
+        Some(id) => Some(ctx.authorize(id, Scope::PlacesWrite).map_err(|error| match error {
+            Error::Refused(Refusal::NotFound(_)) => {
+                not_here("/parent_id", "there is no such place")
+            }
+            other => other,
+        })?),
+    };
+    let organization = organization(ctx, parent)?;
+    let caller = ctx.caller.clone();
+    ctx.write(None, move |work| {
+        let place = make(work, organization, parent, &edit)?;
+        match &caller {
+            Caller::Client { number, .. } => {
+                let directory = work.directory();
+                if let Some(client) = directory.state.clients.get(*number) {
+                    let mut client = open(client);
+                    client.places.push(place.number());
+                    directory.note("create", Noun::Place, Some(place.header.id), Vec::new());
+                    directory.put(client);
+                }
+            }
+            Caller::Account { number, .. } => {
+                let account = work.directory().state.accounts.get(*number).cloned();
+                if let Some(account) = account {
+                    make_owner(work, place.number(), &account)?;
+                }
+            }
+            Caller::Operator => {}
+        }
+        Ok(place)
+    })
+    .await
+}
+
+/// Makes the person of an account the owner of a place.
+pub(crate) fn make_owner(
+    work: &mut Work,
+    place: PlaceNumber,
+    account: &Account,
+) -> Result<(), Error> {
+    let draft = work.place(place)?;
+    let edit = PersonEdit {
+        email: Some(account.email.clone()),
+        phone: Some(account.phone.clone()),
+        role: Some(Role::Owner),
+        ..PersonEdit::default()
+    };
+    let known = account.email.as_deref().and_then(|email| draft.state.person_by_email(email));
+    let person = match known {
+        Some(number) => claviger_domain::command::person::edit(
+            draft,
+            number,
+            &PersonEdit { role: Some(Role::Owner), ..PersonEdit::default() },
+        )?,
+        None => claviger_domain::command::person::create(draft, &edit)?,
+    };
+    let mut person = open(&person);
+    person.account = Some(account.number());
+    draft.put(person);
+    Ok(())
+}
+
+/// The organization the caller may make places in.
+fn organization(ctx: &Context, parent: Option<PlaceNumber>) -> Result<OrganizationNumber, Error> {
+    let directory = ctx.app.world().directory();
+    if let Some(parent) = parent {
+        return Ok(ctx.app.state(parent)?.place.organization);
+    }
+    match &ctx.caller {
+        Caller::Client { number, scopes, .. } => {
+            if !scopes.has(Scope::PlacesWrite) {
+                return Err(Error::Forbidden(Scope::PlacesWrite));
+            }
+            let client = directory.clients.get(*number).ok_or(Error::Unauthenticated)?;
+            Ok(client.organization)
+        }
+        Caller::Account { .. } => {
+            let owned = ctx.app.world().places().into_iter().find_map(|cell| {
+                let state = cell.state();
+                let role = ctx.role_in(state.place.number());
+                (role >= Some(Role::Administrator)).then_some(state.place.organization)
+            });
+            owned.ok_or(Error::Forbidden(Scope::PlacesWrite))
+        }
+        Caller::Operator => {
+            let first = directory.organizations.iter().next();
+            let first = first.ok_or(Error::not_found(Noun::Organization))?;
+            Ok(OrganizationNumber(first.header.number))
+        }
+    }
+}
+
+/// Changes a place.
+///
+/// # Errors
+/// As the rules say; not found; stale.
+pub async fn edit(ctx: &Context, place: Id, edit: PlaceEdit) -> Result<Written<Arc<Place>>, Error> {
+    let place = ctx.authorize(place, Scope::PlacesWrite)?;
+    let ctx2 = ctx.clone();
+    ctx.write(Some(place), move |work| {
+        let draft = work.place(place)?;
+        ctx2.check_seen(&draft.state.place.header)?;
+        Ok(rules::edit(draft, &edit)?)
+    })
+    .await
+}
+
+/// One place.
+///
+/// # Errors
+/// Not found.
+pub fn get(ctx: &Context, place: Id) -> Result<Seen<Arc<Place>>, Error> {
+    let state = ctx.read(place, Scope::PlacesRead)?;
+    Ok(Seen { value: state.place.clone(), state })
+}
+
+/// The public id of a place.
+#[must_use]
+pub fn id_of(ctx: &Context, place: PlaceNumber) -> Option<Id> {
+    ctx.app.world().cell(place).map(|cell| cell.state().place.header.id)
+}
+
+/// The place a reference names: by id, or by external id among the places the caller sees.
+///
+/// # Errors
+/// Not found.
+pub fn resolve(ctx: &Context, place: &Ref) -> Result<Id, Error> {
+    match place {
+        Ref::Id(id) => Ok(*id),
+        Ref::External(external_id) => ctx
+            .app
+            .world()
+            .places()
+            .iter()
+            .map(|cell| cell.state().place.clone())
+            .find(|place| {
+                place.header.external_id.as_ref() == Some(external_id)
+                    && ctx.scopes_in(place.number()).is_some()
+            })
+            .map(|place| place.header.id)
+            .ok_or(Error::not_found(Noun::Place)),
+    }
+}
+
+/// The places the caller may read, with the number to go on after.
+#[must_use]
+pub fn list(ctx: &Context, paging: Paging) -> (Vec<Arc<Place>>, Option<u32>) {
+    let mut seen =
+        ctx.app.world().places().into_iter().map(|cell| cell.state().place.clone()).filter(
+            |place| {
+                let scopes = ctx.scopes_in(place.number());
+                place.header.number > paging.after
+                    && scopes.is_some_and(|scopes| scopes.has(Scope::PlacesRead))
+            },
+        );
+    let items: Vec<Arc<Place>> = seen.by_ref().take(paging.limit).collect();
+    let more = seen.next().is_some();
+    let next = items.last().filter(|_| more).map(|last| last.header.number);
+    (items, next)
+}

@@ -1,0 +1,105 @@
+//! What all reads share: the place as it is published, pages in order of number, waiting for a
+//! revision.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use claviger_domain::ids::{Id, Noun, Ref};
+use claviger_domain::noun::scope::Scope;
+use claviger_domain::state::{Objects, PlaceState};
+
+use crate::context::Context;
+use crate::error::Error;
+
+/// How long a read waits for a revision.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Which page is wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct Paging {
+    /// The number after which it begins.
+    pub after: u32,
+    /// The most items.
+    pub limit: usize,
+}
+
+/// One page.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// The items, in order.
+    pub items: Vec<T>,
+    /// The number to go on after; none where this is the last page.
+    pub next: Option<u32>,
+    /// The place as it was read.
+    pub state: Arc<PlaceState>,
+}
+
+/// One object with the place it was read from.
+#[derive(Clone, Debug)]
+pub struct Seen<T> {
+    /// The object.
+    pub value: T,
+    /// The place as it was read.
+    pub state: Arc<PlaceState>,
+}
+
+impl Context {
+    /// The published state of a place the caller may do `scope` in.
+    ///
+    /// # Errors
+    /// Not found; the scope is missing.
+    pub fn read(&self, place: Id, scope: Scope) -> Result<Arc<PlaceState>, Error> {
+        let number = self.authorize(place, scope)?;
+        self.app.state(number)
+    }
+
+    /// Waits until a place has come to a revision, two seconds at most.
+    ///
+    /// # Errors
+    /// Not there yet; not found.
+    pub async fn at_least(&self, place: Id, revision: u64) -> Result<(), Error> {
+        let number = self.app.world().by_id(place).ok_or(Error::not_found(Noun::Place))?;
+        let cell = self.app.world().cell(number).ok_or(Error::not_found(Noun::Place))?;
+        let mut moved = cell.moved.subscribe();
+        let reached = async {
+            while cell.state().revision < revision {
+                if moved.changed().await.is_err() {
+                    break;
+                }
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, reached).await;
+        waited.map_err(|_| Error::NotYet)
+    }
+}
+
+/// A limit as the store takes it.
+pub(crate) fn bounded(limit: usize) -> u32 {
+    u32::try_from(limit).unwrap_or(u32::MAX)
+}
+
+/// The number of the `noun` that a caller names so.
+pub(crate) fn resolve<N: From<u32>>(
+    state: &PlaceState,
+    noun: Noun,
+    reference: &Ref,
+) -> Result<N, Error> {
+    state.resolve(noun, reference).map(N::from).ok_or(Error::not_found(noun))
+}
+
+/// One page of objects that `wanted` lets through.
+pub(crate) fn page<T>(
+    state: Arc<PlaceState>,
+    objects: impl Fn(&PlaceState) -> &Objects<T>,
+    number: impl Fn(&T) -> u32,
+    paging: Paging,
+    wanted: impl Fn(&T) -> bool,
+) -> Page<Arc<T>> {
+    let start = paging.after.saturating_add(1);
+    let mut found = objects(&state).iter_from(start).filter(|it| wanted(it));
+    let items: Vec<Arc<T>> = found.by_ref().take(paging.limit).cloned().collect();
+    let more = found.next().is_some();
+    drop(found);
+    let next = items.last().filter(|_| more).map(|last| number(last));
+    Page { items, next, state }
+}

@@ -1,0 +1,221 @@
+//! Log-in of people: passwords, sessions.
+
+use std::net::IpAddr;
+
+use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier};
+use claviger_domain::ids::{AccountNumber, Id, Noun};
+use claviger_domain::noun::account::{Account, Ticket, TicketKind};
+use claviger_domain::noun::grant::Via;
+use claviger_domain::noun::role::Role;
+use claviger_domain::noun::scope::Scopes;
+use claviger_domain::text::folded;
+use claviger_domain::time::{DAY, Instant};
+
+use crate::context::{Caller, Context};
+use crate::error::Error;
+use crate::random::{secret, sha256};
+use crate::{App, auth};
+
+/// How long a session lives.
+const SESSION_LIFE: i64 = 14 * DAY;
+/// The start of a session's secret.
+const SESSION_PREFIX: &str = "clvs_";
+/// The hash that is checked where there is no account, so that the time taken tells nothing.
+const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$\
+                      AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// By what somebody logs in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Login {
+    /// An e-mail address.
+    Email(String),
+    /// A phone number.
+    Phone(String),
+}
+
+impl Login {
+    fn name(&self) -> String {
+        match self {
+            Login::Email(email) => folded(email),
+            Login::Phone(phone) => phone.clone(),
+        }
+    }
+}
+
+/// A session just begun.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// The account.
+    pub account: Id,
+    /// The session's secret, for the cookie.
+    pub secret: String,
+    /// When it ends.
+    pub expires_at: Instant,
+    /// Where the account has which role.
+    pub places: Vec<(Id, Role)>,
+}
+
+/// Hashes a password (argon2id, 19 MiB, two passes) off the async threads.
+pub(crate) async fn hash(app: &App, password: String) -> Result<String, Error> {
+    let _permit = app.hashing().acquire().await.map_err(|_| Error::Unavailable)?;
+    let hashed = tokio::task::spawn_blocking(move || {
+        Argon2::default().hash_password(password.as_bytes()).map(|hash| hash.to_string())
+    });
+    hashed.await.map_err(|_| Error::Internal)?.map_err(|_| Error::Internal)
+}
+
+/// Whether a password is the one that was hashed; takes as long where there is none.
+pub(crate) async fn verify(
+    app: &App,
+    password: String,
+    hash: Option<String>,
+) -> Result<bool, Error> {
+    let _permit = app.hashing().acquire().await.map_err(|_| Error::Unavailable)?;
+    let verified = tokio::task::spawn_blocking(move || {
+        let known = hash.is_some();
+        let hash = hash.unwrap_or_else(|| NOBODY.to_owned());
+        let right = PasswordHash::new(&hash).is_ok_and(|hash| {
+            Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
+        });
+        known && right
+    });
+    verified.await.map_err(|_| Error::Internal)
+}
+
+fn account(app: &App, login: &Login) -> Option<std::sync::Arc<Account>> {
+    let directory = app.world().directory();
+    match login {
+        Login::Email(email) => directory.account_by_email(email).cloned(),
+        Login::Phone(phone) => directory.account_by_phone(phone).cloned(),
+    }
+}
+
+/// Logs somebody in.
+///
+/// # Errors
+/// Not authenticated, whether or not there is such an account; too many tries.
+pub async fn begin(
+    app: &App,
+    login: &Login,
+    password: String,
+    address: Option<IpAddr>,
+) -> Result<Session, Error> {
+    let now = app.now();
+    let name = login.name();
+    app.limits().check(&name, address, now)?;
+    let found = account(app, login);
+    let hash = found.as_ref().and_then(|account| account.password.clone());
+    let right = verify(app, password, hash).await?;
+    match found.filter(|_| right) {
+        Some(account) => open(app, &account).await,
+        None => {
+            app.limits().fail(&name, address, now);
+            Err(Error::Unauthenticated)
+        }
+    }
+}
+
+/// Begins a session for an account that has proved itself.
+pub(crate) async fn open(app: &App, account: &Account) -> Result<Session, Error> {
+    let secret = secret(SESSION_PREFIX);
+    let hash = sha256(secret.as_bytes());
+    let caller = Caller::Account { number: account.number(), id: account.header.id };
+    let ctx = Context::new(app.clone(), caller, Via::Native);
+    let now = app.now();
+    let (number, expires_at) = (account.number(), now.plus(SESSION_LIFE));
+    ctx.commit(None, move |work| {
+        let draft = work.directory();
+        auth::sweep(draft, now);
+        let ticket = Ticket {
+            header: draft.header(Noun::Ticket, None)?,
+            kind: TicketKind::Session,
+            hash,
+            client: None,
+            account: Some(number),
+            place: None,
+            scopes: Scopes::NONE,
+            email: None,
+            expires_at,
+        };
+        draft.put(ticket);
+        Ok(())
+    })
+    .await?;
+    let places = places(&ctx, number);
+    Ok(Session { account: account.header.id, secret, expires_at, places })
+}
+
+/// Where an account has which role.
+#[must_use]
+pub fn places(ctx: &Context, account: AccountNumber) -> Vec<(Id, Role)> {
+    let cells = ctx.app.world().places().into_iter();
+    cells
+        .filter_map(|cell| {
+            let state = cell.state();
+            let person = state.person_by_account(account).and_then(|it| state.people.get(it))?;
+            Some((state.place.header.id, person.role))
+        })
+        .collect()
+}
+
+/// A session as its owner sees it.
+#[derive(Clone, Debug)]
+pub struct SessionRow {
+    /// Its id.
+    pub id: Id,
+    /// When it began.
+    pub created_at: Instant,
+    /// When it ends.
+    pub expires_at: Instant,
+}
+
+/// The caller's sessions that are not over.
+#[must_use]
+pub fn list(ctx: &Context) -> Vec<SessionRow> {
+    let Caller::Account { number, .. } = ctx.caller else { return Vec::new() };
+    let now = ctx.app.now();
+    let directory = ctx.app.world().directory();
+    directory
+        .tickets
+        .iter()
+        .filter(|it| {
+            it.kind == TicketKind::Session && it.account == Some(number) && now < it.expires_at
+        })
+        .map(|it| SessionRow {
+            id: it.header.id,
+            created_at: it.header.created_at,
+            expires_at: it.expires_at,
+        })
+        .collect()
+}
+
+/// Ends one of the caller's sessions, or all of them.
+///
+/// # Errors
+/// Not authenticated.
+pub async fn end(ctx: &Context, only: Option<Id>) -> Result<(), Error> {
+    let Caller::Account { number, .. } = ctx.caller else { return Err(Error::Unauthenticated) };
+    ctx.commit(None, move |work| {
+        end_all(work.directory(), number, only);
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+/// Ends an account's sessions in a draft.
+pub(crate) fn end_all(
+    draft: &mut claviger_domain::draft::Draft<claviger_domain::state::Directory>,
+    account: AccountNumber,
+    only: Option<Id>,
+) {
+    let tickets: Vec<_> = draft
+        .state
+        .tickets
+        .iter()
+        .filter(|it| it.kind == TicketKind::Session && it.account == Some(account))
+        .filter(|it| only.is_none_or(|only| it.header.id == only))
+        .cloned()
+        .collect();
+    tickets.into_iter().for_each(|ticket| draft.delete(ticket));
+}

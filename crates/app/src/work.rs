@@ -1,0 +1,135 @@
+//! One command at work: the drafts of the places it touches, and what else goes with its commit.
+
+use std::collections::BTreeMap;
+
+use claviger_domain::draft::Draft;
+use claviger_domain::ids::{Id, IdSource, Noun, PlaceNumber};
+use claviger_domain::noun::Actor;
+use claviger_domain::noun::event::Event;
+use claviger_domain::noun::place::Place;
+use claviger_domain::state::{Directory, PlaceState, Working};
+use claviger_domain::time::Instant;
+use claviger_store::Operation;
+
+use crate::error::Error;
+use crate::random;
+
+/// Working copies of what a batch of commands has changed so far, over what is published.
+pub(crate) trait Source {
+    /// The place as the batch has it.
+    fn place(&self, number: PlaceNumber) -> Option<PlaceState>;
+    /// The directory as the batch has it.
+    fn directory(&self) -> Directory;
+}
+
+/// What a command works on.
+pub struct Work<'s> {
+    source: &'s (dyn Source + 's),
+    /// When it happens.
+    pub now: Instant,
+    /// Who commands.
+    pub actor: Actor,
+    pub(crate) places: BTreeMap<PlaceNumber, Draft>,
+    pub(crate) directory: Option<Draft<Directory>>,
+    pub(crate) events: Vec<(PlaceNumber, Event)>,
+    pub(crate) operations: Vec<(PlaceNumber, Operation)>,
+}
+
+impl<'s> Work<'s> {
+    pub(crate) fn new(source: &'s (dyn Source + 's), now: Instant, actor: Actor) -> Work<'s> {
+        Work {
+            source,
+            now,
+            actor,
+            places: BTreeMap::new(),
+            directory: None,
+            events: Vec::new(),
+            operations: Vec::new(),
+        }
+    }
+
+    fn ids(&self) -> IdSource {
+        random::ids(self.now)
+    }
+
+    /// The draft of a place.
+    ///
+    /// # Errors
+    /// There is no such place.
+    pub fn place(&mut self, number: PlaceNumber) -> Result<&mut Draft, Error> {
+        let (now, actor, ids) = (self.now, self.actor, self.ids());
+        match self.places.entry(number) {
+            std::collections::btree_map::Entry::Occupied(entry) => Ok(entry.into_mut()),
+            std::collections::btree_map::Entry::Vacant(entry) => {
+                let state = self.source.place(number).ok_or(Error::not_found(Noun::Place))?;
+                Ok(entry.insert(Draft::new(state, now, actor, ids)))
+            }
+        }
+    }
+
+    /// The drafts of two different places.
+    ///
+    /// # Errors
+    /// There is no such place, or it is the same one.
+    pub fn two(
+        &mut self,
+        one: PlaceNumber,
+        other: PlaceNumber,
+    ) -> Result<(&mut Draft, &mut Draft), Error> {
+        self.place(one)?;
+        self.place(other)?;
+        let mut found = (None, None);
+        for (number, draft) in &mut self.places {
+            if *number == one {
+                found.0 = Some(draft);
+            } else if *number == other {
+                found.1 = Some(draft);
+            }
+        }
+        match found {
+            (Some(one), Some(other)) => Ok((one, other)),
+            _ => Err(Error::not_found(Noun::Place)),
+        }
+    }
+
+    /// The draft of the directory.
+    pub fn directory(&mut self) -> &mut Draft<Directory> {
+        let ids = self.ids();
+        self.directory
+            .get_or_insert_with(|| Draft::new(self.source.directory(), self.now, self.actor, ids))
+    }
+
+    /// The draft of a new place, whose number the directory gives; `place` gets its number and id.
+    ///
+    /// # Errors
+    /// No number is left.
+    pub fn new_place(&mut self, mut place: Place) -> Result<&mut Draft, Error> {
+        let header = self.directory().header(Noun::Place, None)?;
+        let number = PlaceNumber(header.number);
+        place.header = header;
+        place.header.revision = 0;
+        let state = PlaceState::new(std::sync::Arc::new(place));
+        let draft = Draft::new(state, self.now, self.actor, self.ids());
+        Ok(self.places.entry(number).or_insert(draft))
+    }
+
+    /// Adds an event to the commit.
+    pub fn event(&mut self, place: PlaceNumber, event: Event) {
+        self.events.push((place, event));
+    }
+
+    /// Adds a stored result to the commit.
+    pub fn operation(&mut self, place: PlaceNumber, operation: Operation) {
+        self.operations.push((place, operation));
+    }
+
+    /// A fresh id that belongs to no draft.
+    pub fn next_id(&mut self) -> Id {
+        self.ids().next_id()
+    }
+}
+
+/// The revision a place has after a command: the draft's where it wrote, else the one it had.
+pub(crate) fn revision_after<S: Working>(draft: &Draft<S>) -> u64 {
+    if draft.writes().is_empty() { draft.state.revision() } else { draft.revision() }
+}

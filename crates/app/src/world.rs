@@ -1,0 +1,123 @@
+//! What is published: every place's working set and the directory, as readers see them.
+//!
+//! Readers never wait; the writer is the only one who publishes.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::{ArcSwap, Guard};
+use claviger_domain::decision::Attempts;
+use claviger_domain::ids::{CredentialNumber, Id, LockNumber, PlaceNumber};
+use claviger_domain::state::{Directory, PlaceState};
+use tokio::sync::watch;
+
+/// One place as it is published.
+#[derive(Debug)]
+pub(crate) struct PlaceCell {
+    state: ArcSwap<PlaceState>,
+    /// Moves whenever the place's state or events do.
+    pub(crate) moved: watch::Sender<u64>,
+    /// Wrong PINs by credential.
+    pub(crate) pins: Mutex<HashMap<CredentialNumber, Attempts>>,
+    /// Unknown codes by lock.
+    pub(crate) codes: Mutex<HashMap<LockNumber, Attempts>>,
+}
+
+impl PlaceCell {
+    fn new(state: PlaceState) -> PlaceCell {
+        PlaceCell {
+            state: ArcSwap::from_pointee(state),
+            moved: watch::Sender::new(0),
+            pins: Mutex::default(),
+            codes: Mutex::default(),
+        }
+    }
+
+    /// The place as it is.
+    pub(crate) fn state(&self) -> Guard<Arc<PlaceState>> {
+        self.state.load()
+    }
+
+    /// Wakes whoever waits for the place to move.
+    pub(crate) fn nudge(&self) {
+        self.moved.send_modify(|count| *count += 1);
+    }
+}
+
+/// Everything that is published.
+#[derive(Debug)]
+pub(crate) struct World {
+    directory: ArcSwap<Directory>,
+    places: ArcSwap<HashMap<PlaceNumber, Arc<PlaceCell>>>,
+    by_id: ArcSwap<HashMap<Id, PlaceNumber>>,
+}
+
+impl World {
+    pub(crate) fn new(directory: Directory, places: Vec<PlaceState>) -> World {
+        let by_id = places.iter().map(|it| (it.place.header.id, it.place.number())).collect();
+        let places = places
+            .into_iter()
+            .map(|state| (state.place.number(), Arc::new(PlaceCell::new(state))))
+            .collect();
+        World {
+            directory: ArcSwap::from_pointee(directory),
+            places: ArcSwap::from_pointee(places),
+            by_id: ArcSwap::from_pointee(by_id),
+        }
+    }
+
+    pub(crate) fn directory(&self) -> Guard<Arc<Directory>> {
+        self.directory.load()
+    }
+
+    pub(crate) fn cell(&self, place: PlaceNumber) -> Option<Arc<PlaceCell>> {
+        self.places.load().get(&place).cloned()
+    }
+
+    pub(crate) fn by_id(&self, id: Id) -> Option<PlaceNumber> {
+        self.by_id.load().get(&id).copied()
+    }
+
+    pub(crate) fn places(&self) -> Vec<Arc<PlaceCell>> {
+        let mut cells: Vec<_> = self.places.load().iter().map(|(n, c)| (*n, c.clone())).collect();
+        cells.sort_unstable_by_key(|(number, _)| *number);
+        cells.into_iter().map(|(_, cell)| cell).collect()
+    }
+
+    pub(crate) fn publish_directory(&self, directory: Directory) {
+        self.directory.store(Arc::new(directory));
+    }
+
+    pub(crate) fn publish(&self, state: PlaceState) {
+        let number = state.place.number();
+        if let Some(cell) = self.places.load().get(&number) {
+            cell.state.store(Arc::new(state));
+            cell.nudge();
+            return;
+        }
+        let mut by_id = HashMap::clone(&self.by_id.load());
+        by_id.insert(state.place.header.id, number);
+        let mut places = HashMap::clone(&self.places.load());
+        places.insert(number, Arc::new(PlaceCell::new(state)));
+        self.places.store(Arc::new(places));
+        self.by_id.store(Arc::new(by_id));
+    }
+
+    /// Whether `place` is `ancestor` or stands below it.
+    pub(crate) fn is_within(&self, place: PlaceNumber, ancestor: PlaceNumber) -> bool {
+        let places = self.places.load();
+        let mut at = Some(place);
+        while let Some(number) = at {
+            if number == ancestor {
+                return true;
+            }
+            at = places.get(&number).and_then(|cell| cell.state().place.parent);
+        }
+        false
+    }
+}
+
+/// A lock whose holder cannot have left what it guards half done.
+pub(crate) fn guard<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,314 @@
+//! The one task that changes anything: it takes all wishes that wait, decides each on working
+//! copies, commits them in one transaction and publishes what came of it.
+//!
+//! A wish is a function of a [`Work`], run again from the start if another node was faster.
+
+use std::any::Any;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use claviger_domain::draft::{Draft, TrailEntry};
+use claviger_domain::ids::{Noun, PlaceNumber};
+use claviger_domain::noun::Actor;
+use claviger_domain::state::{Directory, PlaceState, Working};
+use claviger_domain::time::Instant;
+use claviger_store::{Commit, Committed, Head, Part, Store, StoreError, StoredAnswer, TrailRow};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::clock::Clock;
+use crate::context::Keep;
+use crate::error::Error;
+use crate::outbox;
+use crate::random;
+use crate::work::{Source, Work, revision_after};
+use crate::world::World;
+
+/// The most wishes that share a transaction.
+const MOST_WISHES: usize = 512;
+/// How often a batch is decided again after a lost race.
+const MOST_RACES: usize = 20;
+/// The directory's number among the parts of a commit.
+const DIRECTORY: PlaceNumber = PlaceNumber(0);
+
+type Value = Box<dyn Any + Send>;
+pub(crate) type Wish = Box<dyn Fn(&mut Work) -> Result<Value, Error> + Send>;
+
+/// What became of a wish.
+pub(crate) struct Done {
+    pub(crate) value: Value,
+    /// The revision of the place the wish was about.
+    pub(crate) revision: u64,
+    /// That place after the wish; none where it was about the directory.
+    pub(crate) state: Option<PlaceState>,
+}
+
+pub(crate) struct Job {
+    /// The place whose revision is answered; none for the directory.
+    pub(crate) place: Option<PlaceNumber>,
+    pub(crate) actor: Actor,
+    pub(crate) wish: Wish,
+    pub(crate) keep: Option<Keep>,
+    pub(crate) answer: oneshot::Sender<Result<Done, Error>>,
+}
+
+/// Where wishes go.
+#[derive(Clone, Debug)]
+pub(crate) struct Writer {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Writer {
+    /// Starts the task. It ends when every handle is gone.
+    pub(crate) fn start(
+        store: Store,
+        world: Arc<World>,
+        clock: Clock,
+        heads: HashMap<PlaceNumber, Head>,
+    ) -> Writer {
+        let (jobs, waiting) = mpsc::channel(4096);
+        tokio::spawn(Task { store, world, clock, heads }.run(waiting));
+        Writer { jobs }
+    }
+
+    pub(crate) async fn submit(&self, job: Job) -> Result<(), Error> {
+        self.jobs.send(job).await.map_err(|_| Error::Unavailable)
+    }
+}
+
+/// The working copies of a batch.
+struct Batch<'w> {
+    world: &'w World,
+    places: BTreeMap<PlaceNumber, PlaceState>,
+    directory: Option<Directory>,
+    parts: BTreeMap<PlaceNumber, Part>,
+    answers: Vec<StoredAnswer>,
+}
+
+impl Source for Batch<'_> {
+    fn place(&self, number: PlaceNumber) -> Option<PlaceState> {
+        let published = || self.world.cell(number).map(|cell| PlaceState::clone(&cell.state()));
+        self.places.get(&number).cloned().or_else(published)
+    }
+
+    fn directory(&self) -> Directory {
+        self.directory.clone().unwrap_or_else(|| Directory::clone(&self.world.directory()))
+    }
+}
+
+struct Task {
+    store: Store,
+    world: Arc<World>,
+    clock: Clock,
+    heads: HashMap<PlaceNumber, Head>,
+}
+
+impl Task {
+    async fn run(mut self, mut waiting: mpsc::Receiver<Job>) {
+        let mut jobs = Vec::new();
+        while waiting.recv_many(&mut jobs, MOST_WISHES).await > 0 {
+            self.batch(std::mem::take(&mut jobs)).await;
+        }
+    }
+
+    /// Commits a batch. What the store refuses as a whole is tried one by one, so that one wish's
+    /// misfortune is its own.
+    async fn batch(&mut self, jobs: Vec<Job>) {
+        let jobs = match self.attempt(jobs).await {
+            Ok(()) => return,
+            Err((jobs, error)) if jobs.len() == 1 => {
+                let error = Error::from(error);
+                for job in jobs {
+                    let again = match &error {
+                        Error::Full => Error::Full,
+                        Error::Unavailable => Error::Unavailable,
+                        _ => Error::Internal,
+                    };
+                    let _ = job.answer.send(Err(again));
+                }
+                return;
+            }
+            Err((jobs, _)) => jobs,
+        };
+        for job in jobs {
+            Box::pin(self.batch(vec![job])).await;
+        }
+    }
+
+    async fn attempt(&mut self, jobs: Vec<Job>) -> Result<(), (Vec<Job>, StoreError)> {
+        for _ in 0..MOST_RACES {
+            let now = self.clock.now();
+            let world = self.world.clone();
+            let mut batch = Batch {
+                world: &world,
+                places: BTreeMap::new(),
+                directory: None,
+                parts: BTreeMap::new(),
+                answers: Vec::new(),
+            };
+            let results: Vec<Result<Done, Error>> =
+                jobs.iter().map(|job| self.decide(&mut batch, job, now)).collect();
+            let commit = Commit {
+                id: random::ids(now).next_id(),
+                at: now,
+                parts: std::mem::take(&mut batch.parts).into_values().collect(),
+                answers: std::mem::take(&mut batch.answers),
+            };
+            let heads: Vec<(PlaceNumber, Head)> =
+                commit.parts.iter().map(|part| (part.place, part.after)).collect();
+            if !commit.parts.is_empty() {
+                match self.store.commit(commit).await {
+                    Ok(Committed::Done) => {}
+                    Ok(Committed::RaceLost(place)) => {
+                        tracing::warn!(%place, "another node was faster");
+                        if let Err(error) = self.catch_up(place).await {
+                            return Err((jobs, error));
+                        }
+                        continue;
+                    }
+                    Err(error) => return Err((jobs, error)),
+                }
+            }
+            self.heads.extend(heads);
+            let Batch { places, directory, .. } = batch;
+            places.into_values().for_each(|state| self.world.publish(state));
+            directory.into_iter().for_each(|state| self.world.publish_directory(state));
+            for (job, result) in jobs.into_iter().zip(results) {
+                // A caller who went away is told nothing; what was committed stays.
+                let _ = job.answer.send(result);
+            }
+            return Ok(());
+        }
+        let reason = "another node keeps changing the same place".to_owned();
+        Err((jobs, StoreError::Unavailable { reason }))
+    }
+
+    /// Takes in what another node wrote to a place.
+    async fn catch_up(&mut self, place: PlaceNumber) -> Result<(), StoreError> {
+        let behind = || StoreError::Unavailable { reason: "too far behind; start anew".to_owned() };
+        let revision = self.heads.get(&place).map_or(0, |head| head.revision);
+        let caught_up = self.store.catch_up(place, revision).await?.ok_or_else(behind)?;
+        if place == DIRECTORY {
+            let mut directory = Directory::clone(&self.world.directory());
+            caught_up.records.iter().for_each(|record| directory.apply(record));
+            self.world.publish_directory(directory);
+        } else {
+            let cell = self.world.cell(place).ok_or_else(behind)?;
+            let mut state = PlaceState::clone(&cell.state());
+            caught_up.records.iter().for_each(|record| state.apply(record));
+            self.world.publish(state);
+        }
+        self.heads.insert(place, caught_up.head);
+        Ok(())
+    }
+
+    fn decide(&self, batch: &mut Batch, job: &Job, now: Instant) -> Result<Done, Error> {
+        let mut work = Work::new(&*batch, now, job.actor);
+        let value = (job.wish)(&mut work)?;
+        let revision = match job.place {
+            Some(place) => revision_after(work.place(place)?),
+            None => revision_after(work.directory()),
+        };
+        let state = job.place.and_then(|place| work.places.get(&place)).map(|it| it.state.clone());
+        let answer = job.keep.as_ref().and_then(|keep| {
+            let kept = (keep.encode)(&*value, state.as_ref(), revision)?;
+            Some(StoredAnswer {
+                scope: keep.scope.clone(),
+                key: keep.key.clone(),
+                request_hash: keep.request,
+                status: kept.status,
+                body: kept.body.into_bytes(),
+                headers: kept.headers,
+                created_at: now,
+            })
+        });
+        let Work { places, directory, events, operations, .. } = work;
+        let idle = answer.is_none();
+        if let Some(draft) = directory {
+            let (state, revision) = self.part(batch, DIRECTORY, draft, now, job.actor);
+            batch.directory = Some(state).filter(|_| revision).or(batch.directory.take());
+        }
+        for (number, draft) in places {
+            let (state, wrote) = self.part(batch, number, draft, now, job.actor);
+            if wrote {
+                batch.places.insert(number, state);
+            }
+        }
+        for (place, event) in events {
+            let state = batch.place(place).ok_or(Error::not_found(Noun::Place))?;
+            let part = self.open_part(batch, place);
+            part.deliveries.extend(outbox::deliveries(&state, &event, now));
+            part.events.push(event);
+        }
+        for (place, operation) in operations {
+            self.open_part(batch, place).operations.push(operation);
+        }
+        if !idle {
+            batch.answers.extend(answer);
+        }
+        Ok(Done { value, revision, state })
+    }
+
+    /// The part of the commit that a place has, begun if there is none.
+    fn open_part<'b>(&self, batch: &'b mut Batch, place: PlaceNumber) -> &'b mut Part {
+        batch.parts.entry(place).or_insert_with(|| {
+            let head = self.heads.get(&place).copied().unwrap_or_default();
+            Part::new(place, head)
+        })
+    }
+
+    /// Adds a draft to the commit; says whether it wrote anything.
+    fn part<S: Working>(
+        &self,
+        batch: &mut Batch,
+        place: PlaceNumber,
+        draft: Draft<S>,
+        now: Instant,
+        actor: Actor,
+    ) -> (S, bool) {
+        let revision = draft.revision();
+        let (state, writes, trail) = draft.finish();
+        if writes.is_empty() {
+            return (state, false);
+        }
+        let part = self.open_part(batch, place);
+        part.writes.extend(writes);
+        part.after.revision = revision;
+        if let Some(entry) = trail {
+            let row = link(place, &part.after, entry, revision, now, actor);
+            part.after.trail_seq = row.seq;
+            part.after.trail_hash = row.hash;
+            part.trail.push(row);
+        }
+        (state, true)
+    }
+}
+
+/// The next entry of a place's change trail, chained to the one before.
+fn link(
+    place: PlaceNumber,
+    head: &Head,
+    entry: TrailEntry,
+    revision: u64,
+    at: Instant,
+    actor: Actor,
+) -> TrailRow {
+    let fields = entry.fields.iter().map(|changed| changed.field.to_owned()).collect();
+    let values = entry
+        .fields
+        .into_iter()
+        .filter_map(|changed| Some((changed.field.to_owned(), changed.value?)))
+        .collect();
+    let row = TrailRow {
+        seq: head.trail_seq + 1,
+        at,
+        actor,
+        verb: entry.verb.to_owned(),
+        noun: entry.noun,
+        object: entry.object,
+        fields,
+        values,
+        revision,
+        hash: [0; 32],
+    };
+    row.linked(place, &head.trail_hash)
+}

@@ -1,0 +1,283 @@
+//! Access levels: made, changed, deleted; locks and people put in and taken out.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::common::{check_external_id, check_schedule, close_grants};
+use super::grant::{self, NewGrant, Receiver};
+use crate::draft::{Changed, Draft, open, set};
+use crate::ids::{AccessLevelNumber, GrantNumber, LockNumber, MembershipNumber, Noun};
+use crate::noun::CloseReason;
+use crate::noun::access_level::{AccessLevel, AccessLevelEdit, Membership};
+use crate::noun::grant::{GrantEdit, Right, Source, SourceKind, Subject, Target, Via};
+use crate::noun::schedule::ScheduleRef;
+use crate::refusal::{FieldError, Flaws, MOST_TEXT, Refusal};
+use crate::state::PlaceState;
+use crate::time::Window;
+
+/// What goes in and out of a level in one command.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[allow(missing_docs)]
+pub struct Modification {
+    pub add_people: Vec<Receiver>,
+    pub remove_people: Vec<Subject>,
+    pub add_locks: Vec<LockNumber>,
+    pub remove_locks: Vec<LockNumber>,
+}
+
+/// Makes a level with its locks.
+///
+/// # Errors
+/// Every wrong field.
+pub fn create(
+    draft: &mut Draft,
+    edit: &AccessLevelEdit,
+    locks: &[LockNumber],
+) -> Result<Arc<AccessLevel>, Refusal> {
+    let level = AccessLevel {
+        header: draft.header(Noun::AccessLevel, None)?,
+        name: String::new(),
+        description: None,
+        schedule: None,
+        api_enabled: false,
+        allow_sharing: false,
+        metadata: None,
+    };
+    let level = write(draft, level, edit, "create")?;
+    add_locks(draft, level.number(), locks, "/lock_ids")?;
+    find(&draft.state, level.number()).cloned()
+}
+
+/// Changes a level; `locks`, where given, becomes exactly its set of locks.
+///
+/// # Errors
+/// As [`create`]; not found.
+pub fn edit(
+    draft: &mut Draft,
+    number: AccessLevelNumber,
+    edit: &AccessLevelEdit,
+    locks: Option<&[LockNumber]>,
+) -> Result<Arc<AccessLevel>, Refusal> {
+    let level = open(find(&draft.state, number)?);
+    write(draft, level, edit, "update")?;
+    if let Some(locks) = locks {
+        let wanted: HashSet<LockNumber> = locks.iter().copied().collect();
+        let gone: Vec<LockNumber> = draft
+            .state
+            .level_locks(number)
+            .map(|membership| membership.lock)
+            .filter(|lock| !wanted.contains(lock))
+            .collect();
+        remove_locks(draft, number, &gone);
+        add_locks(draft, number, locks, "/lock_ids")?;
+    }
+    find(&draft.state, number).cloned()
+}
+
+/// Puts people and locks in and takes them out, in one command. Who has an open grant without a
+/// window already is left alone; taking a person out closes all of the person's grants to the level.
+///
+/// # Errors
+/// Every person or lock that is not there, or stands in both lists.
+pub fn modify(
+    draft: &mut Draft,
+    number: AccessLevelNumber,
+    wish: &Modification,
+    via: Via,
+) -> Result<Arc<AccessLevel>, Refusal> {
+    let id = find(&draft.state, number)?.header.id;
+    let count = |field, len: usize| (len > 0).then(|| Changed::shown(field, len));
+    let fields = [
+        count("add_people", wish.add_people.len()),
+        count("remove_people", wish.remove_people.len()),
+        count("add_locks", wish.add_locks.len()),
+        count("remove_locks", wish.remove_locks.len()),
+    ];
+    draft.note("modify", Noun::AccessLevel, Some(id), fields.into_iter().flatten().collect());
+    check_modification(&draft.state, wish)?;
+    for subject in &wish.remove_people {
+        let grants: Vec<GrantNumber> = draft
+            .state
+            .grants_between(*subject, Target::AccessLevel(number))
+            .map(|grant| grant.number())
+            .collect();
+        close_grants(draft, grants, CloseReason::Removed);
+    }
+    remove_locks(draft, number, &wish.remove_locks);
+    add_locks(draft, number, &wish.add_locks, "/add_locks")?;
+    let mut errors = Vec::new();
+    for (at, receiver) in wish.add_people.iter().enumerate() {
+        match add_person(draft, number, receiver, via) {
+            Ok(()) => {}
+            Err(Refusal::Invalid(wrong)) => errors.extend(wrong.into_iter().map(|mut error| {
+                error.pointer = format!("/add_people/{at}");
+                error
+            })),
+            Err(other) => return Err(other),
+        }
+    }
+    if !errors.is_empty() {
+        return Err(Refusal::Invalid(errors));
+    }
+    let level = open(find(&draft.state, number)?);
+    draft.put(level);
+    find(&draft.state, number).cloned()
+}
+
+/// Deletes a level: its grants and memberships close; its name stays for closed keys.
+///
+/// # Errors
+/// Not found.
+pub fn delete(draft: &mut Draft, number: AccessLevelNumber) -> Result<(), Refusal> {
+    let level = open(find(&draft.state, number)?);
+    draft.note("delete", Noun::AccessLevel, Some(level.header.id), Vec::new());
+    let grants: Vec<GrantNumber> =
+        draft.state.level_grants(number).iter().map(GrantNumber).collect();
+    close_grants(draft, grants, CloseReason::TargetDeleted);
+    let locks: Vec<LockNumber> =
+        draft.state.level_locks(number).map(|membership| membership.lock).collect();
+    close_memberships(draft, number, &locks, CloseReason::TargetDeleted);
+    draft.delete(level);
+    Ok(())
+}
+
+/// The level with that number.
+///
+/// # Errors
+/// Not found.
+pub fn find(state: &PlaceState, number: AccessLevelNumber) -> Result<&Arc<AccessLevel>, Refusal> {
+    state.levels.get(number).ok_or(Refusal::NotFound(Noun::AccessLevel))
+}
+
+fn check_modification(state: &PlaceState, wish: &Modification) -> Result<(), Refusal> {
+    let mut flaws = Flaws::default();
+    let gone: HashSet<LockNumber> = wish.remove_locks.iter().copied().collect();
+    for (at, lock) in wish.add_locks.iter().enumerate() {
+        let pointer = format!("/add_locks/{at}");
+        let detail = "stands in add_locks and in remove_locks";
+        flaws.check(!gone.contains(lock), &pointer, "contradiction", detail);
+    }
+    let gone: HashSet<Subject> = wish.remove_people.iter().copied().collect();
+    for (at, receiver) in wish.add_people.iter().enumerate() {
+        let known = match receiver {
+            Receiver::Known(subject) => Some(*subject),
+            Receiver::Email(email) => state.person_by_email(email).map(Subject::Person),
+            Receiver::Phone(phone) => state.person_by_phone(phone).map(Subject::Person),
+        };
+        let pointer = format!("/add_people/{at}");
+        let detail = "stands in add_people and in remove_people";
+        let twice = known.is_some_and(|subject| gone.contains(&subject));
+        flaws.check(!twice, &pointer, "contradiction", detail);
+    }
+    flaws.refuse()
+}
+
+fn add_person(
+    draft: &mut Draft,
+    number: AccessLevelNumber,
+    receiver: &Receiver,
+    via: Via,
+) -> Result<(), Refusal> {
+    let subject = match receiver {
+        Receiver::Known(subject) => *subject,
+        Receiver::Email(email) => Subject::Person(grant::by_email(draft, email)?),
+        Receiver::Phone(phone) => Subject::Person(grant::by_phone(draft, phone)?),
+    };
+    let target = Target::AccessLevel(number);
+    let has = draft.state.grants_between(subject, target).any(|grant| {
+        grant.window == Window::ALWAYS && grant.schedule.is_none() && grant.right == Right::Open
+    });
+    if has {
+        return Ok(());
+    }
+    let wish = NewGrant {
+        receiver: Receiver::Known(subject),
+        target,
+        right: Right::Open,
+        source: Source { kind: SourceKind::AccessLevel, via },
+        issued_under: None,
+        edit: GrantEdit::default(),
+    };
+    grant::create(draft, &wish).map(|_| ())
+}
+
+fn add_locks(
+    draft: &mut Draft,
+    number: AccessLevelNumber,
+    locks: &[LockNumber],
+    pointer: &str,
+) -> Result<(), Refusal> {
+    let mut there: HashSet<LockNumber> =
+        draft.state.level_locks(number).map(|membership| membership.lock).collect();
+    let mut errors = Vec::new();
+    for (at, lock) in locks.iter().enumerate() {
+        if draft.state.locks.get(*lock).is_none() {
+            let detail = "there is no such lock in this place";
+            errors.push(FieldError::new(format!("{pointer}/{at}"), "not_found", detail));
+        } else if there.insert(*lock) {
+            let header = draft.header(Noun::Membership, None)?;
+            draft.put(Membership { header, level: number, lock: *lock, closed: None });
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(Refusal::Invalid(errors)) }
+}
+
+fn remove_locks(draft: &mut Draft, number: AccessLevelNumber, locks: &[LockNumber]) {
+    close_memberships(draft, number, locks, CloseReason::Removed);
+}
+
+/// Closes the memberships of some locks in a level.
+pub(super) fn close_memberships(
+    draft: &mut Draft,
+    number: AccessLevelNumber,
+    locks: &[LockNumber],
+    reason: CloseReason,
+) {
+    let gone: HashSet<LockNumber> = locks.iter().copied().collect();
+    let memberships: Vec<MembershipNumber> = draft
+        .state
+        .level_locks(number)
+        .filter(|membership| gone.contains(&membership.lock))
+        .map(|membership| membership.number())
+        .collect();
+    for number in memberships {
+        let Some(membership) = draft.state.memberships.get(number) else { continue };
+        let mut membership = open(membership);
+        membership.closed = Some(draft.closing(reason));
+        draft.put(membership);
+    }
+}
+
+fn write(
+    draft: &mut Draft,
+    mut level: AccessLevel,
+    edit: &AccessLevelEdit,
+    verb: &'static str,
+) -> Result<Arc<AccessLevel>, Refusal> {
+    let mut flaws = Flaws::default();
+    let (noun, number) = (Noun::AccessLevel, level.number());
+    check_external_id(&mut flaws, &draft.state, noun, number.0, edit.external_id.as_ref());
+    flaws.name(edit.name.as_ref().unwrap_or(&level.name));
+    flaws.prose(edit.description.as_ref().and_then(Option::as_ref), "/description", MOST_TEXT);
+    check_schedule(&mut flaws, &draft.state, "/schedule", edit.schedule.as_ref());
+    flaws.refuse()?;
+    let mut changed = Vec::new();
+    set!(changed, level.header.external_id, edit.external_id);
+    set!(changed, level.name, edit.name as String::to_string);
+    set!(changed, level.description, edit.description);
+    set!(changed, level.schedule, edit.schedule as shown_schedule);
+    set!(changed, level.api_enabled, edit.api_enabled as bool::to_string);
+    set!(changed, level.allow_sharing, edit.allow_sharing as bool::to_string);
+    set!(changed, level.metadata, edit.metadata);
+    draft.note(verb, noun, Some(level.header.id), changed);
+    draft.put(level);
+    find(&draft.state, number).cloned()
+}
+
+fn shown_schedule(schedule: &Option<ScheduleRef>) -> String {
+    match schedule {
+        None => "none".to_owned(),
+        Some(ScheduleRef::Named(number)) => format!("schedule {number}"),
+        Some(ScheduleRef::Inline(_)) => "inline".to_owned(),
+    }
+}

@@ -1,0 +1,76 @@
+//! What several commands need: external ids, references to schedules, closing rights.
+
+use crate::draft::Draft;
+use crate::ids::{GrantNumber, Noun};
+use crate::noun::CloseReason;
+use crate::noun::schedule::ScheduleRef;
+use crate::refusal::Flaws;
+use crate::state::PlaceState;
+use crate::text::is_external_id;
+
+/// Checks an external id: well formed, and nobody else's.
+pub(super) fn check_external_id(
+    flaws: &mut Flaws,
+    state: &PlaceState,
+    noun: Noun,
+    number: u32,
+    external_id: Option<&Option<String>>,
+) {
+    let Some(Some(external_id)) = external_id else { return };
+    if !is_external_id(external_id) {
+        let detail = "must be 1-128 of letters, digits and . _ - : @";
+        flaws.invalid("/external_id", "bad_external_id", detail);
+    } else if state.by_external_id(noun, external_id).is_some_and(|other| other != number) {
+        flaws.taken("/external_id", format!("another {} has this external id", words(noun)));
+    }
+}
+
+/// The noun in a sentence.
+pub(super) fn words(noun: Noun) -> String {
+    noun.as_str().replace('_', " ")
+}
+
+/// Checks that a referenced schedule is there.
+pub(super) fn check_schedule(
+    flaws: &mut Flaws,
+    state: &PlaceState,
+    pointer: &str,
+    schedule: Option<&Option<ScheduleRef>>,
+) {
+    if let Some(Some(ScheduleRef::Named(number))) = schedule
+        && state.schedules.get(*number).is_none()
+    {
+        flaws.invalid(pointer, "not_found", "there is no such schedule in this place");
+    }
+}
+
+/// Closes open grants, and the grants issued under each of them.
+pub(super) fn close_grants(
+    draft: &mut Draft,
+    grants: impl IntoIterator<Item = GrantNumber>,
+    reason: CloseReason,
+) -> usize {
+    let mut closed = 0;
+    let mut sharing = Vec::new();
+    for number in grants {
+        let Some(grant) = draft.state.grants.get(number) else { continue };
+        let mut grant = crate::draft::open(grant);
+        if grant.right == crate::noun::grant::Right::Share {
+            sharing.push(number);
+        }
+        grant.closed = Some(draft.closing(reason));
+        draft.put(grant);
+        closed += 1;
+    }
+    if !sharing.is_empty() {
+        let issued: Vec<GrantNumber> = draft
+            .state
+            .grants
+            .iter()
+            .filter(|grant| grant.issued_under.is_some_and(|under| sharing.contains(&under)))
+            .map(|grant| grant.number())
+            .collect();
+        closed += close_grants(draft, issued, CloseReason::IssuerClosed);
+    }
+    closed
+}

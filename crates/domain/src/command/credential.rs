@@ -1,0 +1,207 @@
+//! Credentials: made, changed, reported lost, deleted.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::common::{check_external_id, close_grants};
+use crate::draft::{Changed, Draft, open, set};
+use crate::ids::{CredentialNumber, GrantNumber, Noun};
+use crate::noun::CloseReason;
+use crate::noun::credential::{Credential, CredentialEdit, CredentialKind, CredentialState};
+use crate::refusal::{Flaws, MOST_NAME, Refusal};
+use crate::state::PlaceState;
+use crate::time::Window;
+
+/// The most parts of one card.
+pub const MOST_PARTS: usize = 4;
+
+/// Makes a credential of a kind; `header_id` lets the caller seal digits to the id beforehand.
+///
+/// # Errors
+/// Every wrong field, or a card or code that is another's.
+pub fn create(
+    draft: &mut Draft,
+    kind: CredentialKind,
+    header_id: crate::ids::Id,
+    edit: &CredentialEdit,
+) -> Result<Arc<Credential>, Refusal> {
+    let mut header = draft.header(Noun::Credential, None)?;
+    header.id = header_id;
+    let credential = Credential {
+        header,
+        person: None,
+        kind,
+        label: None,
+        parts: Vec::new(),
+        code: None,
+        pin: None,
+        public_key: None,
+        valid: Window::ALWAYS,
+        state: CredentialState::Active,
+        session: None,
+        is_admin: false,
+        contact: None,
+    };
+    write(draft, credential, edit, "create")
+}
+
+/// Changes a credential.
+///
+/// # Errors
+/// As [`create`]; not found.
+pub fn edit(
+    draft: &mut Draft,
+    number: CredentialNumber,
+    edit: &CredentialEdit,
+) -> Result<Arc<Credential>, Refusal> {
+    let credential = open(find(&draft.state, number)?);
+    write(draft, credential, edit, "update")
+}
+
+/// Marks a credential as lost.
+///
+/// # Errors
+/// Not found.
+pub fn report_lost(
+    draft: &mut Draft,
+    number: CredentialNumber,
+) -> Result<Arc<Credential>, Refusal> {
+    let mut credential = open(find(&draft.state, number)?);
+    let fields = vec![Changed::shown("state", "lost")];
+    draft.note("report_lost", Noun::Credential, Some(credential.header.id), fields);
+    credential.state = CredentialState::Lost;
+    draft.put(credential);
+    find(&draft.state, number).cloned()
+}
+
+/// Deletes a credential: closes its own grants and erases what it held.
+///
+/// # Errors
+/// Not found.
+pub fn delete(draft: &mut Draft, number: CredentialNumber) -> Result<(), Refusal> {
+    let mut credential = open(find(&draft.state, number)?);
+    draft.note("delete", Noun::Credential, Some(credential.header.id), Vec::new());
+    let grants: Vec<GrantNumber> =
+        draft.state.credential_reach(number).iter().map(|reach| reach.grant()).collect();
+    close_grants(draft, grants, CloseReason::SubjectDeleted);
+    credential.person = None;
+    credential.label = None;
+    credential.parts.clear();
+    credential.code = None;
+    credential.pin = None;
+    credential.public_key = None;
+    credential.contact = None;
+    draft.delete(credential);
+    Ok(())
+}
+
+/// The credential with that number.
+///
+/// # Errors
+/// Not found.
+pub fn find(state: &PlaceState, number: CredentialNumber) -> Result<&Arc<Credential>, Refusal> {
+    state.credentials.get(number).ok_or(Refusal::NotFound(Noun::Credential))
+}
+
+fn write(
+    draft: &mut Draft,
+    mut credential: Credential,
+    edit: &CredentialEdit,
+    verb: &'static str,
+) -> Result<Arc<Credential>, Refusal> {
+    check(&draft.state, &credential, edit)?;
+    let mut changed = Vec::new();
+    set!(changed, credential.header.external_id, edit.external_id);
+    set!(changed, credential.person, edit.person);
+    set!(changed, credential.label, edit.label);
+    set!(changed, credential.parts, edit.parts);
+    set!(changed, credential.pin, edit.pin);
+    set!(changed, credential.valid, edit.valid);
+    set!(changed, credential.state, edit.state as |it: &CredentialState| it.as_str());
+    set!(changed, credential.session, edit.session);
+    set!(changed, credential.is_admin, edit.is_admin as bool::to_string);
+    set!(changed, credential.contact, edit.contact);
+    if let Some(code) = &edit.code {
+        credential.code = Some(code.clone());
+        changed.push(Changed::hidden("code"));
+    }
+    if let Some(key) = &edit.public_key {
+        credential.public_key = Some(key.clone());
+        changed.push(Changed::hidden("phone"));
+    }
+    draft.note(verb, Noun::Credential, Some(credential.header.id), changed);
+    let number = credential.number();
+    draft.put(credential);
+    find(&draft.state, number).cloned()
+}
+
+fn check(
+    state: &PlaceState,
+    credential: &Credential,
+    edit: &CredentialEdit,
+) -> Result<(), Refusal> {
+    let mut flaws = Flaws::default();
+    let number = credential.number();
+    check_external_id(&mut flaws, state, Noun::Credential, number.0, edit.external_id.as_ref());
+    flaws.line(edit.label.as_ref().and_then(Option::as_ref), "/label", MOST_NAME);
+    if let Some(Some(person)) = edit.person
+        && state.people.get(person).is_none()
+    {
+        flaws.invalid("/person_id", "not_found", "there is no such person in this place");
+    }
+    let valid = edit.valid.unwrap_or(credential.valid);
+    let detail = "must be after valid_from";
+    flaws.check(!valid.is_empty(), "/valid_until", "bad_window", detail);
+    check_kind(&mut flaws, credential, edit);
+    check_card(&mut flaws, state, credential, edit);
+    if let Some(code) = &edit.code
+        && state.credential_by_code(code.tag).is_some_and(|other| other != number)
+    {
+        flaws.taken("/code", "another credential has this code");
+    }
+    flaws.refuse()
+}
+
+/// Each kind has its own way of being presented, and only that.
+fn check_kind(flaws: &mut Flaws, credential: &Credential, edit: &CredentialEdit) {
+    let kind = credential.kind;
+    let card = !credential.parts.is_empty() || edit.parts.is_some();
+    let code = credential.code.is_some() || edit.code.is_some();
+    let phone = credential.public_key.is_some() || edit.public_key.is_some();
+    for (own, there, pointer) in [
+        (CredentialKind::Card, card, "/cards"),
+        (CredentialKind::Code, code, "/code"),
+        (CredentialKind::Phone, phone, "/phone"),
+    ] {
+        if (kind == own) != there {
+            let verb = if there { "must not have" } else { "must have" };
+            let what = own.as_str();
+            let detail = format!("a credential of kind {} {verb} a {what}", kind.as_str());
+            flaws.invalid(pointer, if there { "not_allowed" } else { "required" }, detail);
+        }
+    }
+}
+
+fn check_card(
+    flaws: &mut Flaws,
+    state: &PlaceState,
+    credential: &Credential,
+    edit: &CredentialEdit,
+) {
+    let Some(parts) = &edit.parts else { return };
+    let number = credential.number();
+    if credential.kind == CredentialKind::Card {
+        let right = (1..=MOST_PARTS).contains(&parts.len());
+        flaws.check(right, "/cards", "bad_count", "must be 1 to 4 parts");
+    }
+    let mut seen = HashSet::new();
+    for (at, part) in parts.iter().enumerate() {
+        let pointer = format!("/cards/{at}");
+        if !seen.insert(part.card) {
+            flaws.invalid(&pointer, "duplicate", "the same part stands here twice");
+        }
+        if state.credential_by_card(part.card).is_some_and(|other| other != number) {
+            flaws.taken(&pointer, "another credential has this card");
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! People of a place: made, changed, suspended, resumed, deleted.
+
+use std::sync::Arc;
+
+use super::common::{check_external_id, close_grants};
+use super::credential;
+use crate::draft::{Changed, Draft, open, set};
+use crate::ids::{CredentialNumber, GrantNumber, Noun, PersonNumber};
+use crate::noun::CloseReason;
+use crate::noun::person::{Person, PersonDetails, PersonEdit, PersonState};
+use crate::noun::role::Role;
+use crate::refusal::{Flaws, MOST_NAME, MOST_TEXT, Refusal};
+use crate::state::{IdentityKey, PlaceState};
+use crate::text::{is_email, is_phone};
+
+/// Makes a person.
+///
+/// # Errors
+/// Every wrong field, or values that are another person's.
+pub fn create(draft: &mut Draft, edit: &PersonEdit) -> Result<Arc<Person>, Refusal> {
+    let person = Person {
+        header: draft.header(Noun::Person, None)?,
+        details: PersonDetails::default(),
+        role: Role::Guest,
+        state: PersonState::Active,
+        account: None,
+    };
+    write(draft, person, edit, "create")
+}
+
+/// Changes a person.
+///
+/// # Errors
+/// As [`create`]; not found.
+pub fn edit(
+    draft: &mut Draft,
+    number: PersonNumber,
+    edit: &PersonEdit,
+) -> Result<Arc<Person>, Refusal> {
+    let person = open(find(&draft.state, number)?);
+    write(draft, person, edit, "update")
+}
+
+/// Suspends or resumes a person.
+///
+/// # Errors
+/// Not found.
+pub fn set_state(
+    draft: &mut Draft,
+    number: PersonNumber,
+    state: PersonState,
+) -> Result<Arc<Person>, Refusal> {
+    let mut person = open(find(&draft.state, number)?);
+    let verb = if state == PersonState::Suspended { "suspend" } else { "resume" };
+    let fields = vec![Changed::shown("state", state.as_str())];
+    draft.note(verb, Noun::Person, Some(person.header.id), fields);
+    person.state = state;
+    draft.put(person);
+    find(&draft.state, number).cloned()
+}
+
+/// Deletes a person: erases personal fields, closes the person's grants, deletes the person's
+/// credentials. The emptied row stays.
+///
+/// # Errors
+/// Not found.
+pub fn delete(draft: &mut Draft, number: PersonNumber) -> Result<(), Refusal> {
+    let mut person = open(find(&draft.state, number)?);
+    draft.note("delete", Noun::Person, Some(person.header.id), Vec::new());
+    let grants: Vec<GrantNumber> =
+        draft.state.person_reach(number).iter().map(|reach| reach.grant()).collect();
+    close_grants(draft, grants, CloseReason::SubjectDeleted);
+    let credentials: Vec<u32> = draft.state.person_credentials(number).iter().collect();
+    for credential in credentials {
+        credential::delete(draft, CredentialNumber(credential))?;
+    }
+    person.details = PersonDetails::default();
+    person.role = Role::Guest;
+    person.account = None;
+    draft.delete(person);
+    Ok(())
+}
+
+/// The person with that number.
+///
+/// # Errors
+/// Not found.
+pub fn find(state: &PlaceState, number: PersonNumber) -> Result<&Arc<Person>, Refusal> {
+    state.people.get(number).ok_or(Refusal::NotFound(Noun::Person))
+}
+
+fn write(
+    draft: &mut Draft,
+    mut person: Person,
+    edit: &PersonEdit,
+    verb: &'static str,
+) -> Result<Arc<Person>, Refusal> {
+    check(&draft.state, person.number(), edit)?;
+    let mut changed = Vec::new();
+    let details = &mut person.details;
+    set!(changed, person.header.external_id, edit.external_id);
+    set!(changed, details.first_name, edit.first_name);
+    set!(changed, details.last_name, edit.last_name);
+    set!(changed, details.display_name, edit.display_name);
+    set!(changed, details.email, edit.email);
+    set!(changed, details.phone, edit.phone);
+    set!(changed, details.identity, edit.identity);
+    set!(changed, details.employee_number, edit.employee_number);
+    set!(changed, details.language, edit.language);
+    set!(changed, details.tags, edit.tags);
+    set!(changed, details.note, edit.note);
+    set!(changed, details.metadata, edit.metadata);
+    set!(changed, person.role, edit.role as |role: &Role| role.as_str());
+    draft.note(verb, Noun::Person, Some(person.header.id), changed);
+    let number = person.number();
+    draft.put(person);
+    find(&draft.state, number).cloned()
+}
+
+fn check(state: &PlaceState, number: PersonNumber, edit: &PersonEdit) -> Result<(), Refusal> {
+    let mut flaws = Flaws::default();
+    check_external_id(&mut flaws, state, Noun::Person, number.0, edit.external_id.as_ref());
+    for (text, pointer) in [
+        (&edit.first_name, "/first_name"),
+        (&edit.last_name, "/last_name"),
+        (&edit.display_name, "/display_name"),
+        (&edit.employee_number, "/employee_number"),
+    ] {
+        flaws.line(text.as_ref().and_then(Option::as_ref), pointer, MOST_NAME);
+    }
+    flaws.prose(edit.note.as_ref().and_then(Option::as_ref), "/note", MOST_TEXT);
+    if let Some(Some(language)) = &edit.language {
+        let known = ["en", "sv"].contains(&language.as_str());
+        flaws.check(known, "/language", "bad_language", "must be en or sv");
+    }
+    if let Some(tags) = &edit.tags {
+        tags.iter().for_each(|tag| flaws.line(Some(tag), "/tags", MOST_NAME));
+        flaws.check(tags.len() <= 100, "/tags", "too_many", "at most 100 tags");
+    }
+    if let Some(role) = edit.role {
+        let detail = "this role is not built yet; use guest, administrator or owner";
+        flaws.check(role.is_built(), "/role", "not_built", detail);
+    }
+    check_identity(&mut flaws, state, number, edit);
+    flaws.refuse()
+}
+
+fn check_identity(flaws: &mut Flaws, state: &PlaceState, number: PersonNumber, edit: &PersonEdit) {
+    let other = |found: Option<PersonNumber>| found.is_some_and(|found| found != number);
+    if let Some(Some(email)) = &edit.email {
+        if !is_email(email) {
+            flaws.invalid("/email", "bad_email", "must be one address such as ann@example.org");
+        } else if other(state.person_by_email(email)) {
+            flaws.taken("/email", "another person has this e-mail address");
+        }
+    }
+    if let Some(Some(phone)) = &edit.phone {
+        if !is_phone(phone) {
+            let detail = "must be E.164 such as +46701234567, without spaces";
+            flaws.invalid("/phone", "bad_phone", detail);
+        } else if other(state.person_by_phone(phone)) {
+            flaws.taken("/phone", "another person has this phone number");
+        }
+    }
+    if let Some(Some(identity)) = &edit.identity {
+        let named = identity.subject.is_some() || identity.identifier.is_some();
+        flaws.check(
+            named && !identity.provider.is_empty(),
+            "/identity",
+            "bad_identity",
+            "must have a provider, and a subject or an identifier",
+        );
+        for text in
+            [Some(&identity.provider), identity.subject.as_ref(), identity.identifier.as_ref()]
+        {
+            flaws.line(text, "/identity", 255);
+        }
+        if IdentityKey::of(identity).any(|key| other(state.person_by_identity(&key))) {
+            flaws.taken("/identity", "another person has this identity");
+        }
+    }
+}

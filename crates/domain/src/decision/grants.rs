@@ -1,0 +1,68 @@
+//! Which grants reach the lock, and how each stands at an instant.
+
+use super::{Decision, Presented};
+use crate::reason::Reason;
+use crate::state::Reach;
+
+/// How one reaching grant stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It allows.
+    Open,
+    /// It does not, for this reason of time.
+    Outside(Reason),
+}
+
+impl<'s> Decision<'s> {
+    /// The open grants of the person and (unless the person asks from afar) the credential that
+    /// reach the lock and are for opening.
+    #[inline]
+    pub(super) fn reaching(&self) -> impl Iterator<Item = Reach> + use<'s> {
+        let state = self.state;
+        let lock = self.request.lock;
+        let levels = state.lock_levels(lock);
+        let credential = match self.request.presented {
+            Presented::Person(_) => None,
+            _ => self.credential.map(|credential| credential.number()),
+        };
+        let persons = self.person.map(|person| state.person_reach(person.number()).iter());
+        let credentials = credential.map(|number| state.credential_reach(number).iter());
+        persons
+            .into_iter()
+            .flatten()
+            .chain(credentials.into_iter().flatten())
+            .filter(move |reach| reach.opens() && reach.reaches(lock, levels))
+    }
+
+    /// How a reaching grant stands now. Its window is asked first, then its schedules.
+    #[inline]
+    pub(super) fn standing(&self, reach: Reach) -> Standing {
+        let (now, zone) = (self.request.now, self.door.zone());
+        let closed = |schedule| {
+            self.state.timetable(schedule).is_some_and(|it| !it.compiled().is_open(now, zone))
+        };
+        if !reach.is_plain()
+            && let Some(grant) = self.state.grants.get(reach.grant())
+        {
+            if grant.window.before(now) {
+                return Standing::Outside(Reason::GrantNotYetValid);
+            }
+            if grant.window.past(now) {
+                return Standing::Outside(Reason::GrantExpired);
+            }
+            if grant.schedule.as_ref().is_some_and(closed) {
+                return Standing::Outside(Reason::OutsideSchedule);
+            }
+        }
+        let level = reach.level().and_then(|level| self.state.levels.get(level));
+        if level.and_then(|level| level.schedule.as_ref()).is_some_and(closed) {
+            return Standing::Outside(Reason::OutsideSchedule);
+        }
+        Standing::Open
+    }
+
+    /// Whether the grant opens in lockdown.
+    pub(super) fn overrides(&self, reach: Reach) -> bool {
+        self.state.grants.get(reach.grant()).is_some_and(|grant| grant.override_lockdown)
+    }
+}

@@ -1,0 +1,99 @@
+//! Event: what happened at a lock, why and when. Who it was stands apart, so that it can be forgotten.
+
+use super::card::CardValue;
+use super::words;
+use crate::ids::{CredentialNumber, GrantNumber, Id, LockNumber, PersonNumber};
+use crate::reason::Reasons;
+use crate::time::Instant;
+
+words! {
+    /// What happened.
+    EventKind {
+        /// A decision let somebody in.
+        AccessGranted "access_granted",
+        /// A decision kept somebody out.
+        AccessDenied "access_denied",
+        /// The door opened.
+        DoorOpened "door_opened",
+        /// The door closed.
+        DoorClosed "door_closed",
+        /// The door opened without a decision.
+        DoorForced "door_forced",
+        /// The door stayed open too long.
+        DoorHeldOpen "door_held_open",
+        /// Somebody tampered with the lock.
+        Tamper "tamper",
+        /// The battery is low.
+        BatteryLow "battery_low",
+        /// The lock is heard of again.
+        LockOnline "lock_online",
+        /// The lock is not heard of.
+        LockOffline "lock_offline",
+        /// The posture changed.
+        PostureChanged "posture_changed",
+        /// The lock's clock is wrong.
+        ClockWrong "clock_wrong",
+    }
+}
+
+words! {
+    /// What was presented.
+    Method {
+        /// A card.
+        Card "card",
+        /// A code.
+        Code "code",
+        /// A card and a PIN.
+        CardAndPin "card_and_pin",
+        /// A phone.
+        Phone "phone",
+        /// A person asked from afar.
+        Remote "remote",
+        /// Nothing was needed.
+        FreeAccess "free_access",
+    }
+}
+
+/// What happened at a lock.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// The public id.
+    pub id: Id,
+    /// Counted per place, in the order they were stored; 0 until then.
+    pub seq: u64,
+    /// What.
+    pub kind: EventKind,
+    /// Where.
+    pub lock: LockNumber,
+    /// When it happened.
+    pub occurred_at: Instant,
+    /// When the server heard of it.
+    pub received_at: Instant,
+    /// What was presented.
+    pub method: Option<Method>,
+    /// Why it was denied.
+    pub reasons: Reasons,
+    /// Whom it concerns, until that is forgotten.
+    pub subject: EventSubject,
+}
+
+/// Whom an event concerns; stored apart from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct EventSubject {
+    /// The person.
+    pub person: Option<PersonNumber>,
+    /// The credential.
+    pub credential: Option<CredentialNumber>,
+    /// The first grant that allowed, or would have but for the reasons.
+    pub grant: Option<GrantNumber>,
+    /// The card as presented.
+    pub card: Option<CardValue>,
+}
+
+impl EventSubject {
+    /// Whether it names nobody and nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == EventSubject::default()
+    }
+}

@@ -1,0 +1,65 @@
+//! Organization and place: who runs Claviger, and the unit of administration and isolation.
+
+use super::{Header, Json};
+use crate::ids::{OrganizationNumber, PlaceNumber};
+use crate::time::Zone;
+
+/// Who runs Claviger for some places. No data of a place lives here.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Organization {
+    /// Kept in place 0.
+    pub header: Header,
+    /// What people call it.
+    pub name: String,
+}
+
+/// A place with its own people, locks, levels, rights, events, retention and time zone. Its header's
+/// number is the place's number everywhere.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Place {
+    /// `number` is the number of the place itself.
+    pub header: Header,
+    /// Whose it is.
+    pub organization: OrganizationNumber,
+    /// The place it belongs to, set when made.
+    pub parent: Option<PlaceNumber>,
+    /// What people call it.
+    pub name: String,
+    /// The zone of locks that name none.
+    pub zone: Zone,
+    /// Days for which events keep who they concern.
+    pub retention_days: u16,
+    /// Why they are kept for more than 90 days.
+    pub retention_reason: Option<String>,
+    /// The language of mails to its people: `en` or `sv`.
+    pub language: String,
+    /// Kept for the caller.
+    pub metadata: Option<Json>,
+}
+
+impl Place {
+    /// This place's number.
+    #[must_use]
+    pub fn number(&self) -> PlaceNumber {
+        PlaceNumber(self.header.number)
+    }
+}
+
+/// What a caller sets on a place; an absent field is left as it is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PlaceEdit {
+    /// Not empty.
+    pub name: Option<String>,
+    /// An IANA zone.
+    pub zone: Option<Zone>,
+    /// 1–3650; over 90 needs a reason.
+    pub retention_days: Option<u16>,
+    /// Why longer than 90 days.
+    pub retention_reason: Option<Option<String>>,
+    /// `en` or `sv`.
+    pub language: Option<String>,
+    /// The caller's own id.
+    pub external_id: Option<Option<String>>,
+    /// Kept for the caller.
+    pub metadata: Option<Option<Json>>,
+}

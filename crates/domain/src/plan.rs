@@ -1,0 +1,189 @@
+//! Plans: who gains, who loses and who keeps access at other times, by comparing a place before and
+//! after a command. Must not ask about an instant: access at any time counts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::draft::Write;
+use crate::ids::{AccessLevelNumber, LockNumber};
+use crate::noun::credential::CredentialState;
+use crate::noun::grant::{Grant, Right, Subject, Target};
+use crate::noun::person::PersonState;
+use crate::noun::schedule::ScheduleRef;
+use crate::record::Record;
+use crate::schedule::Definition;
+use crate::state::PlaceState;
+use crate::time::Window;
+
+/// One subject at one lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pair {
+    /// Who.
+    pub subject: Subject,
+    /// Where.
+    pub lock: LockNumber,
+}
+
+/// What a command does to access.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Had none, has some.
+    pub gains: Vec<Pair>,
+    /// Had some, has none.
+    pub losses: Vec<Pair>,
+    /// Has some before and after, but not the same.
+    pub changed: Vec<Pair>,
+}
+
+/// The plan of a command that turned `before` into `after` with `writes`. Pairs are in order.
+#[must_use]
+pub fn plan(before: &PlaceState, after: &PlaceState, writes: &[Write]) -> Plan {
+    let mut pairs = BTreeSet::new();
+    for write in writes {
+        for (state, record) in [(before, write.former.as_ref()), (after, Some(&write.record))] {
+            if let Some(record) = record {
+                touched(state, record, &mut pairs);
+            }
+        }
+    }
+    let mut plan = Plan::default();
+    for pair in pairs {
+        let (had, has) = (access(before, pair), access(after, pair));
+        match (had.is_empty(), has.is_empty()) {
+            (true, false) => plan.gains.push(pair),
+            (false, true) => plan.losses.push(pair),
+            (false, false) if had != has => plan.changed.push(pair),
+            _ => {}
+        }
+    }
+    plan
+}
+
+/// Every pair whose access may depend on a record.
+fn touched(state: &PlaceState, record: &Record, pairs: &mut BTreeSet<Pair>) {
+    match record {
+        Record::Grant(grant) => of_grant(state, grant, pairs),
+        Record::Membership(it) => {
+            of_level(state, it.level, |lock| lock == it.lock, pairs);
+            for grant in grants(state, it.level) {
+                pairs.insert(Pair { subject: grant.subject, lock: it.lock });
+            }
+        }
+        Record::AccessLevel(it) => of_level(state, it.number(), |_| true, pairs),
+        Record::Person(it) => {
+            of_subject(state, Subject::Person(it.number()), pairs);
+            for credential in state.person_credentials(it.number()).iter() {
+                of_subject(state, Subject::Credential(credential.into()), pairs);
+            }
+        }
+        Record::Credential(it) => of_subject(state, Subject::Credential(it.number()), pairs),
+        Record::Schedule(it) => {
+            let named = Some(ScheduleRef::Named(it.number()));
+            for level in state.levels.iter().filter(|level| level.schedule == named) {
+                of_level(state, level.number(), |_| true, pairs);
+            }
+            for grant in state.grants.iter().filter(|grant| grant.schedule == named) {
+                of_grant(state, grant, pairs);
+            }
+        }
+        Record::Lock(it) => {
+            for number in state.lock_grants(it.number()).iter() {
+                if let Some(grant) = state.grants.get(number) {
+                    pairs.insert(Pair { subject: grant.subject, lock: it.number() });
+                }
+            }
+            for level in state.lock_levels(it.number()).iter() {
+                of_level(state, level, |lock| lock == it.number(), pairs);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn grants(state: &PlaceState, level: AccessLevelNumber) -> impl Iterator<Item = &Grant> {
+    state.level_grants(level).iter().filter_map(|grant| state.grants.get(grant)).map(|it| &**it)
+}
+
+fn of_level(
+    state: &PlaceState,
+    level: AccessLevelNumber,
+    wanted: impl Fn(LockNumber) -> bool,
+    pairs: &mut BTreeSet<Pair>,
+) {
+    for membership in state.level_locks(level).filter(|membership| wanted(membership.lock)) {
+        for grant in grants(state, level) {
+            pairs.insert(Pair { subject: grant.subject, lock: membership.lock });
+        }
+    }
+}
+
+fn of_grant(state: &PlaceState, grant: &Grant, pairs: &mut BTreeSet<Pair>) {
+    match grant.target {
+        Target::Lock(lock) => {
+            pairs.insert(Pair { subject: grant.subject, lock });
+        }
+        Target::AccessLevel(level) => {
+            for membership in state.level_locks(level) {
+                pairs.insert(Pair { subject: grant.subject, lock: membership.lock });
+            }
+        }
+    }
+}
+
+fn of_subject(state: &PlaceState, subject: Subject, pairs: &mut BTreeSet<Pair>) {
+    for reach in state.reach(subject).iter() {
+        if let Some(grant) = state.grants.get(reach.grant()) {
+            of_grant(state, grant, pairs);
+        }
+    }
+}
+
+/// One way of getting in: a window, and the schedules and flags that bind it.
+type Way = (Window, Vec<String>, bool);
+
+/// All ways of a pair, in no order that means anything; empty where there is none.
+fn access(state: &PlaceState, pair: Pair) -> BTreeMap<String, Way> {
+    let mut ways = BTreeMap::new();
+    let Some(lock) = state.locks.get(pair.lock) else { return ways };
+    let valid = match pair.subject {
+        Subject::Person(person) => match state.people.get(person) {
+            Some(person) if person.state == PersonState::Active => Window::ALWAYS,
+            _ => return ways,
+        },
+        Subject::Credential(credential) => match state.credentials.get(credential) {
+            Some(it) if it.state == CredentialState::Active && owner_active(state, it) => it.valid,
+            _ => return ways,
+        },
+    };
+    let levels = state.lock_levels(pair.lock);
+    for reach in state.reach(pair.subject).iter() {
+        if !reach.reaches(pair.lock, levels) {
+            continue;
+        }
+        let Some(grant) = state.grants.get(reach.grant()) else { continue };
+        let level = reach.level().and_then(|level| state.levels.get(level));
+        let schedules = [grant.schedule.as_ref(), level.and_then(|it| it.schedule.as_ref())];
+        let zone = state.zone_of(lock).name();
+        let times: Vec<String> = schedules
+            .into_iter()
+            .flatten()
+            .filter_map(|schedule| state.timetable(schedule))
+            .map(|times| said(times.definition(), zone))
+            .collect();
+        let window = grant.window.intersect(&valid);
+        if grant.right == Right::Open && !window.is_empty() {
+            let way = (window, times, grant.override_lockdown);
+            ways.insert(format!("{way:?}"), way);
+        }
+    }
+    ways
+}
+
+fn owner_active(state: &PlaceState, credential: &crate::noun::credential::Credential) -> bool {
+    let person = credential.person.and_then(|person| state.people.get(person));
+    person.is_none_or(|person| person.state == PersonState::Active)
+}
+
+/// A definition as text to compare; where it leaves the zone open, with the lock's.
+fn said(definition: &Definition, zone: &str) -> String {
+    format!("{definition:?} in {zone}")
+}

@@ -1,0 +1,169 @@
+//! Place 0: organizations, accounts, clients and tickets, and which places there are.
+
+use std::sync::Arc;
+
+use super::map::Map;
+use super::table::Objects;
+use crate::ids::{AccountNumber, ClientNumber, Id, Noun, OrganizationNumber, TicketNumber};
+use crate::noun::account::{Account, Ticket};
+use crate::noun::client::{Client, ClientKind};
+use crate::noun::place::Organization;
+use crate::record::Record;
+use crate::text::folded;
+
+/// What belongs to no single place.
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    /// Commits to place 0 so far.
+    pub revision: u64,
+    numbers: [u32; 16],
+    /// Who runs places.
+    pub organizations: Objects<Organization>,
+    /// Log-ins.
+    pub accounts: Objects<Account>,
+    /// Programs.
+    pub clients: Objects<Client>,
+    /// Tokens, sessions and one-time secrets.
+    pub tickets: Objects<Ticket>,
+    ids: Map<Id, (Noun, u32)>,
+    emails: Map<String, AccountNumber>,
+    phones: Map<String, AccountNumber>,
+    keys: Map<[u8; 32], ClientNumber>,
+    secrets: Map<[u8; 32], TicketNumber>,
+}
+
+impl Directory {
+    /// The highest number given so far for a noun.
+    #[must_use]
+    pub fn highest(&self, noun: Noun) -> u32 {
+        self.numbers[noun as usize]
+    }
+
+    /// Says that numbers up to `number` have been given.
+    pub fn reserve(&mut self, noun: Noun, number: u32) {
+        let highest = &mut self.numbers[noun as usize];
+        *highest = number.max(*highest);
+    }
+
+    /// The noun and number of a public id.
+    #[must_use]
+    pub fn find(&self, id: Id) -> Option<(Noun, u32)> {
+        self.ids.get(&id)
+    }
+
+    /// The client with that public id.
+    #[must_use]
+    pub fn client(&self, id: Id) -> Option<&Arc<Client>> {
+        let (noun, number) = self.find(id)?;
+        if noun == Noun::Client { self.clients.get(number) } else { None }
+    }
+
+    /// The organization with that public id.
+    #[must_use]
+    pub fn organization(&self, id: Id) -> Option<OrganizationNumber> {
+        let (noun, number) = self.find(id)?;
+        (noun == Noun::Organization).then_some(OrganizationNumber(number))
+    }
+
+    /// The client whose API key has that SHA-256, the key before rotation included.
+    #[must_use]
+    pub fn client_by_key(&self, hash: &[u8; 32]) -> Option<&Arc<Client>> {
+        self.clients.get(self.keys.get(hash)?)
+    }
+
+    /// The ticket whose secret has that SHA-256.
+    #[must_use]
+    pub fn ticket(&self, hash: &[u8; 32]) -> Option<&Arc<Ticket>> {
+        self.tickets.get(self.secrets.get(hash)?)
+    }
+
+    /// The account with that e-mail address.
+    #[must_use]
+    pub fn account_by_email(&self, email: &str) -> Option<&Arc<Account>> {
+        self.accounts.get(self.emails.get(folded(email).as_str())?)
+    }
+
+    /// The account with that phone number.
+    #[must_use]
+    pub fn account_by_phone(&self, phone: &str) -> Option<&Arc<Account>> {
+        self.accounts.get(self.phones.get(phone)?)
+    }
+
+    /// The record with that number, if it is here.
+    #[must_use]
+    pub fn record(&self, noun: Noun, number: u32) -> Option<Record> {
+        match noun {
+            Noun::Organization => self.organizations.get(number).cloned().map(Record::from),
+            Noun::Account => self.accounts.get(number).cloned().map(Record::from),
+            Noun::Client => self.clients.get(number).cloned().map(Record::from),
+            Noun::Ticket => self.tickets.get(number).cloned().map(Record::from),
+            _ => None,
+        }
+    }
+
+    /// Takes a record in, or takes out what it says is deleted.
+    pub fn apply(&mut self, record: &Record) {
+        let header = record.header();
+        let number = header.number;
+        self.revision = self.revision.max(header.revision);
+        self.reserve(record.noun(), number);
+        if let Some(former) = self.record(record.noun(), number) {
+            self.index(&former, false);
+        }
+        let live = !header.is_deleted();
+        match record {
+            Record::Organization(it) => {
+                self.organizations.set(number, live.then(|| it.clone()));
+            }
+            Record::Account(it) => {
+                self.accounts.set(number, live.then(|| it.clone()));
+            }
+            Record::Client(it) => {
+                self.clients.set(number, live.then(|| it.clone()));
+            }
+            Record::Ticket(it) => {
+                self.tickets.set(number, live.then(|| it.clone()));
+            }
+            _ => return,
+        }
+        if live {
+            self.index(record, true);
+        }
+    }
+
+    fn index(&mut self, record: &Record, add: bool) {
+        let header = record.header();
+        let number = header.number;
+        if add {
+            self.ids.insert(header.id, (record.noun(), number));
+        } else {
+            self.ids.remove(&header.id);
+        }
+        match record {
+            Record::Account(it) => {
+                let number = it.number();
+                for email in it.email.iter().map(|email| folded(email)) {
+                    if add { self.emails.insert(email, number) } else { self.emails.remove(&email) }
+                }
+                for phone in it.phone.iter().cloned() {
+                    if add { self.phones.insert(phone, number) } else { self.phones.remove(&phone) }
+                }
+            }
+            Record::Client(it) if it.kind == ClientKind::ApiKey => {
+                let former = it.previous_secret.map(|(secret, _)| secret);
+                for key in [Some(it.secret), former].into_iter().flatten() {
+                    if add { self.keys.insert(key, it.number()) } else { self.keys.remove(&key) }
+                }
+            }
+            Record::Ticket(it) => {
+                let number = TicketNumber(number);
+                if add {
+                    self.secrets.insert(it.hash, number);
+                } else {
+                    self.secrets.remove(&it.hash);
+                }
+            }
+            _ => {}
+        }
+    }
+}

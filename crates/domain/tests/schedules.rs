@@ -1,0 +1,16 @@
+//! Schedules seen from outside: against slow evaluators written from the specification, against the
+//! `rrule` crate, and around changes of offset. Must not reach into the crate's private parts.
+//!
+//! `CLAVIGER_LONG=1` checks every sample instead of 20 000.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests too")]
+
+mod schedule {
+    mod changes;
+    mod event;
+    mod exceptions;
+    mod given;
+    mod refusals;
+    mod rules;
+    mod weekly;
+}

@@ -1,0 +1,85 @@
+//! The simulator: a seeded building, virtual online locks and people at them, against a running
+//! server's native API.
+//!
+//! It speaks HTTP with its own types ([`wire`](Decision)) and knows nothing of the server's code,
+//! so what it is certain of is an independent reading of the API. It prints nothing and never
+//! ends the process; the caller shows the [`Tally`].
+
+mod building;
+mod calendar;
+mod client;
+mod expect;
+mod furnish;
+mod hostile;
+mod latency;
+mod options;
+mod rng;
+mod tally;
+mod traffic;
+mod visit;
+mod wire;
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+pub use building::{
+    Bearer, Building, Card, Credential, CredentialState, Exception, Grant, Level, Lock,
+    NamedSchedule, Person, PinRule, Schedule, Standing, Subject, Target, Weekly, Window,
+};
+pub use client::{Client, ClientError, Login};
+pub use furnish::{Furnished, furnish};
+pub use latency::Latency;
+pub use options::Options;
+pub use tally::{HostileTally, Surprise, Tally};
+pub use wire::{Decision, Reason};
+
+/// Why a run could not begin. Once visits have begun nothing ends them but the caller: a door
+/// whose server is away stays closed and counts it.
+#[derive(Debug, thiserror::Error)]
+pub enum SimError {
+    /// An option that makes no sense.
+    #[error("{0}")]
+    Options(&'static str),
+    /// The server could not be reached or refused a part of the building.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+}
+
+/// Furnishes the place (unless told not to) and sends visits until `options` say enough or `stop`
+/// turns true (or its sender is dropped); visits under way are waited for, at most some seconds.
+///
+/// `on_tick` hears of the tally every [`Options::tick`] and once at the end.
+pub async fn run(
+    options: Options,
+    mut stop: watch::Receiver<bool>,
+    mut on_tick: impl FnMut(&Tally),
+) -> Result<Tally, SimError> {
+    if let Some(wrong) = options.wrong() {
+        return Err(SimError::Options(wrong));
+    }
+    let Options { seed, people, locks, levels, .. } = options;
+    let building = Building::seeded(seed, people, locks, levels);
+    let client = Client::new(&options.base_url, &options.place, options.login.clone())?;
+    let mut tally = Tally::default();
+    let furnished = if options.furnish {
+        let mut told = Instant::now();
+        let step = |done, total| {
+            (tally.furnished, tally.to_furnish) = (done, total);
+            if told.elapsed() >= options.tick {
+                told = Instant::now();
+                on_tick(&tally);
+            }
+        };
+        tokio::select! {
+            furnished = furnish(&client, &building, step) => furnished?,
+            () = traffic::asked_to_stop(&mut stop) => return Ok(tally),
+        }
+    } else {
+        Furnished::already(&building)
+    };
+    let scene = Arc::new(traffic::Scene { client, building, furnished });
+    traffic::drive(scene, &options, &mut stop, &mut tally, &mut on_tick).await;
+    Ok(tally)
+}

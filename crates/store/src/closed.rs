@@ -1,0 +1,202 @@
+//! Reads of what memory lacks: closed and deleted records, and what a place was at an earlier time.
+//!
+//! Must not be asked on the way of a decision.
+
+use claviger_domain::ids::{
+    AccessLevelNumber, GrantNumber, Id, LockNumber, MembershipNumber, Noun, PlaceNumber,
+};
+use claviger_domain::noun::access_level::Membership;
+use claviger_domain::noun::grant::{Grant, Subject};
+use claviger_domain::record::Record;
+use claviger_domain::time::Instant;
+use std::sync::Arc;
+
+use crate::cells::Tools;
+use crate::commit::row_place;
+use crate::{Row, Statement, Store, StoreError, Value, rows, values};
+
+/// Which closed grants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClosedGrants {
+    /// All of the place.
+    All,
+    /// Those of a person or credential.
+    Of(Subject),
+    /// Those straight to a lock.
+    ToLock(LockNumber),
+    /// Those to a level.
+    ToLevel(AccessLevelNumber),
+}
+
+impl ClosedGrants {
+    /// The condition on `?2`, and its argument.
+    fn condition(self) -> Option<(&'static str, Value)> {
+        match self {
+            ClosedGrants::All => None,
+            ClosedGrants::Of(Subject::Person(it)) => Some(("person", it.into())),
+            ClosedGrants::Of(Subject::Credential(it)) => Some(("credential", it.into())),
+            ClosedGrants::ToLock(it) => Some(("lock", it.into())),
+            ClosedGrants::ToLevel(it) => Some(("level", it.into())),
+        }
+    }
+}
+
+/// The former values of a record's fields that decisions read, up to `replaced_at`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Past {
+    /// Which noun.
+    pub noun: Noun,
+    /// Which one.
+    pub number: u32,
+    /// Until when they held.
+    pub replaced_at: Instant,
+    /// The revision that replaced them.
+    pub revision: u64,
+    /// A JSON object of columns.
+    pub fields: String,
+}
+
+/// What must be undone of a place to have it as it was at an instant.
+#[derive(Clone, Debug, Default)]
+pub struct Undo {
+    /// What was replaced since.
+    pub history: Vec<Past>,
+    /// Records that were there and were closed or deleted since, as they stand now.
+    pub ended: Vec<Record>,
+}
+
+impl Store {
+    /// The record with that id, closed and deleted ones included.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn record_by_id(
+        &self,
+        place: PlaceNumber,
+        noun: Noun,
+        id: Id,
+    ) -> Result<Option<Record>, StoreError> {
+        let args = values![row_place(place, noun, place.0), id];
+        let statement = Statement::new(rows::texts(noun).by_id.as_str(), args);
+        Ok(self.records(noun, statement).await?.pop())
+    }
+
+    /// The record with that number, closed and deleted ones included.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn record(
+        &self,
+        place: PlaceNumber,
+        noun: Noun,
+        number: u32,
+    ) -> Result<Option<Record>, StoreError> {
+        let args = values![row_place(place, noun, number), number];
+        let statement = Statement::new(rows::texts(noun).by_number.as_str(), args);
+        Ok(self.records(noun, statement).await?.pop())
+    }
+
+    /// Closed grants, in order of number from after `after`.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn closed_grants(
+        &self,
+        place: PlaceNumber,
+        which: ClosedGrants,
+        after: GrantNumber,
+        limit: u32,
+    ) -> Result<Vec<Arc<Grant>>, StoreError> {
+        let select = &rows::texts(Noun::Grant).select;
+        let mut args = values![place, after, limit];
+        let mut sql =
+            format!("{select} where place = ?1 and number > ?2 and closed_at is not null");
+        if let Some((column, value)) = which.condition() {
+            sql.push_str(&format!(" and {column} is not null and {column} = ?4"));
+            args.push(value);
+        }
+        sql.push_str(" order by number limit ?3");
+        let records = self.records(Noun::Grant, Statement::new(sql, args)).await?;
+        Ok(records.into_iter().filter_map(grant).collect())
+    }
+
+    /// The times of all locks in a level, ended ones included, in order of number from after
+    /// `after`.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn memberships_of(
+        &self,
+        place: PlaceNumber,
+        level: AccessLevelNumber,
+        after: MembershipNumber,
+        limit: u32,
+    ) -> Result<Vec<Arc<Membership>>, StoreError> {
+        let select = &rows::texts(Noun::Membership).select;
+        let sql = format!(
+            "{select} where place = ?1 and level = ?2 and number > ?3 order by number limit ?4"
+        );
+        let args = values![place, level, after.0, limit];
+        let records = self.records(Noun::Membership, Statement::new(sql, args)).await?;
+        Ok(records.into_iter().filter_map(membership).collect())
+    }
+
+    /// What has changed in a place after an instant, of what decisions read.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn since(&self, place: PlaceNumber, at: Instant) -> Result<Undo, StoreError> {
+        let history = "select noun, number, replaced_at, revision, fields from history \
+             where place = ?1 and replaced_at > ?2";
+        let nouns: Vec<Noun> =
+            rows::PLACE.into_iter().filter(|noun| *noun != Noun::Place).collect();
+        let mut statements = vec![Statement::new(history, values![place, at])];
+        statements.extend(nouns.iter().map(|noun| {
+            Statement::new(rows::texts(*noun).ended_after.as_str(), values![place, at])
+        }));
+        let mut undo = Undo::default();
+        let mut tools = Tools::new(self.secrets());
+        let answers = self.db.snapshot(statements).await?;
+        let mut answers = answers.into_iter();
+        for row in answers.next().unwrap_or_default() {
+            undo.history.push(past(&row)?);
+        }
+        for (noun, answer) in nouns.iter().zip(answers) {
+            for row in answer {
+                undo.ended.push(rows::read(*noun, row.into_values(), &mut tools)?.1);
+            }
+        }
+        Ok(undo)
+    }
+
+    async fn records(&self, noun: Noun, statement: Statement) -> Result<Vec<Record>, StoreError> {
+        let mut tools = Tools::new(self.secrets());
+        let rows = self.db.read(statement).await?;
+        rows.into_iter().map(|row| Ok(rows::read(noun, row.into_values(), &mut tools)?.1)).collect()
+    }
+}
+
+fn past(row: &Row) -> Result<Past, StoreError> {
+    let noun = Noun::parse(row.text(0)?);
+    Ok(Past {
+        noun: noun.ok_or_else(|| StoreError::corrupt("history.noun"))?,
+        number: row.u32(1)?,
+        replaced_at: Instant(row.int(2)?),
+        revision: row.u64(3)?,
+        fields: row.text(4)?.to_owned(),
+    })
+}
+
+fn grant(record: Record) -> Option<Arc<Grant>> {
+    match record {
+        Record::Grant(it) => Some(it),
+        _ => None,
+    }
+}
+
+fn membership(record: Record) -> Option<Arc<Membership>> {
+    match record {
+        Record::Membership(it) => Some(it),
+        _ => None,
+    }
+}

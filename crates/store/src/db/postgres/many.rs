@@ -1,0 +1,119 @@
+//! The requests that a step becomes, and the two ways to store many rows.
+//!
+//! Measured with 5 000 rows of 15 columns (`cargo bench -p claviger-store`): one insert over arrays
+//! is several times faster than as many pipelined inserts, which remain for all other statements.
+//!
+//! Must not: know transactions.
+
+use deadpool_postgres::ClientWrapper;
+use tokio_postgres::{Error, Statement as Prepared};
+
+use super::wire::{Sent, names, row_of};
+use super::{Failed, Postgres, rewrite};
+use crate::StoreError;
+use crate::db::{Row, Value};
+
+/// From here on arrays win.
+const FEWEST_ROWS: usize = 8;
+
+/// Bounds the size of one message.
+const MOST_ROWS: usize = 10_000;
+
+/// What one step of a transaction brought.
+pub(super) enum Brought {
+    Changed(u64),
+    Rows(Vec<Row>),
+}
+
+/// One step, ready to be sent.
+pub(super) enum Requests<'a> {
+    One { prepared: Prepared, args: &'a [Value] },
+    Fetch { prepared: Prepared, args: &'a [Value] },
+    Each { prepared: Prepared, rows: &'a [Vec<Value>] },
+    Arrays { prepared: Prepared, parts: Vec<Vec<Vec<&'a Value>>> },
+}
+
+impl Requests<'_> {
+    /// Sends the requests of step `at` and adds their answers to `sent`.
+    pub(super) async fn launch<'c>(
+        &'c self,
+        client: &'c ClientWrapper,
+        at: usize,
+        sent: &mut Vec<(usize, Sent<'c, Result<Brought, Error>>)>,
+    ) {
+        match self {
+            Self::One { prepared, args } => {
+                sent.push((at, Sent::launch(execute(client, prepared, args.iter())).await));
+            }
+            Self::Fetch { prepared, args } => {
+                sent.push((at, Sent::launch(fetch(client, prepared, args)).await));
+            }
+            Self::Each { prepared, rows } => {
+                for row in *rows {
+                    sent.push((at, Sent::launch(execute(client, prepared, row.iter())).await));
+                }
+            }
+            Self::Arrays { prepared, parts } => {
+                for columns in parts {
+                    let request = execute(client, prepared, columns.iter());
+                    sent.push((at, Sent::launch(request).await));
+                }
+            }
+        }
+    }
+}
+
+async fn execute<'c, T>(
+    client: &'c ClientWrapper,
+    prepared: &'c Prepared,
+    args: std::slice::Iter<'c, T>,
+) -> Result<Brought, Error>
+where
+    T: tokio_postgres::types::ToSql + 'c,
+{
+    client.execute_raw(prepared, args).await.map(Brought::Changed)
+}
+
+async fn fetch(
+    client: &ClientWrapper,
+    prepared: &Prepared,
+    args: &[Value],
+) -> Result<Brought, Error> {
+    use futures_util::StreamExt;
+    let names = names(prepared);
+    let mut stream = std::pin::pin!(client.query_raw(prepared, args).await?);
+    let mut rows = Vec::new();
+    while let Some(row) = stream.next().await {
+        rows.push(row_of(&row?, &names)?);
+    }
+    Ok(Brought::Rows(rows))
+}
+
+impl Postgres {
+    pub(super) async fn plan_many<'a>(
+        &self,
+        client: &ClientWrapper,
+        sql: &str,
+        rows: &'a [Vec<Value>],
+    ) -> Result<Requests<'a>, Failed> {
+        let prepared = self.prepare(client, sql).await?;
+        if rows.len() < FEWEST_ROWS {
+            return Ok(Requests::Each { prepared, rows });
+        }
+        let types = prepared.params();
+        if rows.iter().any(|row| row.len() != types.len()) {
+            let reason = format!("a row of another length than {}", types.len());
+            return Err(StoreError::Rejected { reason }.into());
+        }
+        let Some(text) = self.unnested.get(sql, |sql| rewrite::unnested(sql, types)) else {
+            return Ok(Requests::Each { prepared, rows });
+        };
+        let width = types.len();
+        let parts = rows.chunks(MOST_ROWS).map(|part| transposed(part, width)).collect();
+        Ok(Requests::Arrays { prepared: client.prepare_cached(&text).await?, parts })
+    }
+}
+
+fn transposed(rows: &[Vec<Value>], width: usize) -> Vec<Vec<&Value>> {
+    (0..width).map(|column| rows.iter().filter_map(|row| row.get(column)).collect()).collect()
+}

@@ -1,0 +1,173 @@
+//! Reading the event log.
+//!
+//! Must not decide who may see an event.
+
+use claviger_domain::ids::{
+    CredentialNumber, GrantNumber, Id, LockNumber, PersonNumber, PlaceNumber,
+};
+use claviger_domain::noun::card::CardValue;
+use claviger_domain::noun::event::{Event, EventKind, EventSubject, Method};
+use claviger_domain::reason::{Reason, Reasons};
+use claviger_domain::time::{Instant, Window};
+
+use crate::cells::{Cells, Tools};
+use crate::{Row, Statement, Store, StoreError, Value, values};
+
+const COLUMNS: &str = "e.place, e.seq, e.id, e.kind, e.lock, e.occurred_at, e.received_at, \
+     e.method, e.reasons, s.person, s.credential, s.grant_number, s.card_bits, s.card_value";
+
+/// Which events of a place; what is absent does not narrow.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Counted after this one.
+    pub after_seq: u64,
+    /// Counted before this one.
+    pub before_seq: Option<u64>,
+    /// Happened within.
+    pub occurred: Window,
+    /// Were heard of within.
+    pub received: Window,
+    /// At this lock.
+    pub lock: Option<LockNumber>,
+    /// Concerning this person, as long as that is not forgotten.
+    pub person: Option<PersonNumber>,
+    /// Decisions that let somebody in (`true`) or kept somebody out (`false`) only.
+    pub granted: Option<bool>,
+    /// In descending order of `seq`.
+    pub newest_first: bool,
+}
+
+/// Conditions and their arguments.
+struct Clause {
+    sql: String,
+    args: Vec<Value>,
+}
+
+impl Clause {
+    fn and(&mut self, condition: &str, arg: Option<impl Into<Value>>) {
+        if let Some(arg) = arg {
+            self.args.push(arg.into());
+            self.sql.push_str(&format!(" and {condition} ?{}", self.args.len()));
+        }
+    }
+}
+
+impl EventFilter {
+    fn statement(&self, place: PlaceNumber, limit: u32) -> Statement {
+        // Who is looked for is found from their side.
+        let from = if self.person.is_some() {
+            "event_subjects s join events e on e.place = s.place and e.seq = s.seq"
+        } else {
+            "events e left join event_subjects s on s.place = e.place and s.seq = e.seq"
+        };
+        let (at, order) =
+            if self.person.is_some() { ("s.place", "s.seq") } else { ("e.place", "e.seq") };
+        let sql = format!("select {COLUMNS} from {from} where {at} = ?1");
+        let mut clause = Clause { sql, args: values![place] };
+        let kind = |granted: bool| {
+            if granted { EventKind::AccessGranted } else { EventKind::AccessDenied }.as_str()
+        };
+        clause.and(&format!("{order} >"), (self.after_seq > 0).then_some(self.after_seq));
+        clause.and(&format!("{order} <"), self.before_seq);
+        clause.and("e.occurred_at >=", self.occurred.from);
+        clause.and("e.occurred_at <", self.occurred.until);
+        clause.and("e.received_at >=", self.received.from);
+        clause.and("e.received_at <", self.received.until);
+        clause.and("e.lock =", self.lock);
+        clause.and("s.person =", self.person);
+        clause.and("e.kind =", self.granted.map(kind));
+        let direction = if self.newest_first { "desc" } else { "asc" };
+        let number = clause.args.len() + 1;
+        clause.args.push(limit.into());
+        let sql = format!("{} order by {order} {direction} limit ?{number}", clause.sql);
+        Statement::new(sql, clause.args)
+    }
+}
+
+fn read(row: Row) -> Result<(PlaceNumber, Event), StoreError> {
+    let mut tools = Tools::default();
+    let mut cells = Cells::new("events", row.into_values(), &mut tools);
+    let place = PlaceNumber(cells.fit()?);
+    let event = Event {
+        seq: cells.u64()?,
+        id: cells.id()?,
+        kind: cells.word(EventKind::parse)?,
+        lock: LockNumber(cells.fit()?),
+        occurred_at: cells.instant()?,
+        received_at: cells.instant()?,
+        method: cells.opt_word(Method::parse)?,
+        reasons: cells.words::<Reason, Reasons>(Reason::parse)?,
+        subject: EventSubject {
+            person: cells.opt()?.map(PersonNumber),
+            credential: cells.opt()?.map(CredentialNumber),
+            grant: cells.opt()?.map(GrantNumber),
+            card: card(&mut cells)?,
+        },
+    };
+    Ok((place, event))
+}
+
+fn card(cells: &mut Cells<'_>) -> Result<Option<CardValue>, StoreError> {
+    let (bits, value) = (cells.opt()?, cells.opt_array()?);
+    Ok(bits.zip(value).map(|(bits, value)| CardValue { bits, value: u128::from_be_bytes(value) }))
+}
+
+impl Store {
+    /// Events of a place, in order of their sequence.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn events(
+        &self,
+        place: PlaceNumber,
+        filter: &EventFilter,
+        limit: u32,
+    ) -> Result<Vec<Event>, StoreError> {
+        let rows = self.db.read(filter.statement(place, limit)).await?;
+        rows.into_iter().map(|row| Ok(read(row)?.1)).collect()
+    }
+
+    /// The event with that id.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn event(&self, place: PlaceNumber, id: Id) -> Result<Option<Event>, StoreError> {
+        let sql = format!(
+            "select {COLUMNS} from events e \
+             left join event_subjects s on s.place = e.place and s.seq = e.seq \
+             where e.place = ?1 and e.id = ?2"
+        );
+        let rows = self.db.read(Statement::new(sql, values![place, id])).await?;
+        rows.into_iter().next().map(|row| Ok(read(row)?.1)).transpose()
+    }
+
+    /// The sequence of the last event; 0 where there is none.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn last_seq(&self, place: PlaceNumber) -> Result<u64, StoreError> {
+        let sql = "select event_seq from heads where place = ?1";
+        let rows = self.db.read(Statement::new(sql, values![place])).await?;
+        rows.first().map_or(Ok(0), |row| row.u64(0))
+    }
+
+    /// The decisions of all places since an instant, from which wrong PINs and unknown codes are
+    /// counted anew at start: denials for a wrong or unknown one, and what was let in, which ends a
+    /// count. In order of place and sequence.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn recent_attempts(
+        &self,
+        since: Instant,
+    ) -> Result<Vec<(PlaceNumber, Event)>, StoreError> {
+        let sql = format!(
+            "select {COLUMNS} from heads h \
+             join events e on e.place = h.place and e.occurred_at >= ?1 \
+             left join event_subjects s on s.place = e.place and s.seq = e.seq \
+             where e.kind in ('access_granted', 'access_denied') order by e.place, e.seq"
+        );
+        let rows = self.db.read(Statement::new(sql, values![since])).await?;
+        rows.into_iter().map(read).collect()
+    }
+}

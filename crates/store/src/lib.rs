@@ -1,0 +1,48 @@
+//! DESC
+//!
+//! `db` is the only module that knows there are two engines; `migrate` keeps the schema,
+//! `secrets` what the database must not hold, `folder` keeps a second server out.
+//!
+//! Must not: know HTTP or any vendor, read a clock, or decide anything.
+
+mod answers;
+mod as_of;
+mod catch_up;
+mod cells;
+mod closed;
+mod commit;
+pub mod db;
+mod digits;
+mod error;
+mod events;
+mod folder;
+mod load;
+pub mod migrate;
+mod operations;
+mod outbox;
+mod rows;
+pub mod secrets;
+mod store;
+mod table;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod timetable;
+mod trail;
+
+pub use answers::StoredAnswer;
+pub use as_of::as_of;
+pub use catch_up::CaughtUp;
+pub use claviger_domain::draft::Write;
+pub use closed::{ClosedGrants, Past, Undo};
+pub use commit::{Commit, Committed, Head, Part};
+pub use db::{Batch, Db, Engine, Location, Outcome, Row, Statement, Step, Value};
+pub use digits::Digits;
+pub use error::StoreError;
+pub use events::{EventBatch, EventFilter};
+pub use folder::FolderLock;
+pub use load::Loaded;
+pub use operations::Operation;
+pub use outbox::{Attempt, Delivery, DeliveryState, Finish, NewDelivery};
+pub use secrets::Secrets;
+pub use store::Store;
+pub use trail::{TRAIL_START, TrailRange, TrailRow, Verified};

@@ -1,0 +1,320 @@
+//! The outbox of the webhooks: deliveries wait here until they are done, also across restarts.
+//!
+//! A worker claims what is due for a while and under a fencing number; whoever comes too late
+//! finds the number raised and changes nothing. Must not send anything or decide when to retry.
+
+use claviger_domain::ids::{Id, PlaceNumber, WebhookNumber};
+use claviger_domain::time::Instant;
+use serde_json::{Value as Json, json};
+
+use crate::cells::{Cells, Tools};
+use crate::{Batch, Outcome, Row, Statement, Store, StoreError, Value, values};
+
+/// Something to be told to a webhook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewDelivery {
+    /// Its own id; a delivery whose id is known is left out.
+    pub id: Id,
+    /// To whom.
+    pub webhook: WebhookNumber,
+    /// About which event of the place; none for a test.
+    pub event: Option<Id>,
+    /// What.
+    pub body: String,
+    /// When it is made.
+    pub created_at: Instant,
+    /// When it is first due.
+    pub next_at: Instant,
+}
+
+/// How a delivery stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// Is tried until it is done or given up.
+    Waiting,
+    /// Was received.
+    Delivered,
+    /// Was given up.
+    Dead,
+}
+
+impl DeliveryState {
+    /// The word on the wire and in storage.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DeliveryState::Waiting => "waiting",
+            DeliveryState::Delivered => "delivered",
+            DeliveryState::Dead => "dead",
+        }
+    }
+
+    fn parse(text: &str) -> Option<DeliveryState> {
+        let all = [DeliveryState::Waiting, DeliveryState::Delivered, DeliveryState::Dead];
+        all.into_iter().find(|state| state.as_str() == text)
+    }
+}
+
+/// One try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// When.
+    pub at: Instant,
+    /// The status answered, if any was.
+    pub status: Option<u16>,
+    /// What went wrong, in words.
+    pub error: Option<String>,
+}
+
+/// A delivery as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its place.
+    pub place: PlaceNumber,
+    /// Its own id.
+    pub id: Id,
+    /// To whom.
+    pub webhook: WebhookNumber,
+    /// About which event.
+    pub event: Option<Id>,
+    /// That event's sequence.
+    pub seq: Option<u64>,
+    /// What.
+    pub body: String,
+    /// How it stands.
+    pub state: DeliveryState,
+    /// The tries so far.
+    pub attempts: Vec<Attempt>,
+    /// When it was made.
+    pub created_at: Instant,
+    /// When it is due again; means nothing once it is not waiting.
+    pub next_at: Instant,
+    /// Raised by each claim.
+    pub fence: u64,
+}
+
+/// What becomes of a claimed delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// It was received.
+    Delivered,
+    /// It is tried again then.
+    Retry(Instant),
+    /// It is given up.
+    Dead,
+}
+
+const INSERT: &str = "insert into deliveries \
+     (place, id, webhook, event_id, seq, body, state, attempts, created_at, next_at) \
+     values (?1, ?2, ?3, ?4, (select seq from events where place = ?1 and id = ?4), ?5, \
+     'waiting', '[]', ?6, ?7) on conflict (place, id) do nothing";
+
+const COLUMNS: &str = "place, id, webhook, event_id, seq, body, state, attempts, created_at, \
+     next_at, fence";
+
+/// The conditions stand twice: PostgreSQL looks at the outer ones again when it had to wait for
+/// another claim.
+const CLAIM: &str = "update deliveries set lease_until = ?2, fence = fence + 1 \
+     where state = 'waiting' and next_at <= ?1 and lease_until <= ?1 and (place, id) in \
+     (select place, id from deliveries where state = 'waiting' and next_at <= ?1 \
+     and lease_until <= ?1 order by next_at limit ?3)";
+
+const FINISH: &str = "update deliveries set state = ?4, next_at = coalesce(?5, next_at), \
+     attempts = ?6, lease_until = 0 \
+     where place = ?1 and id = ?2 and fence = ?3 and state = 'waiting'";
+
+/// Appends deliveries to a batch, after the events they are about.
+pub(crate) fn append(batch: &mut Batch, place: PlaceNumber, deliveries: &[NewDelivery]) {
+    if deliveries.is_empty() {
+        return;
+    }
+    let row = |it: &NewDelivery| {
+        values![place, it.id, it.webhook, it.event, &it.body, it.created_at, it.next_at]
+    };
+    batch.many(INSERT, deliveries.iter().map(row).collect());
+}
+
+fn encode(attempts: &[Attempt]) -> String {
+    let attempt = |it: &Attempt| json!({ "at": it.at.0, "status": it.status, "error": it.error });
+    Json::Array(attempts.iter().map(attempt).collect()).to_string()
+}
+
+fn decode(text: &str) -> Option<Vec<Attempt>> {
+    let list: Json = serde_json::from_str(text).ok()?;
+    let attempt = |it: &Json| {
+        Some(Attempt {
+            at: Instant(it.get("at")?.as_i64()?),
+            status: it.get("status").and_then(Json::as_u64).and_then(|s| u16::try_from(s).ok()),
+            error: it.get("error").and_then(Json::as_str).map(str::to_owned),
+        })
+    };
+    list.as_array()?.iter().map(attempt).collect()
+}
+
+fn read(row: Row) -> Result<Delivery, StoreError> {
+    let mut tools = Tools::default();
+    let mut cells = Cells::new("deliveries", row.into_values(), &mut tools);
+    Ok(Delivery {
+        place: PlaceNumber(cells.fit()?),
+        id: cells.id()?,
+        webhook: WebhookNumber(cells.fit()?),
+        event: cells.opt_id()?,
+        seq: cells.opt()?,
+        body: cells.text()?,
+        state: cells.word(DeliveryState::parse)?,
+        attempts: decode(&cells.text()?).ok_or_else(|| cells.wrong("a list of attempts"))?,
+        created_at: cells.instant()?,
+        next_at: cells.instant()?,
+        fence: cells.u64()?,
+    })
+}
+
+impl Store {
+    /// Claims deliveries of all places that are due, until `lease_until`; the longest due first.
+    ///
+    /// # Errors
+    /// As for any write.
+    pub async fn due_deliveries(
+        &self,
+        now: Instant,
+        limit: u32,
+        lease_until: Instant,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let mut batch = Batch::new();
+        let claim = format!("{CLAIM} returning {COLUMNS}");
+        batch.fetch(claim, values![now, lease_until, limit]);
+        let rows = self.fetch(batch).await?;
+        let mut claimed: Vec<Delivery> = rows.into_iter().map(read).collect::<Result<_, _>>()?;
+        claimed.sort_by_key(|delivery| (delivery.next_at, delivery.place, delivery.id));
+        Ok(claimed)
+    }
+
+    /// Ends a claim with the try that was made. False when the claim had run out and somebody else
+    /// has the delivery: then nothing is changed.
+    ///
+    /// # Errors
+    /// As for any write.
+    pub async fn finish_delivery(
+        &self,
+        claimed: &Delivery,
+        attempt: Attempt,
+        finish: Finish,
+    ) -> Result<bool, StoreError> {
+        let (state, next_at) = match finish {
+            Finish::Delivered => (DeliveryState::Delivered, None),
+            Finish::Retry(at) => (DeliveryState::Waiting, Some(at)),
+            Finish::Dead => (DeliveryState::Dead, None),
+        };
+        let mut attempts = claimed.attempts.clone();
+        attempts.push(attempt);
+        let mut batch = Batch::new();
+        let key = values![claimed.place, claimed.id, claimed.fence];
+        batch.guard(FINISH, [key, values![state.as_str(), next_at, encode(&attempts)]].concat());
+        Ok(matches!(self.db.write(batch).await?, Outcome::Done { .. }))
+    }
+
+    /// Deliveries to a webhook, the latest first; before the one with the id `before`.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn deliveries(
+        &self,
+        place: PlaceNumber,
+        webhook: WebhookNumber,
+        before: Option<Id>,
+        limit: u32,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let before = before.unwrap_or(Id([0xFF; 16]));
+        let sql = format!(
+            "select {COLUMNS} from deliveries where place = ?1 and webhook = ?2 and id < ?3 \
+             order by id desc limit ?4"
+        );
+        let args = values![place, webhook, before, limit];
+        self.db.read(Statement::new(sql, args)).await?.into_iter().map(read).collect()
+    }
+
+    /// The delivery with that id.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn delivery(
+        &self,
+        place: PlaceNumber,
+        id: Id,
+    ) -> Result<Option<Delivery>, StoreError> {
+        let sql = format!("select {COLUMNS} from deliveries where place = ?1 and id = ?2");
+        let rows = self.db.read(Statement::new(sql, values![place, id])).await?;
+        rows.into_iter().next().map(read).transpose()
+    }
+
+    /// Puts deliveries in the outbox that follow from no event or commit, such as a test.
+    ///
+    /// # Errors
+    /// As for any write.
+    pub async fn enqueue_deliveries(
+        &self,
+        place: PlaceNumber,
+        deliveries: &[NewDelivery],
+    ) -> Result<(), StoreError> {
+        let mut batch = Batch::new();
+        append(&mut batch, place, deliveries);
+        self.db.write(batch).await.map(drop)
+    }
+
+    /// Puts a delivery in the outbox again, under an id of its own. False when there is none.
+    ///
+    /// # Errors
+    /// As for any write.
+    pub async fn replay_delivery(
+        &self,
+        place: PlaceNumber,
+        id: Id,
+        new_id: Id,
+        now: Instant,
+    ) -> Result<bool, StoreError> {
+        let sql = "insert into deliveries \
+             (place, id, webhook, event_id, seq, body, state, attempts, created_at, next_at) \
+             select place, ?3, webhook, event_id, seq, body, 'waiting', '[]', ?4, ?4 \
+             from deliveries where place = ?1 and id = ?2";
+        let mut batch = Batch::new();
+        batch.guard(sql, values![place, id, new_id, now]);
+        Ok(matches!(self.db.write(batch).await?, Outcome::Done { .. }))
+    }
+
+    /// Removes what waits for a webhook that is gone.
+    ///
+    /// # Errors
+    /// As for any write.
+    pub async fn drop_deliveries(
+        &self,
+        place: PlaceNumber,
+        webhook: WebhookNumber,
+    ) -> Result<(), StoreError> {
+        let sql = "delete from deliveries where place = ?1 and webhook = ?2";
+        self.run(sql, values![place, webhook]).await
+    }
+
+    /// Removes the deliveries made before an instant that are not waiting.
+    ///
+    /// # Errors
+    /// As for any write.
+    pub async fn trim_deliveries(&self, before: Instant) -> Result<(), StoreError> {
+        let sql = "delete from deliveries where created_at < ?1 and state <> 'waiting'";
+        self.run(sql, values![before]).await
+    }
+
+    /// One statement as a batch.
+    pub(crate) async fn run(&self, sql: &'static str, args: Vec<Value>) -> Result<(), StoreError> {
+        let mut batch = Batch::new();
+        batch.run(sql, args);
+        self.db.write(batch).await.map(drop)
+    }
+
+    /// The rows of the one fetch of a batch.
+    pub(crate) async fn fetch(&self, batch: Batch) -> Result<Vec<Row>, StoreError> {
+        match self.db.write(batch).await? {
+            Outcome::Done { fetched } => Ok(fetched.into_iter().next().unwrap_or_default()),
+            Outcome::RaceLost { .. } => Ok(Vec::new()),
+        }
+    }
+}

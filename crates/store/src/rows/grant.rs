@@ -1,0 +1,110 @@
+//! A grant as a row.
+//!
+//! Must not decide anything; `COLUMNS`, `write` and `read` keep one order.
+
+use claviger_domain::ids::{
+    AccessLevelNumber, CredentialNumber, GrantNumber, LockNumber, PersonNumber,
+};
+use claviger_domain::noun::Header;
+use claviger_domain::noun::grant::{Grant, Right, Source, SourceKind, Subject, Target, Via};
+
+use crate::cells::{Cells, put, put_closed, put_schedule, put_window};
+use crate::table::Table;
+use crate::{StoreError, Value};
+
+impl Table for Grant {
+    const NAME: &'static str = "grants";
+    const COLUMNS: &'static [&'static str] = &[
+        "person",
+        "credential",
+        "lock",
+        "level",
+        "allows",
+        "valid_from",
+        "valid_until",
+        "schedule",
+        "timetable",
+        "override_lockdown",
+        "source_kind",
+        "source_via",
+        "issued_under",
+        "metadata",
+        "closed_at",
+        "closed_by_kind",
+        "closed_by_id",
+        "closed_reason",
+    ];
+    const CLOSES: bool = true;
+    const PAST: &'static [&'static str] =
+        &["valid_from", "valid_until", "schedule", "timetable", "override_lockdown"];
+
+    fn header(&self) -> &Header {
+        &self.header
+    }
+
+    fn header_mut(&mut self) -> &mut Header {
+        &mut self.header
+    }
+
+    fn write(&self, out: &mut Vec<Value>) {
+        match self.subject {
+            Subject::Person(person) => put!(out, person, None::<u32>),
+            Subject::Credential(credential) => put!(out, None::<u32>, credential),
+        }
+        match self.target {
+            Target::Lock(lock) => put!(out, lock, None::<u32>),
+            Target::AccessLevel(level) => put!(out, None::<u32>, level),
+        }
+        put!(out, self.right.as_str());
+        put_window(out, &self.window);
+        put_schedule(out, self.schedule.as_ref());
+        put!(out, self.override_lockdown, self.source.kind.as_str(), self.source.via.as_str());
+        put!(out, self.issued_under, self.metadata.as_ref());
+        put_closed(out, self.closed.as_ref());
+    }
+
+    fn read(_: u32, header: Header, cells: &mut Cells<'_>) -> Result<Self, StoreError> {
+        Ok(Grant {
+            header,
+            subject: match (cells.opt()?, cells.opt()?) {
+                (Some(person), None) => Subject::Person(PersonNumber(person)),
+                (None, Some(credential)) => Subject::Credential(CredentialNumber(credential)),
+                _ => return Err(cells.wrong("one subject")),
+            },
+            target: match (cells.opt()?, cells.opt()?) {
+                (Some(lock), None) => Target::Lock(LockNumber(lock)),
+                (None, Some(level)) => Target::AccessLevel(AccessLevelNumber(level)),
+                _ => return Err(cells.wrong("one target")),
+            },
+            right: cells.word(Right::parse)?,
+            window: cells.window()?,
+            schedule: cells.schedule()?,
+            override_lockdown: cells.bool()?,
+            source: Source { kind: cells.word(SourceKind::parse)?, via: cells.word(Via::parse)? },
+            issued_under: cells.opt()?.map(GrantNumber),
+            metadata: cells.opt_json()?,
+            closed: cells.closed()?,
+        })
+    }
+
+    fn write_past(&self, out: &mut Vec<Value>) {
+        put_window(out, &self.window);
+        put_schedule(out, self.schedule.as_ref());
+        put!(out, self.override_lockdown);
+    }
+
+    fn turn_back(&mut self, past: &mut Cells<'_>) -> Result<(), StoreError> {
+        self.window = past.window()?;
+        self.schedule = past.schedule()?;
+        self.override_lockdown = past.bool()?;
+        Ok(())
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed.is_some()
+    }
+
+    fn reopen(&mut self) {
+        self.closed = None;
+    }
+}

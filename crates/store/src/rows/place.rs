@@ -1,0 +1,63 @@
+//! A place as a row; its number is that of the place itself.
+//!
+//! Must not decide anything; `COLUMNS`, `write` and `read` keep one order.
+
+use claviger_domain::ids::{OrganizationNumber, PlaceNumber};
+use claviger_domain::noun::Header;
+use claviger_domain::noun::place::Place;
+
+use crate::cells::{Cells, put};
+use crate::table::Table;
+use crate::{StoreError, Value};
+
+impl Table for Place {
+    const NAME: &'static str = "places";
+    const COLUMNS: &'static [&'static str] = &[
+        "organization",
+        "parent",
+        "name",
+        "zone",
+        "retention_days",
+        "retention_reason",
+        "language",
+        "metadata",
+    ];
+    const PAST: &'static [&'static str] = &["zone"];
+
+    fn header(&self) -> &Header {
+        &self.header
+    }
+
+    fn header_mut(&mut self) -> &mut Header {
+        &mut self.header
+    }
+
+    fn write(&self, out: &mut Vec<Value>) {
+        put!(out, self.organization, self.parent, &self.name, &self.zone);
+        put!(out, self.retention_days, self.retention_reason.as_ref());
+        put!(out, &self.language, self.metadata.as_ref());
+    }
+
+    fn read(_: u32, header: Header, cells: &mut Cells<'_>) -> Result<Self, StoreError> {
+        Ok(Place {
+            header,
+            organization: OrganizationNumber(cells.fit()?),
+            parent: cells.opt()?.map(PlaceNumber),
+            name: cells.text()?,
+            zone: cells.zone()?,
+            retention_days: cells.fit()?,
+            retention_reason: cells.opt_text()?,
+            language: cells.text()?,
+            metadata: cells.opt_json()?,
+        })
+    }
+
+    fn write_past(&self, out: &mut Vec<Value>) {
+        put!(out, &self.zone);
+    }
+
+    fn turn_back(&mut self, past: &mut Cells<'_>) -> Result<(), StoreError> {
+        self.zone = past.zone()?;
+        Ok(())
+    }
+}

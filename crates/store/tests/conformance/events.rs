@@ -1,0 +1,224 @@
+//! Events are counted without gaps, kept once, found by what was asked, and forgotten on time.
+
+use std::sync::Arc;
+
+use claviger_domain::ids::WebhookNumber;
+use claviger_domain::ids::{CredentialNumber, GrantNumber, LockNumber, PersonNumber, PlaceNumber};
+use claviger_domain::noun::card::CardValue;
+use claviger_domain::noun::event::{Event, EventKind, EventSubject, Method};
+use claviger_domain::reason::{Reason, Reasons};
+use claviger_domain::time::{Instant, Window};
+use claviger_store::{
+    Commit, Committed, DeliveryState, EventBatch, EventFilter, NewDelivery, StoreError,
+};
+
+use crate::samples;
+use crate::world::{OTHER, PLACE, id, on_each_store};
+
+pub(crate) fn event(n: u32) -> Event {
+    Event {
+        id: id(u128::from(n)),
+        seq: 0,
+        kind: EventKind::AccessGranted,
+        lock: LockNumber(1),
+        occurred_at: Instant(i64::from(n)),
+        received_at: Instant(i64::from(n) + 1_000),
+        method: Some(Method::Card),
+        reasons: Reasons::NONE,
+        subject: EventSubject { person: Some(PersonNumber(n % 3)), ..EventSubject::default() },
+    }
+}
+
+fn delivery(n: u32, event: Option<u32>) -> NewDelivery {
+    NewDelivery {
+        id: id(1 << 90 | u128::from(n)),
+        webhook: WebhookNumber(1),
+        event: event.map(|n| id(u128::from(n))),
+        body: "{}".to_owned(),
+        created_at: Instant(1),
+        next_at: Instant(2),
+    }
+}
+
+#[tokio::test]
+async fn events_come_back_as_they_were_stored() {
+    on_each_store(async |world| {
+        let mut full = event(1);
+        full.kind = EventKind::AccessDenied;
+        full.reasons =
+            [Reason::LockDisabled, Reason::OutsideSchedule, Reason::PinWrong].into_iter().collect();
+        full.subject = EventSubject {
+            person: Some(PersonNumber(1)),
+            credential: Some(CredentialNumber(2)),
+            grant: Some(GrantNumber(3)),
+            card: Some(CardValue { bits: 128, value: u128::MAX }),
+        };
+        let mut bare = event(2);
+        bare.method = None;
+        bare.subject = EventSubject::default();
+        let given = vec![full.clone(), bare.clone()];
+        let stored = world.store.record_events(PLACE, given, Vec::new()).await.unwrap();
+        (full.seq, bare.seq) = (1, 2);
+        assert_eq!(stored, [full.clone(), bare.clone()]);
+        let all = world.store.events(PLACE, &EventFilter::default(), 10).await.unwrap();
+        assert_eq!(all, [full.clone(), bare]);
+        assert_eq!(world.store.event(PLACE, full.id).await, Ok(Some(full.clone())));
+        assert_eq!(world.store.event(OTHER, full.id).await, Ok(None));
+        assert_eq!(world.store.last_seq(PLACE).await, Ok(2));
+        assert_eq!(world.store.last_seq(PlaceNumber(99)).await, Ok(0));
+        let nowhere = world.store.record_events(PlaceNumber(99), vec![event(9)], Vec::new()).await;
+        assert!(matches!(nowhere, Err(StoreError::Constraint { .. })), "{nowhere:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_event_is_stored_once() {
+    on_each_store(async |mut world| {
+        world.put(PLACE, vec![samples::webhook(1).into()]).await;
+        let first = vec![event(1), event(2), event(1)];
+        let told = vec![delivery(1, Some(1)), delivery(2, Some(2))];
+        assert_eq!(world.store.record_events(PLACE, first, told).await.unwrap().len(), 2);
+        let again = vec![event(2), event(3), event(1), event(4)];
+        let told = vec![delivery(3, Some(2)), delivery(4, Some(4)), delivery(5, None)];
+        let stored = world.store.record_events(PLACE, again.clone(), told).await.unwrap();
+        let seqs: Vec<_> = stored.iter().map(|event| (event.id, event.seq)).collect();
+        assert_eq!(seqs, [(event(3).id, 3), (event(4).id, 4)]);
+        assert!(world.store.record_events(PLACE, again, Vec::new()).await.unwrap().is_empty());
+        let told = world.store.deliveries(PLACE, WebhookNumber(1), None, 10).await.unwrap();
+        let told: Vec<_> = told.iter().map(|it| (it.event, it.seq, it.state)).collect();
+        let waiting = DeliveryState::Waiting;
+        let of = |n: u32| (Some(event(n).id), Some(u64::from(n)), waiting);
+        assert_eq!(told, [(None, None, waiting), of(4), of(2), of(1)]);
+
+        let mut part = world.part(PLACE, Vec::new());
+        part.events = vec![event(4), event(5), event(5)];
+        let commit = Commit { id: id(1), at: Instant(1), parts: vec![part], answers: Vec::new() };
+        assert_eq!(world.store.commit(commit).await, Ok(Committed::Done));
+        let all = world.store.events(PLACE, &EventFilter::default(), 10).await.unwrap();
+        let seqs: Vec<u64> = all.iter().map(|event| event.seq).collect();
+        assert_eq!(seqs, [1, 2, 3, 4, 5]);
+        assert_eq!(world.store.last_seq(PLACE).await, Ok(5));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_places_are_told_in_one_transaction() {
+    on_each_store(async |world| {
+        let at = |place| EventBatch { place, events: vec![event(1)], deliveries: Vec::new() };
+        let none = EventBatch { events: Vec::new(), ..at(OTHER) };
+        assert!(world.store.record_batches(vec![none]).await.unwrap()[0].events.is_empty());
+        let stored = world.store.record_batches(vec![at(OTHER), at(PLACE)]).await.unwrap();
+        assert_eq!(stored.iter().map(|it| it.events[0].seq).collect::<Vec<_>>(), [1, 1]);
+        let broken = vec![
+            EventBatch { events: vec![event(2)], ..at(PLACE) },
+            EventBatch { events: vec![event(2)], ..at(PlaceNumber(99)) },
+        ];
+        assert!(world.store.record_batches(broken).await.is_err());
+        assert_eq!(world.store.last_seq(PLACE).await, Ok(1));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_at_once_leave_no_gap() {
+    on_each_store(async |world| {
+        let store = Arc::new(world.store);
+        let mut writers = tokio::task::JoinSet::new();
+        for writer in 0..32_u32 {
+            let store = Arc::clone(&store);
+            writers.spawn(async move {
+                for round in 0..10 {
+                    // The last of each batch is what another writer stores too.
+                    let first = writer * 100 + round * 4;
+                    let mut events: Vec<Event> = (first..first + 3).map(event).collect();
+                    events.push(event(1_000_000 + round));
+                    store.record_events(PLACE, events, Vec::new()).await.unwrap();
+                }
+            });
+        }
+        while let Some(done) = writers.join_next().await {
+            done.unwrap();
+        }
+        let all = store.events(PLACE, &EventFilter::default(), 10_000).await.unwrap();
+        let seqs: Vec<u64> = all.iter().map(|event| event.seq).collect();
+        assert_eq!(seqs, (1..=32 * 30 + 10).collect::<Vec<u64>>());
+        assert_eq!(store.last_seq(PLACE).await, Ok(32 * 30 + 10));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn filters_find_what_they_say() {
+    on_each_store(async |world| {
+        let mut events: Vec<Event> = (1..=12).map(event).collect();
+        events[3].kind = EventKind::AccessDenied;
+        events[4].kind = EventKind::DoorOpened;
+        events[5].lock = LockNumber(2);
+        world.store.record_events(PLACE, events.clone(), Vec::new()).await.unwrap();
+        world.store.record_events(OTHER, vec![event(99)], Vec::new()).await.unwrap();
+        let found = async |filter: EventFilter| {
+            let page = world.store.events(PLACE, &filter, 4).await.unwrap();
+            page.iter().map(|event| event.seq).collect::<Vec<_>>()
+        };
+        let all = EventFilter::default();
+        let span = |from, until| Window { from: Some(Instant(from)), until: Some(Instant(until)) };
+        assert_eq!(found(all.clone()).await, [1, 2, 3, 4]);
+        assert_eq!(found(EventFilter { after_seq: 10, ..all.clone() }).await, [11, 12]);
+        let newest = EventFilter { newest_first: true, ..all.clone() };
+        assert_eq!(found(newest.clone()).await, [12, 11, 10, 9]);
+        let before = EventFilter { before_seq: Some(3), ..newest.clone() };
+        assert_eq!(found(before).await, [2, 1]);
+        assert_eq!(found(EventFilter { occurred: span(3, 5), ..all.clone() }).await, [3, 4]);
+        assert_eq!(found(EventFilter { received: span(1_011, 1_012), ..all.clone() }).await, [11]);
+        let lock = Some(LockNumber(2));
+        assert_eq!(found(EventFilter { lock, ..newest.clone() }).await, [6]);
+        let person = Some(PersonNumber(1));
+        assert_eq!(found(EventFilter { person, ..newest.clone() }).await, [10, 7, 4, 1]);
+        assert_eq!(found(EventFilter { granted: Some(false), ..all.clone() }).await, [4]);
+        let narrow = EventFilter { granted: Some(true), person, after_seq: 4, ..all };
+        assert_eq!(found(narrow).await, [7, 10]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_it_was_is_forgotten_and_that_it_was_is_not() {
+    on_each_store(async |mut world| {
+        world.put(PLACE, vec![samples::webhook(1).into()]).await;
+        let told = vec![delivery(1, Some(1)), delivery(9, Some(9))];
+        world.store.record_events(PLACE, (1..=9).map(event).collect(), told).await.unwrap();
+        world.store.record_events(OTHER, vec![event(1)], Vec::new()).await.unwrap();
+        assert_eq!(world.store.forget_subjects(PLACE, Instant(5)).await, Ok(4));
+        assert_eq!(world.store.forget_subjects(PLACE, Instant(5)).await, Ok(0));
+        assert_eq!(world.store.forget_person(PLACE, PersonNumber(0)).await, Ok(2), "6 and 9");
+        let all = world.store.events(PLACE, &EventFilter::default(), 100).await.unwrap();
+        let known: Vec<u64> =
+            all.iter().filter(|event| !event.subject.is_empty()).map(|event| event.seq).collect();
+        assert_eq!((all.len(), known), (9, vec![5, 7, 8]));
+        assert_eq!(world.number("select count(*) from deliveries").await, 0);
+        let other = world.store.event(OTHER, event(1).id).await.unwrap().unwrap();
+        assert!(!other.subject.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tries_are_counted_anew_from_what_was_stored() {
+    on_each_store(async |world| {
+        let mut events: Vec<Event> = (1..=4).map(event).collect();
+        for event in &mut events[1..] {
+            event.kind = EventKind::AccessDenied;
+        }
+        events[1].reasons.add(Reason::PinWrong);
+        events[2].reasons.add(Reason::NoGrant);
+        events[3].kind = EventKind::DoorOpened;
+        world.store.record_events(PLACE, events, Vec::new()).await.unwrap();
+        world.store.record_events(OTHER, vec![event(2)], Vec::new()).await.unwrap();
+        let found = world.store.recent_attempts(Instant(2)).await.unwrap();
+        let found: Vec<_> = found.iter().map(|(place, event)| (*place, event.seq)).collect();
+        assert_eq!(found, [(PLACE, 2), (PLACE, 3), (OTHER, 1)]);
+    })
+    .await;
+}

@@ -1,0 +1,95 @@
+//! What writing and loading cost. Not run by default:
+//! `cargo test -p claviger-store --all-features --release --test conformance -- --ignored figures
+//! --nocapture --test-threads 1`.
+//!
+//! Must not fail on a slow machine: it shows what the machine says.
+
+use std::time::Instant as Clock;
+
+use claviger_domain::ids::PersonNumber;
+use claviger_domain::record::Record;
+use claviger_store::Write;
+
+use crate::samples;
+use crate::world::{PLACE, World, on_each_store};
+
+fn people(from: u32, until: u32) -> Vec<Record> {
+    let mut records = Vec::new();
+    for number in from..until {
+        let mut it = samples::person(number);
+        it.details.first_name = samples::text("Anna");
+        it.details.last_name = samples::text("Andersson");
+        it.details.email = Some(format!("anna{number}@example.org"));
+        records.push(it.into());
+        let mut it = samples::credential(number);
+        it.person = Some(PersonNumber(number));
+        records.push(it.into());
+    }
+    records
+}
+
+async fn ground(world: &mut World) {
+    let levels = (1..=200).map(|number| samples::level(number).into());
+    let locks = (1..=1_000).map(|number| samples::lock(number).into());
+    let inside =
+        (1..=1_000).map(|number| samples::membership(number, number % 200 + 1, number).into());
+    world.put(PLACE, levels.chain(locks).chain(inside).collect()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "says figures, checks nothing"]
+async fn figures_of_a_commit() {
+    on_each_store(async |mut world| {
+        ground(&mut world).await;
+        world.put(PLACE, people(1, 101)).await;
+        for round in 0..3_u32 {
+            // 5 000 grants, 50 people and 50 credentials.
+            let mut records = people(1_000 + round * 50, 1_050 + round * 50);
+            let first = round * 5_000 + 1;
+            records
+                .extend((first..first + 5_000).map(|n| samples::grant(n, n % 100 + 1, 1).into()));
+            let rows = records.len();
+            let start = Clock::now();
+            world.put(PLACE, records.clone()).await;
+            println!("{rows} new rows: {:?}", start.elapsed());
+            let write = |record: Record| {
+                let mut after = record.clone();
+                if let Record::Grant(it) = &mut after {
+                    std::sync::Arc::make_mut(it).closed = samples::closed();
+                }
+                Write { record: after, former: Some(record) }
+            };
+            let start = Clock::now();
+            let writes = records.into_iter().map(write).collect();
+            world.write(PLACE, writes).await.unwrap();
+            println!("{rows} changed rows: {:?}", start.elapsed());
+        }
+        let start = Clock::now();
+        for n in 0..200 {
+            world.put(PLACE, vec![samples::grant(90_000 + n, 1, 1).into()]).await;
+        }
+        println!("one grant: {:?}", start.elapsed() / 200);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "says figures, checks nothing"]
+async fn figures_of_loading() {
+    on_each_store(async |mut world| {
+        ground(&mut world).await;
+        for from in (1..100_000).step_by(10_000) {
+            world.put(PLACE, people(from, from + 10_000)).await;
+        }
+        for from in (1..1_000_000).step_by(20_000) {
+            let one = |n: u32| samples::grant(n, n % 100_000 + 1, n % 200 + 1).into();
+            world.put(PLACE, (from..from + 20_000).map(one).collect()).await;
+        }
+        for _ in 0..3 {
+            let start = Clock::now();
+            let loaded = world.store.load().await.unwrap();
+            println!("loaded {} grants: {:?}", loaded.places[0].0.grants.len(), start.elapsed());
+        }
+    })
+    .await;
+}

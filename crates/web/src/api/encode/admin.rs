@@ -1,0 +1,56 @@
+//! Organizations, places, clients and webhooks as answers, without their secrets.
+
+use claviger_domain::ids::{Id, Noun};
+use claviger_domain::noun::client::Client;
+use claviger_domain::noun::place::{Organization, Place};
+use claviger_domain::noun::webhook::Webhook;
+use serde_json::{Value, json};
+
+use super::{Ids, free, id, id_of, maybe_at, object};
+
+/// An organization, as `me` shows it.
+pub(crate) fn organization(organization: &Organization) -> Value {
+    json!({ "id": id(organization.header.id), "name": organization.name })
+}
+
+/// A place; `ids` must know its parent.
+pub(crate) fn place(place: &Place, ids: Ids<'_>) -> Value {
+    let fields = json!({
+        "name": place.name,
+        "time_zone": place.zone.name(),
+        "retention_days": place.retention_days,
+        "retention_reason": place.retention_reason,
+        "parent_id": id_of(ids, Noun::Place, place.parent),
+        "language": place.language,
+        "metadata": free(place.metadata.as_ref()),
+    });
+    object(&place.header, fields)
+}
+
+/// A client; `ids` must know its places, `controller` is the id of the one it is bound to.
+pub(crate) fn client(client: &Client, ids: Ids<'_>, controller: Option<Id>) -> Value {
+    let places = client.places.iter().filter_map(|place| ids(Noun::Place, place.0)).map(id);
+    let fields = json!({
+        "name": client.name,
+        "kind": client.kind.as_str(),
+        "scopes": client.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>(),
+        "place_ids": places.collect::<Vec<_>>(),
+        "controller_id": controller.map(id),
+        "expires_at": maybe_at(client.expires_at),
+    });
+    object(&client.header, fields)
+}
+
+/// A webhook.
+pub(crate) fn webhook(webhook: &Webhook, ids: Ids<'_>) -> Value {
+    let locks = webhook.locks.iter().filter_map(|lock| ids(Noun::Lock, lock.0)).map(id);
+    let fields = json!({
+        "url": webhook.url,
+        "events": webhook.events.iter().map(|kind| kind.as_str()).collect::<Vec<_>>(),
+        "lock_ids": locks.collect::<Vec<_>>(),
+        "format": webhook.format,
+        "failing_since": maybe_at(webhook.failing_since),
+        "disabled_at": maybe_at(webhook.disabled_at),
+    });
+    object(&webhook.header, fields)
+}

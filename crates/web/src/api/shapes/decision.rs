@@ -1,0 +1,80 @@
+//! The fields of a decision and of the question for one.
+
+use claviger_domain::noun::event::Method;
+use claviger_domain::reason::Reason;
+use serde_json::{Map, Value};
+
+use super::credential::{CARD, CODE, PIN, SESSION};
+use super::{BIG_COUNT, ID, INSTANT, REF, list};
+use crate::api::shape::{Field, FieldError, Kind, Rule, Shape, Use};
+
+pub(crate) const QUESTION: Shape = Shape::new(
+    "Question",
+    "May this one come in? A preview (at, or record: false) takes no pin and no code.",
+    &[&[
+        Field::must("lock_id", REF, "The lock."),
+        Field::has("credential_id", REF, "A credential, by its id."),
+        Field::has("person_id", REF, "A person who asks from afar."),
+        Field::has("card", Kind::Object(&CARD), "One part of a card, as the reader sent it."),
+        Field::has("code", CODE, "A code."),
+        Field::has("pin", PIN, "The PIN that was entered."),
+        Field::has("at", INSTANT, "A preview of another time; makes no event."),
+        Field::has("record", Kind::Bool, "Whether an event is made; true unless a preview."),
+    ]],
+)
+.ruled(&[
+    Rule::ExactlyOne(&["credential_id", "person_id", "card", "code"]),
+    Rule::Excludes("at", &["pin", "code"]),
+    Rule::Excludes("person_id", &["pin"]),
+    Rule::Check("a preview is not recorded and takes no pin and no code", preview),
+]);
+
+fn preview(fields: &Map<String, Value>, _: Use) -> Vec<FieldError> {
+    let record = fields.get("record").and_then(Value::as_bool);
+    let mut errors = Vec::new();
+    if record == Some(true) && fields.contains_key("at") {
+        let detail = "a question about another time is not recorded; leave out record or at";
+        errors.push(FieldError::new("/record", "conflict", detail));
+    }
+    for name in ["pin", "code"] {
+        if record == Some(false) && fields.contains_key(name) {
+            let detail = format!("a preview takes no {name}; leave it out, or record");
+            errors.push(FieldError::new(format!("/{name}"), "conflict", detail));
+        }
+    }
+    errors
+}
+
+const REASON: Shape = Shape::new(
+    "Reason",
+    "A condition that failed.",
+    &[&[
+        Field::must("code", REASON_CODE, "A stable word for programs."),
+        Field::must("detail", Kind::Prose { max: 400 }, "A sentence for people."),
+    ]],
+);
+
+/// The code of a reason.
+pub(crate) const REASON_CODE: Kind = Kind::Words(|| Reason::ALL.iter().map(|it| it.code()).collect());
+
+pub(crate) const DECISION: Shape = Shape::new(
+    "Decision",
+    "Whether the door opens, and why.",
+    &[&[
+        Field::must("result", Kind::Enum(&["granted", "denied"]), "Whether it opens."),
+        Field::may("method", Kind::Enum(Method::WORDS), "What was presented."),
+        Field::must(
+            "reasons",
+            list(&Kind::Object(&REASON)),
+            "Every condition that failed, in the order of the checks.",
+        ),
+        Field::must("by", list(&ID), "The grants that allow, or would but for the reasons."),
+        Field::may("opens_at", INSTANT, "When it would open if nothing changes but the time."),
+        Field::may("hint", Kind::Prose { max: 400 }, "The one change that would open."),
+        Field::may("session", Kind::Object(&SESSION), "Hints for the machine."),
+        Field::must("revision", BIG_COUNT, "The place's revision that was asked."),
+        Field::may("event_id", ID, "The event it made."),
+        Field::has("recorded", Kind::Bool, "false where the event could not be stored.")
+            .sometimes(),
+    ]],
+);

@@ -1,0 +1,27 @@
+//! The fields of an event.
+
+use claviger_domain::noun::event::{EventKind, Method};
+
+use super::credential::CARD;
+use super::decision::REASON_CODE;
+use super::{BIG_COUNT, ID, INSTANT, list};
+use crate::api::shape::{Field, Kind, Shape};
+
+pub(crate) const EVENT: Shape = Shape::new(
+    "Event",
+    "What happened at a lock, why and when. Whom it concerns is null once forgotten.",
+    &[&[
+        Field::must("id", ID, "The id."),
+        Field::must("seq", BIG_COUNT, "Counted per place, in the order they were stored."),
+        Field::must("kind", Kind::Enum(EventKind::WORDS), "What."),
+        Field::must("lock_id", ID, "Where."),
+        Field::must("occurred_at", INSTANT, "When it happened."),
+        Field::must("received_at", INSTANT, "When the server heard of it."),
+        Field::may("method", Kind::Enum(Method::WORDS), "What was presented."),
+        Field::must("reasons", list(&REASON_CODE), "Why it was denied."),
+        Field::may("person_id", ID, "The person."),
+        Field::may("credential_id", ID, "The credential."),
+        Field::may("grant_id", ID, "The first grant that allowed, or would have."),
+        Field::may("card", Kind::Object(&CARD), "The card as presented."),
+    ]],
+);

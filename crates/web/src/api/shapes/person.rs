@@ -1,0 +1,80 @@
+//! The fields of a person.
+
+use claviger_domain::noun::person::PersonState;
+use claviger_domain::noun::role::Role;
+
+use super::credential::CREDENTIAL;
+use super::event::EVENT;
+use super::grant::GRANT;
+use super::place::LANGUAGES;
+use super::{HEADER, ID, LINE, METADATA, NAME, PROSE, WORD, limits, list};
+use crate::api::format::Format;
+use crate::api::shape::{Field, Kind, Rule, Shape};
+
+const IDENTITY: Shape = Shape::new(
+    "Identity",
+    "How an identity provider knows the person.",
+    &[&[
+        Field::must("provider", NAME, "The provider's name."),
+        Field::may("subject", NAME, "The provider's id for the person, compared exactly."),
+        Field::may("identifier", NAME, "The log-in name there, compared without case."),
+    ]],
+)
+.ruled(&[Rule::SomeOf(&["subject", "identifier"])]);
+
+pub(crate) const PERSON: Shape = Shape::new(
+    "Person",
+    "How a place knows a human.",
+    &[
+        HEADER,
+        &[
+            Field::may("first_name", LINE, "First name."),
+            Field::may("last_name", LINE, "Last name."),
+            Field::may("display_name", LINE, "Free; never split or joined."),
+            Field::may(
+                "email",
+                Kind::Is(Format::Email),
+                "Unique among the place's people whatever the case; kept as written.",
+            ),
+            Field::may(
+                "phone",
+                Kind::Is(Format::Phone),
+                "E.164, unique among the place's people.",
+            ),
+            Field::may("identity", Kind::Object(&IDENTITY), "How an identity provider knows them."),
+            Field::may("employee_number", WORD, "The employer's number."),
+            Field::may("language", Kind::Enum(LANGUAGES), "The language of mails."),
+            Field::has(
+                "tags",
+                Kind::List { of: &WORD, min: 0, max: limits::TAGS, unique: true },
+                "Free words.",
+            ),
+            Field::may("note", PROSE, "Free text."),
+            Field::has(
+                "role",
+                Kind::Enum(Role::WORDS),
+                "What the person may do in the place; guest unless given. Another one needs \
+                 roles:write and stops at one's own.",
+            ),
+            METADATA,
+            Field::must(
+                "state",
+                Kind::Enum(PersonState::WORDS),
+                "Whether the person's rights count; see suspend and resume.",
+            )
+            .shown(),
+        ],
+    ],
+);
+
+pub(crate) const EXPORT: Shape = Shape::new(
+    "PersonExport",
+    "Everything that is stored about a person.",
+    &[&[
+        Field::must("person", Kind::Object(&PERSON), "The person."),
+        Field::may("account_id", ID, "The log-in, once it is proven to be theirs."),
+        Field::must("credentials", list(&Kind::Object(&CREDENTIAL)), "What they carry."),
+        Field::must("grants", list(&Kind::Object(&GRANT)), "Their rights, closed ones included."),
+        Field::must("events", list(&Kind::Object(&EVENT)), "What happened at locks."),
+    ]],
+);

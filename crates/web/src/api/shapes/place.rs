@@ -1,0 +1,82 @@
+//! The fields of a place, and of what a caller learns about itself.
+
+use claviger_domain::noun::role::Role;
+use claviger_domain::noun::scope::Scope;
+use serde_json::{Map, Value};
+
+use super::{HEADER, ID, LINE, METADATA, NAME, REF, ZONE, limits, list};
+use crate::api::shape::{Field, FieldError, Kind, Rule, Shape, Use};
+
+/// The languages of mails and pages, the default first.
+pub(crate) const LANGUAGES: &[&str] = &["en", "sv"];
+/// Days for which events keep who they concern, unless the place says otherwise.
+pub(crate) const RETENTION_DAYS: u16 = 30;
+/// Days from which on a reason is asked.
+const LONG_DAYS: i64 = 90;
+
+pub(crate) const PLACE: Shape = Shape::new(
+    "Place",
+    "The unit of administration and of isolation: its own people, locks, rights and events.",
+    &[
+        HEADER,
+        &[
+            Field::must("name", NAME, "What people call it."),
+            Field::has("time_zone", ZONE, "The zone of locks that name none; Etc/UTC unless given."),
+            Field::has(
+                "retention_days",
+                Kind::Int { min: 1, max: 3650 },
+                "For how many days events keep who they concern; 30 unless given.",
+            ),
+            Field::may(
+                "retention_reason",
+                Kind::Line { min: 1, max: limits::REASON },
+                "Why they are kept for more than 90 days.",
+            ),
+            Field::may("parent_id", REF, "The place it belongs to.").fixed(),
+            Field::has("language", Kind::Enum(LANGUAGES), "The language of mails to its people."),
+            METADATA,
+        ],
+    ],
+)
+.ruled(&[Rule::Check("retention_days over 90 needs retention_reason", reasoned)]);
+
+fn reasoned(fields: &Map<String, Value>, usage: Use) -> Vec<FieldError> {
+    let long = fields.get("retention_days").and_then(Value::as_i64).is_some_and(|d| d > LONG_DAYS);
+    // By PATCH the reason may stand there already; who changes the place looks.
+    if !long || usage == Use::Patch || fields.get("retention_reason").is_some_and(|r| !r.is_null()) {
+        return Vec::new();
+    }
+    let detail = format!("is required where retention_days is over {LONG_DAYS}");
+    vec![FieldError::new("/retention_reason", "required", detail)]
+}
+
+const ORGANIZATION: Shape = Shape::new(
+    "OrganizationName",
+    "Who runs Claviger for some places.",
+    &[&[Field::must("id", ID, "The id."), Field::must("name", LINE, "What people call it.")]],
+);
+
+const ROLE_AT: Shape = Shape::new(
+    "RoleAt",
+    "What somebody is in a place.",
+    &[&[
+        Field::must("place_id", ID, "The place."),
+        Field::may("role", Kind::Enum(Role::WORDS), "The role there; null for a program."),
+    ]],
+);
+
+/// The places somebody may work in.
+pub(crate) const ROLES_AT: Kind = list(&Kind::Object(&ROLE_AT));
+
+pub(crate) const ME: Shape = Shape::new(
+    "Me",
+    "Who calls, and what the caller may do where.",
+    &[&[
+        Field::must("kind", Kind::Enum(&["client", "account"]), "A program or a human."),
+        Field::must("id", ID, "The client's or account's id."),
+        Field::may("name", LINE, "The program's name."),
+        Field::may("organization", Kind::Object(&ORGANIZATION), "Whose the program is."),
+        Field::must("scopes", list(&Kind::Enum(Scope::WORDS)), "What a program may do."),
+        Field::must("places", ROLES_AT, "Where."),
+    ]],
+);
