@@ -31,10 +31,13 @@ const FREE_FAILURES: u32 = 10;
 /// How many names and addresses are remembered.
 const MOST_REMEMBERED: usize = 100_000;
 
+/// Who failed: a name, and the address it was tried from.
+type Failed = (String, Option<IpAddr>);
+
 /// Failed log-ins and token requests of the running minute.
 #[derive(Debug, Default)]
 pub struct Limits {
-    failures: Mutex<HashMap<(String, Option<IpAddr>), (Instant, u32)>>,
+    failures: Mutex<HashMap<Failed, (Instant, u32)>>,
 }
 
 impl Limits {

@@ -2,7 +2,8 @@
 
 use claviger_domain::ids::Id;
 use claviger_domain::noun::scope::Scope;
-use claviger_store::{TrailRange, TrailRow};
+use claviger_store::TrailRange;
+pub use claviger_store::TrailRow;
 
 use crate::context::Context;
 use crate::error::Error;
@@ -43,4 +44,15 @@ pub async fn verify(ctx: &Context, place: Id) -> Result<Verified, Error> {
     let place = ctx.authorize(place, Scope::ChangesRead)?;
     let found = ctx.app.store().verify_trail(place).await?;
     Ok(Verified { checked: found.checked, first_broken: found.first_broken })
+}
+
+/// The public id of an entry: made of its hash, as it never changes.
+#[must_use]
+pub fn id(row: &TrailRow) -> Id {
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&row.hash[..16]);
+    // A UUIDv8 (RFC 9562): what is in it is our affair.
+    bytes[6] = bytes[6] & 0x0F | 0x80;
+    bytes[8] = bytes[8] & 0x3F | 0x80;
+    Id(bytes)
 }

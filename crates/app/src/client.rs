@@ -7,9 +7,11 @@ use claviger_domain::ids::{
     ClientNumber, ControllerNumber, Id, Noun, OrganizationNumber, PlaceNumber, Ref,
 };
 use claviger_domain::noun::client::{Client, ClientKind};
+use claviger_domain::noun::place::Organization;
 use claviger_domain::noun::scope::{Scope, Scopes};
 use claviger_domain::refusal::{FieldError, Flaws, Refusal};
 use claviger_domain::state::Directory;
+use claviger_domain::text::is_external_id;
 use claviger_domain::time::{HOUR, Instant};
 
 use crate::context::{Caller, Context};
@@ -26,6 +28,8 @@ const OVERLAP: i64 = 24 * HOUR;
 /// What a caller sets on a client; an absent field is left as it is.
 #[derive(Clone, Debug, Default)]
 pub struct ClientWish {
+    /// The caller's own id for it, unique in the organization.
+    pub external_id: Option<Option<String>>,
     /// What people call it.
     pub name: Option<String>,
     /// What it may do.
@@ -152,8 +156,9 @@ pub async fn create(
         let now = work.now;
         let draft = work.directory();
         check(&wish, "", now)?;
+        check_external_id(draft, &wish, None)?;
         let client = Client {
-            header: draft.header(Noun::Client, None)?,
+            header: draft.header(Noun::Client, wish.external_id.clone().flatten())?,
             organization,
             name: wish.name.clone().unwrap_or_default(),
             kind,
@@ -183,6 +188,35 @@ fn check(wish: &ClientWish, name: &str, now: Instant) -> Result<(), Error> {
     let over = wish.expires_at.flatten().is_some_and(|end| end <= now);
     flaws.check(!over, "/expires_at", "in_the_past", "must be in the future");
     Ok(flaws.refuse()?)
+}
+
+fn check_external_id(
+    draft: &Draft<Directory>,
+    wish: &ClientWish,
+    own: Option<ClientNumber>,
+) -> Result<(), Error> {
+    let Some(Some(external_id)) = &wish.external_id else { return Ok(()) };
+    let mut flaws = Flaws::default();
+    if !is_external_id(external_id) {
+        let detail = "must be 1-128 of letters, digits and . _ - : @";
+        flaws.invalid("/external_id", "bad_external_id", detail);
+    }
+    let another = draft.state.clients.iter().any(|client| {
+        client.header.external_id.as_ref() == Some(external_id) && Some(client.number()) != own
+    });
+    if another {
+        flaws.taken("/external_id", "another client has this external id");
+    }
+    Ok(flaws.refuse()?)
+}
+
+/// The public id of the controller a client is bound to.
+#[must_use]
+pub fn controller_id(ctx: &Context, client: &Client) -> Option<Id> {
+    let (place, controller) = client.controller?;
+    let cell = ctx.app.world().cell(place)?;
+    let state = cell.state();
+    state.controllers.get(controller).map(|controller| controller.header.id)
 }
 
 fn organization(ctx: &Context) -> Result<OrganizationNumber, Error> {
@@ -288,6 +322,10 @@ pub async fn edit(ctx: &Context, id: Id, wish: ClientWish) -> Result<Written<Arc
         let mut client = open(&at(draft, former.number())?);
         ctx2.check_seen(&client.header)?;
         check(&wish, &client.name, now)?;
+        check_external_id(draft, &wish, Some(former.number()))?;
+        if let Some(external_id) = &wish.external_id {
+            client.header.external_id.clone_from(external_id);
+        }
         let mut fields = Vec::new();
         if let Some(name) = &wish.name {
             client.name.clone_from(name);
@@ -369,4 +407,24 @@ pub async fn delete(ctx: &Context, id: Id) -> Result<Written<()>, Error> {
         Ok(())
     })
     .await
+}
+
+/// The client that calls, with its organization.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct Own {
+    pub client: Arc<Client>,
+    pub organization: Arc<Organization>,
+}
+
+/// The client that calls.
+///
+/// # Errors
+/// Somebody else calls.
+pub fn own(ctx: &Context) -> Result<Own, Error> {
+    let Caller::Client { number, .. } = &ctx.caller else { return Err(Error::Unauthenticated) };
+    let directory = ctx.app.world().directory();
+    let client = directory.clients.get(*number).cloned().ok_or(Error::Unauthenticated)?;
+    let organization = directory.organizations.get(client.organization).cloned();
+    Ok(Own { client, organization: organization.ok_or(Error::Internal)? })
 }

@@ -188,7 +188,7 @@ pub async fn revoke(ctx: &Context, place: Id, grant: Ref) -> Result<Written<Arc<
     let state = ctx.app.state(number)?;
     if state.resolve(Noun::Grant, &grant).is_none() {
         let closed = closed(ctx, &state, &grant).await?;
-        let (revision, state) = (state.revision, Some(PlaceState::clone(&state)));
+        let (revision, state) = (state.revision, Some(Box::new(PlaceState::clone(&state))));
         return Ok(Written::Done { value: closed, revision, state });
     }
     let ctx2 = ctx.clone();
@@ -309,7 +309,7 @@ pub async fn batch(
                 Some(number) => {
                     let id = rules::find(&draft.state, GrantNumber(number))?.header.id;
                     rules::revoke(draft, GrantNumber(number))?;
-                    results.push(("revoked", id));
+                    results.push((200, id));
                 }
                 None => errors.push(FieldError::new(
                     pointer,
@@ -322,7 +322,7 @@ pub async fn batch(
             let made = prepare(&draft.state, wish, direct(ctx2.via))
                 .and_then(|new| Ok(rules::create(draft, &new)?));
             match made {
-                Ok(grant) => results.push(("created", grant.header.id)),
+                Ok(grant) => results.push((201, grant.header.id)),
                 Err(Error::Refused(Refusal::Invalid(wrong) | Refusal::Taken(wrong))) => {
                     errors.extend(wrong.into_iter().map(|error| FieldError {
                         pointer: format!("/create/{at}{}", error.pointer),
@@ -336,7 +336,7 @@ pub async fn batch(
             return Err(Refusal::Invalid(errors).into());
         }
         // Results stand in the order of the request: what was created, then what was revoked.
-        results.sort_by_key(|(what, _)| *what == "revoked");
+        results.sort_by_key(|(status, _)| *status == 200);
         let operation = crate::operation::finished(work, ctx2.caller.actor(), "grants", &results);
         work.operation(place, operation.clone());
         Ok(operation)

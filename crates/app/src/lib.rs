@@ -17,6 +17,7 @@ mod writer;
 pub mod access_level;
 pub mod account;
 pub mod auth;
+pub mod backup;
 pub mod change;
 pub mod client;
 pub mod controller;
@@ -24,8 +25,10 @@ pub mod credential;
 pub mod decision;
 pub mod delivery;
 pub mod event;
+pub mod export;
 pub mod grant;
 pub mod idempotency;
+pub mod import;
 pub mod jobs;
 pub mod key;
 pub mod lock;
@@ -45,10 +48,16 @@ use std::sync::Arc;
 
 use claviger_domain::ids::PlaceNumber;
 use claviger_domain::state::PlaceState;
-use claviger_domain::time::Instant;
-use claviger_store::{Head, Secrets, Store};
+use claviger_store::Head;
 use tokio::sync::oneshot;
 
+// What the binary needs of the crates below, which it does not see itself.
+pub use claviger_domain::ids::Id;
+pub use claviger_domain::noun::grant::Via;
+pub use claviger_domain::refusal::{FieldError, Refusal};
+pub use claviger_domain::time::{Instant, Zone};
+pub use claviger_store::migrate::schema_number;
+pub use claviger_store::{Db, FolderLock, Location, Secrets, Store, StoreError};
 pub use clock::Clock;
 pub use context::{Caller, Context, Encode, Expected, Keep, Kept};
 pub use error::Error;
@@ -88,6 +97,15 @@ struct Inner {
     waiting: decision::Waiting,
 }
 
+/// How much a server holds in memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    /// Places.
+    pub places: usize,
+    /// Open grants in all of them.
+    pub grants: usize,
+}
+
 /// What a write made: the value, or only its plan.
 #[derive(Clone, Debug)]
 pub enum Written<T> {
@@ -98,7 +116,7 @@ pub enum Written<T> {
         /// The revision of the place after it.
         revision: u64,
         /// The place after it; none where the directory was changed.
-        state: Option<PlaceState>,
+        state: Option<Box<PlaceState>>,
     },
     /// Nothing was written.
     Planned(Planned),
@@ -155,6 +173,25 @@ impl App {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.inner.settings
+    }
+
+    /// How much there is.
+    #[must_use]
+    pub fn size(&self) -> Size {
+        let places = self.world().places();
+        let grants = places.iter().map(|cell| cell.state().grants.len()).sum();
+        Size { places: places.len(), grants }
+    }
+
+    /// Whether storage answers.
+    pub async fn is_ready(&self) -> bool {
+        self.store().revisions().await.is_ok()
+    }
+
+    /// The store, for whoever closes it at the end.
+    #[must_use]
+    pub fn storage(&self) -> Store {
+        self.inner.store.clone()
     }
 
     pub(crate) fn world(&self) -> &Arc<World> {

@@ -135,7 +135,7 @@ pub async fn delete(ctx: &Context, place: Id, lock: Ref) -> Result<Written<()>, 
 pub fn get(ctx: &Context, place: Id, lock: &Ref) -> Result<Seen<Arc<Lock>>, Error> {
     let state = ctx.read(place, Scope::LocksRead)?;
     let number: LockNumber = resolve(&state, Noun::Lock, lock)?;
-    let value = settings_of(ctx, rules::find(&state, number)?);
+    let value = rules::find(&state, number)?.clone();
     Ok(Seen { value, state })
 }
 
@@ -145,26 +145,16 @@ pub fn get(ctx: &Context, place: Id, lock: &Ref) -> Result<Seen<Arc<Lock>>, Erro
 /// No such place.
 pub fn list(ctx: &Context, place: Id, paging: Paging) -> Result<Page<Arc<Lock>>, Error> {
     let state = ctx.read(place, Scope::LocksRead)?;
-    let mut page = page(state, |it| &it.locks, |it| it.header.number, paging, |_| true);
-    page.items.iter_mut().for_each(|lock| *lock = settings_of(ctx, lock));
-    Ok(page)
+    Ok(page(state, |it| &it.locks, |it| it.header.number, paging, |_| true))
 }
 
-/// A lock as it is shown: a borrowed one with its owner's settings under its own header.
-fn settings_of(ctx: &Context, lock: &Arc<Lock>) -> Arc<Lock> {
-    let Some((owner, number)) = lock.borrowed else { return lock.clone() };
-    let Ok(owner) = ctx.app.state(owner) else { return lock.clone() };
-    let Some(own) = owner.locks.get(number) else { return lock.clone() };
-    let mut shown = Lock::clone(own);
-    shown.header = lock.header.clone();
-    shown.borrowed = lock.borrowed;
-    shown.zone = Some(owner.zone_of(own).clone());
-    shown.controller = None;
-    shown.metadata = None;
-    // The owner's named schedules are not this place's to refer to.
-    shown.pin_schedule = None;
-    shown.unlock_schedule = None;
-    Arc::new(shown)
+/// The place and record a borrowed lock's settings are read from; none for a place's own.
+#[must_use]
+pub fn owner(ctx: &Context, lock: &Lock) -> Option<(Arc<PlaceState>, Arc<Lock>)> {
+    let (owner, number) = lock.borrowed?;
+    let owner = ctx.app.state(owner).ok()?;
+    let settings = owner.locks.get(number)?.clone();
+    Some((owner, settings))
 }
 
 /// What became of a change of posture at each lock.

@@ -2,7 +2,7 @@
 
 use claviger_domain::ids::Id;
 use claviger_domain::noun::Actor;
-use claviger_store::Operation;
+pub use claviger_store::Operation;
 use serde_json::json;
 
 use crate::context::Context;
@@ -14,7 +14,7 @@ pub(crate) fn finished(
     work: &mut Work,
     maker: Actor,
     kind: &str,
-    results: &[(&str, Id)],
+    results: &[(u16, Id)],
 ) -> Operation {
     let rows: Vec<_> = results
         .iter()

@@ -3,10 +3,15 @@
 use std::sync::Arc;
 
 use claviger_domain::command::person as rules;
-use claviger_domain::ids::{Id, Noun, PersonNumber, Ref};
+use claviger_domain::ids::{GrantNumber, Id, Noun, PersonNumber, Ref};
+use claviger_domain::noun::credential::Credential;
+use claviger_domain::noun::event::Event;
+use claviger_domain::noun::grant::{Grant, Subject};
 use claviger_domain::noun::person::{Person, PersonEdit, PersonState};
 use claviger_domain::noun::role::Role;
 use claviger_domain::noun::scope::Scope;
+use claviger_domain::state::PlaceState;
+use claviger_store::{ClosedGrants, EventFilter};
 
 use crate::context::Context;
 use crate::error::Error;
@@ -173,4 +178,50 @@ pub fn list(
             && filter.state.is_none_or(|state| person.state == state)
     };
     Ok(page(state, |it| &it.people, |it| it.header.number, paging, wanted))
+}
+
+/// Everything that is stored about a person.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct Export {
+    pub person: Arc<Person>,
+    pub account: Option<Id>,
+    pub credentials: Vec<Arc<Credential>>,
+    pub grants: Vec<Arc<Grant>>,
+    pub events: Vec<Event>,
+    pub state: Arc<PlaceState>,
+}
+
+/// The most events of one export.
+const MOST_EVENTS: u32 = 100_000;
+
+/// Everything that is stored about a person: closed rights and events not forgotten included.
+///
+/// # Errors
+/// Not found.
+pub async fn export(ctx: &Context, place: Id, person: &Ref) -> Result<Export, Error> {
+    ctx.authorize(place, Scope::EventsRead)?;
+    let Seen { value: person, state } = get(ctx, place, person)?;
+    let (place, number) = (state.place.number(), person.number());
+    let credentials: Vec<Arc<Credential>> = state
+        .person_credentials(number)
+        .iter()
+        .filter_map(|it| state.credentials.get(it).cloned())
+        .collect();
+    let own = credentials.iter().map(|it| Subject::Credential(it.number()));
+    let store = ctx.app.store();
+    let mut grants = Vec::new();
+    for subject in std::iter::once(Subject::Person(number)).chain(own) {
+        let open = state.reach(subject).iter();
+        grants.extend(open.filter_map(|reach| state.grants.get(reach.grant()).cloned()));
+        let closed = ClosedGrants::Of(subject);
+        grants.extend(store.closed_grants(place, closed, GrantNumber(0), u32::MAX).await?);
+    }
+    grants.sort_by_key(|grant| grant.header.number);
+    let filter = EventFilter { person: Some(number), ..EventFilter::default() };
+    let events = store.events(place, &filter, MOST_EVENTS).await?;
+    let account = person.account.and_then(|it| {
+        ctx.app.world().directory().accounts.get(it).map(|account| account.header.id)
+    });
+    Ok(Export { person, account, credentials, grants, events, state })
 }

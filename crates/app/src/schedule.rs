@@ -137,22 +137,20 @@ pub fn list(ctx: &Context, place: Id, paging: Paging) -> Result<Page<Arc<Schedul
     Ok(page(state, |it| &it.schedules, |it| it.header.number, paging, |_| true))
 }
 
-/// The most windows one question answers.
-pub const MOST_OCCURRENCES: usize = 1000;
-
-/// The windows in which a schedule is open between two instants, by the place's zone where the
-/// schedule leaves that to the lock; 1 000 at most.
+/// The windows in which a schedule is open between two instants, at most `limit`, by the place's
+/// zone where the schedule leaves that to the lock.
 ///
 /// # Errors
-/// Not found; the end is not after the start.
+/// Not found.
 pub fn occurrences(
     ctx: &Context,
     place: Id,
     schedule: &Ref,
     from: Instant,
     until: Instant,
+    limit: usize,
 ) -> Result<Vec<Window>, Error> {
     let Seen { value, state } = get(ctx, place, schedule)?;
     let zone = &state.place.zone;
-    Ok(value.timetable.compiled().windows(from, until, zone, MOST_OCCURRENCES))
+    Ok(value.timetable.compiled().windows(from, until, zone, limit))
 }

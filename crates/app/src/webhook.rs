@@ -8,7 +8,8 @@ use claviger_domain::noun::scope::Scope;
 use claviger_domain::noun::webhook::{Webhook, WebhookEdit};
 use claviger_domain::refusal::{FieldError, Refusal};
 use claviger_domain::state::PlaceState;
-use claviger_store::{Delivery, NewDelivery};
+use claviger_store::NewDelivery;
+pub use claviger_store::{Delivery, DeliveryState};
 
 use crate::context::Context;
 use crate::credential::Digits as Secret;
@@ -172,7 +173,7 @@ pub fn list(ctx: &Context, place: Id, paging: Paging) -> Result<Page<Arc<Webhook
     Ok(page(state, |it| &it.webhooks, |it| it.header.number, paging, |_| true))
 }
 
-/// The newest deliveries of a webhook, at most `limit`.
+/// The newest deliveries of a webhook made before `before`, at most `limit`.
 ///
 /// # Errors
 /// Not found.
@@ -180,11 +181,12 @@ pub async fn deliveries(
     ctx: &Context,
     place: Id,
     webhook: &Ref,
+    before: Option<Id>,
     limit: usize,
 ) -> Result<Vec<Delivery>, Error> {
     let Seen { value, state } = get(ctx, place, webhook)?;
     let place = state.place.number();
-    Ok(ctx.app.store().deliveries(place, value.number(), None, bounded(limit)).await?)
+    Ok(ctx.app.store().deliveries(place, value.number(), before, bounded(limit)).await?)
 }
 
 /// Queues a delivery that says only that it is a test.

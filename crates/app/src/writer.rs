@@ -39,7 +39,7 @@ pub(crate) struct Done {
     /// The revision of the place the wish was about.
     pub(crate) revision: u64,
     /// That place after the wish; none where it was about the directory.
-    pub(crate) state: Option<PlaceState>,
+    pub(crate) state: Option<Box<PlaceState>>,
 }
 
 pub(crate) struct Job {
@@ -208,9 +208,10 @@ impl Task {
             Some(place) => revision_after(work.place(place)?),
             None => revision_after(work.directory()),
         };
-        let state = job.place.and_then(|place| work.places.get(&place)).map(|it| it.state.clone());
+        let draft = job.place.and_then(|place| work.places.get(&place));
+        let state = draft.map(|draft| Box::new(draft.state.clone()));
         let answer = job.keep.as_ref().and_then(|keep| {
-            let kept = (keep.encode)(&*value, state.as_ref(), revision)?;
+            let kept = (keep.encode)(&*value, state.as_deref(), revision)?;
             Some(StoredAnswer {
                 scope: keep.scope.clone(),
                 key: keep.key.clone(),

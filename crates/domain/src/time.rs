@@ -100,6 +100,33 @@ pub struct Window {
     pub until: Option<Instant>,
 }
 
+/// What a caller sets on a window: an absent end is left as it is, `Some(None)` takes its bound away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct WindowEdit {
+    /// The first instant inside.
+    pub from: Option<Option<Instant>>,
+    /// The first instant no longer inside.
+    pub until: Option<Option<Instant>>,
+}
+
+impl WindowEdit {
+    /// The window after the edit.
+    #[must_use]
+    pub fn of(&self, former: Window) -> Window {
+        Window {
+            from: self.from.unwrap_or(former.from),
+            until: self.until.unwrap_or(former.until),
+        }
+    }
+}
+
+impl From<Window> for WindowEdit {
+    /// Both ends set.
+    fn from(window: Window) -> WindowEdit {
+        WindowEdit { from: Some(window.from), until: Some(window.until) }
+    }
+}
+
 impl Window {
     /// The window that always holds.
     pub const ALWAYS: Window = Window { from: None, until: None };

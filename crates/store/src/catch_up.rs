@@ -105,6 +105,17 @@ impl Store {
         Ok(Some((head, objects)))
     }
 
+    /// Removes the tickets that expired before an instant. The last one stays, because its number
+    /// must not be given again.
+    ///
+    /// # Errors
+    /// As for any write.
+    pub async fn trim_tickets(&self, expired_before: Instant) -> Result<(), StoreError> {
+        let sql = "delete from tickets where expires_at < ?1 \
+             and number < (select max(number) from tickets)";
+        self.run(sql, values![expired_before]).await
+    }
+
     /// Removes what was noted for other nodes, and ids of commits, before an instant.
     ///
     /// # Errors

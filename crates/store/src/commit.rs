@@ -41,7 +41,8 @@ pub struct Part {
     pub place: PlaceNumber,
     /// Where it must stand.
     pub before: Head,
-    /// Where it stands then; a revision higher by the number of commands.
+    /// Where it stands then; a revision higher by the number of commands, and the same where there
+    /// are only events, deliveries and operations.
     pub after: Head,
     /// Records, in the order of the commands; several of one record are written as the last.
     pub writes: Vec<Write>,
@@ -198,8 +199,12 @@ impl Commit {
             }
         }
         for part in &self.parts {
-            if part.after.revision <= part.before.revision {
-                return wrong(part.place, "the revision does not rise");
+            if part.after.revision < part.before.revision || part.after.revision == 0 {
+                return wrong(part.place, "the revision falls");
+            }
+            let changes = !part.writes.is_empty() || !part.trail.is_empty();
+            if changes && part.after.revision == part.before.revision {
+                return wrong(part.place, "what is written makes no revision");
             }
             let mut last = (part.before.trail_seq, part.before.trail_hash);
             for row in &part.trail {

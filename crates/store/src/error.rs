@@ -65,7 +65,8 @@ pub enum StoreError {
     },
     /// The database was written by a later version of this program.
     #[error(
-        "the database has schema {found}, this program knows schemas up to {known}: use a newer program"
+        "the database has schema {found}, this program knows schemas up to {known}: \
+         use a newer program"
     )]
     NewerSchema {
         /// The schema number of the database.
@@ -106,7 +107,10 @@ pub enum StoreError {
         reason: String,
     },
     /// There is data but no file of secrets, without which it cannot be read.
-    #[error("{} is missing, but there is data that needs it: restore it from its backup", path.display())]
+    #[error(
+        "{} is missing, but there is data that needs it: restore it from its backup",
+        path.display()
+    )]
     SecretsMissing {
         /// Where it should be.
         path: PathBuf,

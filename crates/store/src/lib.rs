@@ -1,7 +1,12 @@
-//! DESC
+//! What Claviger knows, loaded and committed, on SQLite or PostgreSQL.
 //!
 //! `db` is the only module that knows there are two engines; `migrate` keeps the schema,
 //! `secrets` what the database must not hold, `folder` keeps a second server out.
+//!
+//! Above them a [`Store`] keeps the records of the domain. `rows` describes each noun's table once;
+//! `commit` writes records, their history and their trail; `load` reads what is live at start,
+//! `catch_up` what another node wrote, `closed` what memory lacks, and `as_of` turns a place back.
+//! `events`, `outbox`, `answers` and `operations` keep what stands beside the records.
 //!
 //! Must not: know HTTP or any vendor, read a clock, or decide anything.
 

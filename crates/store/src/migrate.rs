@@ -1,6 +1,6 @@
 //! The schema: numbered migrations, one history for both engines, only ever forward.
 //!
-//! A migration is a file of SQL in `migrations/`, in which `{bytes}` and the other [`TOKENS`] stand
+//! A migration is a file of SQL in `migrations/`, in which `{bytes}` and the other tokens stand
 //! for what the engines call differently. Once released it is never changed: a database that has
 //! it applied remembers its checksum.
 //!

@@ -77,7 +77,9 @@ impl Secrets {
         plain: &[u8],
     ) -> Result<Vec<u8>, StoreError> {
         let failed = |_| StoreError::unavailable("sealing failed");
-        let mut text = plain.to_vec();
+        // Room for all, so that growing leaves no copy of the plain text behind.
+        let mut text = Vec::with_capacity(plain.len() + TAG_LEN);
+        text.extend_from_slice(plain);
         let context = context(place, noun, object, field);
         let nonce = self
             .sealer()

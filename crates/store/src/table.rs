@@ -11,13 +11,16 @@ use crate::{StoreError, Value};
 const HEADER: &[&str] =
     &["place", "number", "id", "external_id", "created_at", "updated_at", "revision", "deleted_at"];
 
+/// How many columns say how a row was closed.
+const CLOSED_COLUMNS: usize = 4;
+
 /// How a noun is kept. `COLUMNS`, `write` and `read` name the same columns in the same order.
 pub(crate) trait Table: Clone {
     /// The table's name.
     const NAME: &'static str;
     /// The columns after those of the header.
     const COLUMNS: &'static [&'static str];
-    /// Whether its rows are closed rather than deleted.
+    /// Whether its rows are closed rather than deleted; then how they were ends `COLUMNS`.
     const CLOSES: bool = false;
     /// The fields that decisions read and that can change. None of them is personal.
     const PAST: &'static [&'static str] = &[];
@@ -83,10 +86,10 @@ impl Texts {
             .collect();
         let name = T::NAME;
         let select = format!("select {list} from {name}");
-        let (live, ended) = if T::CLOSES {
-            ("deleted_at is null and closed_at is null", "closed_at")
+        let (live, ended, unread) = if T::CLOSES {
+            ("deleted_at is null and closed_at is null", "closed_at", CLOSED_COLUMNS)
         } else {
-            ("deleted_at is null", "deleted_at")
+            ("deleted_at is null", "deleted_at", 0)
         };
         Texts {
             upsert: format!(
@@ -98,7 +101,11 @@ impl Texts {
             release: format!(
                 "update {name} set external_id = null where place = ?1 and number = ?2"
             ),
-            live: format!("{select} where {live}"),
+            // Cells that are not there read as null.
+            live: format!(
+                "select {} from {name} where {live}",
+                columns.split_at(columns.len() - unread).0.join(", ")
+            ),
             by_number: format!("{select} where place = ?1 and number = ?2"),
             by_id: format!("{select} where place = ?1 and id = ?2"),
             ended_after: format!(

@@ -3,8 +3,48 @@
 //! Decodes a request, makes one call, encodes the answer. Knows no rule of access and never sees
 //! the store or SQL.
 
-// Handlers use what stands here; what none of them uses is found by taking these two lines away.
-#[allow(dead_code, unused_imports, unused_macros)]
 mod api;
-#[allow(dead_code, unused_imports, unused_macros)]
 mod docs;
+mod health;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use claviger_app::{App, sha256};
+use serde_json::Value;
+
+/// The OpenAPI document of the native API.
+#[must_use]
+pub fn openapi() -> Value {
+    api::openapi::document(&api::routes::table())
+}
+
+/// Everything a server answers.
+#[must_use]
+pub fn router(app: App) -> Router {
+    let table = api::routes::table();
+    let document = api::openapi::document(&table);
+    let metrics = health::Metrics::new(app.clone());
+    let ids = api::serve::RequestIds::new(prefix(&app));
+    let server = api::serve::Server {
+        state: Arc::new(api::routes::Server { app }),
+        authenticate: api::routes::authenticate,
+        ids: ids.clone(),
+    };
+    let pages = docs::router(&document);
+    api::serve::router(server, &table)
+        .merge(pages)
+        .merge(health::router(metrics.clone()))
+        .fallback(move || {
+            let ids = ids.clone();
+            async move { api::serve::nothing_here(&ids) }
+        })
+        .layer(from_fn_with_state(metrics, health::count))
+}
+
+/// What ids of requests begin with: differs from start to start.
+fn prefix(app: &App) -> String {
+    let hash = sha256(&app.now().0.to_be_bytes());
+    hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+}

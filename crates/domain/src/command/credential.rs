@@ -116,7 +116,11 @@ fn write(
     set!(changed, credential.label, edit.label);
     set!(changed, credential.parts, edit.parts);
     set!(changed, credential.pin, edit.pin);
-    set!(changed, credential.valid, edit.valid);
+    let valid = edit.valid.of(credential.valid);
+    if valid != credential.valid {
+        credential.valid = valid;
+        changed.push(Changed::hidden("valid"));
+    }
     set!(changed, credential.state, edit.state as |it: &CredentialState| it.as_str());
     set!(changed, credential.session, edit.session);
     set!(changed, credential.is_admin, edit.is_admin as bool::to_string);
@@ -149,7 +153,7 @@ fn check(
     {
         flaws.invalid("/person_id", "not_found", "there is no such person in this place");
     }
-    let valid = edit.valid.unwrap_or(credential.valid);
+    let valid = edit.valid.of(credential.valid);
     let detail = "must be after valid_from";
     flaws.check(!valid.is_empty(), "/valid_until", "bad_window", detail);
     check_kind(&mut flaws, credential, edit);

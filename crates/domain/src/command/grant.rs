@@ -166,15 +166,13 @@ fn write(
     let mut flaws = Flaws::default();
     let (noun, number) = (Noun::Grant, grant.number());
     check_external_id(&mut flaws, &draft.state, noun, number.0, edit.external_id.as_ref());
-    let window = edit.window.unwrap_or(grant.window);
+    let window = edit.window.of(grant.window);
     flaws.check(!window.is_empty(), "/valid_until", "bad_window", "must be after valid_from");
     check_schedule(&mut flaws, &draft.state, "/schedule", edit.schedule.as_ref());
     flaws.refuse()?;
     let mut changed = Vec::new();
     set!(changed, grant.header.external_id, edit.external_id);
-    if let Some(window) = edit.window
-        && window != grant.window
-    {
+    if window != grant.window {
         let text =
             |at: Option<crate::time::Instant>| at.map_or("-".to_owned(), |at| at.to_string());
         changed.push(Changed::shown("valid_from", text(window.from)));

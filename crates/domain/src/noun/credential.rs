@@ -3,7 +3,7 @@
 use super::card::CardPart;
 use super::{Header, Json, words};
 use crate::ids::{CredentialNumber, PersonNumber};
-use crate::time::Window;
+use crate::time::{Window, WindowEdit};
 
 words! {
     /// What kind of thing is presented.
@@ -108,7 +108,7 @@ pub struct CredentialEdit {
     pub code: Option<SealedDigits>,
     pub pin: Option<Option<SealedDigits>>,
     pub public_key: Option<Vec<u8>>,
-    pub valid: Option<Window>,
+    pub valid: WindowEdit,
     pub state: Option<CredentialState>,
     pub session: Option<Option<SessionHints>>,
     pub is_admin: Option<bool>,

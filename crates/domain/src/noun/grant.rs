@@ -3,7 +3,7 @@
 use super::schedule::ScheduleRef;
 use super::{Closed, Header, Json, words};
 use crate::ids::{AccessLevelNumber, CredentialNumber, GrantNumber, LockNumber, PersonNumber};
-use crate::time::Window;
+use crate::time::{Window, WindowEdit};
 
 /// Who is given the right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -136,7 +136,7 @@ words! {
 #[allow(missing_docs)]
 pub struct GrantEdit {
     pub external_id: Option<Option<String>>,
-    pub window: Option<Window>,
+    pub window: WindowEdit,
     pub schedule: Option<Option<ScheduleRef>>,
     pub override_lockdown: Option<bool>,
     pub metadata: Option<Option<Json>>,

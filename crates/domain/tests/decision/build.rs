@@ -319,7 +319,7 @@ fn make_credential(draft: &mut Draft, built: &Built, it: &world::Credential, way
         code: (kind == CredentialKind::Code).then(|| digits(it.code)),
         pin: Some(it.pin.then(|| digits(255))),
         public_key: (kind == CredentialKind::Phone).then(|| vec![it.code]),
-        valid: Some(window(it.valid)),
+        valid: window(it.valid).into(),
         state: Some(match it.condition {
             world::Condition::Active => CredentialState::Active,
             world::Condition::Disabled => CredentialState::Disabled,
@@ -425,7 +425,7 @@ pub(crate) fn wish(built: &Built, world: &World, it: &world::Grant, way: Way) ->
         source: Source { kind: SourceKind::Direct, via: Via::Native },
         issued_under: None,
         edit: GrantEdit {
-            window: Some(window(it.window)),
+            window: window(it.window).into(),
             schedule: Some(times_of(built, world, it.times, way)),
             override_lockdown: Some(it.overrides),
             ..GrantEdit::default()

@@ -267,3 +267,23 @@ fn now(random: &mut Random, world: &World, around: Instant) -> Instant {
         _ => at,
     }
 }
+
+/// Runs `law` on the worlds of some seeds, each with some questions; where one fails its seed and
+/// world are printed.
+#[allow(clippy::print_stderr)]
+pub(crate) fn on_worlds(
+    seeds: std::ops::Range<u64>,
+    law: impl Fn(&mut Random, &World, &[Question]),
+) {
+    for seed in seeds {
+        let mut random = Random(seed);
+        let (world, around) = world(&mut random);
+        let questions: Vec<Question> =
+            (0..20).map(|_| question(&mut random, &world, around)).collect();
+        let run = std::panic::AssertUnwindSafe(|| law(&mut random, &world, &questions));
+        if let Err(why) = std::panic::catch_unwind(run) {
+            eprintln!("the law fails on the world of seed {seed}: {world:?}");
+            std::panic::resume_unwind(why);
+        }
+    }
+}

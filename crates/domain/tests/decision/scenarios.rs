@@ -149,14 +149,11 @@ fn an_empty_folder_is_refused() {
 #[test]
 fn a_wrong_expectation_is_noticed() {
     for scenario in load(&folder()).unwrap() {
-        let built = build(&scenario.world, Way::default());
-        let before = engine_flaws(&scenario, &built).len();
         let mut wrong = scenario;
         let expect = &mut wrong.expect;
         expect.result = if expect.result == "granted" { "denied" } else { "granted" }.to_owned();
-        expect.reasons.push("no_grant".to_owned());
-        let found = engine_flaws(&wrong, &built).len();
-        assert!(found >= before + 1, "{}: {}", wrong.file, wrong.title);
+        let built = build(&wrong.world, Way::default());
+        assert!(!engine_flaws(&wrong, &built).is_empty(), "{}: {}", wrong.file, wrong.title);
         assert!(!oracle_flaws(&wrong).is_empty(), "{}: {}", wrong.file, wrong.title);
     }
 }

@@ -157,9 +157,7 @@ pub(crate) fn changes(
                 for minute in &minutes {
                     let time = Time::constant((minute / 60) as i8, (minute % 60) as i8, 0, 0);
                     let local = zone.to_ambiguous_timestamp(DateTime::from_parts(date, time));
-                    found.extend(
-                        [local.clone().earlier(), local.later()].map(|s| instant(s.unwrap())),
-                    );
+                    found.extend([local.earlier(), local.later()].map(|s| instant(s.unwrap())));
                 }
                 date = date.tomorrow().unwrap();
             }

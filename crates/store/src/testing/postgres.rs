@@ -70,9 +70,11 @@ impl Postgres {
              postgresql), put initdb on the PATH, or set CLAVIGER_TEST_POSTGRES=url",
         )?;
         let failed = |e: std::io::Error| format!("PostgreSQL cannot be started: {e}");
-        // Not the temporary folder of the environment, which the server's user might not reach and
-        // whose name might be too long for a socket.
-        let folder = fresh_folder(Path::new("/tmp"), "claviger-pg").map_err(failed)?;
+        // The name of a socket has room for about a hundred bytes.
+        let parent = std::env::temp_dir();
+        let short = parent.as_os_str().len() <= 60;
+        let parent = if short { parent.as_path() } else { Path::new("/tmp") };
+        let folder = fresh_folder(parent, "claviger-pg").map_err(failed)?;
         let user = unprivileged(&folder)?;
         if let Some((user, group)) = user {
             chown(&folder, Some(user), Some(group)).map_err(failed)?;

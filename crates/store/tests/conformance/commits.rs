@@ -5,9 +5,10 @@ use claviger_domain::noun::Actor;
 use claviger_domain::record::Record;
 use claviger_domain::time::Instant;
 use claviger_store::{
-    Commit, Committed, Head, Operation, Part, Store, StoreError, StoredAnswer, Write,
+    Commit, Committed, Head, Location, Operation, Part, Store, StoreError, StoredAnswer, Write,
 };
 
+use crate::lost::{COMMIT, Cut, proxy};
 use crate::samples;
 use crate::world::{DIRECTORY, OTHER, PLACE, id, on_each_store};
 
@@ -100,7 +101,8 @@ async fn several_commands_make_one_commit() {
 async fn a_commit_that_does_not_hold_together_is_refused() {
     on_each_store(async |world| {
         let good = || world.part(PLACE, vec![new(samples::lock(1))]);
-        let broken: [fn(&mut Part); 5] = [
+        let broken: [fn(&mut Part); 6] = [
+            |part| part.after.revision -= 2,
             |part| part.after.revision = part.before.revision,
             |part| part.trail[0].verb.push('x'),
             |part| part.trail[0].seq += 1,
@@ -118,6 +120,47 @@ async fn a_commit_that_does_not_hold_together_is_refused() {
         assert_eq!(world.number("select count(*) from locks").await, 0);
     })
     .await;
+}
+
+#[tokio::test]
+async fn events_and_operations_alone_make_no_revision() {
+    on_each_store(async |mut world| {
+        let mut part = Part::new(PLACE, world.head(PLACE));
+        part.events = vec![crate::events::event(1)];
+        assert_eq!(world.commit(vec![part.clone()]).await, Ok(Committed::Done));
+        assert_eq!(world.store.head(PLACE).await, Ok(Some(world.head(PLACE))));
+        assert_eq!(world.store.last_seq(PLACE).await, Ok(1));
+        let nowhere = Part { place: PlaceNumber(99), ..Part::new(PLACE, Head::default()) };
+        let end = world.commit(vec![nowhere]).await;
+        assert!(matches!(end, Err(StoreError::Rejected { .. })), "{end:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_commit_whose_answer_is_lost_is_followed_up() {
+    for passes in [true, false] {
+        on_each_store(async |mut world| {
+            let Location::Postgres(url) = &world.location else { return };
+            let far = proxy(url, Cut { word: COMMIT, passes }, 1);
+            // The migration commits as well; it has none to do here.
+            let near = std::mem::replace(
+                &mut world.store,
+                Store::open(&far, world.secrets.clone()).await.unwrap(),
+            );
+            let end = world.write(PLACE, vec![new(samples::lock(1))]).await;
+            let stored = near.record(PLACE, Noun::Lock, 1).await.unwrap();
+            assert_eq!(stored.is_some(), passes);
+            if passes {
+                assert_eq!(end, Ok(Committed::Done));
+            } else {
+                assert!(matches!(end, Err(StoreError::Unavailable { .. })), "{end:?}");
+            }
+            let again = world.write(PLACE, vec![new(samples::lock(2))]).await;
+            assert_eq!(again, Ok(Committed::Done));
+        })
+        .await;
+    }
 }
 
 #[tokio::test]

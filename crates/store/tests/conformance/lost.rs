@@ -18,17 +18,17 @@ const TABLE: &str = "create table t (id bigint not null primary key)";
 const INSERT: &str = "insert into t (id) values (?1)";
 
 /// A query of eleven bytes and of this text, as it stands in the protocol.
-const COMMIT: &str = "\u{b}commit\0";
+pub(crate) const COMMIT: &str = "\u{b}commit\0";
 
 trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for T {}
 
 /// When to cut.
 #[derive(Clone, Copy)]
-struct Cut {
-    word: &'static str,
+pub(crate) struct Cut {
+    pub(crate) word: &'static str,
     /// Whether the server still gets the word.
-    passes: bool,
+    pub(crate) passes: bool,
 }
 
 async fn server(config: &Config) -> Box<dyn Wire> {
@@ -79,7 +79,7 @@ async fn carry(mut store: UnixStream, mut server: Box<dyn Wire>, cut: Cut, cuts:
 }
 
 /// Gives the connection string of a proxy that cuts `times` times.
-fn proxy(url: &str, cut: Cut, times: usize) -> Location {
+pub(crate) fn proxy(url: &str, cut: Cut, times: usize) -> Location {
     let config: Config = url.parse().unwrap();
     let folder = testing::folder();
     let listener = UnixListener::bind(folder.join(".s.PGSQL.5432")).unwrap();

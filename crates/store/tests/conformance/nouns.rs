@@ -113,6 +113,22 @@ async fn the_live_are_loaded_and_no_number_is_given_twice() {
 }
 
 #[tokio::test]
+async fn tickets_go_but_for_the_last() {
+    on_each_store(async |mut world| {
+        full(&mut world).await;
+        let is_there = async |number| {
+            let found = world.store.record(DIRECTORY, Noun::Ticket, number).await;
+            found.unwrap().is_some()
+        };
+        world.store.trim_tickets(Instant(3)).await.unwrap();
+        assert!(is_there(1).await && is_there(2).await);
+        world.store.trim_tickets(Instant(4)).await.unwrap();
+        assert!(!is_there(1).await && is_there(2).await);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn data_of_other_secrets_is_not_loaded() {
     on_each_store(async |mut world| {
         full(&mut world).await;

@@ -75,7 +75,7 @@ fn a_malformed_file_is_refused_without_showing_it() {
         (good.replace("tag_key", "tig_key"), "line 3: an unknown name"),
         (good.replace("sign_key", "data_key"), "line 4: the same name again"),
         (good.replace(key, &key[..62]), "line 2: not 64 hexadecimal digits"),
-        (good.replace(&key[..1], "g"), "not 64 hexadecimal digits"),
+        (good.replace(key, &"g".repeat(64)), "line 2: not 64 hexadecimal digits"),
         (good.replace(" = ", " "), "line 2: has no ="),
         (good.lines().take(3).collect::<Vec<_>>().join("\n"), "not all of"),
         (format!("{good}note\n"), "line 5: has no ="),

@@ -1,6 +1,6 @@
 //! Checks a JSON value against a shape and reports everything that is wrong with it at once.
 //!
-//! Never changes a value and looks nothing up; rules that need records are in the domain's commands.
+//! Never changes a value and looks nothing up; rules that need records are the domain's commands.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -318,7 +318,7 @@ impl Checker {
                 }
             }
             Rule::SomeOf(names) => {
-                if !names.iter().any(|name| given(name)) {
+                if !names.iter().any(given) {
                     let detail = format!("needs at least one of {}", names.join(", "));
                     self.error(at, "required", detail);
                 }

@@ -1,6 +1,6 @@
 //! Entity tags: what an answer is stamped with, and what a caller says it has seen.
 //!
-//! `"r<revision>-<hash>"` on objects, `"h-<hash>"` on lists, `"plan-<digest>"` for a dry run's plan.
+//! `"r<revision>-<hash>"` on objects, `"h-<hash>"` on lists, `"plan-<hex>"` for a dry run's plan.
 //! The hash tells answers apart; it keeps nothing secret and proves nothing.
 
 /// What `If-Match` says.

@@ -129,7 +129,10 @@ static URL: Row = Row {
 static INSTANT: Row = Row {
     holds: is_instant,
     keyword: Some("date-time"),
-    pattern: r"^(19|[2-9][0-9])[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$",
+    pattern: concat!(
+        r"^(19|[2-9][0-9])[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?",
+        r"(Z|[+-][0-9]{2}:[0-9]{2})$"
+    ),
     max: 35,
     wants: "an instant as RFC 3339 with its offset, from the year 1900 on, such as \
             2026-03-01T08:00:00Z",
@@ -229,8 +232,7 @@ fn is_url(text: &str) -> bool {
     }
     let scheme = text.starts_with("https://") || text.starts_with("http://");
     let Ok(uri) = text.parse::<Uri>() else { return false };
-    scheme
-        && uri.authority().is_some_and(|at| !at.host().is_empty() && !at.as_str().contains('@'))
+    scheme && uri.authority().is_some_and(|at| !at.host().is_empty() && !at.as_str().contains('@'))
 }
 
 /// Narrower than `Instant::parse`: the very grammar of RFC 3339, and years from 1900.

@@ -6,9 +6,9 @@
 pub(crate) mod call;
 pub(crate) mod check;
 pub(crate) mod decode;
-pub(crate) mod encode;
 #[cfg(test)]
 mod demo;
+pub(crate) mod encode;
 pub(crate) mod etag;
 pub(crate) mod format;
 pub(crate) mod json;
@@ -18,6 +18,7 @@ pub(crate) mod problem;
 pub(crate) mod reply;
 pub(crate) mod request;
 pub(crate) mod route;
+pub(crate) mod routes;
 pub(crate) mod serve;
 pub(crate) mod shape;
 pub(crate) mod shapes;

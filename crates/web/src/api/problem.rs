@@ -119,7 +119,8 @@ impl Problem {
     /// The body.
     pub(crate) fn body(&self, request_id: &str) -> Value {
         let error = |error: &FieldError| {
-            json!({ "pointer": error.pointer, "code": error.code, "detail": error.detail })
+            let FieldError { pointer, code, detail } = error;
+            json!({ "pointer": pointer, "code": code, "detail": detail })
         };
         json!({
             "type": type_of(self.code),
@@ -142,9 +143,10 @@ impl Problem {
                 "temporarily_unavailable"
             }
             _ if self.errors.iter().any(|error| error.pointer == "/scope") => "invalid_scope",
-            _ if self.errors.iter().any(|error| {
-                error.pointer == "/grant_type" && error.code == "not_a_choice"
-            }) =>
+            _ if self
+                .errors
+                .iter()
+                .any(|error| error.pointer == "/grant_type" && error.code == "not_a_choice") =>
             {
                 "unsupported_grant_type"
             }

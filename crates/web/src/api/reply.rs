@@ -2,9 +2,7 @@
 //! Knows no noun.
 
 use axum::body::Body;
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, LOCATION,
-};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, LOCATION};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
@@ -144,8 +142,11 @@ impl Reply {
         let headers = response.headers_mut();
         let caching = if seen.reads { "private, no-cache" } else { "no-store" };
         headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
-        let texts =
-            [(ETAG, tag), (REVISION, self.revision.map(|r| r.to_string())), (LOCATION, self.location)];
+        let texts = [
+            (ETAG, tag),
+            (REVISION, self.revision.map(|r| r.to_string())),
+            (LOCATION, self.location),
+        ];
         for (name, text) in texts {
             if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
                 headers.insert(name, value);
@@ -188,5 +189,63 @@ impl Seen {
     fn knows(&self, tag: &str) -> bool {
         let mut texts = self.tags.iter().filter_map(|header| header.to_str().ok());
         texts.any(|header| etag::none_match_names(header, tag))
+    }
+}
+
+impl Reply {
+    /// What is kept to answer a retry with: the fields in `once` are null there.
+    pub(crate) fn kept(&self, once: &[&str]) -> claviger_app::Kept {
+        let mut body = self.json().cloned().unwrap_or(Value::Null);
+        for name in once {
+            if let Some(value) = body.get_mut(*name) {
+                *value = Value::Null;
+            }
+        }
+        let tagged = match &self.content {
+            Content::Json(_, tagged) => tagged.word(),
+            _ => "none",
+        };
+        let revision = self.revision.map(|revision| ("revision".to_owned(), revision.to_string()));
+        let location = self.location.clone().map(|location| ("location".to_owned(), location));
+        let tagged = Some(("tagged".to_owned(), tagged.to_owned()));
+        claviger_app::Kept {
+            status: self.status.as_u16(),
+            body: body.to_string(),
+            headers: [revision, location, tagged].into_iter().flatten().collect(),
+        }
+    }
+
+    /// The answer that was kept.
+    pub(crate) fn again(kept: claviger_app::Kept) -> Reply {
+        let header = |name: &str| {
+            kept.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+        };
+        let body = serde_json::from_str(&kept.body).unwrap_or(Value::Null);
+        let content = match header("tagged").as_deref().and_then(Tagged::parse) {
+            Some(tagged) => Content::Json(body, tagged),
+            None => Content::None,
+        };
+        Reply {
+            revision: header("revision").and_then(|revision| revision.parse().ok()),
+            location: header("location"),
+            ..Reply::new(StatusCode::OK, content).status(kept.status)
+        }
+    }
+}
+
+impl Tagged {
+    fn word(self) -> &'static str {
+        match self {
+            Tagged::Object => "object",
+            Tagged::List => "list",
+            Tagged::Plan => "plan",
+            Tagged::No => "no",
+        }
+    }
+
+    fn parse(word: &str) -> Option<Tagged> {
+        [Tagged::Object, Tagged::List, Tagged::Plan, Tagged::No]
+            .into_iter()
+            .find(|tagged| tagged.word() == word)
     }
 }

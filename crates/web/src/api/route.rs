@@ -1,5 +1,5 @@
-//! The rows of the route table: from them come the router, the OpenAPI document, the check of scopes
-//! and the lists for tests. A row says everything about a route but what its handler does.
+//! The rows of the route table: from them come the router, the OpenAPI document, the check of
+//! scopes and the lists for tests. A row says everything about a route but what its handler does.
 
 use claviger_domain::noun::scope::Scope;
 
@@ -351,9 +351,10 @@ impl<H> Route<H> {
         })
     }
 
-    /// Whether a request with no body at all is a request with an empty object.
+    /// Whether a request with no body at all is one with an empty object: actions, not things made.
     pub(crate) fn body_optional(&self) -> bool {
-        self.usage == Use::Create && self.body.is_some_and(Shape::may_be_empty)
+        let makes = matches!(self.answer, Answer::Created(_));
+        self.usage == Use::Create && !makes && self.body.is_some_and(Shape::may_be_empty)
     }
 
     /// The status of an answer when all goes well.

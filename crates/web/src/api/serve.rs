@@ -1,8 +1,8 @@
-//! From the route table to a router: finds the row, lets the caller in or not, checks everything the
-//! row says, runs the handler and answers.
+//! From the route table to a router: finds the row, lets the caller in or not, checks everything
+//! the row says, runs the handler and answers.
 //!
-//! Decides nothing itself: who a caller is and what they may do is asked of a hook, before a byte of
-//! the body is read.
+//! Decides nothing itself: who a caller is and what they may do is asked of a hook, before a byte
+//! of the body is read.
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;

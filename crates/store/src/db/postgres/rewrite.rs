@@ -168,7 +168,8 @@ mod tests {
     fn plain_inserts_become_one_statement_over_arrays() {
         let types = [Type::INT8, Type::TEXT];
         let made = unnested(
-            "insert into t (a, b) VALUES (?1, coalesce(?2, ')')) on conflict (a) do update set b = excluded.b",
+            "insert into t (a, b) VALUES (?1, coalesce(?2, ')')) \
+             on conflict (a) do update set b = excluded.b",
             &types,
         );
         let wanted = "insert into t (a, b) select c1, coalesce(c2, ')') from \

@@ -129,7 +129,11 @@ fn numbers_are_whole_and_in_range() {
         &PLACE,
         json!({ "name": "P", "retention_days": 91, "retention_reason": "An insurer asks." }),
     );
-    wrong(&PLACE, json!({ "name": "P", "time_zone": "Europe/Stokholm" }), &["/time_zone bad_format"]);
+    wrong(
+        &PLACE,
+        json!({ "name": "P", "time_zone": "Europe/Stokholm" }),
+        &["/time_zone bad_format"],
+    );
 }
 
 #[test]
@@ -175,7 +179,8 @@ fn subjects_and_targets_are_exactly_one() {
 #[test]
 fn cards_are_exact() {
     let card = |bits: Value, value: &str| {
-        json!({ "kind": "card", "card": { "bits": bits, "value": value } })
+        let part = json!({ "bits": bits, "value": value });
+        json!({ "kind": "card", "card": part })
     };
     right(&CREDENTIAL, card(json!(40), "00ffffffffff"));
     wrong(&CREDENTIAL, card(json!(40), "10000000000"), &["/card/value too_long"]);
@@ -195,11 +200,7 @@ fn credentials_hold_what_their_kind_needs() {
         json!({ "kind": "code", "code": "1234", "card": part }),
         &["/card conflict"],
     );
-    wrong(
-        &CREDENTIAL,
-        json!({ "kind": "card", "card": part, "cards": [part] }),
-        &[" conflict"],
-    );
+    wrong(&CREDENTIAL, json!({ "kind": "card", "card": part, "cards": [part] }), &[" conflict"]);
     wrong(
         &CREDENTIAL,
         json!({ "kind": "code", "code": "12345678901234567", "pin": "12a4" }),
@@ -225,10 +226,11 @@ fn schedules() {
     );
     let both = json!({ "name": "S", "weekly": [window], "ical": "x" });
     wrong(&SCHEDULE, both, &[" conflict"]);
+    let closed = json!({ "date": "2026-12-24", "windows": [] });
     let twice = json!({
         "name": "S",
         "weekly": [window],
-        "exceptions": [{ "date": "2026-12-24", "windows": [] }, { "date": "2026-12-24", "windows": [] }],
+        "exceptions": [closed, closed],
     });
     wrong(&SCHEDULE, twice, &["/exceptions/1/date duplicate_date"]);
     let ical = flaws(&SCHEDULE, &json!({ "name": "S", "ical": "BEGIN:NOTHING" }), Use::Create);

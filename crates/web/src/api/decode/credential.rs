@@ -4,15 +4,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use claviger_domain::noun::card::{CardPart, CardValue, Technology};
 use claviger_domain::noun::credential::{CredentialEdit, CredentialState, SessionHints};
-use claviger_domain::time::Window;
 use serde_json::Value;
 
 use super::Fields;
 use crate::api::shape::Use;
 
 /// Reads the body of a credential. `person_id` is read by who looks it up, `code` and `pin` by who
-/// seals them; `former` is the validity as it is.
-pub(crate) fn edit(fields: Fields<'_>, former: Window) -> CredentialEdit {
+/// seals them.
+pub(crate) fn edit(fields: Fields<'_>) -> CredentialEdit {
     CredentialEdit {
         external_id: fields.text("external_id"),
         person: None,
@@ -21,7 +20,7 @@ pub(crate) fn edit(fields: Fields<'_>, former: Window) -> CredentialEdit {
         code: None,
         pin: None,
         public_key: fields.inside("phone").and_then(|phone| phone.must("public_key", key)),
-        valid: fields.window("valid_from", "valid_until", former),
+        valid: fields.window("valid_from", "valid_until"),
         state: fields.word("state", CredentialState::Active, CredentialState::parse),
         session: fields.may("session", |value| session(Fields::new(value, Use::Create))),
         is_admin: fields.bool("is_admin", false),

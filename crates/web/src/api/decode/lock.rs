@@ -1,8 +1,6 @@
 //! What a caller sets on a lock.
 
-use claviger_domain::noun::lock::{
-    Capacity, LockEdit, LockMode, PinRule, Privacy, WhenUnrecorded,
-};
+use claviger_domain::noun::lock::{Capacity, LockEdit, LockMode, PinRule, Privacy, WhenUnrecorded};
 
 use super::Fields;
 use crate::api::shape::Use;

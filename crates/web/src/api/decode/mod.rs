@@ -1,40 +1,24 @@
 //! From a checked body to what a caller sets: one reading for POST, PUT and PATCH.
 //!
-//! In a PATCH an absent field is left as it is; in a POST or PUT it has its default. Bodies have been
+//! In a PATCH an absent field is left as it is; in a POST or PUT it has its default. Bodies were
 //! checked against their shape before: a value that does not fit reads as absent. Looks nothing up.
 
 pub(crate) mod access_level;
 pub(crate) mod controller;
 pub(crate) mod credential;
+pub(crate) mod grant;
 pub(crate) mod lock;
 pub(crate) mod person;
 pub(crate) mod place;
 pub(crate) mod schedule;
 
-use claviger_domain::ids::Id;
+pub(crate) use claviger_domain::ids::Ref;
 use claviger_domain::noun::Json;
 use claviger_domain::schedule::Definition;
-use claviger_domain::time::{Instant, Window, Zone};
+use claviger_domain::time::{Instant, WindowEdit, Zone};
 use serde_json::Value;
 
 use super::shape::Use;
-
-/// How a caller names a record: by its id, or by the caller's own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Ref {
-    Id(Id),
-    External(String),
-}
-
-impl Ref {
-    /// Reads a UUID, or `external:` and an external id.
-    pub(crate) fn parse(text: &str) -> Option<Ref> {
-        match text.strip_prefix("external:") {
-            Some(external_id) => Some(Ref::External(external_id.to_owned())),
-            None => Id::parse(text).map(Ref::Id),
-        }
-    }
-}
 
 /// How a caller names a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,13 +136,9 @@ impl<'a> Fields<'a> {
         self.may(name, |value| Instant::parse(value.as_str()?))
     }
 
-    /// The window between two instants; `former` is what stands where one end is left as it is.
-    pub(crate) fn window(&self, from: &str, until: &str, former: Window) -> Option<Window> {
-        let (first, last) = (self.instant(from), self.instant(until));
-        (first.is_some() || last.is_some()).then(|| Window {
-            from: first.unwrap_or(former.from),
-            until: last.unwrap_or(former.until),
-        })
+    /// The window between two instants, either of which may be cleared.
+    pub(crate) fn window(&self, from: &str, until: &str) -> WindowEdit {
+        WindowEdit { from: self.instant(from), until: self.instant(until) }
     }
 
     /// A time zone that may be cleared.
@@ -182,7 +162,9 @@ impl<'a> Fields<'a> {
         name: &str,
         read: impl Fn(&'a Value) -> Option<T>,
     ) -> Option<Vec<T>> {
-        self.has_or(name, Vec::new(), |value| Some(value.as_array()?.iter().filter_map(read).collect()))
+        self.has_or(name, Vec::new(), |value| {
+            Some(value.as_array()?.iter().filter_map(read).collect())
+        })
     }
 
     /// A list of texts, empty where it is absent.

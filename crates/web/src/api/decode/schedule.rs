@@ -14,18 +14,13 @@ use crate::api::shapes::schedule::DAYS;
 pub(super) fn input(value: &Value) -> Option<ScheduleInput> {
     match value.get("id").and_then(Value::as_str) {
         Some(id) => Ref::parse(id).map(ScheduleInput::Named),
-        None => {
-            definition(Fields::new(value, Use::Create), None).map(ScheduleInput::Inline)
-        }
+        None => definition(Fields::new(value, Use::Create), None).map(ScheduleInput::Inline),
     }
 }
 
-/// The definition in the body of a schedule; `None` leaves it as it is. `former` is what stands where
-/// a PATCH gives a part only.
-pub(crate) fn definition(
-    fields: Fields<'_>,
-    former: Option<&Definition>,
-) -> Option<Definition> {
+/// The definition in the body of a schedule; `None` leaves it as it is. `former` is what stands
+/// where a PATCH gives a part only.
+pub(crate) fn definition(fields: Fields<'_>, former: Option<&Definition>) -> Option<Definition> {
     if let Some(text) = fields.must_text("ical") {
         return Some(Definition::Ical(text));
     }
@@ -46,11 +41,7 @@ pub(crate) fn definition(
     }))
 }
 
-fn read_list<T>(
-    fields: Fields<'_>,
-    name: &str,
-    read: fn(&Value) -> Option<T>,
-) -> Option<Vec<T>> {
+fn read_list<T>(fields: Fields<'_>, name: &str, read: fn(&Value) -> Option<T>) -> Option<Vec<T>> {
     fields.must(name, |value| Some(value.as_array()?.iter().filter_map(read).collect()))
 }
 

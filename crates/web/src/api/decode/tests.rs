@@ -1,9 +1,10 @@
 //! One reading serves three verbs.
 
 use claviger_domain::noun::card::Technology;
+use claviger_domain::noun::grant::Right;
 use claviger_domain::noun::lock::{Capacity, LockMode, PinRule};
 use claviger_domain::noun::role::Role;
-use claviger_domain::time::SECOND;
+use claviger_domain::time::{SECOND, Window};
 use serde_json::json;
 
 use super::*;
@@ -29,8 +30,8 @@ fn absent_is_default_but_untouched_in_a_patch() {
     assert_eq!(lock::edit(Fields::new(&json!({}), Use::Patch)), Default::default());
     assert_eq!(controller::edit(Fields::new(&json!({}), Use::Patch)), Default::default());
     assert_eq!(access_level::edit(Fields::new(&json!({}), Use::Patch)), Default::default());
-    let former = Window::ALWAYS;
-    assert_eq!(credential::edit(Fields::new(&json!({}), Use::Patch), former), Default::default());
+    assert_eq!(credential::edit(Fields::new(&json!({}), Use::Patch)), Default::default());
+    assert_eq!(grant::edit(Fields::new(&json!({}), Use::Patch)), Default::default());
 }
 
 #[test]
@@ -53,9 +54,12 @@ fn every_writable_field_of_a_person_is_read() {
     assert_eq!(edit.metadata, Some(Some(Json(r#"{"a":[1.5],"b":1}"#.to_owned()))));
     assert_eq!((edit.role, edit.tags), (Some(Role::Administrator), Some(vec!["t".to_owned()])));
     let texts = [edit.last_name, edit.display_name, edit.email, edit.phone, edit.employee_number];
-    assert!(texts.iter().chain([&edit.language, &edit.note, &edit.external_id]).all(|text| {
-        text.as_ref().is_some_and(Option::is_some)
-    }));
+    assert!(
+        texts
+            .iter()
+            .chain([&edit.language, &edit.note, &edit.external_id])
+            .all(|text| { text.as_ref().is_some_and(Option::is_some) })
+    );
 }
 
 #[test]
@@ -69,7 +73,10 @@ fn locks_and_places() {
     assert_eq!(edit.capacity, Some(Some(Capacity::Credentials(500))));
     assert_eq!(edit.zone.flatten().unwrap().name(), "Europe/Stockholm");
     let put = lock::edit(Fields::new(&json!({ "name": "L" }), Use::Put));
-    assert_eq!((put.mode, put.zone, put.capacity), (Some(LockMode::Online), Some(None), Some(None)));
+    assert_eq!(
+        (put.mode, put.zone, put.capacity),
+        (Some(LockMode::Online), Some(None), Some(None))
+    );
     let edit = place::edit(Fields::new(&json!({ "name": "P" }), Use::Create));
     assert_eq!((edit.retention_days, edit.language.as_deref()), (Some(30), Some("en")));
     assert_eq!(edit.zone.unwrap().name(), "Etc/UTC");
@@ -79,26 +86,40 @@ fn locks_and_places() {
 fn a_window_keeps_the_end_that_is_not_given() {
     let former = Window { from: Some(Instant(SECOND)), until: Some(Instant(9 * SECOND)) };
     let read = |body: &Value, usage| {
-        Fields::new(body, usage).window("valid_from", "valid_until", former)
+        Fields::new(body, usage).window("valid_from", "valid_until").of(former)
     };
     let until = json!({ "valid_until": "1970-01-01T00:00:05Z" });
     let five = Some(Instant(5 * SECOND));
-    assert_eq!(read(&until, Use::Patch), Some(Window { from: former.from, until: five }));
-    assert_eq!(read(&until, Use::Put), Some(Window { from: None, until: five }));
-    assert_eq!(read(&json!({}), Use::Patch), None);
+    assert_eq!(read(&until, Use::Patch), Window { from: former.from, until: five });
+    assert_eq!(read(&until, Use::Put), Window { from: None, until: five });
+    assert_eq!(read(&json!({}), Use::Patch), former);
     let cleared = json!({ "valid_from": null });
-    assert_eq!(read(&cleared, Use::Patch), Some(Window { from: None, until: former.until }));
+    assert_eq!(read(&cleared, Use::Patch), Window { from: None, until: former.until });
+}
+
+#[test]
+fn grants() {
+    let body = json!({ "subject": { "email": "a@b" }, "target": { "lock_id": "external:d" } });
+    let fields = Fields::new(&body, Use::Create);
+    let ann = grant::SubjectInput::Person(Who::Email("a@b".to_owned()));
+    assert_eq!(grant::subject(fields), Some(ann));
+    let door = grant::TargetInput::Lock(Ref::External("d".to_owned()));
+    assert_eq!((grant::target(fields), grant::right(fields)), (Some(door), Right::Open));
 }
 
 #[test]
 fn cards_and_phones() {
     let body = json!({ "kind": "card", "card": { "bits": 56, "value": "0004F1a2B" } });
     let parts = credential::parts(Fields::new(&body, Use::Create)).unwrap();
-    assert_eq!((parts[0].card.hex().as_str(), parts[0].technology), ("000000004f1a2b", Technology::Opaque));
-    let many = json!({ "cards": [{ "technology": "em", "bits": 8, "value": "1" }, { "bits": 8, "value": "2" }] });
+    assert_eq!(
+        (parts[0].card.hex().as_str(), parts[0].technology),
+        ("000000004f1a2b", Technology::Opaque)
+    );
+    let em = json!({ "technology": "em", "bits": 8, "value": "1" });
+    let many = json!({ "cards": [em, { "bits": 8, "value": "2" }] });
     assert_eq!(credential::parts(Fields::new(&many, Use::Patch)).unwrap().len(), 2);
     let phone = json!({ "kind": "phone", "phone": { "public_key": "aGk=" } });
-    let edit = credential::edit(Fields::new(&phone, Use::Create), Window::ALWAYS);
+    let edit = credential::edit(Fields::new(&phone, Use::Create));
     assert_eq!((edit.public_key, edit.parts), (Some(b"hi".to_vec()), None));
 }
 

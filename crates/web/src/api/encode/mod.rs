@@ -11,17 +11,17 @@ mod right;
 mod schedule;
 
 pub(crate) use admin::{client, organization, place, webhook};
-pub(crate) use event::{decision, event, hint_text};
+pub(crate) use event::event;
 pub(crate) use lock::{LockView, access_level, controller, lock, share};
 pub(crate) use person::{card, credential, person};
-pub(crate) use right::{GrantView, Progress, grant, subject, target};
+pub(crate) use right::{GrantView, grant};
 pub(crate) use schedule::{schedule, schedule_ref, window_list};
 
 use claviger_domain::ids::{Id, Noun};
 use claviger_domain::noun::{Header, Json};
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::Instant;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// The public id of a record, by its noun and number; none where nobody knows it any more.
 pub(crate) type Ids<'a> = &'a dyn Fn(Noun, u32) -> Option<Id>;
@@ -81,7 +81,7 @@ pub(crate) fn maybe_at(instant: Option<Instant>) -> Value {
 
 /// A free object as it was sent, or null.
 fn free(json: Option<&Json>) -> Value {
-    json.and_then(|json| serde_json::from_str(&json.0).ok()).unwrap_or_else(|| json!(null))
+    json.and_then(|json| serde_json::from_str(&json.0).ok()).unwrap_or(Value::Null)
 }
 
 #[cfg(test)]

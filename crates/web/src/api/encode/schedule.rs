@@ -17,8 +17,8 @@ pub(crate) fn schedule(schedule: &Schedule) -> Value {
     object(&schedule.header, fields)
 }
 
-/// A schedule inside another object, or null: its id, or written out. Named ones are written out too
-/// where `foreign`, the place they are of, is given.
+/// A schedule inside another object, or null: its id, or written out. Named ones are written out
+/// too where `foreign`, the place they are of, is given.
 pub(crate) fn schedule_ref(
     schedule: Option<&ScheduleRef>,
     ids: Ids<'_>,

@@ -199,12 +199,8 @@ fn locks_and_what_stands_around_them() {
     assert_eq!((&answer["number"], &answer["controller_id"]), (&json!(6), &json!(null)));
     assert!(answer["pin_schedule"]["weekly"].is_array());
 
-    let panel = Controller {
-        header: header(9),
-        name: "Panel".to_owned(),
-        capacity: None,
-        settings: None,
-    };
+    let panel =
+        Controller { header: header(9), name: "Panel".to_owned(), capacity: None, settings: None };
     fits(&shapes::controller::CONTROLLER, &controller(&panel));
     let offer = Share {
         header: header(8),
@@ -247,8 +243,7 @@ fn rights_and_events() {
         closed: None,
     };
     let progress = Progress { locks_total: 2, locks_confirmed: 1, latest_possible_use: None };
-    let view =
-        GrantView { grant: &edge, state: RightState::Active, revocation: Some(progress) };
+    let view = GrantView { grant: &edge, state: RightState::Active, revocation: Some(progress) };
     let answer = grant(view, &every_id);
     fits(&shapes::grant::GRANT, &answer);
     assert_eq!(answer["subject"], json!({ "credential_id": Id([2; 16]).to_string() }));
@@ -270,7 +265,10 @@ fn rights_and_events() {
     };
     let answer = event(&happened, &every_id);
     fits(&shapes::event::EVENT, &answer);
-    assert_eq!((&answer["reasons"], &answer["card"]["value"]), (&json!(["no_grant"]), &json!("01")));
+    assert_eq!(
+        (&answer["reasons"], &answer["card"]["value"]),
+        (&json!(["no_grant"]), &json!("01"))
+    );
 }
 
 #[test]

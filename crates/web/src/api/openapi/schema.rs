@@ -14,12 +14,17 @@ use crate::api::shape::{Field, Kind, Read, Rule, Shape, Use};
 /// One line: no control characters.
 const LINE: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
 /// One line that is not blank.
-const NOT_BLANK: &str =
-    r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$";
+const NOT_BLANK: &str = concat!(
+    r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f]",
+    r"[^\u0000-\u001f\u007f-\u009f]*$"
+);
 /// No control characters but tabs and line ends.
 const PROSE: &str = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$";
 /// Anything but the character U+0000.
 const NO_NUL: &str = r"^[^\u0000]*$";
+
+/// Longer lists are limited in words: programs that try out limits would send ever so much.
+const MOST_ITEMS: usize = 1000;
 
 /// In which place a shape stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,7 +133,8 @@ impl Schemas {
         if field.nullable || once {
             schema = or_null(schema);
         }
-        schema["description"] = field.doc.into();
+        let limit = schema["description"].as_str().unwrap_or("");
+        schema["description"] = format!("{}{limit}", field.doc).into();
         schema
     }
 
@@ -147,8 +153,12 @@ impl Schemas {
                 let mut list = json!({ "type": "array", "items": self.kind(of, side) });
                 if writes {
                     list["minItems"] = min.into();
-                    list["maxItems"] = max.into();
                     list["uniqueItems"] = unique.into();
+                    if max <= MOST_ITEMS {
+                        list["maxItems"] = max.into();
+                    } else {
+                        list["description"] = format!(" At most {max} items.").into();
+                    }
                 }
                 list
             }
@@ -239,13 +249,14 @@ fn rules(schema: &mut Value, shape: &Shape, side: Side) {
             }
             Rule::Together(names) => {
                 let others = |name| names.iter().filter(move |other| **other != name);
-                let pairs = names.iter().map(|name| {
-                    ((*name).to_owned(), json!(others(*name).collect::<Vec<_>>()))
-                });
+                let pairs = names
+                    .iter()
+                    .map(|name| ((*name).to_owned(), json!(others(*name).collect::<Vec<_>>())));
                 schema["dependentRequired"] = Value::Object(pairs.collect());
             }
             Rule::Excludes(first, others) => {
-                let pairs = others.iter().map(|other| json!({ "not": { "required": [first, other] } }));
+                let pairs =
+                    others.iter().map(|other| json!({ "not": { "required": [first, other] } }));
                 all.extend(pairs);
             }
             Rule::Kinds(word, table) if side == Side::Write => all.push(kinds(word, table)),

@@ -82,7 +82,8 @@ async fn nobody_is_let_in_before_the_body_is_read() {
     for route in table().iter().filter(|route| route.access != Access::Open) {
         let path = route.path.replace("{place}", "nonsense").replace("{id}", ID);
         // The body never ends: only a refusal that does not read it can come.
-        let endless = Body::from_stream(futures_util::stream::pending::<Result<Bytes, Infallible>>());
+        let endless =
+            Body::from_stream(futures_util::stream::pending::<Result<Bytes, Infallible>>());
         let response = send(route.method.as_str(), &path, &[JSON], endless).await;
         assert_eq!(response.status(), 401, "{}", route.operation_id);
         assert_eq!(response.headers()["www-authenticate"], "Bearer realm=\"claviger\"");
@@ -115,7 +116,10 @@ async fn bodies_that_cannot_be_read() {
     let long = format!("{{\"note\":\"{}\"}}", "x".repeat(5000));
     refused(Code::TooLarge, "POST", PEOPLE, &[ANN, JSON], long.clone()).await;
     let chunks = futures_util::stream::iter(
-        long.into_bytes().chunks(700).map(|chunk| Ok::<_, Infallible>(chunk.to_vec())).collect::<Vec<_>>(),
+        long.into_bytes()
+            .chunks(700)
+            .map(|chunk| Ok::<_, Infallible>(chunk.to_vec()))
+            .collect::<Vec<_>>(),
     );
     refused(Code::TooLarge, "POST", PEOPLE, &[ANN, JSON], Body::from_stream(chunks)).await;
     for media in ["text/plain", "application/json; charset=latin1", "", "application/xml"] {
@@ -177,7 +181,10 @@ async fn what_is_right_reaches_the_handler() {
     assert_eq!(response.status(), 201);
     let header = |name: &str| response.headers()[name].to_str().unwrap();
     assert_eq!((header("location"), header("claviger-revision")), ("/there", "7"));
-    assert_eq!((header("cache-control"), header("x-content-type-options")), ("no-store", "nosniff"));
+    assert_eq!(
+        (header("cache-control"), header("x-content-type-options")),
+        ("no-store", "nosniff")
+    );
     assert!(header("etag").starts_with("\"r7-"));
     let seen = body(response).await;
     assert_eq!((&seen["body"], &seen["caller"]), (&sent, &json!("ann")));

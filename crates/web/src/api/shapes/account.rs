@@ -83,10 +83,7 @@ pub(crate) const RESET: Shape = Shape::new(
         Field::has("password", NEW_PASSWORD, "The password as it is to be."),
     ]],
 )
-.ruled(&[
-    Rule::ExactlyOne(&["email", "phone", "secret"]),
-    Rule::Together(&["secret", "password"]),
-]);
+.ruled(&[Rule::ExactlyOne(&["email", "phone", "secret"]), Rule::Together(&["secret", "password"])]);
 
 pub(crate) const INVITATION: Shape = Shape::new(
     "Invitation",

@@ -55,7 +55,8 @@ const REASON: Shape = Shape::new(
 );
 
 /// The code of a reason.
-pub(crate) const REASON_CODE: Kind = Kind::Words(|| Reason::ALL.iter().map(|it| it.code()).collect());
+pub(crate) const REASON_CODE: Kind =
+    Kind::Words(|| Reason::ALL.iter().map(|it| it.code()).collect());
 
 pub(crate) const DECISION: Shape = Shape::new(
     "Decision",

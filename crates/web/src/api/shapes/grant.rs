@@ -3,9 +3,7 @@
 use claviger_domain::noun::CloseReason;
 use claviger_domain::noun::grant::{Right, RightState, SourceKind, Via};
 
-use super::{
-    COUNT, HEADER, ID, INSTANT, METADATA, REF, WINDOW, WORD, limits, list, schedule,
-};
+use super::{COUNT, HEADER, ID, INSTANT, METADATA, REF, WINDOW, WORD, limits, list, schedule};
 use crate::api::format::Format;
 use crate::api::shape::{Field, Kind, Rule, Shape};
 
@@ -142,4 +140,3 @@ pub(crate) const KEY: Shape = Shape::new(
         Field::may("valid_until", INSTANT, "The first instant at which it does not."),
     ]],
 );
-

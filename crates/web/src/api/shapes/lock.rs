@@ -127,3 +127,14 @@ pub(crate) const SHARE: Shape = Shape::new(
         ],
     ],
 );
+
+pub(crate) const SHARED_LOCK: Shape = Shape::new(
+    "SharedLock",
+    "A lock that another place offers or has shared.",
+    &[&[
+        Field::must("lock_id", ID, "The lock; the same id here and there."),
+        Field::must("name", LINE, "What its owner calls it."),
+        Field::must("owner_place_id", ID, "Whose it is."),
+        Field::must("state", Kind::Enum(ShareState::WORDS), "How far it has got."),
+    ]],
+);

@@ -57,7 +57,7 @@ pub(crate) mod limits {
     /// Characters of a password or secret.
     pub(crate) const SECRET: usize = 256;
     /// Characters of a password at least.
-    pub(crate) const PASSWORD: usize = 8;
+    pub(crate) const PASSWORD: usize = 10;
     /// Seconds of a session hint: a week.
     pub(crate) const HINT_S: i64 = 7 * 24 * 3600;
     /// Seconds until a client or a schedule's occurrences are listed, and other counts.

@@ -36,11 +36,7 @@ pub(crate) const PERSON: Shape = Shape::new(
                 Kind::Is(Format::Email),
                 "Unique among the place's people whatever the case; kept as written.",
             ),
-            Field::may(
-                "phone",
-                Kind::Is(Format::Phone),
-                "E.164, unique among the place's people.",
-            ),
+            Field::may("phone", Kind::Is(Format::Phone), "E.164, unique among the place's people."),
             Field::may("identity", Kind::Object(&IDENTITY), "How an identity provider knows them."),
             Field::may("employee_number", WORD, "The employer's number."),
             Field::may("language", Kind::Enum(LANGUAGES), "The language of mails."),

@@ -21,7 +21,11 @@ pub(crate) const PLACE: Shape = Shape::new(
         HEADER,
         &[
             Field::must("name", NAME, "What people call it."),
-            Field::has("time_zone", ZONE, "The zone of locks that name none; Etc/UTC unless given."),
+            Field::has(
+                "time_zone",
+                ZONE,
+                "The zone of locks that name none; Etc/UTC unless given.",
+            ),
             Field::has(
                 "retention_days",
                 Kind::Int { min: 1, max: 3650 },
@@ -43,7 +47,8 @@ pub(crate) const PLACE: Shape = Shape::new(
 fn reasoned(fields: &Map<String, Value>, usage: Use) -> Vec<FieldError> {
     let long = fields.get("retention_days").and_then(Value::as_i64).is_some_and(|d| d > LONG_DAYS);
     // By PATCH the reason may stand there already; who changes the place looks.
-    if !long || usage == Use::Patch || fields.get("retention_reason").is_some_and(|r| !r.is_null()) {
+    if !long || usage == Use::Patch || fields.get("retention_reason").is_some_and(|r| !r.is_null())
+    {
         return Vec::new();
     }
     let detail = format!("is required where retention_days is over {LONG_DAYS}");

@@ -32,8 +32,7 @@ const WEEKLY_WINDOW: Shape = Shape::new(
     ],
 );
 
-const DAY_WINDOW: Shape =
-    Shape::new("DayWindow", "A window that starts on one date.", &[FROM_TO]);
+const DAY_WINDOW: Shape = Shape::new("DayWindow", "A window that starts on one date.", &[FROM_TO]);
 
 const EXCEPTION: Shape = Shape::new(
     "ScheduleException",

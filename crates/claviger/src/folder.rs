@@ -1,0 +1,172 @@
+//! The data folder: what is in it, whose it is, and opening what it keeps.
+//!
+//! Must not touch a folder that holds anything but Claviger's own files.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use claviger_app::{Db, FolderLock, Location, Secrets, Store, StoreError, schema_number};
+
+use crate::config::Config;
+use crate::exit::Failure;
+use crate::socket;
+
+/// How long a command waits for another that has the folder.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The files that tell a data folder from others.
+const MARKS: [&str; 2] = ["server.lock", DATABASE];
+const DATABASE: &str = "claviger.db";
+const SECRETS: &str = "secrets";
+
+/// A data folder and the database that goes with it.
+#[derive(Clone)]
+pub(crate) struct Folder {
+    path: PathBuf,
+    secret_file: PathBuf,
+    database: Location,
+}
+
+/// What a folder keeps, open; nobody else has it.
+pub(crate) struct Opened {
+    pub(crate) store: Store,
+    /// Held until the store is closed.
+    pub(crate) lock: FolderLock,
+}
+
+impl Folder {
+    /// The folder the settings name; touches nothing.
+    pub(crate) fn of(config: &Config) -> Folder {
+        let path = config.data.clone();
+        let own = path.join(SECRETS);
+        let database = match &config.database_url {
+            Some(url) => Location::Postgres(url.clone()),
+            None => Location::Sqlite(path.join(DATABASE)),
+        };
+        Folder { secret_file: config.secret_file.clone().unwrap_or(own), path, database }
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the keys are.
+    pub(crate) fn secret_file(&self) -> &Path {
+        &self.secret_file
+    }
+
+    /// Where mails wait for the operator.
+    pub(crate) fn outbox(&self) -> PathBuf {
+        self.path.join("outbox")
+    }
+
+    /// Where the database is.
+    pub(crate) fn database(&self) -> &Location {
+        &self.database
+    }
+
+    /// Whether the database is a file of the folder.
+    pub(crate) fn holds_database(&self) -> bool {
+        matches!(self.database, Location::Sqlite(_))
+    }
+
+    /// Makes the folder where it is missing or empty.
+    ///
+    /// # Errors
+    /// It is not a folder, or holds something else.
+    pub(crate) fn make(&self) -> Result<(), Failure> {
+        if self.names()?.is_none() {
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.path);
+            return made.map_err(|error| Failure::file(&self.path, &error));
+        }
+        if self.is_ours()? || self.is_empty()? {
+            return Ok(());
+        }
+        Err(self.foreign())
+    }
+
+    /// Refuses a folder that is not there or not Claviger's.
+    ///
+    /// # Errors
+    /// As it says.
+    pub(crate) fn must_be_there(&self) -> Result<(), Failure> {
+        if self.names()?.is_some() && !self.is_empty()? && !self.is_ours()? {
+            return Err(self.foreign());
+        }
+        if self.is_ours()? {
+            return Ok(());
+        }
+        let path = self.path.display();
+        Err(Failure::new(format!(
+            "there is no Claviger data folder at {path}; claviger setup or claviger serve makes one"
+        )))
+    }
+
+    fn foreign(&self) -> Failure {
+        let path = self.path.display();
+        Failure::new(format!("{path} holds other files and is not a Claviger data folder"))
+    }
+
+    /// The names in the folder; none where there is no folder.
+    fn names(&self) -> Result<Option<Vec<String>>, Failure> {
+        let entries = match std::fs::read_dir(&self.path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
+                return Err(Failure::new(format!("{} is not a folder", self.path.display())));
+            }
+            Err(error) => return Err(Failure::file(&self.path, &error)),
+        };
+        let name = |entry: std::io::Result<std::fs::DirEntry>| {
+            entry.map(|entry| entry.file_name().to_string_lossy().into_owned())
+        };
+        let names: std::io::Result<Vec<String>> = entries.map(name).collect();
+        names.map(Some).map_err(|error| Failure::file(&self.path, &error))
+    }
+
+    fn is_ours(&self) -> Result<bool, Failure> {
+        let names = self.names()?.unwrap_or_default();
+        Ok(names.iter().any(|name| MARKS.contains(&name.as_str())))
+    }
+
+    /// Whether nothing is in it but a file of keys, which an operator may put there beforehand.
+    pub(crate) fn is_empty(&self) -> Result<bool, Failure> {
+        Ok(self.names()?.unwrap_or_default().iter().all(|name| name == SECRETS))
+    }
+
+    /// Takes the folder for this process. Waits while a command has it, but not for a server.
+    ///
+    /// # Errors
+    /// A server has it, or a command for too long.
+    pub(crate) async fn lock(&self) -> Result<FolderLock, Failure> {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            match FolderLock::take(&self.path) {
+                Ok(lock) => return Ok(lock),
+                Err(error @ StoreError::Locked { .. }) => {
+                    let late = tokio::time::Instant::now() >= deadline;
+                    if late || socket::connect(&self.path).await?.is_some() {
+                        return Err(error.into());
+                    }
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Opens what the folder keeps, under a lock of it.
+    ///
+    /// # Errors
+    /// What the store says: a newer schema, missing secrets, a database that is none.
+    pub(crate) async fn open(&self, lock: FolderLock) -> Result<Opened, Failure> {
+        let db = Db::open(&self.database).await?;
+        let data_exists = schema_number(&db).await? > 0;
+        let secrets = Arc::new(Secrets::load_or_create(&self.secret_file, data_exists)?);
+        let store = Store::over(db, secrets).await?;
+        Ok(Opened { store, lock })
+    }
+}

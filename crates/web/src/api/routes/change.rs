@@ -1,0 +1,71 @@
+//! Routes of the change trail.
+
+use claviger_app::change as app;
+use claviger_domain::noun::scope::Scope;
+use serde_json::{Map, Value, json};
+
+use super::common::{Answered, Request, Row, Shared, at_place, problem};
+use crate::api::call::run;
+use crate::api::encode;
+use crate::api::reply::Reply;
+use crate::api::route::{Answer, Route};
+use crate::api::shapes::change as shape;
+
+pub(super) fn table() -> Vec<Row> {
+    let rows = vec![
+        Route::get(
+            "/api/v1/places/{place}/changes",
+            "list_changes",
+            "List what was changed, by whom",
+            Answer::Page(&shape::CHANGE),
+            run!(list),
+        ),
+        Route::get(
+            "/api/v1/places/{place}/changes/verify",
+            "verify_changes",
+            "Check that the change trail is whole",
+            Answer::Object(&shape::VERIFIED),
+            run!(verify),
+        ),
+    ];
+    rows.into_iter().map(|row| row.tag("changes").scope(Scope::ChangesRead)).collect()
+}
+
+async fn list(server: Shared, call: Request) -> Answered {
+    let (ctx, place) = at_place(&server, &call).await?;
+    let paging = call.paging()?;
+    let after = paging.after_number()?;
+    let found = app::list(&ctx, place, after, paging.limit).await.map_err(problem)?;
+    let next = found.1.then(|| found.0.last().map(|row| row.seq.to_string())).flatten();
+    let items = found.0.iter().map(shown).collect();
+    Ok(Reply::page(paging.answer(items, next.as_deref())))
+}
+
+fn shown(row: &app::TrailRow) -> Value {
+    let values: Map<String, Value> =
+        row.values.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+    let hash: String = row.hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    json!({
+        "id": app::id(row).to_string(),
+        "seq": row.seq,
+        "at": encode::at(row.at),
+        "actor": { "kind": row.actor.kind(), "id": row.actor.id().map(|id| id.to_string()) },
+        "verb": row.verb,
+        "noun": row.noun.as_str(),
+        "object_id": row.object.map(|id| id.to_string()),
+        "fields": row.fields,
+        "values": values,
+        "revision": row.revision,
+        "hash": hash,
+    })
+}
+
+async fn verify(server: Shared, call: Request) -> Answered {
+    let (ctx, place) = at_place(&server, &call).await?;
+    let found = app::verify(&ctx, place).await.map_err(problem)?;
+    Ok(Reply::plain(json!({
+        "ok": found.first_broken.is_none(),
+        "checked": found.checked,
+        "first_broken": found.first_broken,
+    })))
+}

@@ -1,0 +1,151 @@
+//! Routes of events: pages in the order they were stored, and a stream that resumes.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use claviger_app::Context;
+use claviger_app::event::{self as app, EventWish};
+use claviger_domain::ids::Id;
+use claviger_domain::noun::scope::Scope;
+use claviger_domain::time::Window;
+use tokio::sync::watch;
+
+use super::common::{Answered, Request, Row, Shared, at_place, problem};
+use crate::api::call::run;
+use crate::api::encode::{self, ids_of};
+use crate::api::problem::Problem;
+use crate::api::reply::Reply;
+use crate::api::route::{Answer, Param, Route};
+use crate::api::shape::Kind;
+use crate::api::shapes::{self, event as shape};
+
+/// How often a silent stream says that it is alive.
+const ALIVE_EVERY: Duration = Duration::from_secs(15);
+/// The most events sent without looking at the place again.
+const CHUNK: usize = 200;
+
+const FILTERS: &[Param] = &[
+    Param::may("occurred_from", shapes::INSTANT, "Happened then or later."),
+    Param::may("occurred_until", shapes::INSTANT, "Happened before then."),
+    Param::may("received_from", shapes::INSTANT, "Heard of then or later."),
+    Param::may("received_until", shapes::INSTANT, "Heard of before then."),
+    Param::may("lock_id", shapes::REF, "Only those at this lock."),
+    Param::may("person_id", shapes::REF, "Only those that concern this person."),
+    Param::may("result", Kind::Enum(&["granted", "denied"]), "Only decisions with this result."),
+];
+
+pub(super) fn table() -> Vec<Row> {
+    let rows = vec![
+        Route::get(
+            "/api/v1/places/{place}/events",
+            "list_events",
+            "List events in the order they were stored",
+            Answer::Page(&shape::EVENT),
+            run!(list),
+        )
+        .query(FILTERS),
+        Route::get(
+            "/api/v1/places/{place}/events/stream",
+            "stream_events",
+            "Watch events as they are stored",
+            Answer::Raw("text/event-stream"),
+            run!(stream),
+        )
+        .doc(
+            "Server-sent events: id is the event's seq, data the event. Send Last-Event-ID to go \
+             on after it; without one the stream begins with the next event.",
+        ),
+    ];
+    rows.into_iter().map(|row| row.tag("events").scope(Scope::EventsRead)).collect()
+}
+
+async fn list(server: Shared, call: Request) -> Answered {
+    let (ctx, place) = at_place(&server, &call).await?;
+    let wish = EventWish {
+        occurred: Window {
+            from: call.instant("occurred_from"),
+            until: call.instant("occurred_until"),
+        },
+        received: Window {
+            from: call.instant("received_from"),
+            until: call.instant("received_until"),
+        },
+        lock: call.query_reference("lock_id"),
+        person: call.query_reference("person_id"),
+        granted: call.text("result").map(|result| result == "granted"),
+    };
+    let paging = call.paging()?;
+    let after = paging.after_number()?;
+    let found = app::list(&ctx, place, after, paging.limit, &wish).await;
+    let (events, more, state) = found.map_err(problem)?;
+    let ids = ids_of(&state);
+    let items = events.iter().map(|event| encode::event(event, &ids)).collect();
+    let next = events.last().filter(|_| more).map(|last| last.seq.to_string());
+    Ok(Reply::page(paging.answer(items, next.as_deref())))
+}
+
+async fn stream(server: Shared, call: Request) -> Answered {
+    let (ctx, place) = at_place(&server, &call).await?;
+    let header = call.parts.headers.get("last-event-id").and_then(|value| value.to_str().ok());
+    let after = match header {
+        None => app::last_seq(&ctx, place).await.map_err(problem)?,
+        Some(text) => text.trim().parse().map_err(|_| {
+            let detail = "must be the id of an event of this stream";
+            Problem::field("last-event-id:", "bad_cursor", detail)
+        })?,
+    };
+    let moved = app::watch(&ctx, place).map_err(problem)?;
+    let feed = Feed { ctx, place, after, moved, fresh: true };
+    let chunks = futures_util::stream::unfold(feed, |mut feed| async move {
+        let chunk = feed.next().await?;
+        Some((Ok::<Bytes, Infallible>(chunk), feed))
+    });
+    Ok(Reply::raw("text/event-stream", Body::from_stream(chunks)))
+}
+
+/// Where one stream is.
+struct Feed {
+    ctx: Context,
+    place: Id,
+    after: u64,
+    moved: watch::Receiver<u64>,
+    fresh: bool,
+}
+
+impl Feed {
+    /// The next piece of the stream; none when the server ends or the caller may not read any more.
+    async fn next(&mut self) -> Option<Bytes> {
+        if std::mem::take(&mut self.fresh) {
+            return Some(Bytes::from_static(b": events of this place\n\n"));
+        }
+        loop {
+            // Marked as seen before reading: an event stored in between is not slept over.
+            self.moved.borrow_and_update();
+            let wish = EventWish::default();
+            let found = app::list(&self.ctx, self.place, self.after, CHUNK, &wish).await.ok()?;
+            let (events, _, state) = found;
+            if let Some(last) = events.last() {
+                self.after = last.seq;
+                let ids = ids_of(&state);
+                let text: String = events
+                    .iter()
+                    .map(|event| {
+                        let data = encode::event(event, &ids);
+                        format!(
+                            "id: {}\nevent: {}\ndata: {data}\n\n",
+                            event.seq,
+                            event.kind.as_str()
+                        )
+                    })
+                    .collect();
+                return Some(Bytes::from(text));
+            }
+            match tokio::time::timeout(ALIVE_EVERY, self.moved.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return None,
+                Err(_) => return Some(Bytes::from_static(b": alive\n\n")),
+            }
+        }
+    }
+}

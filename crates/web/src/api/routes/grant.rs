@@ -1,0 +1,269 @@
+//! Routes of grants, and of the stored results of batches.
+
+use std::sync::Arc;
+
+use claviger_app::grant::{self as app, GrantFilter, GrantWish, SubjectWish, TargetWish};
+use claviger_app::operation;
+use claviger_domain::ids::{Id, Ref};
+use claviger_domain::key::grant_state;
+use claviger_domain::noun::grant::{Grant, GrantEdit, Right};
+use claviger_domain::noun::scope::Scope;
+use claviger_domain::state::PlaceState;
+use claviger_domain::time::Instant;
+use serde_json::{Value, json};
+
+use super::common::{
+    After, Answered, Request, Row, Shared, at_place, external, object, page, paging, problem,
+    upserted, write,
+};
+use super::schedule;
+use crate::api::call::run;
+use crate::api::decode::Fields;
+use crate::api::encode::{self, GrantView, ids_of};
+use crate::api::problem::Problem;
+use crate::api::reply::Reply;
+use crate::api::route::{Answer, BATCH_BODY, Param, Route};
+use crate::api::shape::{FieldError, Use};
+use crate::api::shapes::{self, ACTION, grant as shape, revocation};
+
+const LIST: &str = "/api/v1/places/{place}/grants";
+const ONE: &str = "/api/v1/places/{place}/grants/{id}";
+
+const FILTERS: &[Param] = &[
+    Param::may("person_id", shapes::REF, "Only those of this person."),
+    Param::may("credential_id", shapes::REF, "Only those of this credential."),
+    Param::may("lock_id", shapes::REF, "Only those straight to this lock."),
+    Param::may("access_level_id", shapes::REF, "Only those to this level."),
+];
+
+pub(super) fn table() -> Vec<Row> {
+    let (read, write) = (Scope::GrantsRead, Scope::GrantsWrite);
+    let shape = &shape::GRANT;
+    let rows = vec![
+        Route::get(LIST, "list_grants", "List open grants", Answer::Page(shape), run!(list))
+            .scope(read)
+            .query(FILTERS),
+        Route::post(LIST, "create_grant", "Give a right", Answer::Created(shape), run!(create))
+            .scope(write)
+            .body(shape)
+            .dry_run(),
+        Route::post(
+            "/api/v1/places/{place}/grants/batch",
+            "batch_grants",
+            "Give and take back many rights",
+            Answer::Object(&shape::OPERATION),
+            run!(batch),
+        )
+        .scope(write)
+        .body(&shape::BATCH)
+        .body_limit(BATCH_BODY)
+        .dry_run()
+        .doc("All or nothing."),
+        Route::get(
+            ONE,
+            "get_grant",
+            "Read a grant, open or closed",
+            Answer::Object(shape),
+            run!(get),
+        )
+        .scope(read),
+        Route::put(ONE, "put_grant", "Make or replace a grant", shape, run!(put))
+            .scope(write)
+            .dry_run(),
+        Route::patch(ONE, "change_grant", "Change a grant", shape, run!(change))
+            .scope(write)
+            .dry_run(),
+        Route::post(
+            "/api/v1/places/{place}/grants/{id}/revoke",
+            "revoke_grant",
+            "Take a right back",
+            Answer::Object(shape),
+            run!(revoke),
+        )
+        .scope(write)
+        .body(&ACTION)
+        .dry_run(),
+        Route::get(
+            "/api/v1/places/{place}/revocations",
+            "list_revocations",
+            "List revocations at locks that keep keys or lists",
+            Answer::Page(&revocation::REVOCATION),
+            run!(revocations),
+        )
+        .scope(read),
+        Route::get(
+            "/api/v1/places/{place}/revocations/{id}",
+            "get_revocation",
+            "Read a revocation",
+            Answer::Object(&revocation::REVOCATION),
+            run!(revocation),
+        )
+        .scope(read)
+        .only_ids(),
+        Route::get(
+            "/api/v1/places/{place}/operations/{id}",
+            "get_operation",
+            "Read the result of work that reports per item",
+            Answer::Object(&shape::OPERATION),
+            run!(operation_of),
+        )
+        .only_ids(),
+    ];
+    rows.into_iter().map(|row| row.tag("grants")).collect()
+}
+
+/// A grant as an answer.
+pub(super) fn shown(grant: &Grant, state: &PlaceState, now: Instant) -> Value {
+    let view = GrantView { grant, state: grant_state(state, grant, now), revocation: None };
+    encode::grant(view, &ids_of(state))
+}
+
+fn wish(fields: Fields<'_>, pointer: &str) -> Result<GrantWish, Problem> {
+    let part = |object: &str, name: &str| {
+        fields.inside(object).and_then(|it| it.str(name).map(str::to_owned))
+    };
+    let reference = |object, name| part(object, name).and_then(|text| Ref::parse(&text));
+    let subject = reference("subject", "person_id")
+        .map(SubjectWish::Person)
+        .or_else(|| reference("subject", "credential_id").map(SubjectWish::Credential))
+        .or_else(|| part("subject", "email").map(SubjectWish::Email))
+        .or_else(|| part("subject", "phone").map(SubjectWish::Phone));
+    let target = reference("target", "lock_id")
+        .map(TargetWish::Lock)
+        .or_else(|| reference("target", "access_level_id").map(TargetWish::AccessLevel));
+    let missing =
+        |name: &str| Problem::field(format!("{pointer}/{name}"), "required", "is required");
+    Ok(GrantWish {
+        subject: subject.ok_or_else(|| missing("subject"))?,
+        target: target.ok_or_else(|| missing("target"))?,
+        right: fields.word("right", Right::Open, Right::parse).unwrap_or(Right::Open),
+        schedule: schedule::wish(fields.schedule("schedule"), &format!("{pointer}/schedule"))?,
+        edit: edit(fields),
+    })
+}
+
+fn edit(fields: Fields<'_>) -> GrantEdit {
+    GrantEdit {
+        external_id: fields.text("external_id"),
+        window: fields.window("valid_from", "valid_until"),
+        schedule: None,
+        override_lockdown: fields.bool("override_lockdown", false),
+        metadata: fields.json("metadata"),
+    }
+}
+
+fn reply(now: Instant) -> impl Fn(&Arc<Grant>, &After) -> Reply + Send + Sync + 'static {
+    move |grant, after| Reply::object(value(grant, after, now))
+}
+
+fn value(grant: &Grant, after: &After, now: Instant) -> Value {
+    after.state.map_or(Value::Null, |state| shown(grant, state, now))
+}
+
+async fn list(server: Shared, call: Request) -> Answered {
+    let (ctx, place) = at_place(&server, &call).await?;
+    let filter = GrantFilter {
+        person: call.query_reference("person_id"),
+        credential: call.query_reference("credential_id"),
+        lock: call.query_reference("lock_id"),
+        level: call.query_reference("access_level_id"),
+    };
+    let found = app::list(&ctx, place, paging(&call)?, &filter).map_err(problem)?;
+    let now = server.app.now();
+    page(&call, found.items.iter().map(|it| shown(it, &found.state, now)).collect(), found.next)
+}
+
+async fn create(server: Shared, call: Request) -> Answered {
+    let (ctx, place) = at_place(&server, &call).await?;
+    let (wish, now) = (wish(call.fields(), "")?, server.app.now());
+    let encode = move |it: &Arc<Grant>, after: &After| {
+        Reply::created(value(it, after, now), after.location(it.header.id))
+    };
+    write(ctx, &call, encode, |ctx| async move { app::create(&ctx, place, wish).await }).await
+}
+
+async fn get(server: Shared, call: Request) -> Answered {
+    let (ctx, place) = at_place(&server, &call).await?;
+    let seen = app::get(&ctx, place, &object(&call)?).await.map_err(problem)?;
+    Ok(Reply::object(shown(&seen.value, &seen.state, server.app.now())))
+}
+
+async fn put(server: Shared, call: Request) -> Answered {
+    let (ctx, place) = at_place(&server, &call).await?;
+    let (external_id, wish) = (external(&call)?, wish(call.fields(), "")?);
+    let now = server.app.now();
+    let encode = move |put: &claviger_app::Put<Arc<Grant>>, after: &After| {
+        upserted(put, after, |it, after| value(it, after, now))
+    };
+    let run = |ctx| async move { app::put(&ctx, place, external_id, wish).await };
+    write(ctx, &call, encode, run).await
+}
+
+async fn change(server: Shared, call: Request) -> Answered {
+    let (ctx, place) = at_place(&server, &call).await?;
+    let fields = call.fields();
+    let schedule = schedule::wish(fields.schedule("schedule"), "/schedule")?;
+    let (grant, edit) = (object(&call)?, edit(fields));
+    let run = |ctx| async move { app::edit(&ctx, place, grant, edit, schedule).await };
+    write(ctx, &call, reply(server.app.now()), run).await
+}
+
+async fn revoke(server: Shared, call: Request) -> Answered {
+    let (ctx, place) = at_place(&server, &call).await?;
+    let grant = object(&call)?;
+    let run = |ctx| async move { app::revoke(&ctx, place, grant).await };
+    write(ctx, &call, reply(server.app.now()), run).await
+}
+
+async fn batch(server: Shared, call: Request) -> Answered {
+    let (ctx, place) = at_place(&server, &call).await?;
+    let fields = call.fields();
+    let empty = Vec::new();
+    let bodies = fields.value("create").and_then(Value::as_array).unwrap_or(&empty);
+    let mut create = Vec::with_capacity(bodies.len());
+    let mut errors: Vec<FieldError> = Vec::new();
+    for (at, body) in bodies.iter().enumerate() {
+        match wish(Fields::new(body, Use::Create), &format!("/create/{at}")) {
+            Ok(wish) => create.push(wish),
+            Err(wrong) => errors.extend(wrong.errors),
+        }
+    }
+    if !errors.is_empty() {
+        return Err(Problem::invalid(errors));
+    }
+    let revoke = fields.references("revoke").unwrap_or_default();
+    let encode = |it: &operation::Operation, _: &After| Reply::plain(operation_shown(it));
+    let run = |ctx| async move { app::batch(&ctx, place, create, revoke).await };
+    write(ctx, &call, encode, run).await
+}
+
+fn operation_shown(operation: &operation::Operation) -> Value {
+    let body: Value = serde_json::from_str(&operation.body).unwrap_or_default();
+    json!({
+        "id": operation.id.to_string(),
+        "kind": operation.kind,
+        "state": operation.state,
+        "results": body["results"],
+        "errors": body["errors"],
+    })
+}
+
+async fn operation_of(server: Shared, call: Request) -> Answered {
+    let (ctx, place) = at_place(&server, &call).await?;
+    let id = Id::parse(call.path("id")).ok_or_else(Problem::not_found)?;
+    let found = operation::get(&ctx, place, id).await.map_err(problem)?;
+    Ok(Reply::plain(operation_shown(&found)))
+}
+
+/// No revocation is tracked yet: every lock is told at once or decides when asked.
+async fn revocations(server: Shared, call: Request) -> Answered {
+    let (ctx, place) = at_place(&server, &call).await?;
+    ctx.authorize(place, Scope::GrantsRead).map_err(problem)?;
+    page(&call, Vec::new(), None)
+}
+
+async fn revocation(server: Shared, call: Request) -> Answered {
+    let (ctx, place) = at_place(&server, &call).await?;
+    ctx.authorize(place, Scope::GrantsRead).map_err(problem)?;
+    Err(Problem::not_found())
+}

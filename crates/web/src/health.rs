@@ -1,0 +1,108 @@
+//! What the operator asks of a server: whether it lives, whether it is ready, its counts.
+//!
+//! Must not say anything of a place or a person.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use claviger_app::App;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+/// Paths that are answered to anybody and stand in no other table.
+#[cfg(test)]
+pub(crate) const PATHS: &[&str] = &["/healthz", "/readyz", "/metrics"];
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Answered {
+    route: String,
+    status: u16,
+}
+
+/// What is counted.
+pub(crate) struct Metrics {
+    app: App,
+    registry: Registry,
+    requests: Family<Answered, Counter>,
+    seconds: Histogram,
+    places: Gauge,
+    grants: Gauge,
+}
+
+impl Metrics {
+    pub(crate) fn new(app: App) -> Arc<Metrics> {
+        let mut registry = Registry::with_prefix("claviger");
+        let requests = Family::<Answered, Counter>::default();
+        let bounds = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
+        let seconds = Histogram::new(bounds);
+        let (places, grants) = (Gauge::default(), Gauge::default());
+        registry.register("requests", "Requests answered, by route and status", requests.clone());
+        let text = "Time taken to answer a request";
+        registry.register_with_unit("request_duration", text, Unit::Seconds, seconds.clone());
+        registry.register("places", "Places", places.clone());
+        registry.register("grants_open", "Open grants in all places", grants.clone());
+        Arc::new(Metrics { app, registry, requests, seconds, places, grants })
+    }
+
+    fn text(&self) -> Result<String, std::fmt::Error> {
+        let size = self.app.size();
+        self.places.set(i64::try_from(size.places).unwrap_or(i64::MAX));
+        self.grants.set(i64::try_from(size.grants).unwrap_or(i64::MAX));
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+/// Counts a request that some route answers.
+pub(crate) async fn count(
+    State(metrics): State<Arc<Metrics>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let begun = Instant::now();
+    let response = next.run(request).await;
+    let route = route.unwrap_or_else(|| "other".to_owned());
+    let status = response.status().as_u16();
+    metrics.requests.get_or_create(&Answered { route, status }).inc();
+    metrics.seconds.observe(begun.elapsed().as_secs_f64());
+    response
+}
+
+/// The operator's routes.
+pub(crate) fn router(metrics: Arc<Metrics>) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "alive\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(show))
+        .with_state(metrics)
+}
+
+/// The server listens once everything is loaded; ready means that storage answers too.
+async fn ready(State(metrics): State<Arc<Metrics>>) -> Response {
+    if metrics.app.is_ready().await {
+        return "ready\n".into_response();
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, "storage does not answer\n").into_response()
+}
+
+async fn show(State(metrics): State<Arc<Metrics>>) -> Response {
+    let kind = [(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")];
+    match metrics.text() {
+        Ok(text) => (kind, text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
