@@ -113,10 +113,7 @@ impl WindowEdit {
     /// The window after the edit.
     #[must_use]
     pub fn of(&self, former: Window) -> Window {
-        Window {
-            from: self.from.unwrap_or(former.from),
-            until: self.until.unwrap_or(former.until),
-        }
+        Window { from: self.from.unwrap_or(former.from), until: self.until.unwrap_or(former.until) }
     }
 }
 

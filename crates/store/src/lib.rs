@@ -18,6 +18,7 @@ mod closed;
 mod commit;
 pub mod db;
 mod digits;
+pub mod dump;
 mod error;
 mod events;
 mod folder;

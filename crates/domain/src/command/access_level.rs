@@ -11,8 +11,9 @@ use crate::noun::CloseReason;
 use crate::noun::access_level::{AccessLevel, AccessLevelEdit, Membership};
 use crate::noun::grant::{GrantEdit, Right, Source, SourceKind, Subject, Target, Via};
 use crate::noun::schedule::ScheduleRef;
-use crate::refusal::{FieldError, Flaws, MOST_TEXT, Refusal};
+use crate::refusal::{Flaws, MOST_TEXT, Refusal};
 use crate::state::PlaceState;
+use crate::text::{is_email, is_phone};
 use crate::time::Window;
 
 /// What goes in and out of a level in one command.
@@ -43,8 +44,8 @@ pub fn create(
         allow_sharing: false,
         metadata: None,
     };
-    let level = write(draft, level, edit, "create")?;
-    add_locks(draft, level.number(), locks, "/lock_ids")?;
+    let level = write(draft, level, edit, locks, "create")?;
+    add_locks(draft, level.number(), locks)?;
     find(&draft.state, level.number()).cloned()
 }
 
@@ -59,7 +60,7 @@ pub fn edit(
     locks: Option<&[LockNumber]>,
 ) -> Result<Arc<AccessLevel>, Refusal> {
     let level = open(find(&draft.state, number)?);
-    write(draft, level, edit, "update")?;
+    write(draft, level, edit, locks.unwrap_or_default(), "update")?;
     if let Some(locks) = locks {
         let wanted: HashSet<LockNumber> = locks.iter().copied().collect();
         let gone: Vec<LockNumber> = draft
@@ -69,7 +70,7 @@ pub fn edit(
             .filter(|lock| !wanted.contains(lock))
             .collect();
         remove_locks(draft, number, &gone);
-        add_locks(draft, number, locks, "/lock_ids")?;
+        add_locks(draft, number, locks)?;
     }
     find(&draft.state, number).cloned()
 }
@@ -78,7 +79,8 @@ pub fn edit(
 /// window already is left alone; taking a person out closes all of the person's grants to the level.
 ///
 /// # Errors
-/// Every person or lock that is not there, or stands in both lists.
+/// Every person or lock to add that is not there, or that stands in both lists. Who is not in the
+/// level is taken out without an error.
 pub fn modify(
     draft: &mut Draft,
     number: AccessLevelNumber,
@@ -104,20 +106,9 @@ pub fn modify(
         close_grants(draft, grants, CloseReason::Removed);
     }
     remove_locks(draft, number, &wish.remove_locks);
-    add_locks(draft, number, &wish.add_locks, "/add_locks")?;
-    let mut errors = Vec::new();
-    for (at, receiver) in wish.add_people.iter().enumerate() {
-        match add_person(draft, number, receiver, via) {
-            Ok(()) => {}
-            Err(Refusal::Invalid(wrong)) => errors.extend(wrong.into_iter().map(|mut error| {
-                error.pointer = format!("/add_people/{at}");
-                error
-            })),
-            Err(other) => return Err(other),
-        }
-    }
-    if !errors.is_empty() {
-        return Err(Refusal::Invalid(errors));
+    add_locks(draft, number, &wish.add_locks)?;
+    for receiver in &wish.add_people {
+        add_person(draft, number, receiver, via)?;
     }
     let level = open(find(&draft.state, number)?);
     draft.put(level);
@@ -151,6 +142,7 @@ pub fn find(state: &PlaceState, number: AccessLevelNumber) -> Result<&Arc<Access
 
 fn check_modification(state: &PlaceState, wish: &Modification) -> Result<(), Refusal> {
     let mut flaws = Flaws::default();
+    check_locks(&mut flaws, state, &wish.add_locks, "/add_locks");
     let gone: HashSet<LockNumber> = wish.remove_locks.iter().copied().collect();
     for (at, lock) in wish.add_locks.iter().enumerate() {
         let pointer = format!("/add_locks/{at}");
@@ -165,6 +157,14 @@ fn check_modification(state: &PlaceState, wish: &Modification) -> Result<(), Ref
             Receiver::Phone(phone) => state.person_by_phone(phone).map(Subject::Person),
         };
         let pointer = format!("/add_people/{at}");
+        let there = match receiver {
+            Receiver::Known(Subject::Person(person)) => state.people.get(*person).is_some(),
+            Receiver::Known(Subject::Credential(it)) => state.credentials.get(*it).is_some(),
+            Receiver::Email(email) => is_email(email),
+            Receiver::Phone(phone) => is_phone(phone),
+        };
+        let detail = "must be somebody of this place, an e-mail address or a phone number";
+        flaws.check(there, &pointer, "not_found", detail);
         let detail = "stands in add_people and in remove_people";
         let twice = known.is_some_and(|subject| gone.contains(&subject));
         flaws.check(!twice, &pointer, "contradiction", detail);
@@ -201,25 +201,29 @@ fn add_person(
     grant::create(draft, &wish).map(|_| ())
 }
 
+fn check_locks(flaws: &mut Flaws, state: &PlaceState, locks: &[LockNumber], pointer: &str) {
+    for (at, lock) in locks.iter().enumerate() {
+        let there = state.locks.get(*lock).is_some();
+        let detail = "there is no such lock in this place";
+        flaws.check(there, &format!("{pointer}/{at}"), "not_found", detail);
+    }
+}
+
+/// Puts locks in that are known to be there; those in the level already stay as they are.
 fn add_locks(
     draft: &mut Draft,
     number: AccessLevelNumber,
     locks: &[LockNumber],
-    pointer: &str,
 ) -> Result<(), Refusal> {
     let mut there: HashSet<LockNumber> =
         draft.state.level_locks(number).map(|membership| membership.lock).collect();
-    let mut errors = Vec::new();
-    for (at, lock) in locks.iter().enumerate() {
-        if draft.state.locks.get(*lock).is_none() {
-            let detail = "there is no such lock in this place";
-            errors.push(FieldError::new(format!("{pointer}/{at}"), "not_found", detail));
-        } else if there.insert(*lock) {
+    for lock in locks {
+        if there.insert(*lock) {
             let header = draft.header(Noun::Membership, None)?;
             draft.put(Membership { header, level: number, lock: *lock, closed: None });
         }
     }
-    if errors.is_empty() { Ok(()) } else { Err(Refusal::Invalid(errors)) }
+    Ok(())
 }
 
 fn remove_locks(draft: &mut Draft, number: AccessLevelNumber, locks: &[LockNumber]) {
@@ -252,6 +256,7 @@ fn write(
     draft: &mut Draft,
     mut level: AccessLevel,
     edit: &AccessLevelEdit,
+    locks: &[LockNumber],
     verb: &'static str,
 ) -> Result<Arc<AccessLevel>, Refusal> {
     let mut flaws = Flaws::default();
@@ -260,6 +265,7 @@ fn write(
     flaws.name(edit.name.as_ref().unwrap_or(&level.name));
     flaws.prose(edit.description.as_ref().and_then(Option::as_ref), "/description", MOST_TEXT);
     check_schedule(&mut flaws, &draft.state, "/schedule", edit.schedule.as_ref());
+    check_locks(&mut flaws, &draft.state, locks, "/lock_ids");
     flaws.refuse()?;
     let mut changed = Vec::new();
     set!(changed, level.header.external_id, edit.external_id);

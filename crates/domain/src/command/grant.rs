@@ -11,6 +11,7 @@ use crate::noun::grant::{Grant, GrantEdit, Right, Source, Subject, Target};
 use crate::noun::person::PersonEdit;
 use crate::refusal::{Flaws, Refusal};
 use crate::state::PlaceState;
+use crate::text::{is_email, is_phone};
 use crate::time::Window;
 
 /// Who is to be given a right; an address nobody has yet makes a person.
@@ -44,16 +45,24 @@ pub struct NewGrant {
 /// Gives a right.
 ///
 /// # Errors
-/// Every wrong field; a subject or target that is not there.
+/// Every wrong field; a subject, target or sharing right that is not there.
 pub fn create(draft: &mut Draft, wish: &NewGrant) -> Result<Arc<Grant>, Refusal> {
+    let header = draft.header(Noun::Grant, None)?;
+    let mut flaws = check(draft, header.number, Window::ALWAYS, &wish.edit);
+    check_receiver(&mut flaws, &draft.state, &wish.receiver);
+    check_target(&mut flaws, &draft.state, wish.target);
+    check_issuer(&mut flaws, &draft.state, wish.issued_under);
+    flaws.refuse()?;
+    // The command is the grant's, whoever is made for it.
+    let fields = wish.edit.window.of(Window::ALWAYS);
+    draft.note("create", Noun::Grant, Some(header.id), shown_window(fields));
     let subject = match &wish.receiver {
         Receiver::Known(subject) => *subject,
         Receiver::Email(email) => Subject::Person(by_email(draft, email)?),
         Receiver::Phone(phone) => Subject::Person(by_phone(draft, phone)?),
     };
-    check_ends(&draft.state, subject, wish.target)?;
     let grant = Grant {
-        header: draft.header(Noun::Grant, None)?,
+        header,
         subject,
         target: wish.target,
         right: wish.right,
@@ -138,15 +147,29 @@ pub fn find(state: &PlaceState, number: GrantNumber) -> Result<&Arc<Grant>, Refu
     state.grants.get(number).ok_or(Refusal::NotFound(Noun::Grant))
 }
 
-fn check_ends(state: &PlaceState, subject: Subject, target: Target) -> Result<(), Refusal> {
-    let mut flaws = Flaws::default();
-    let (there, pointer) = match subject {
-        Subject::Person(person) => (state.people.get(person).is_some(), "/subject/person_id"),
-        Subject::Credential(credential) => {
-            (state.credentials.get(credential).is_some(), "/subject/credential_id")
+fn check_receiver(flaws: &mut Flaws, state: &PlaceState, receiver: &Receiver) {
+    let missing = "there is no such subject in this place";
+    match receiver {
+        Receiver::Known(Subject::Person(person)) => {
+            let there = state.people.get(*person).is_some();
+            flaws.check(there, "/subject/person_id", "not_found", missing);
         }
-    };
-    flaws.check(there, pointer, "not_found", "there is no such subject in this place");
+        Receiver::Known(Subject::Credential(credential)) => {
+            let there = state.credentials.get(*credential).is_some();
+            flaws.check(there, "/subject/credential_id", "not_found", missing);
+        }
+        Receiver::Email(email) => {
+            let detail = "must be one address such as ann@example.org";
+            flaws.check(is_email(email), "/subject/email", "bad_email", detail);
+        }
+        Receiver::Phone(phone) => {
+            let detail = "must be E.164 such as +46701234567, without spaces";
+            flaws.check(is_phone(phone), "/subject/phone", "bad_phone", detail);
+        }
+    }
+}
+
+fn check_target(flaws: &mut Flaws, state: &PlaceState, target: Target) {
     let (there, pointer) = match target {
         Target::Lock(lock) => (state.locks.get(lock).is_some(), "/target/lock_id"),
         Target::AccessLevel(level) => {
@@ -154,7 +177,35 @@ fn check_ends(state: &PlaceState, subject: Subject, target: Target) -> Result<()
         }
     };
     flaws.check(there, pointer, "not_found", "there is no such target in this place");
-    flaws.refuse()
+}
+
+/// What a grant is issued under must be an open right to share, so that it can fall with it.
+fn check_issuer(flaws: &mut Flaws, state: &PlaceState, issuer: Option<GrantNumber>) {
+    let shares = |number| state.grants.get(number).is_some_and(|it| it.right == Right::Share);
+    let detail = "there is no such open right to share in this place";
+    flaws.check(issuer.is_none_or(shares), "/issued_under", "not_found", detail);
+}
+
+fn check(draft: &Draft, number: u32, former: Window, edit: &GrantEdit) -> Flaws {
+    let mut flaws = Flaws::default();
+    let external_id = edit.external_id.as_ref();
+    check_external_id(&mut flaws, &draft.state, Noun::Grant, number, external_id);
+    let window = edit.window.of(former);
+    flaws.check(!window.is_empty(), "/valid_until", "bad_window", "must be after valid_from");
+    check_schedule(&mut flaws, &draft.state, "/schedule", edit.schedule.as_ref());
+    flaws
+}
+
+/// A window as the change trail shows it; nothing where it has no bound.
+fn shown_window(window: Window) -> Vec<Changed> {
+    let text = |at: Option<crate::time::Instant>| at.map_or("-".to_owned(), |at| at.to_string());
+    if window == Window::ALWAYS {
+        return Vec::new();
+    }
+    vec![
+        Changed::shown("valid_from", text(window.from)),
+        Changed::shown("valid_until", text(window.until)),
+    ]
 }
 
 fn write(
@@ -163,20 +214,13 @@ fn write(
     edit: &GrantEdit,
     verb: &'static str,
 ) -> Result<Arc<Grant>, Refusal> {
-    let mut flaws = Flaws::default();
     let (noun, number) = (Noun::Grant, grant.number());
-    check_external_id(&mut flaws, &draft.state, noun, number.0, edit.external_id.as_ref());
-    let window = edit.window.of(grant.window);
-    flaws.check(!window.is_empty(), "/valid_until", "bad_window", "must be after valid_from");
-    check_schedule(&mut flaws, &draft.state, "/schedule", edit.schedule.as_ref());
-    flaws.refuse()?;
+    check(draft, number.0, grant.window, edit).refuse()?;
     let mut changed = Vec::new();
     set!(changed, grant.header.external_id, edit.external_id);
+    let window = edit.window.of(grant.window);
     if window != grant.window {
-        let text =
-            |at: Option<crate::time::Instant>| at.map_or("-".to_owned(), |at| at.to_string());
-        changed.push(Changed::shown("valid_from", text(window.from)));
-        changed.push(Changed::shown("valid_until", text(window.until)));
+        changed.extend(shown_window(window));
         grant.window = window;
     }
     set!(changed, grant.schedule, edit.schedule);

@@ -160,6 +160,10 @@ pub fn unshare(
     owner.note("unshare", Noun::Lock, Some(id), vec![Changed::shown("place", place)]);
     share.closed = Some(owner.closing(CloseReason::Unshared));
     let as_lock = share.as_lock;
+    if as_lock.is_some() && other.is_none() {
+        let detail = "the lock was accepted; that place's rights must close with it";
+        return Err(Refusal::InUse(detail.to_owned()));
+    }
     owner.put(share);
     if let (Some(as_lock), Some(other)) = (as_lock, other) {
         other.note("unshared", Noun::Lock, Some(id), Vec::new());

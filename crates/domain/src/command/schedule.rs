@@ -14,10 +14,13 @@ use crate::state::PlaceState;
 /// # Errors
 /// Every wrong field.
 pub fn create(draft: &mut Draft, edit: &ScheduleEdit) -> Result<Arc<Schedule>, Refusal> {
-    let Some(timetable) = &edit.timetable else {
-        return Err(Refusal::field("/weekly", "required", "must have weekly windows or ical"));
-    };
     let header = draft.header(Noun::Schedule, None)?;
+    let mut flaws = check(draft, header.number, "", edit);
+    let Some(timetable) = &edit.timetable else {
+        flaws.invalid("/weekly", "required", "must have weekly windows or ical");
+        flaws.refuse()?;
+        return Err(Refusal::NotFound(Noun::Schedule));
+    };
     let schedule = Schedule { header, name: String::new(), timetable: timetable.clone() };
     write(draft, schedule, edit, "create")
 }
@@ -68,11 +71,8 @@ fn write(
     edit: &ScheduleEdit,
     verb: &'static str,
 ) -> Result<Arc<Schedule>, Refusal> {
-    let mut flaws = Flaws::default();
     let (noun, number) = (Noun::Schedule, schedule.number());
-    check_external_id(&mut flaws, &draft.state, noun, number.0, edit.external_id.as_ref());
-    flaws.name(edit.name.as_ref().unwrap_or(&schedule.name));
-    flaws.refuse()?;
+    check(draft, number.0, &schedule.name, edit).refuse()?;
     let mut changed = Vec::new();
     set!(changed, schedule.header.external_id, edit.external_id);
     set!(changed, schedule.name, edit.name as String::to_string);
@@ -80,4 +80,12 @@ fn write(
     draft.note(verb, noun, Some(schedule.header.id), changed);
     draft.put(schedule);
     find(&draft.state, number).cloned()
+}
+
+fn check(draft: &Draft, number: u32, name: &str, edit: &ScheduleEdit) -> Flaws {
+    let mut flaws = Flaws::default();
+    let external_id = edit.external_id.as_ref();
+    check_external_id(&mut flaws, &draft.state, Noun::Schedule, number, external_id);
+    flaws.name(edit.name.as_deref().unwrap_or(name));
+    flaws
 }

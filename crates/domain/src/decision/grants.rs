@@ -39,7 +39,8 @@ impl<'s> Decision<'s> {
     pub(super) fn standing(&self, reach: Reach) -> Standing {
         let (now, zone) = (self.request.now, self.door.zone());
         let closed = |schedule| {
-            self.state.timetable(schedule).is_some_and(|it| !it.compiled().is_open(now, zone))
+            // A schedule that is not there is closed: no answer means closed.
+            self.state.timetable(schedule).is_none_or(|it| !it.compiled().is_open(now, zone))
         };
         if !reach.is_plain()
             && let Some(grant) = self.state.grants.get(reach.grant())

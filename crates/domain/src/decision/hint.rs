@@ -48,6 +48,12 @@ impl Decision<'_> {
     #[must_use]
     pub fn hint(&self) -> Option<Hint> {
         let first = self.reasons.first().map(of)?;
-        self.reasons.iter().all(|reason| of(reason) == first).then_some(first)
+        let one = self.reasons.iter().all(|reason| of(reason) == first).then_some(first);
+        // Where the unlock schedule holds the door open, only the posture keeps anybody out.
+        let held_open = self
+            .door
+            .unlock()
+            .is_some_and(|times| times.compiled().is_open(self.request.now, self.door.zone()));
+        one.or(held_open.then_some(Hint::NormalPosture))
     }
 }

@@ -137,6 +137,8 @@ pub fn decide<'s>(state: &'s PlaceState, door: Door<'s>, request: &Request) -> D
     }
     if matches!(request.presented, Presented::Code(_)) && request.lockouts.codes {
         decision.reasons.add(Reason::PinLockedOut);
+        // Known or not: the answer must not tell.
+        (decision.credential, decision.person) = (None, None);
     } else if decision.credential.is_none() && decision.person.is_none() {
         decision.reasons.add(Reason::CredentialUnknown);
     } else {
@@ -244,7 +246,8 @@ impl<'s> Decision<'s> {
         let free = self.method == Method::FreeAccess;
         let in_time = |reach| matches!(self.standing(reach), Standing::Open);
         let any_open = !free && self.reaching().any(in_time);
-        let only_overrides = self.granted && self.door.posture() == Posture::Lockdown;
+        let only_overrides =
+            self.door.posture() == Posture::Lockdown && !self.reasons.has(Reason::Lockdown);
         self.reaching()
             .filter(move |reach| {
                 !free

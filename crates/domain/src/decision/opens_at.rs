@@ -57,6 +57,7 @@ impl Decision<'_> {
                 || (reason == Reason::Lockdown && lockdown)
                 // A PIN rule may end; `next_opening` waits for that.
                 || matches!(reason, Reason::PinNotSet | Reason::PinMissing | Reason::PinWrong)
+                || (reason == Reason::PinLockedOut && self.credential.is_some())
         }) && !self.reasons.has(Reason::CredentialUnknown)
     }
 
@@ -101,7 +102,11 @@ impl Decision<'_> {
         match (self.door.lock().pin, &credential.pin) {
             (PinRule::Never, _) | (PinRule::IfSet, None) => false,
             (PinRule::Always, None) => true,
-            (_, Some(_)) => matches!(self.request.pin, Pin::Missing | Pin::Wrong),
+            (_, Some(_)) => match self.request.pin {
+                Pin::Missing | Pin::Wrong => true,
+                Pin::Right => self.request.lockouts.pin,
+                Pin::Asked => false,
+            },
         }
     }
 }

@@ -90,6 +90,17 @@ impl<K: Hash + Eq + Clone, V: Copy> Map<K, V> {
         }
     }
 
+    /// Takes `key` out if it has that value: what another record has taken over stays.
+    pub fn remove_own<Q: Hash + Eq + ?Sized>(&mut self, key: &Q, value: V)
+    where
+        K: Borrow<Q>,
+        V: PartialEq,
+    {
+        if self.get(key) == Some(value) {
+            self.remove(key);
+        }
+    }
+
     /// The table for `hash`, to be written to, and its depth.
     fn leaf(mut node: &mut Arc<Node<K, V>>, hash: u64) -> (&mut HashTable<(K, V)>, u32) {
         let mut depth = 0;

@@ -388,7 +388,7 @@ impl PlaceState {
     fn unname(&mut self, noun: Noun, header: &Header) {
         self.ids.remove(&header.id);
         if let Some(external_id) = &header.external_id {
-            self.external_ids.remove(&(noun, external_id.clone()));
+            self.external_ids.remove_own(&(noun, external_id.clone()), header.number);
         }
     }
 
@@ -404,10 +404,13 @@ impl PlaceState {
             person.account.iter().for_each(|account| self.accounts.insert(*account, number));
             keys.for_each(|key| self.identities.insert(key, number));
         } else {
-            details.email.iter().for_each(|email| self.emails.remove(folded(email).as_str()));
-            details.phone.iter().for_each(|phone| self.phones.remove(phone.as_str()));
-            person.account.iter().for_each(|account| self.accounts.remove(account));
-            keys.for_each(|key| self.identities.remove(&key));
+            details
+                .email
+                .iter()
+                .for_each(|email| self.emails.remove_own(folded(email).as_str(), number));
+            details.phone.iter().for_each(|phone| self.phones.remove_own(phone.as_str(), number));
+            person.account.iter().for_each(|account| self.accounts.remove_own(account, number));
+            keys.for_each(|key| self.identities.remove_own(&key, number));
         }
     }
 
@@ -418,8 +421,8 @@ impl PlaceState {
             credential.parts.iter().for_each(|part| self.cards.insert(part.card, number));
             code.for_each(|tag| self.codes.insert(tag, number));
         } else {
-            credential.parts.iter().for_each(|part| self.cards.remove(&part.card));
-            code.for_each(|tag| self.codes.remove(&tag));
+            credential.parts.iter().for_each(|part| self.cards.remove_own(&part.card, number));
+            code.for_each(|tag| self.codes.remove_own(&tag, number));
         }
         if let Some(person) = credential.person {
             set(self.person_credentials.edit(person.0), number.0, add);

@@ -1,5 +1,6 @@
 //! One reading serves three verbs.
 
+use claviger_domain::ids::Id;
 use claviger_domain::noun::card::Technology;
 use claviger_domain::noun::grant::Right;
 use claviger_domain::noun::lock::{Capacity, LockMode, PinRule};

@@ -31,6 +31,8 @@ use claviger_domain::record::Record;
 use claviger_domain::schedule::{Definition, Weekly, WeeklyWindow};
 use claviger_domain::time::{SECOND, Window, Zone};
 
+use serde_json::json;
+
 use super::*;
 use crate::api::shape::{Kind, Read, Shape};
 use crate::api::shapes;
@@ -242,7 +244,7 @@ fn rights_and_events() {
         metadata: None,
         closed: None,
     };
-    let progress = Progress { locks_total: 2, locks_confirmed: 1, latest_possible_use: None };
+    let progress = right::Progress { locks_total: 2, locks_confirmed: 1, latest_possible_use: None };
     let view = GrantView { grant: &edge, state: RightState::Active, revocation: Some(progress) };
     let answer = grant(view, &every_id);
     fits(&shapes::grant::GRANT, &answer);
