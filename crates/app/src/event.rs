@@ -1,5 +1,6 @@
 //! Events of a place: read in the order they were stored, and watched.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use claviger_domain::ids::{Id, LockNumber, Noun, PersonNumber, PlaceNumber, Ref};
@@ -25,7 +26,20 @@ pub struct EventWish {
     pub granted: Option<bool>,
 }
 
-/// Events after `after` in the order they were stored, whether more follow, and the place.
+/// A page of events.
+#[derive(Clone, Debug)]
+pub struct EventPage {
+    /// The events, in the order they were stored.
+    pub events: Vec<Event>,
+    /// Whether more follow.
+    pub more: bool,
+    /// The public ids of closed and deleted records the events speak of.
+    pub gone: HashMap<(Noun, u32), Id>,
+    /// The place as it was read.
+    pub state: Arc<PlaceState>,
+}
+
+/// Events after `after` in the order they were stored.
 ///
 /// # Errors
 /// No such place; a filter that names what is not there.
@@ -35,7 +49,7 @@ pub async fn list(
     after: u64,
     limit: usize,
     wish: &EventWish,
-) -> Result<(Vec<Event>, bool, Arc<PlaceState>), Error> {
+) -> Result<EventPage, Error> {
     let state = ctx.read(place, Scope::EventsRead)?;
     let lock: Option<LockNumber> =
         wish.lock.as_ref().map(|lock| resolve(&state, Noun::Lock, lock)).transpose()?;
@@ -54,7 +68,36 @@ pub async fn list(
     let mut events = store.events(state.place.number(), &filter, bounded(limit + 1)).await?;
     let more = events.len() > limit;
     events.truncate(limit);
-    Ok((events, more, state))
+    let gone = gone(ctx, &state, &events).await?;
+    Ok(EventPage { events, more, gone, state })
+}
+
+/// The public ids of closed and deleted records that events speak of: they are not in memory.
+async fn gone(
+    ctx: &Context,
+    state: &PlaceState,
+    events: &[Event],
+) -> Result<HashMap<(Noun, u32), Id>, Error> {
+    let mut wanted = BTreeSet::new();
+    for event in events {
+        let subject = &event.subject;
+        let named = [
+            Some((Noun::Lock, event.lock.0)),
+            subject.person.map(|it| (Noun::Person, it.0)),
+            subject.credential.map(|it| (Noun::Credential, it.0)),
+            subject.grant.map(|it| (Noun::Grant, it.0)),
+        ];
+        let missing = |(noun, number): &(Noun, u32)| state.record(*noun, *number).is_none();
+        wanted.extend(named.into_iter().flatten().filter(missing));
+    }
+    let place = state.place.number();
+    let mut found = HashMap::new();
+    for (noun, number) in wanted {
+        if let Some(record) = ctx.app.store().record(place, noun, number).await? {
+            found.insert((noun, number), record.header().id);
+        }
+    }
+    Ok(found)
 }
 
 /// Something to wait on: it changes whenever the place's events or state do.

@@ -27,7 +27,15 @@ const PAGE: usize = 1000;
 
 /// The columns of the events.
 const EVENTS: [&str; 10] = [
-    "seq", "id", "kind", "lock", "occurred_at", "received_at", "method", "reasons", "person",
+    "seq",
+    "id",
+    "kind",
+    "lock",
+    "occurred_at",
+    "received_at",
+    "method",
+    "reasons",
+    "person",
     "credential",
 ];
 
@@ -73,9 +81,9 @@ impl Rows {
     }
 
     fn write(&mut self, cells: &[String]) -> Result<(), Error> {
-        let cells = cells.iter().map(|cell| {
-            if wants_guard(cell) { format!("'{cell}") } else { cell.clone() }
-        });
+        let cells = cells
+            .iter()
+            .map(|cell| if wants_guard(cell) { format!("'{cell}") } else { cell.clone() });
         self.writer.write_record(cells).map_err(|_| Error::Internal)?;
         self.rows += 1;
         Ok(())
@@ -129,9 +137,9 @@ fn person_cells(person: &Person) -> Vec<String> {
 
 /// Tags as one cell.
 pub(crate) fn tags(tags: &[String]) -> String {
-    let escaped = tags.iter().map(|tag| {
-        tag.replace('\\', "\\\\").replace(BETWEEN_TAGS, &format!("\\{BETWEEN_TAGS}"))
-    });
+    let escaped = tags
+        .iter()
+        .map(|tag| tag.replace('\\', "\\\\").replace(BETWEEN_TAGS, &format!("\\{BETWEEN_TAGS}")));
     escaped.collect::<Vec<_>>().join(&BETWEEN_TAGS.to_string())
 }
 
@@ -145,11 +153,7 @@ fn name(state: &PlaceState, own: &Person) -> String {
 }
 
 /// Somebody whose things are in the files; none for whom they are not.
-fn holder(
-    state: &PlaceState,
-    number: Option<PersonNumber>,
-    rows: &mut Rows,
-) -> Option<String> {
+fn holder(state: &PlaceState, number: Option<PersonNumber>, rows: &mut Rows) -> Option<String> {
     let Some(person) = number.and_then(|number| state.people.get(number)) else {
         rows.leave_out("without a person");
         return None;
@@ -230,8 +234,8 @@ fn ends(window: Window) -> [String; 2] {
 /// # Errors
 /// No such place; the caller may not.
 pub async fn events(ctx: &Context, place: Id, after: u64) -> Result<(Table, Option<u64>), Error> {
-    let (events, more, state) =
-        event::list(ctx, place, after, PAGE, &EventWish::default()).await?;
+    let found = event::list(ctx, place, after, PAGE, &EventWish::default()).await?;
+    let (events, more, state) = (found.events, found.more, found.state);
     let mut rows = if after == 0 { Rows::new(&EVENTS)? } else { Rows::bare() };
     for event in &events {
         rows.write(&event_cells(&state, event))?;
@@ -241,9 +245,8 @@ pub async fn events(ctx: &Context, place: Id, after: u64) -> Result<(Table, Opti
 }
 
 fn event_cells(state: &PlaceState, event: &Event) -> Vec<String> {
-    let lock = |lock: LockNumber| {
-        state.locks.get(lock).map(|it| reference(state, Noun::Lock, &it.header))
-    };
+    let lock =
+        |lock: LockNumber| state.locks.get(lock).map(|it| reference(state, Noun::Lock, &it.header));
     let person = |person: PersonNumber| state.people.get(person).map(|it| name(state, it));
     let credential =
         |it: CredentialNumber| state.credentials.get(it).map(|it| it.header.id.to_string());

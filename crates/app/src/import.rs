@@ -134,11 +134,7 @@ impl<'f> Cells<'f> {
     }
 
     /// The person a row names: by external id, id, e-mail address or phone number.
-    fn person(
-        &self,
-        state: &PlaceState,
-        wrong: &mut Vec<FieldError>,
-    ) -> Option<PersonNumber> {
+    fn person(&self, state: &PlaceState, wrong: &mut Vec<FieldError>) -> Option<PersonNumber> {
         let Some(text) = self.filled("person") else {
             wrong.push(FieldError::new("/person", "required", "must name a person"));
             return None;
@@ -212,8 +208,7 @@ pub fn read(what: What, bytes: &[u8]) -> Result<File, Error> {
         return Err(refuse(format!("the file is larger than {} MiB", MOST_BYTES >> 20)));
     }
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let mut reader =
-        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
     let mut records = reader.byte_records();
     let header = records.next().transpose().map_err(|_| refuse("cannot be read".to_owned()))?;
     let Some(header) = header else {
@@ -424,7 +419,8 @@ mod tests {
     fn rows_know_their_lines_and_marks_are_passed_over() {
         let text = "\u{feff}external_id,note_\n";
         assert!(read(What::People, text.as_bytes()).is_err());
-        let text = "\u{feff}external_id,display_name\r\na,\"two\nlines, \"\"quoted\"\"\"\r\nb,'+1\n";
+        let text =
+            "\u{feff}external_id,display_name\r\na,\"two\nlines, \"\"quoted\"\"\"\r\nb,'+1\n";
         let file = read(What::People, text.as_bytes()).unwrap();
         let rows: Vec<(u64, &str)> =
             file.rows.iter().map(|row| (row.line, row.cells[1].as_str())).collect();

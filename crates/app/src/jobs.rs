@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use claviger_domain::time::{DAY, Instant};
+use claviger_domain::time::{DAY, HOUR};
 use tokio::sync::watch;
 
 use crate::delivery::{self, Send};
@@ -14,6 +14,13 @@ use crate::{App, decision};
 const OUTBOX_EVERY: Duration = Duration::from_millis(500);
 /// How often what is old is cleared.
 const CLEAR_EVERY: Duration = Duration::from_secs(60);
+
+/// How long results of batches can be read.
+const OPERATIONS_KEPT: i64 = 30 * DAY;
+/// How long deliveries that are done can be read and replayed.
+const DELIVERIES_KEPT: i64 = 7 * DAY;
+/// How long notes for other nodes stay; a node further behind loads anew.
+const NOTES_KEPT: i64 = HOUR;
 
 /// Runs until `stop` says true or its sender is gone.
 pub async fn run(app: App, send: Send, mut stop: watch::Receiver<bool>) {
@@ -46,17 +53,26 @@ async fn deliver(app: &App, send: &Send) -> Result<(), Error> {
 
 /// Forgets whom events concern when the place's retention says so, and drops answers kept too long.
 pub(crate) async fn clear_old(app: &App) -> Result<(), Error> {
-    let now = app.now();
+    let (now, store) = (app.now(), app.store());
+    let mut forgotten_in_all = 0;
     for cell in app.world().places() {
         let (place, days) = {
             let state = cell.state();
             (state.place.number(), i64::from(state.place.retention_days))
         };
-        let forgotten = app.store().forget_subjects(place, now.plus(-days * DAY)).await?;
+        let forgotten = store.forget_subjects(place, now.plus(-days * DAY)).await?;
         if forgotten > 0 {
             tracing::info!(%place, forgotten, "events were made anonymous by retention");
         }
+        forgotten_in_all += forgotten;
     }
-    app.store().trim_answers(Instant(now.0 - KEPT_FOR)).await?;
+    if forgotten_in_all > 0 {
+        // What was forgotten must leave the files too.
+        store.db().wipe_log().await?;
+    }
+    store.trim_answers(now.plus(-KEPT_FOR)).await?;
+    store.trim_operations(now.plus(-OPERATIONS_KEPT)).await?;
+    store.trim_deliveries(now.plus(-DELIVERIES_KEPT)).await?;
+    store.trim_notes(now.plus(-NOTES_KEPT)).await?;
     Ok(())
 }

@@ -155,7 +155,7 @@ impl Task {
             };
             let heads: Vec<(PlaceNumber, Head)> =
                 commit.parts.iter().map(|part| (part.place, part.after)).collect();
-            if !commit.parts.is_empty() {
+            if !commit.parts.is_empty() || !commit.answers.is_empty() {
                 match self.store.commit(commit).await {
                     Ok(Committed::Done) => {}
                     Ok(Committed::RaceLost(place)) => {
@@ -223,7 +223,6 @@ impl Task {
             })
         });
         let Work { places, directory, events, operations, .. } = work;
-        let idle = answer.is_none();
         if let Some(draft) = directory {
             let (state, revision) = self.part(batch, DIRECTORY, draft, now, job.actor);
             batch.directory = Some(state).filter(|_| revision).or(batch.directory.take());
@@ -243,9 +242,7 @@ impl Task {
         for (place, operation) in operations {
             self.open_part(batch, place).operations.push(operation);
         }
-        if !idle {
-            batch.answers.extend(answer);
-        }
+        batch.answers.extend(answer);
         Ok(Done { value, revision, state })
     }
 

@@ -30,8 +30,7 @@ pub(super) fn apply(
     once(seen, format!("{} {}", part.card.bits, part.card.hex()), line, "value")?;
     let edit = CredentialEdit { label: cells.text("label"), valid, ..CredentialEdit::default() };
     let Some(number) = draft.state.credential_by_card(part.card) else {
-        let edit =
-            CredentialEdit { person: Some(Some(person)), parts: Some(vec![part]), ..edit };
+        let edit = CredentialEdit { person: Some(Some(person)), parts: Some(vec![part]), ..edit };
         let id = draft.next_id();
         rules::create(draft, CredentialKind::Card, id, &edit).map_err(in_columns)?;
         return Ok(Outcome::Created);

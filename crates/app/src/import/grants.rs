@@ -8,9 +8,7 @@ use std::collections::HashMap;
 use claviger_domain::command::grant::{self as rules, NewGrant, Receiver};
 use claviger_domain::draft::Draft;
 use claviger_domain::ids::{AccessLevelNumber, Id, LockNumber, Noun};
-use claviger_domain::noun::grant::{
-    GrantEdit, Right, Source, SourceKind, Subject, Target, Via,
-};
+use claviger_domain::noun::grant::{GrantEdit, Right, Source, SourceKind, Subject, Target, Via};
 use claviger_domain::refusal::FieldError;
 use claviger_domain::state::PlaceState;
 
@@ -57,11 +55,7 @@ pub(super) fn apply(
 }
 
 /// The lock or access level a row names, by external id or id; exactly one.
-fn target(
-    state: &PlaceState,
-    cells: &Cells<'_>,
-    wrong: &mut Vec<FieldError>,
-) -> Option<Target> {
+fn target(state: &PlaceState, cells: &Cells<'_>, wrong: &mut Vec<FieldError>) -> Option<Target> {
     let find = |noun, text: &str| {
         let by_id = || Id::parse(text).and_then(|id| state.number_of(noun, id));
         state.by_external_id(noun, text).or_else(by_id)

@@ -64,7 +64,7 @@ function tables(caption, schema, seen = new Set()) {
 }
 
 /** A value that fits a schema, for the example. */
-function sample(schema, depth = 0) {
+function sample(schema, depth = 0, name = "") {
   const whole = resolve(schema);
   if (whole.enum) return whole.enum[0];
   if (whole.oneOf && !whole.properties) return sample(whole.oneOf[0], depth);
@@ -77,15 +77,17 @@ function sample(schema, depth = 0) {
         for (const name of (one && one.required) || (one && one.oneOf && one.oneOf[0].required) || []) names.add(name);
       }
       if (!names.size && depth === 0) Object.keys(whole.properties || {}).slice(0, 2).forEach((name) => names.add(name));
-      return Object.fromEntries([...names].map((name) => [name, sample(whole.properties[name], depth + 1)]));
+      return Object.fromEntries([...names].map((name) => [name, sample(whole.properties[name], depth + 1, name)]));
     }
-    case "array": return [sample(whole.items, depth + 1)];
-    case "integer": return Math.max(whole.minimum || 0, 1);
+    case "array": return [sample(whole.items, depth + 1, name)];
+    case "integer": return name === "bits" ? 32 : Math.max(whole.minimum || 0, 1);
     case "boolean": return true;
     default:
       if (whole.format === "date-time") return "2026-03-01T08:00:00Z";
       if (whole.format === "date") return "2026-12-24";
       if ((whole.pattern || "").includes("external:")) return "external:my-id";
+      if (name === "time_zone") return "Europe/Stockholm";
+      if (name.endsWith("_people")) return "ann@example.org";
       if ((whole.pattern || "").startsWith("^[0-9]{")) return "1234";
       if ((whole.pattern || "").includes(":[0-5]")) return "08:00";
       if ((whole.pattern || "").startsWith("^\\+")) return "+46701234567";

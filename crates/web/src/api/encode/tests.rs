@@ -244,7 +244,8 @@ fn rights_and_events() {
         metadata: None,
         closed: None,
     };
-    let progress = right::Progress { locks_total: 2, locks_confirmed: 1, latest_possible_use: None };
+    let progress =
+        right::Progress { locks_total: 2, locks_confirmed: 1, latest_possible_use: None };
     let view = GrantView { grant: &edge, state: RightState::Active, revocation: Some(progress) };
     let answer = grant(view, &every_id);
     fits(&shapes::grant::GRANT, &answer);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use claviger_app::Context;
 use claviger_app::event::{self as app, EventWish};
-use claviger_domain::ids::Id;
+use claviger_domain::ids::{Id, Noun};
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::time::Window;
 use tokio::sync::watch;
@@ -78,11 +78,17 @@ async fn list(server: Shared, call: Request) -> Answered {
     let paging = call.paging()?;
     let after = paging.after_number()?;
     let found = app::list(&ctx, place, after, paging.limit, &wish).await;
-    let (events, more, state) = found.map_err(problem)?;
-    let ids = ids_of(&state);
-    let items = events.iter().map(|event| encode::event(event, &ids)).collect();
-    let next = events.last().filter(|_| more).map(|last| last.seq.to_string());
+    let found = found.map_err(problem)?;
+    let ids = ids(&found);
+    let items = found.events.iter().map(|event| encode::event(event, &ids)).collect();
+    let next = found.events.last().filter(|_| found.more).map(|last| last.seq.to_string());
     Ok(Reply::page(paging.answer(items, next.as_deref())))
+}
+
+/// The ids of what events speak of, closed and deleted records included.
+fn ids(page: &app::EventPage) -> impl Fn(Noun, u32) -> Option<Id> {
+    let live = ids_of(&page.state);
+    move |noun, number| live(noun, number).or_else(|| page.gone.get(&(noun, number)).copied())
 }
 
 async fn stream(server: Shared, call: Request) -> Answered {
@@ -124,11 +130,11 @@ impl Feed {
             self.moved.borrow_and_update();
             let wish = EventWish::default();
             let found = app::list(&self.ctx, self.place, self.after, CHUNK, &wish).await.ok()?;
-            let (events, _, state) = found;
-            if let Some(last) = events.last() {
+            if let Some(last) = found.events.last() {
                 self.after = last.seq;
-                let ids = ids_of(&state);
-                let text: String = events
+                let ids = ids(&found);
+                let text: String = found
+                    .events
                     .iter()
                     .map(|event| {
                         let data = encode::event(event, &ids);
