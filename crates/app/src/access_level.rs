@@ -140,6 +140,7 @@ pub async fn put(
         let draft = work.place(place)?;
         let (edit, locks) = prepare(&draft.state, &wish)?;
         let Some(number) = draft.state.by_external_id(Noun::AccessLevel, &external_id) else {
+            ctx2.check_absent()?;
             let level = rules::create(draft, &edit, &locks.unwrap_or_default())?;
             return Ok(Put::Created(level));
         };

@@ -125,7 +125,9 @@ pub async fn change_password(
         let directory = app.world().directory();
         directory.accounts.get(number).and_then(|account| account.password.clone())
     };
-    if !verify(app, old, current).await? {
+    let right = verify(app, old, current).await?;
+    app.limits().check(&name, address, now)?;
+    if !right {
         app.limits().fail(&name, address, now);
         return Err(Refusal::field("/old", "wrong", "is not the present password").into());
     }

@@ -105,6 +105,9 @@ fn find(ctx: &Context, wish: &ClientWish, former: Option<&Client>) -> Result<Fou
             Some(Some((*place, ControllerNumber(number))))
         }
     };
+    one_organization(ctx, places.as_deref().unwrap_or_default(), former)?;
+    let bound = controller.unwrap_or(former.and_then(|client| client.controller));
+    within_controller(ctx, bound)?;
     let scopes = wish.scopes.or(former.map(|client| client.scopes)).unwrap_or(Scopes::NONE);
     for place in whole.into_iter().flatten() {
         may_give(ctx, *place, scopes)?;
@@ -113,6 +116,32 @@ fn find(ctx: &Context, wish: &ClientWish, former: Option<&Client>) -> Result<Fou
         return Err(escalation());
     }
     Ok(Found { places, controller })
+}
+
+/// A client's places are all in its organization.
+fn one_organization(
+    ctx: &Context,
+    places: &[PlaceNumber],
+    former: Option<&Client>,
+) -> Result<(), Error> {
+    let mut whose = former.map(|client| client.organization);
+    for place in places {
+        let own = ctx.app.state(*place)?.place.organization;
+        if *whose.get_or_insert(own) != own {
+            let detail = "must be places of one organization";
+            return Err(Refusal::field("/place_ids", "conflict", detail).into());
+        }
+    }
+    Ok(())
+}
+
+/// A program bound to a controller makes only programs bound to it.
+fn within_controller(
+    ctx: &Context,
+    bound: Option<(PlaceNumber, ControllerNumber)>,
+) -> Result<(), Error> {
+    let own = ctx.controller();
+    if own.is_none() || own == bound { Ok(()) } else { Err(escalation()) }
 }
 
 fn may_give(ctx: &Context, place: PlaceNumber, scopes: Scopes) -> Result<(), Error> {
@@ -151,6 +180,10 @@ pub async fn create(
 ) -> Result<Written<MadeClient>, Error> {
     let organization = organization(ctx)?;
     let found = find(ctx, &wish, None)?;
+    let organization = match found.places.as_deref() {
+        Some([place, ..]) => ctx.app.state(*place)?.place.organization,
+        _ => organization,
+    };
     ctx.write(None, move |work| {
         let secret = secret(SECRET_PREFIX);
         let now = work.now;
@@ -380,6 +413,10 @@ pub async fn rotate(ctx: &Context, id: Id) -> Result<Written<Rotated>, Error> {
 
 /// Whoever gets a client's secret gets its scopes.
 fn may_take(ctx: &Context, client: &Client) -> Result<(), Error> {
+    within_controller(ctx, client.controller)?;
+    if client.places.is_empty() && !held_anywhere(ctx, client.scopes) {
+        return Err(escalation());
+    }
     client.places.iter().try_for_each(|place| may_give(ctx, *place, client.scopes))
 }
 

@@ -57,8 +57,10 @@ impl Caller {
 /// What a write must find, or do nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expected {
-    /// The object at this revision.
-    Revision(u64),
+    /// The object, at whatever revision.
+    Any,
+    /// The object at one of these revisions.
+    Revisions(Vec<u64>),
     /// The whole plan of the command with this digest.
     Plan(String),
 }
@@ -191,9 +193,20 @@ impl Context {
     /// Stale.
     pub fn check_seen(&self, header: &Header) -> Result<(), Error> {
         match &self.expected {
-            Some(Expected::Revision(seen)) if *seen != header.revision => {
+            Some(Expected::Revisions(seen)) if !seen.contains(&header.revision) => {
                 Err(Error::Refused(Refusal::Stale))
             }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses to make an object where the caller has seen one.
+    ///
+    /// # Errors
+    /// Stale.
+    pub fn check_absent(&self) -> Result<(), Error> {
+        match &self.expected {
+            Some(Expected::Any | Expected::Revisions(_)) => Err(Error::Refused(Refusal::Stale)),
             _ => Ok(()),
         }
     }

@@ -161,6 +161,7 @@ pub async fn put(
     ctx.write(Some(place), move |work| {
         let draft = work.place(place)?;
         let Some(number) = draft.state.by_external_id(Noun::Credential, &external_id) else {
+            ctx2.check_absent()?;
             let id = draft.next_id();
             let edit = prepare(&ctx2.app, &draft.state, id, &wish)?;
             return Ok(Put::Created(rules::create(draft, kind, id, &edit)?));

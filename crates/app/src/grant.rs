@@ -158,6 +158,7 @@ pub async fn put(
         let draft = work.place(place)?;
         let new = prepare(&draft.state, &wish, direct(ctx2.via))?;
         let Some(number) = draft.state.by_external_id(Noun::Grant, &external_id) else {
+            ctx2.check_absent()?;
             return Ok(Put::Created(rules::create(draft, &new)?));
         };
         let former = rules::find(&draft.state, GrantNumber(number))?.clone();
@@ -188,8 +189,8 @@ pub async fn revoke(ctx: &Context, place: Id, grant: Ref) -> Result<Written<Arc<
     let state = ctx.app.state(number)?;
     if state.resolve(Noun::Grant, &grant).is_none() {
         let closed = closed(ctx, &state, &grant).await?;
-        let (revision, state) = (state.revision, Some(Box::new(PlaceState::clone(&state))));
-        return Ok(Written::Done { value: closed, revision, state });
+        ctx.check_seen(&closed.header)?;
+        return ctx.write(Some(number), move |_| Ok(closed.clone())).await;
     }
     let ctx2 = ctx.clone();
     ctx.write(Some(number), move |work| {

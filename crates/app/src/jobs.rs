@@ -33,9 +33,7 @@ pub async fn run(app: App, send: Send, mut stop: watch::Receiver<bool>) {
                 deliver(&app, &send).await
             }
             _ = clear.tick() => clear_old(&app).await,
-            stopped = stop.wait_for(|stop| *stop) => {
-                // A sender that is gone stops the work as well.
-                drop(stopped);
+            () = stopped(&mut stop) => {
                 decision::drain(&app).await;
                 return;
             }
@@ -44,6 +42,11 @@ pub async fn run(app: App, send: Send, mut stop: watch::Receiver<bool>) {
             tracing::warn!(%error, "background work failed; it is tried again");
         }
     }
+}
+
+/// Returns when the work is to stop; a sender that is gone stops it as well.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 async fn deliver(app: &App, send: &Send) -> Result<(), Error> {

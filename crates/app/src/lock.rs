@@ -104,6 +104,7 @@ pub async fn put(
         let draft = work.place(place)?;
         let edit = prepare(&draft.state, &wish)?;
         let Some(number) = draft.state.by_external_id(Noun::Lock, &external_id) else {
+            ctx2.check_absent()?;
             return Ok(Put::Created(rules::create(draft, &edit)?));
         };
         ctx2.check_seen(&rules::find(&draft.state, LockNumber(number))?.header)?;
@@ -179,14 +180,19 @@ pub async fn set_posture(
     locks: Option<Vec<Ref>>,
 ) -> Result<Written<PostureOutcome>, Error> {
     let place = ctx.authorize(place, Scope::LocksOperate)?;
+    let bound = ctx.controller();
     ctx.write(Some(place), move |work| {
         let draft = work.place(place)?;
+        // A program bound to a controller operates that controller's locks only.
+        let reaches = |lock: &Lock| {
+            bound.is_none_or(|(at, controller)| at == place && lock.controller == Some(controller))
+        };
         let numbers = match &locks {
             None => {
                 let own = draft.state.locks.iter().filter(|lock| lock.borrowed.is_none());
-                own.map(|lock| lock.number()).collect()
+                own.filter(|lock| reaches(lock)).map(|lock| lock.number()).collect()
             }
-            Some(locks) => find_own(&draft.state, locks)?,
+            Some(locks) => find_own(&draft.state, locks, reaches)?,
         };
         let fields = vec![
             claviger_domain::draft::Changed::shown("posture", posture.as_str()),
@@ -213,14 +219,18 @@ pub async fn set_posture(
     .await
 }
 
-fn find_own(state: &PlaceState, locks: &[Ref]) -> Result<Vec<LockNumber>, Error> {
+fn find_own(
+    state: &PlaceState,
+    locks: &[Ref],
+    reaches: impl Fn(&Lock) -> bool,
+) -> Result<Vec<LockNumber>, Error> {
     let mut found = Vec::new();
     let mut errors = Vec::new();
     for (at, lock) in locks.iter().enumerate() {
         let own = state
             .resolve(Noun::Lock, lock)
             .and_then(|number| state.locks.get(number))
-            .filter(|lock| lock.borrowed.is_none());
+            .filter(|lock| lock.borrowed.is_none() && reaches(lock));
         match own {
             Some(lock) => found.push(lock.number()),
             None => errors.push(FieldError::new(
@@ -287,10 +297,12 @@ pub async fn share(
 pub async fn unshare(ctx: &Context, place: Id, lock: Ref, with: Id) -> Result<Written<()>, Error> {
     let place = ctx.authorize(place, Scope::LocksWrite)?;
     let other = ctx.app.world().by_id(with).ok_or(Error::not_found(Noun::Share))?;
+    let ctx2 = ctx.clone();
     ctx.write(Some(place), move |work| {
         let draft = work.place(place)?;
         let number: LockNumber = resolve(&draft.state, Noun::Lock, &lock)?;
         let share = rules::share_with(&draft.state, number, other);
+        share.map_or(Ok(()), |share| ctx2.check_seen(&share.header))?;
         let accepted = share.is_some_and(|share| share.state == ShareState::Accepted);
         if accepted {
             let (owner, borrower) = work.two(place, other)?;

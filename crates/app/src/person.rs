@@ -88,6 +88,7 @@ pub async fn put(
         let draft = work.place(place)?;
         let role = edit.role.unwrap_or(Role::Guest);
         let Some(number) = draft.state.by_external_id(Noun::Person, &external_id) else {
+            ctx2.check_absent()?;
             ctx2.may_give(place, role)?;
             return Ok(Put::Created(rules::create(draft, &edit)?));
         };

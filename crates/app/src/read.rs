@@ -59,6 +59,7 @@ impl Context {
     /// Not there yet; not found.
     pub async fn at_least(&self, place: Id, revision: u64) -> Result<(), Error> {
         let number = self.app.world().by_id(place).ok_or(Error::not_found(Noun::Place))?;
+        self.scopes_in(number).ok_or(Error::not_found(Noun::Place))?;
         let cell = self.app.world().cell(number).ok_or(Error::not_found(Noun::Place))?;
         let mut moved = cell.moved.subscribe();
         let reached = async {

@@ -93,6 +93,7 @@ pub async fn put(
     ctx.write(Some(place), move |work| {
         let draft = work.place(place)?;
         let Some(number) = draft.state.by_external_id(Noun::Schedule, &external_id) else {
+            ctx2.check_absent()?;
             return Ok(Put::Created(rules::create(draft, &edit)?));
         };
         ctx2.check_seen(&rules::find(&draft.state, ScheduleNumber(number))?.header)?;

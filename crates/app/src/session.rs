@@ -106,6 +106,8 @@ pub async fn begin(
     let found = account(app, login);
     let hash = found.as_ref().and_then(|account| account.password.clone());
     let right = verify(app, password, hash).await?;
+    // Of tries sent at once, too, those after the last free one learn nothing.
+    app.limits().check(&name, address, now)?;
     match found.filter(|_| right) {
         Some(account) => open(app, &account).await,
         None => {

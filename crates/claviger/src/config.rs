@@ -69,9 +69,7 @@ impl Partial {
     ///
     /// # Errors
     /// A value of the wrong kind.
-    pub(crate) fn environment(
-        lookup: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Partial, Failure> {
+    pub(crate) fn environment(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Partial, Failure> {
         let get = |key: &str| lookup(&format!("CLAVIGER_{key}")).filter(|it| !it.is_empty());
         let flag = |key: &str| match get(key).as_deref() {
             None => Ok(None),

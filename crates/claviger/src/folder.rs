@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use claviger_app::{Db, FolderLock, Location, Secrets, Store, StoreError, schema_number};
+use claviger_app::{Db, FolderLock, Location, Secrets, Store, StoreError};
+use claviger_app::{is_half_restored, schema_number};
 
 use crate::config::Config;
 use crate::exit::Failure;
@@ -66,11 +67,6 @@ impl Folder {
     /// Where the database is.
     pub(crate) fn database(&self) -> &Location {
         &self.database
-    }
-
-    /// Whether the database is a file of the folder.
-    pub(crate) fn holds_database(&self) -> bool {
-        matches!(self.database, Location::Sqlite(_))
     }
 
     /// Makes the folder where it is missing or empty.
@@ -165,6 +161,11 @@ impl Folder {
     pub(crate) async fn open(&self, lock: FolderLock) -> Result<Opened, Failure> {
         let db = Db::open(&self.database).await?;
         let data_exists = schema_number(&db).await? > 0;
+        if is_half_restored(&db).await? {
+            return Err(Failure::new(
+                "a restore into this database was begun and not ended: empty it and restore again",
+            ));
+        }
         let secrets = Arc::new(Secrets::load_or_create(&self.secret_file, data_exists)?);
         let store = Store::over(db, secrets).await?;
         Ok(Opened { store, lock })

@@ -2,6 +2,7 @@
 //!
 //! Must not hold a rule of access, SQL, or a route: those are `app`'s, `store`'s and `web`'s.
 
+mod archive;
 mod args;
 mod cidr;
 mod commands;

@@ -6,10 +6,13 @@
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use claviger_app::{App, Caller, Context, Id, Via, Zone, backup, export, import, setup};
+use claviger_app::{App, Caller, Context, Id, Via, Zone, backup, import, setup};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -122,11 +125,22 @@ impl Operator {
         let file = import::read(what, &bytes)?;
         drop(bytes);
         let total = file.rows() as u64;
-        let _ = out.send(Message::Progress { what: "rows".to_owned(), done: 0, total }).await;
         let mut ctx = self.context();
         ctx.dry_run = dry_run;
-        let made = import::run(&ctx, place, file).await?;
-        let _ = out.send(Message::Progress { what: "rows".to_owned(), done: total, total }).await;
+        let done = Arc::new(AtomicU64::new(0));
+        let work = import::run(&ctx, place, file, done.clone());
+        tokio::pin!(work);
+        let mut tick = tokio::time::interval(Duration::from_millis(100));
+        let made = loop {
+            tokio::select! {
+                made = &mut work => break made?,
+                _ = tick.tick() => {
+                    let done = done.load(Ordering::Relaxed);
+                    let what = "rows".to_owned();
+                    let _ = out.send(Message::Progress { what, done, total }).await;
+                }
+            }
+        };
         Ok(json!({
             "rows": made.rows, "created": made.created, "changed": made.changed,
             "unchanged": made.unchanged, "dry_run": dry_run,
@@ -136,7 +150,7 @@ impl Operator {
     async fn export(&self, place: &str, out: &Out) -> Result<Value, Failure> {
         let (ctx, place) = (self.context(), id(place)?);
         let mut file = self.temporary()?;
-        let left_out = crate::commands::zip_export(&ctx, place, &mut file, out).await?;
+        let left_out = crate::archive::write(&ctx, place, &mut file, out).await?;
         let bytes = pieces(file, out).await?;
         Ok(json!({"bytes": bytes, "rows": left_out.rows, "left_out": left_out.left_out}))
     }

@@ -204,13 +204,31 @@ mod tests {
     #[test]
     fn hostile_spellings_of_inner_addresses_are_refused() {
         for url in [
-            "http://127.0.0.1/", "http://127.1/", "http://2130706433/", "http://0x7f000001/",
-            "http://0177.0.0.1/", "http://0x7f.1/", "HTTP://127.0.0.1/", "http://127.0.0.1./",
-            "http://[::1]/", "http://[::ffff:127.0.0.1]/", "http://[::ffff:7f00:1]/",
-            "http://[64:ff9b::7f00:1]/", "http://[fd00:ec2::254]/", "http://169.254.169.254/",
-            "http://[fe80::1]/", "http://0/", "http://0.0.0.0:8080/", "http:127.0.0.1/",
-            "http:\\\\127.0.0.1\\x", "http://１２７.0.0.1/", "http://10.1/", "http://[::]/",
-            "http://127.0.0.1\t/", " http://127.0.0.1/ ", "http://①②⑦.0.0.1/",
+            "http://127.0.0.1/",
+            "http://127.1/",
+            "http://2130706433/",
+            "http://0x7f000001/",
+            "http://0177.0.0.1/",
+            "http://0x7f.1/",
+            "HTTP://127.0.0.1/",
+            "http://127.0.0.1./",
+            "http://[::1]/",
+            "http://[::ffff:127.0.0.1]/",
+            "http://[::ffff:7f00:1]/",
+            "http://[64:ff9b::7f00:1]/",
+            "http://[fd00:ec2::254]/",
+            "http://169.254.169.254/",
+            "http://[fe80::1]/",
+            "http://0/",
+            "http://0.0.0.0:8080/",
+            "http:127.0.0.1/",
+            "http:\\\\127.0.0.1\\x",
+            "http://１２７.0.0.1/",
+            "http://10.1/",
+            "http://[::]/",
+            "http://127.0.0.1\t/",
+            " http://127.0.0.1/ ",
+            "http://①②⑦.0.0.1/",
         ] {
             let refused = rules().target(url).unwrap_err();
             assert_eq!(refused, NOT_ALLOWED, "{url}");
@@ -222,11 +240,22 @@ mod tests {
         let plain = Rules::default().target("http://example.org/").unwrap_err();
         assert!(plain.contains("plain http"), "{plain}");
         for url in [
-            "https://user@example.org/", "https://user:pw@example.org/",
-            "https://example.org@127.0.0.1/", "https://example.org:22/",
-            "https://example.org:0/", "ftp://example.org/", "file:///etc/passwd",
-            "gopher://x/", "https://", "https:///", "example.org", "", "https://[::1",
-            "https://999.1.1.1/", "javascript:alert(1)", "unix:/run/x.sock",
+            "https://user@example.org/",
+            "https://user:pw@example.org/",
+            "https://example.org@127.0.0.1/",
+            "https://example.org:22/",
+            "https://example.org:0/",
+            "ftp://example.org/",
+            "file:///etc/passwd",
+            "gopher://x/",
+            "https://",
+            "https:///",
+            "example.org",
+            "",
+            "https://[::1",
+            "https://999.1.1.1/",
+            "javascript:alert(1)",
+            "unix:/run/x.sock",
         ] {
             assert!(rules().target(url).is_err(), "{url}");
         }

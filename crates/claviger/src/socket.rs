@@ -71,7 +71,9 @@ pub(crate) async fn connect(folder: &Path) -> Result<Option<UnixStream>, Failure
     match UnixStream::connect(&address.path).await {
         Ok(stream) => Ok(Some(stream)),
         // What a server that was killed left behind.
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
+        Err(error)
+            if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) =>
+        {
             Ok(None)
         }
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {

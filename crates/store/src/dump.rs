@@ -33,6 +33,20 @@ impl Table {
         format!("insert into {name} ({columns}) values ({})", marks.join(", "))
     }
 
+    /// Counts the rows whose reference leads nowhere.
+    fn lost(&self, (from, parent, to): &(&'static str, &'static str, &'static str)) -> String {
+        let (from, to) = (names(from), names(to));
+        let pairs: Vec<String> =
+            from.iter().zip(&to).map(|(a, b)| format!("p.{b} = c.{a}")).collect();
+        let filled: Vec<String> = from.iter().map(|name| format!("c.{name} is not null")).collect();
+        let (name, first) = (self.name, to.first().copied().unwrap_or_default());
+        format!(
+            "select count(*) from {name} c left join {parent} p on {} where {} and p.{first} is null",
+            pairs.join(" and "),
+            filled.join(" and "),
+        )
+    }
+
     /// Sets the later columns of the row whose place and number come last.
     fn complete(&self) -> String {
         let later: Vec<&str> = self.later.split_ascii_whitespace().collect();
@@ -114,26 +128,16 @@ impl Store {
                 }
             }
         }
-        let checks =
-            TABLES.iter().flat_map(|table| table.references.iter().map(move |it| (table, it)));
-        for (table, (from, parent, to)) in checks {
-            let (from_names, to_names) = (names(from), names(to));
-            let pairs: Vec<String> =
-                from_names.iter().zip(&to_names).map(|(a, b)| format!("p.{b} = c.{a}")).collect();
-            let filled: Vec<String> =
-                from_names.iter().map(|name| format!("c.{name} is not null")).collect();
-            let first = to_names.first().copied().unwrap_or_default();
-            let sql = format!(
-                "select count(*) from {} c left join {parent} p on {} where {} and p.{first} is null",
-                table.name,
-                pairs.join(" and "),
-                filled.join(" and "),
-            );
-            let rows = self.db.read(Statement::new(sql, [])).await?;
-            let lost = rows.first().map_or(Ok(0), |row| row.u64(0))?;
-            if lost > 0 {
-                let name = table.name;
-                flaws.push(format!("{lost} rows of {name} point ({from}) at no row of {parent}"));
+        for table in TABLES {
+            for reference in table.references {
+                let rows = self.db.read(Statement::new(table.lost(reference), [])).await?;
+                let lost = rows.first().map_or(Ok(0), |row| row.u64(0))?;
+                if lost > 0 {
+                    let (name, (from, parent, _)) = (table.name, reference);
+                    flaws.push(format!(
+                        "{lost} rows of {name} point ({from}) at no row of {parent}"
+                    ));
+                }
             }
         }
         Ok(flaws)

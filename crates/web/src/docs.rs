@@ -1,6 +1,7 @@
 //! The page at `/docs` that shows the OpenAPI document, from files inside the binary.
 //!
-//! Fetches nothing from elsewhere and runs no script but its own. Knows no route but its own.
+//! Fetches nothing from elsewhere and runs no script but its own, which stands in the page and is
+//! let run by its hash. Knows no route but its own.
 
 use axum::Router;
 use axum::body::Bytes;
@@ -8,39 +9,47 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::routing::get;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use claviger_app::sha256;
 use serde_json::Value;
 
-/// Only this server's own files, and no framing.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const PAGE: &str = "/docs";
+const DOCUMENT: &str = "/api/v1/openapi.json";
+/// Paths that are answered to anybody and stand in no other table.
+pub(crate) const PATHS: &[&str] = &[PAGE, DOCUMENT];
 
-/// The page, its two files, and the document it shows.
+/// Only what stands in the page, the document from this server, and no framing.
+fn policy(style: &str, script: &str) -> String {
+    let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(sha256(text.as_bytes())));
+    format!(
+        "default-src 'none'; script-src {}; style-src {}; connect-src 'self'; base-uri 'none'; \
+         form-action 'none'; frame-ancestors 'none'",
+        hash(script),
+        hash(style)
+    )
+}
+
+/// The page, and the document it shows.
 pub(crate) fn router(document: &Value) -> Router {
+    let (style, script) = (include_str!("docs/docs.css"), include_str!("docs/docs.js"));
+    let page = include_str!("docs/docs.html")
+        .replace("/* docs.css */", style)
+        .replace("/* docs.js */", script);
+    let policy = policy(style, script);
     let file = |media: &'static str, body: Bytes| {
         let headers = [
-            (CONTENT_TYPE, media),
-            (CONTENT_SECURITY_POLICY, POLICY),
-            (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-            (REFERRER_POLICY, "no-referrer"),
-            (CACHE_CONTROL, "no-cache"),
+            (CONTENT_TYPE, media.to_owned()),
+            (CONTENT_SECURITY_POLICY, policy.clone()),
+            (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+            (REFERRER_POLICY, "no-referrer".to_owned()),
+            (CACHE_CONTROL, "no-cache".to_owned()),
         ];
-        get(async move || (headers, body.clone()))
+        get(async move || (headers.clone(), body.clone()))
     };
-    let page = include_str!("docs/docs.html");
-    let style = include_str!("docs/docs.css");
-    let script = include_str!("docs/docs.js");
-    let document = Bytes::from(document.to_string());
     Router::new()
-        .route("/docs", file("text/html; charset=utf-8", Bytes::from_static(page.as_bytes())))
-        .route(
-            "/docs/docs.css",
-            file("text/css; charset=utf-8", Bytes::from_static(style.as_bytes())),
-        )
-        .route(
-            "/docs/docs.js",
-            file("text/javascript; charset=utf-8", Bytes::from_static(script.as_bytes())),
-        )
-        .route("/api/v1/openapi.json", file("application/json", document))
+        .route(PAGE, file("text/html; charset=utf-8", Bytes::from(page)))
+        .route(DOCUMENT, file("application/json", Bytes::from(document.to_string())))
 }
 
 #[cfg(test)]
@@ -66,7 +75,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_file_comes_with_the_policy() {
-        for path in ["/docs", "/docs/docs.css", "/docs/docs.js", "/api/v1/openapi.json"] {
+        for path in PATHS {
             let (headers, body) = text(path).await;
             let has = |name: &str, value: &str| {
                 headers.iter().any(|(known, it)| known == name && it.contains(value))
@@ -79,19 +88,22 @@ mod tests {
 
     #[tokio::test]
     async fn the_page_needs_nothing_the_policy_forbids() {
-        let (_, page) = text("/docs").await;
-        let (_, script) = text("/docs/docs.js").await;
-        let (_, style) = text("/docs/docs.css").await;
-        for text in [&page, &script, &style] {
-            for forbidden in
-                ["http://", "onclick", "onload=", "style=", "<style", "innerHTML", "eval("]
-            {
-                assert!(!text.contains(forbidden), "{forbidden}");
-            }
+        let (headers, page) = text(PAGE).await;
+        for forbidden in
+            ["http://", "onclick", "onload=", "style=", "src=", "<link", "innerHTML", "eval("]
+        {
+            assert!(!page.contains(forbidden), "{forbidden}");
         }
-        // Every file the page names is one of this server's.
-        for name in page.split(['"']).filter(|part| part.starts_with("/docs/")) {
-            text(name).await;
+        // What stands in the page is what the policy's hashes let run, as a browser cuts it out.
+        let policy = headers.iter().find(|(name, _)| name == "content-security-policy");
+        let policy = &policy.unwrap().1;
+        for element in ["style", "script"] {
+            let (open, close) = (format!("<{element}>"), format!("</{element}>"));
+            assert_eq!((page.matches(&open).count(), page.matches(&close).count()), (1, 1));
+            let inside = page.split_once(&open).unwrap().1.split_once(&close).unwrap().0;
+            assert!(inside.len() > 500, "{element} is in the page");
+            let hash = STANDARD.encode(sha256(inside.as_bytes()));
+            assert!(policy.contains(&format!("{element}-src 'sha256-{hash}'")), "{element}");
         }
         assert!(page.contains("lang=\"en\"") && page.contains("<label>"));
     }

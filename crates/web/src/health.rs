@@ -21,9 +21,11 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+const ALIVE: &str = "/healthz";
+const READY: &str = "/readyz";
+const METRICS: &str = "/metrics";
 /// Paths that are answered to anybody and stand in no other table.
-#[cfg(test)]
-pub(crate) const PATHS: &[&str] = &["/healthz", "/readyz", "/metrics"];
+pub(crate) const PATHS: &[&str] = &[ALIVE, READY, METRICS];
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Answered {
@@ -85,9 +87,9 @@ pub(crate) async fn count(
 /// The operator's routes.
 pub(crate) fn router(metrics: Arc<Metrics>) -> Router {
     Router::new()
-        .route("/healthz", get(|| async { "alive\n" }))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(show))
+        .route(ALIVE, get(|| async { "alive\n" }))
+        .route(READY, get(ready))
+        .route(METRICS, get(show))
         .with_state(metrics)
 }
 

@@ -6,6 +6,7 @@
 mod api;
 mod docs;
 mod health;
+mod listed;
 
 use std::sync::Arc;
 
@@ -14,6 +15,9 @@ use axum::middleware::from_fn_with_state;
 use claviger_app::{App, sha256};
 use serde_json::Value;
 
+#[doc(hidden)]
+pub use listed::{Listed, routes};
+
 /// The OpenAPI document of the native API.
 #[must_use]
 pub fn openapi() -> Value {
@@ -21,7 +25,6 @@ pub fn openapi() -> Value {
 }
 
 /// Everything a server answers.
-#[must_use]
 pub fn router(app: App) -> Router {
     let table = api::routes::table();
     let document = api::openapi::document(&table);

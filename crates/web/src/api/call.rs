@@ -37,8 +37,6 @@ pub(crate) use run;
 pub(crate) struct Call<C> {
     /// Who calls, as the authentication hook made it; none on open routes.
     pub(crate) caller: Option<C>,
-    /// Which route it came by.
-    pub(crate) operation_id: &'static str,
     /// Parameters of the path, of the right format.
     pub(crate) path: Vec<(String, String)>,
     /// Parameters of the query that were given: texts, numbers and booleans.
@@ -51,8 +49,6 @@ pub(crate) struct Call<C> {
     pub(crate) usage: Use,
     /// The head of the request: method, URI, headers, the peer's address among the extensions.
     pub(crate) parts: Parts,
-    /// Names this request in logs and problems.
-    pub(crate) request_id: String,
     /// What `If-Match` says.
     pub(crate) if_match: Option<IfMatch>,
     /// `Idempotency-Key`: 1–255 visible ASCII characters.
@@ -102,11 +98,6 @@ impl<C> Call<C> {
         self.text(name).and_then(Ref::parse)
     }
 
-    /// The query parameter as a boolean.
-    pub(crate) fn flag(&self, name: &str) -> Option<bool> {
-        self.query.get(name).and_then(Value::as_bool)
-    }
-
     /// The query parameter as one of the words of a noun.
     pub(crate) fn word<T>(&self, name: &str, parse: fn(&str) -> Option<T>) -> Option<T> {
         self.text(name).and_then(parse)
@@ -124,22 +115,6 @@ impl<C> Call<C> {
     pub(crate) fn paging(&self) -> Result<&Paging, Problem> {
         let slip = || Problem::new(Code::Internal, "The route is not one of a list.");
         self.paging.as_ref().ok_or_else(slip)
-    }
-
-    /// Whether the caller's `If-Match`, if any, means the object as it is.
-    ///
-    /// # Errors
-    /// 412 where it does not.
-    pub(crate) fn fresh(&self, revision: u64) -> Result<(), Problem> {
-        match &self.if_match {
-            Some(wants) if !wants.allows(revision) => Err(stale()),
-            _ => Ok(()),
-        }
-    }
-
-    /// The digest of the plan the caller demands, `plan-<hex>`.
-    pub(crate) fn demanded_plan(&self) -> Option<&str> {
-        self.if_match.as_ref().and_then(|wants| wants.plan.as_deref())
     }
 }
 

@@ -105,8 +105,10 @@ async fn show(_: Arc<()>, call: Call<Caller>) -> Result<Reply, Problem> {
 async fn list(_: Arc<()>, call: Call<Caller>) -> Result<Reply, Problem> {
     let paging = call.paging()?;
     let after = paging.after_number()?;
-    let found = (after + 1..=250).take(paging.limit + 1).map(|n| (n, json!(n)));
-    Ok(Reply::page(paging.answer_numbered(found.collect())))
+    let found: Vec<u64> = (after + 1..=250).take(paging.limit).collect();
+    let next = found.last().filter(|last| **last < 250).map(u64::to_string);
+    let items = found.into_iter().map(|n| json!(n)).collect();
+    Ok(Reply::page(paging.answer(items, next.as_deref())))
 }
 
 async fn get(_: Arc<()>, _: Call<Caller>) -> Result<Reply, Problem> {
@@ -114,7 +116,9 @@ async fn get(_: Arc<()>, _: Call<Caller>) -> Result<Reply, Problem> {
 }
 
 async fn change(_: Arc<()>, call: Call<Caller>) -> Result<Reply, Problem> {
-    call.fresh(7)?;
+    if call.if_match.as_ref().is_some_and(|it| !it.any && !it.revisions.contains(&7)) {
+        return Err(super::call::stale());
+    }
     Ok(Reply::object(json!({ "revision": 8 })).revision(8))
 }
 
@@ -122,7 +126,7 @@ async fn fail(_: Arc<()>, call: Call<Caller>) -> Result<Reply, Problem> {
     if call.dry_run {
         return Ok(Reply::plan(json!({ "plan": {}, "digest": "plan-0a" })));
     }
-    match call.demanded_plan() {
+    match call.if_match.as_ref().and_then(|it| it.plan.as_deref()) {
         Some("plan-0a") => Ok(Reply::empty()),
         Some(_) => Err(Problem::new(Code::Stale, "The plan is another by now.")),
         None => panic!("a slip in a handler"),

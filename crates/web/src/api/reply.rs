@@ -95,9 +95,9 @@ impl Reply {
         self
     }
 
-    /// The same with the revision of the place that the write made.
+    /// The same with the revision of the place that the write made, unless it has one.
     pub(crate) fn revision(mut self, revision: u64) -> Reply {
-        self.revision = Some(revision);
+        self.revision.get_or_insert(revision);
         self
     }
 

@@ -356,14 +356,4 @@ impl<H> Route<H> {
         let makes = matches!(self.answer, Answer::Created(_));
         self.usage == Use::Create && !makes && self.body.is_some_and(Shape::may_be_empty)
     }
-
-    /// The status of an answer when all goes well.
-    pub(crate) fn status(&self) -> u16 {
-        match self.answer {
-            Answer::Object(_) | Answer::Page(_) | Answer::Upserted(_) | Answer::Raw(_) => 200,
-            Answer::Created(_) => 201,
-            Answer::Accepted(_) => 202,
-            Answer::Empty => 204,
-        }
-    }
 }

@@ -106,13 +106,19 @@ where
         };
         let (parts, body) = request.into_parts();
         let oauth = route.dialect == Dialect::OAuth;
-        let answering = self.answer(route, parts, body, &request_id);
+        let answering = self.answer(route, parts, body);
         let outcome = AssertUnwindSafe(answering).catch_unwind().await.unwrap_or_else(|_| {
             Err(Problem::new(Code::Internal, "The server failed; the log says more."))
         });
         let response = match outcome {
             Ok((reply, seen)) => reply.respond(&seen),
-            Err(problem) => problem.answer(&request_id, oauth),
+            Err(problem) => {
+                if problem.code.status() >= 500 {
+                    let route = route.operation_id;
+                    tracing::error!(request_id, route, code = problem.code.as_str(), "failed");
+                }
+                problem.answer(&request_id, oauth)
+            }
         };
         finish(response, &request_id)
     }
@@ -122,7 +128,6 @@ where
         route: &Route<Handler<S, C>>,
         mut parts: Parts,
         body: axum::body::Body,
-        request_id: &str,
     ) -> Result<(Reply, Seen), Problem> {
         let path = path_params(route, &mut parts).await;
         let caller = match route.access {
@@ -149,14 +154,12 @@ where
         let if_match = request::header(&parts.headers, "if-match").map(IfMatch::parse);
         let call = Call {
             caller,
-            operation_id: route.operation_id,
             path,
             query,
             body: value,
             raw,
             usage: route.usage,
             parts,
-            request_id: request_id.to_owned(),
             if_match: if_match.filter(|_| route.if_match),
             idempotency_key,
             at_least,

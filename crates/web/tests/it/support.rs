@@ -1,6 +1,6 @@
 //! Actors that call URLs of a whole server without a socket, on every engine of storage.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Router;
@@ -14,44 +14,44 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 /// A server with one organization, one place and the set-up client.
-pub struct World {
-    pub app: App,
-    pub router: Router,
-    pub place: String,
-    pub admin: Actor,
-    pub setup_code: String,
-    pub outbox: PathBuf,
-    pub location: Location,
-    pub secrets: Arc<Secrets>,
+pub(crate) struct World {
+    pub(crate) app: App,
+    pub(crate) router: Router,
+    pub(crate) place: String,
+    pub(crate) admin: Actor,
+    pub(crate) setup_code: String,
+    pub(crate) outbox: PathBuf,
+    pub(crate) location: Location,
+    pub(crate) secrets: Arc<Secrets>,
 }
 
 /// Somebody with a bearer token, or nobody.
 #[derive(Clone)]
-pub struct Actor {
+pub(crate) struct Actor {
     router: Router,
-    pub token: Option<String>,
+    pub(crate) token: Option<String>,
 }
 
 /// What was answered.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub body: Value,
-    pub text: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+    pub(crate) text: String,
 }
 
 impl Answer {
     /// The body of an answer with that status.
     #[track_caller]
-    pub fn expect(self, status: u16) -> Value {
+    pub(crate) fn expect(self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text);
         self.body
     }
 
     /// The body of a problem with that status and code.
     #[track_caller]
-    pub fn problem(self, status: u16, code: &str) -> Value {
+    pub(crate) fn problem(self, status: u16, code: &str) -> Value {
         assert_eq!(
             (self.status, self.body["code"].as_str()),
             (status, Some(code)),
@@ -63,13 +63,13 @@ impl Answer {
     }
 
     /// A header as text; empty where there is none.
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
     }
 }
 
 impl Actor {
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         method: &str,
         path: &str,
@@ -92,41 +92,62 @@ impl Actor {
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Answer { status: parts.status.as_u16(), headers: parts.headers, body, text }
+        let answer =
+            Answer { status: parts.status.as_u16(), headers: parts.headers, body, text };
+        crate::openapi::conforms(method, path, &answer);
+        answer
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send("GET", path, &[], None).await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
         self.send("POST", path, &[], Some(body.to_string())).await
     }
 
-    pub async fn put(&self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Answer {
         self.send("PUT", path, &[], Some(body.to_string())).await
     }
 
-    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> Answer {
         self.send("PATCH", path, &[], Some(body.to_string())).await
     }
 
-    pub async fn delete(&self, path: &str) -> Answer {
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
         self.send("DELETE", path, &[], None).await
     }
 
-    pub fn with(&self, token: Option<String>) -> Actor {
+    pub(crate) fn with(&self, token: Option<String>) -> Actor {
         Actor { router: self.router.clone(), token }
+    }
+
+    /// Whoever holds the access token that a client's id and secret are exchanged for.
+    pub(crate) async fn exchanged(&self, id: &str, secret: &str) -> Actor {
+        let body = json!({
+            "grant_type": "client_credentials", "client_id": id, "client_secret": secret,
+        });
+        let token = self.with(None).post("/oauth/token", body).await.expect(200);
+        self.with(Some(token["access_token"].as_str().unwrap().to_owned()))
+    }
+
+    /// The API key of a client that this actor makes.
+    pub(crate) async fn makes_key(&self, scopes: &[&str], places: &[&str]) -> Actor {
+        let body = json!({
+            "name": "a program", "kind": "api_key", "scopes": scopes, "place_ids": places,
+        });
+        let made = self.post("/api/v1/clients", body).await.expect(201);
+        self.with(Some(made["secret"].as_str().unwrap().to_owned()))
     }
 }
 
 impl World {
     /// Starts a server over a database and sets it up.
-    pub async fn start(location: Location) -> World {
+    pub(crate) async fn start(location: Location) -> World {
         let home = folder();
         let secrets = Arc::new(Secrets::load_or_create(&home.join("secrets"), false).unwrap());
         let outbox = home.join("outbox");
-        let (app, router) = open(&location, &secrets, &outbox).await;
+        let (app, router) = open(&location, &secrets, &outbox, Clock::default()).await;
         let wish = setup::Wish {
             organization: "Hus AB".into(),
             place: "Main house".into(),
@@ -135,53 +156,65 @@ impl World {
         };
         let made = setup::run(&app, wish).await.unwrap();
         let nobody = Actor { router: router.clone(), token: None };
-        let token = nobody
-            .post(
-                "/oauth/token",
-                json!({
-                    "grant_type": "client_credentials",
-                    "client_id": made.client.to_string(),
-                    "client_secret": made.client_secret,
-                }),
-            )
-            .await
-            .expect(200);
-        let token = token["access_token"].as_str().unwrap().to_owned();
-        let admin = nobody.with(Some(token));
+        let admin = nobody.exchanged(&made.client.to_string(), &made.client_secret).await;
         let place = made.place.to_string();
         let setup_code = made.setup_code;
         World { app, router, place, admin, setup_code, outbox, location, secrets }
     }
 
     /// The same database opened anew, as after a restart.
-    pub async fn restarted(self) -> World {
+    pub(crate) async fn restarted(self) -> World {
+        self.later(0).await
+    }
+
+    /// The same database opened anew with a clock that many seconds ahead of the machine's.
+    pub(crate) async fn later(self, seconds: i64) -> World {
         let World { place, admin, setup_code, outbox, location, secrets, .. } = self;
-        let (app, router) = open(&location, &secrets, &outbox).await;
+        let clock = Clock::ahead(seconds * 1_000_000);
+        let (app, router) = open(&location, &secrets, &outbox, clock).await;
         let admin = Actor { router: router.clone(), token: admin.token };
         World { app, router, place, admin, setup_code, outbox, location, secrets }
     }
 
     /// A path within the place.
-    pub fn at(&self, path: &str) -> String {
+    pub(crate) fn at(&self, path: &str) -> String {
         format!("/api/v1/places/{}{path}", self.place)
     }
 
-    pub fn nobody(&self) -> Actor {
+    /// A second organization on the same server, as another set-up makes it: its client and place.
+    pub(crate) async fn another(&self, admin_email: &str) -> (Actor, setup::Made) {
+        let wish = setup::Wish {
+            organization: "Andra AB".into(),
+            place: "Other house".into(),
+            admin_email: admin_email.into(),
+            time_zone: Zone::parse("Etc/UTC").unwrap(),
+        };
+        let made = setup::run(&self.app, wish).await.unwrap();
+        let client = self.nobody();
+        (client.exchanged(&made.client.to_string(), &made.client_secret).await, made)
+    }
+
+    pub(crate) fn nobody(&self) -> Actor {
         self.admin.with(None)
     }
 
     /// Makes something by the native API and answers it.
-    pub async fn made(&self, path: &str, body: Value) -> Value {
+    pub(crate) async fn made(&self, path: &str, body: Value) -> Value {
         self.admin.post(&self.at(path), body).await.expect(201)
     }
 }
 
-async fn open(location: &Location, secrets: &Arc<Secrets>, outbox: &PathBuf) -> (App, Router) {
+async fn open(
+    location: &Location,
+    secrets: &Arc<Secrets>,
+    outbox: &Path,
+    clock: Clock,
+) -> (App, Router) {
     let store = Store::open(location, secrets.clone()).await.unwrap();
     let settings = Settings {
-        outbox: outbox.clone(),
+        outbox: outbox.to_owned(),
         public_url: "http://localhost:8080".into(),
-        clock: Clock::default(),
+        clock,
     };
     let app = App::start(store, settings).await.unwrap();
     let router = claviger_web::router(app.clone());
@@ -189,13 +222,13 @@ async fn open(location: &Location, secrets: &Arc<Secrets>, outbox: &PathBuf) -> 
 }
 
 /// Runs a test on every engine, each with a database of its own.
-pub async fn on_each_engine<F: Future<Output = ()>>(test: impl Fn(World) -> F) {
+pub(crate) async fn on_each_engine<F: Future<Output = ()>>(test: impl Fn(World) -> F) {
     for location in engines() {
         test(World::start(location).await).await;
     }
 }
 
 /// The id of an object.
-pub fn id(object: &Value) -> &str {
+pub(crate) fn id(object: &Value) -> &str {
     object["id"].as_str().unwrap()
 }

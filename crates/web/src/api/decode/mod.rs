@@ -6,7 +6,6 @@
 pub(crate) mod access_level;
 pub(crate) mod controller;
 pub(crate) mod credential;
-pub(crate) mod grant;
 pub(crate) mod lock;
 pub(crate) mod person;
 pub(crate) mod place;

@@ -2,7 +2,6 @@
 
 use claviger_domain::ids::Id;
 use claviger_domain::noun::card::Technology;
-use claviger_domain::noun::grant::Right;
 use claviger_domain::noun::lock::{Capacity, LockMode, PinRule};
 use claviger_domain::noun::role::Role;
 use claviger_domain::time::{SECOND, Window};
@@ -32,7 +31,6 @@ fn absent_is_default_but_untouched_in_a_patch() {
     assert_eq!(controller::edit(Fields::new(&json!({}), Use::Patch)), Default::default());
     assert_eq!(access_level::edit(Fields::new(&json!({}), Use::Patch)), Default::default());
     assert_eq!(credential::edit(Fields::new(&json!({}), Use::Patch)), Default::default());
-    assert_eq!(grant::edit(Fields::new(&json!({}), Use::Patch)), Default::default());
 }
 
 #[test]
@@ -96,16 +94,6 @@ fn a_window_keeps_the_end_that_is_not_given() {
     assert_eq!(read(&json!({}), Use::Patch), former);
     let cleared = json!({ "valid_from": null });
     assert_eq!(read(&cleared, Use::Patch), Window { from: None, until: former.until });
-}
-
-#[test]
-fn grants() {
-    let body = json!({ "subject": { "email": "a@b" }, "target": { "lock_id": "external:d" } });
-    let fields = Fields::new(&body, Use::Create);
-    let ann = grant::SubjectInput::Person(Who::Email("a@b".to_owned()));
-    assert_eq!(grant::subject(fields), Some(ann));
-    let door = grant::TargetInput::Lock(Ref::External("d".to_owned()));
-    assert_eq!((grant::target(fields), grant::right(fields)), (Some(door), Right::Open));
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn every_route_stands_in_it_with_its_parts() {
             assert!(named.iter().any(|it| it["name"] == name && it["required"] == true));
         }
         let responses = operation["responses"].as_object().unwrap();
-        assert!(responses.contains_key(&route.status().to_string()), "{}", route.operation_id);
+        assert!(responses.keys().any(|status| status.starts_with('2')), "{}", route.operation_id);
         assert!(responses.keys().all(|status| status.len() == 3));
         assert!(
             responses.values().all(|it| it.get("$ref").is_some() || it["description"].is_string())

@@ -1,7 +1,7 @@
 //! Routes of log-in: tokens for programs, sessions and passwords for people.
 
 use axum::http::HeaderValue;
-use axum::http::header::SET_COOKIE;
+use axum::http::header::{SET_COOKIE, WWW_AUTHENTICATE};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use claviger_app::account;
@@ -124,8 +124,10 @@ async fn token(server: Shared, call: Request) -> Answered {
     })))
 }
 
+/// RFC 6749, section 5.2: the answer names the scheme a client may prove itself by.
 fn invalid_client(detail: &str) -> Problem {
-    Problem::new(Code::Unauthorized, detail)
+    let basic = HeaderValue::from_static("Basic realm=\"claviger\"");
+    Problem::new(Code::Unauthorized, detail).with_header(WWW_AUTHENTICATE, basic)
 }
 
 fn login(fields: Fields<'_>) -> Result<Login, Problem> {

@@ -97,9 +97,10 @@ fn known(app: &App, parts: &Parts, method: Method) -> Result<Known, Problem> {
 fn is_own_origin(app: &App, parts: &Parts) -> bool {
     let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let Some(origin) = header("origin") else { return false };
-    let host = header("host").unwrap_or_default();
+    // HTTP/2 names the host in the URI.
+    let host = parts.uri.authority().map(|it| it.as_str()).or_else(|| header("host"));
     origin == app.settings().public_url.trim_end_matches('/')
-        || origin.split_once("://").is_some_and(|(_, authority)| authority == host)
+        || origin.split_once("://").is_some_and(|(_, authority)| Some(authority) == host)
 }
 
 fn nobody() -> Problem {
@@ -119,10 +120,8 @@ pub(crate) fn context(server: &Server, call: &Request) -> Result<Context, Proble
     if let Some(wants) = &call.if_match {
         ctx.expected = match (&wants.plan, wants.any, wants.revisions.as_slice()) {
             (Some(digest), ..) => Some(Expected::Plan(digest.clone())),
-            (None, true, _) => None,
-            (None, false, revisions) => {
-                Some(Expected::Revision(revisions.first().copied().unwrap_or(u64::MAX)))
-            }
+            (None, true, _) => Some(Expected::Any),
+            (None, false, revisions) => Some(Expected::Revisions(revisions.to_vec())),
         };
     }
     Ok(ctx)
@@ -246,7 +245,7 @@ pub(crate) fn keep(
 fn scope(call: &Request) -> String {
     let who = call.caller.as_ref().and_then(|known| known.caller.actor().id());
     let who = who.map_or_else(|| "-".to_owned(), |id| id.to_string());
-    format!("{who} {} {}", call.parts.method, call.parts.uri)
+    format!("{who} {} {}", call.parts.method, call.parts.uri.path())
 }
 
 /// A plan as an answer; lists are cut here, never in the digest.

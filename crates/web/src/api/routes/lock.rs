@@ -250,7 +250,8 @@ async fn share(server: Shared, call: Request) -> Answered {
 
 async fn unshare(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
-    let with = other(&ctx, call.query_reference("place_id"), "?place_id")?;
+    let with = call.query_reference("place_id").ok_or_else(Problem::not_found)?;
+    let with = place::resolve(&ctx, &with).map_err(problem)?;
     let lock = object(&call)?;
     let run = |ctx| async move { app::unshare(&ctx, place, lock, with).await };
     write(ctx, &call, |(): &(), _| Reply::empty(), run).await

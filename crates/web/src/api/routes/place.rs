@@ -107,7 +107,9 @@ async fn create(server: Shared, call: Request) -> Answered {
     };
     let ctx2 = ctx.clone();
     let encode = move |it: &Arc<Place>, after: &After| {
-        Reply::created(shown(&ctx2, it), after.location(it.header.id))
+        // The new place's revision: the one a read of it can ask for.
+        let reply = Reply::created(shown(&ctx2, it), after.location(it.header.id));
+        reply.revision(it.header.revision)
     };
     write(ctx, &call, encode, |ctx| async move { app::create(&ctx, parent, edit).await }).await
 }

@@ -1,0 +1,111 @@
+//! The same questions decided by policy engines, with the same answers on every one of them.
+//!
+//! They are spared what Claviger does for each question: they are handed the person and the clock on
+//! the wall instead of a card and an instant, and their inputs are made before the clock runs.
+
+mod by_casbin;
+mod by_cedar;
+mod by_regorus;
+
+use std::hint::black_box;
+use std::time::Instant as Clock;
+
+use claviger_domain::ids::PlaceNumber;
+
+use crate::decisions::{granted, state};
+use crate::show::{Sorted, Table};
+use crate::world::{Question, SMALL, World, place};
+
+const QUESTIONS: usize = 2_000;
+const TURNS: usize = 7;
+
+/// The clock on the wall at a question.
+#[derive(Clone, Copy)]
+pub struct Wall {
+    /// From Monday, 0.
+    pub day: u8,
+    pub minute: u16,
+    /// As 20261224.
+    pub date: u32,
+}
+
+impl Wall {
+    fn of(question: &Question) -> Wall {
+        let zone = place(PlaceNumber(1)).zone;
+        let at_s = question.now.seconds();
+        let wall_s = at_s + zone.stretch(at_s).offset_s;
+        let days = wall_s.div_euclid(86_400);
+        // Howard Hinnant's civil_from_days.
+        let z = days + 719_468;
+        let era = z.div_euclid(146_097);
+        let doe = z.rem_euclid(146_097);
+        let yoe = (doe - doe / 1_460 + doe / 36_524 - doe / 146_096) / 365;
+        let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+        let mp = (5 * doy + 2) / 153;
+        let (d, m) = (doy - (153 * mp + 2) / 5 + 1, if mp < 10 { mp + 3 } else { mp - 9 });
+        let y = yoe + era * 400 + i64::from(m <= 2);
+        Wall {
+            day: ((days + 3).rem_euclid(7)) as u8,
+            minute: (wall_s.rem_euclid(86_400) / 60) as u16,
+            date: (y * 10_000 + m * 100 + d) as u32,
+        }
+    }
+}
+
+/// One who decides the question with that number.
+type Decider<'a> = (&'static str, Box<dyn FnMut(usize) -> bool + 'a>);
+
+pub fn run(table: &mut Table) {
+    let world = World::new(SMALL, PlaceNumber(7));
+    let state = state(&world);
+    let questions = world.questions(QUESTIONS);
+    let asked: Vec<(Question, Wall)> = questions.iter().map(|it| (*it, Wall::of(it))).collect();
+    let right: Vec<bool> = questions.iter().map(|it| granted(&state, it)).collect();
+    let mut deciders: Vec<Decider> = vec![
+        ("cedar-policy 4.14", by_cedar::decider(&world, &asked)),
+        ("casbin 2.20", by_casbin::decider(&world, &asked)),
+        ("regorus 0.14, interpreter", by_regorus::interpreter(&world, &asked)),
+        ("regorus 0.14, its virtual machine", by_regorus::machine(&world, &asked)),
+    ];
+    for (name, decider) in &mut deciders {
+        let wrong = (0..QUESTIONS).filter(|at| decider(*at) != right[*at]).count();
+        assert_eq!(wrong, 0, "{name} answers {wrong} questions otherwise");
+    }
+    let mut ours = Vec::new();
+    let mut theirs = vec![Vec::new(); deciders.len()];
+    for _ in 0..TURNS {
+        for ((_, decider), took) in deciders.iter_mut().zip(&mut theirs) {
+            // As often as it takes to be worth a clock.
+            let start = Clock::now();
+            for _ in 0..20 {
+                questions.iter().for_each(|it| {
+                    black_box(granted(&state, black_box(it)));
+                });
+            }
+            ours.push(start.elapsed().as_secs_f64() * 1e9 / (20 * QUESTIONS) as f64);
+            let start = Clock::now();
+            (0..QUESTIONS).for_each(|at| {
+                black_box(decider(black_box(at)));
+            });
+            took.push(start.elapsed().as_secs_f64() * 1e9 / QUESTIONS as f64);
+        }
+    }
+    let ours = Sorted::new(ours);
+    let open = right.iter().filter(|it| **it).count();
+    let what = format!(
+        "one decision of {QUESTIONS} about the small world ({:.0} % granted): Claviger",
+        open as f64 * 100.0 / QUESTIONS as f64
+    );
+    table.row(what, format!("{:.0} ns median, {:.0} best", ours.median(), ours.best()), "");
+    for ((name, _), took) in deciders.iter().zip(theirs) {
+        let took = Sorted::new(took);
+        let figure = format!(
+            "{:.1} µs median, {:.1} best: {:.0} × slower (bests {:.0} ×); the same answer to all",
+            took.median() / 1e3,
+            took.best() / 1e3,
+            took.median() / ours.median(),
+            took.best() / ours.best()
+        );
+        table.row(*name, figure, "≥ 250 ×");
+    }
+}

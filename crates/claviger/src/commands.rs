@@ -1,0 +1,125 @@
+//! The commands, one file each, and what they share: settings, the log, the runtime.
+//!
+//! Must not do a command's work.
+
+mod backup;
+mod compat;
+mod demo;
+mod export;
+mod import;
+mod restore;
+mod serve;
+mod setup;
+mod sim;
+mod verify;
+
+use std::path::{Path, PathBuf};
+
+use crate::args::{Args, Command, Global};
+use crate::config::{Config, Partial};
+use crate::exit::Failure;
+use crate::logs;
+
+/// Does the command.
+///
+/// # Errors
+/// Why it was not done.
+pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(format!("threads cannot be started: {error}")))?;
+    let done = runtime.block_on(one(args));
+    // What still reads a name or a file has nobody to answer to.
+    runtime.shutdown_background();
+    done
+}
+
+async fn one(args: Args) -> Result<(), Failure> {
+    let Args { command, global } = args;
+    match command {
+        Command::Serve(args) => serve::run(args, &global).await,
+        Command::Demo(args) => demo::run(args, &global).await,
+        Command::Setup(args) => setup::run(args, &global).await,
+        Command::Compat(args) => compat::run(&args),
+        Command::Import(args) => import::run(args, &global).await,
+        Command::Export(args) => export::run(args, &global).await,
+        Command::Backup(args) => backup::run(args, &global).await,
+        Command::Restore(args) => restore::run(args, &global).await,
+        Command::Verify => verify::run(&global).await,
+        Command::Sim(args) => sim::run(args, &global).await,
+    }
+}
+
+fn environment() -> Result<Partial, Failure> {
+    Partial::environment(&|name| std::env::var(name).ok())
+}
+
+/// The settings of a command that is no server, from flags and environment; starts the log, which
+/// is silent unless it is asked for: what goes wrong is said once.
+///
+/// # Errors
+/// A setting that makes no sense.
+fn settings(global: &Global) -> Result<Config, Failure> {
+    let config = global.partial().over(environment()?).settle()?;
+    logs::start(config.log_format, config.log.as_deref().unwrap_or("off"))?;
+    Ok(config)
+}
+
+/// The passphrase: the first line of a file, or the environment's.
+///
+/// # Errors
+/// The file cannot be read; the passphrase is too short.
+fn passphrase(file: Option<&Path>) -> Result<Option<String>, Failure> {
+    let text = match file {
+        Some(path) => {
+            let text = std::fs::read_to_string(path);
+            Some(text.map_err(|error| Failure::file(path, &error))?)
+        }
+        None => std::env::var("CLAVIGER_PASSPHRASE").ok(),
+    };
+    let Some(text) = text else { return Ok(None) };
+    let line = text.lines().next().unwrap_or_default().to_owned();
+    if line.chars().count() < 8 {
+        return Err(Failure::new("the passphrase must have at least 8 characters"));
+    }
+    Ok(Some(line))
+}
+
+/// A file that gets its name when it is complete, and replaces none.
+struct NewFile {
+    path: PathBuf,
+    unfinished: PathBuf,
+    file: std::fs::File,
+}
+
+impl NewFile {
+    /// Begins a file that only its owner may read.
+    fn begin(path: &Path) -> Result<NewFile, Failure> {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        if path.symlink_metadata().is_ok() {
+            return Err(Failure::new(format!("{} is there already", path.display())));
+        }
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".unfinished-{}", std::process::id()));
+        let unfinished = PathBuf::from(name);
+        let mut options = std::fs::OpenOptions::new();
+        let opened = options.write(true).create_new(true).mode(0o600).open(&unfinished);
+        let file = opened.map_err(|error| Failure::file(path, &error))?;
+        Ok(NewFile { path: path.to_owned(), unfinished, file })
+    }
+
+    /// Makes it durable under its name.
+    fn finish(self) -> Result<(), Failure> {
+        let failed = |error: std::io::Error| Failure::file(&self.path, &error);
+        self.file.sync_all().map_err(failed)?;
+        // A link, unlike a rename, never replaces.
+        std::fs::hard_link(&self.unfinished, &self.path).map_err(failed)
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.unfinished);
+    }
+}

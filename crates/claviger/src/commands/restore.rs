@@ -1,0 +1,165 @@
+//! `restore`: a backup into an empty folder or database.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+
+use claviger_app::backup::{self, Head};
+use claviger_app::{Clock, Db, Instant, Location, Secrets};
+use serde_json::json;
+
+use crate::args::{Global, Restore};
+use crate::commands::{passphrase, settings};
+use crate::exit::Failure;
+use crate::folder::Folder;
+use crate::terminal::{self, Progress};
+
+/// Restores.
+///
+/// # Errors
+/// Why nothing was restored; what was begun is taken away again.
+pub(crate) async fn run(args: Restore, global: &Global) -> Result<(), Failure> {
+    let folder = Folder::of(&settings(global)?);
+    let mut file = File::open(&args.file).map_err(|error| Failure::file(&args.file, &error))?;
+    let head = backup::check(&mut file).map_err(failed)?;
+    check_schema(&head)?;
+    check_accepted(&head, args.accept_rights_as_of.as_deref())?;
+    folder.make()?;
+    if !folder.is_empty()? {
+        let path = folder.path().display();
+        return Err(Failure::new(format!("{path} is not empty: restore into an empty folder")));
+    }
+    let passphrase = passphrase(args.passphrase_file.as_deref())?;
+    let own_secrets = bring_secrets(&folder, &head, passphrase)?;
+    let restored = rows(&folder, &head, &mut file).await;
+    if restored.is_err() {
+        take_away(&folder, own_secrets);
+    }
+    let rows = restored?;
+    if global.json {
+        terminal::json(&json!({"rows": rows, "rights_as_of": head.taken_at}));
+    } else {
+        let taken_at = &head.taken_at;
+        terminal::answer(&format!(
+            "{rows} rows restored, as of {taken_at}. Sessions and tokens have ended; passwords and \
+             API clients' secrets are those of the backup."
+        ));
+    }
+    Ok(())
+}
+
+fn failed(error: backup::BackupError) -> Failure {
+    Failure::new(error.to_string())
+}
+
+fn check_schema(head: &Head) -> Result<(), Failure> {
+    let (found, known) = (head.schema, claviger_app::known_schema());
+    if found == known {
+        return Ok(());
+    }
+    let program = &head.program;
+    let what = if found > known {
+        "use that version or a later one".to_owned()
+    } else {
+        format!("restore it with version {program}, then start this one on the folder")
+    };
+    Err(Failure::new(format!(
+        "the backup has schema {found} (written by version {program}), this program has schema \
+         {known}: {what}"
+    )))
+}
+
+fn check_accepted(head: &Head, accepted: Option<&str>) -> Result<(), Failure> {
+    let taken_at = &head.taken_at;
+    let how = format!(
+        "the backup holds the rights as of {taken_at}, and rights revoked since then would live \
+         again: if you accept that, say --accept-rights-as-of {taken_at}"
+    );
+    let Some(text) = accepted else { return Err(Failure::new(how)) };
+    let Some(accepted) = Instant::parse(text) else {
+        return Err(Failure::new(format!("{text:?} is not a time such as {taken_at}")));
+    };
+    if accepted == head.taken_at().map_err(failed)? {
+        return Ok(());
+    }
+    Err(Failure::new(format!("{text} is not the time of the backup; {how}")))
+}
+
+/// Puts the keys where the server looks for them; says whether this made the file.
+fn bring_secrets(
+    folder: &Folder,
+    head: &Head,
+    passphrase: Option<String>,
+) -> Result<bool, Failure> {
+    let path = folder.secret_file();
+    if path.exists() {
+        return fits(path, head).map(|()| false);
+    }
+    let place = path.display();
+    let Some(sealed) = &head.secrets else {
+        return Err(Failure::new(format!(
+            "the backup holds no secrets: put the file of secrets at {place} first"
+        )));
+    };
+    let Some(passphrase) = passphrase else {
+        return Err(Failure::new(format!(
+            "the backup's secrets are under a passphrase: give it with --passphrase-file, or put \
+             the file of secrets at {place}"
+        )));
+    };
+    let text = backup::open_secrets(sealed, &passphrase).map_err(failed)?;
+    write_secrets(path, &text).map_err(|error| Failure::file(path, &error))?;
+    fits(path, head).map(|()| true).inspect_err(|_| {
+        let _ = std::fs::remove_file(path);
+    })
+}
+
+fn fits(path: &Path, head: &Head) -> Result<(), Failure> {
+    if head.fits(&Secrets::load_or_create(path, true)?) {
+        return Ok(());
+    }
+    let path = path.display();
+    Err(Failure::new(format!("the secrets in {path} are not those of this backup")))
+}
+
+fn write_secrets(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+async fn rows(folder: &Folder, head: &Head, file: &mut File) -> Result<u64, Failure> {
+    let lock = folder.lock().await?;
+    let progress = Progress::new();
+    let db = Db::open(folder.database()).await?;
+    let shown = |rows| progress.show("rows", rows, rows);
+    let restored = backup::restore(file, db.clone(), Clock::default().now(), shown).await;
+    progress.clear();
+    db.close().await;
+    let rows = restored.map_err(failed)?;
+    // As a server would open it: what it could not read must not be called restored.
+    let opened = folder.open(lock).await?;
+    let loaded = opened.store.load().await;
+    opened.store.close().await;
+    loaded.map_err(|error| {
+        Failure::new(format!("the backup of {} cannot be read again: {error}", head.taken_at))
+    })?;
+    Ok(rows)
+}
+
+/// Takes away what a restore that failed has made. A database of its own server stays, marked.
+fn take_away(folder: &Folder, own_secrets: bool) {
+    if own_secrets {
+        let _ = std::fs::remove_file(folder.secret_file());
+    }
+    if let Location::Sqlite(path) = folder.database() {
+        for end in ["", "-wal", "-shm"] {
+            let mut name = path.as_os_str().to_owned();
+            name.push(end);
+            let _ = std::fs::remove_file(name);
+        }
+    }
+    let _ = std::fs::remove_file(folder.path().join("server.lock"));
+}

@@ -1,0 +1,79 @@
+//! `sim`: virtual locks and people against a running server.
+
+use claviger_sim::{Login, Options, Tally};
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::args::{Building, Global, Sim};
+use crate::commands::settings;
+use crate::exit::Failure;
+use crate::server::asked_to_end;
+use crate::terminal::{self, Board};
+
+/// Simulates until enough, or until it is asked to end.
+///
+/// # Errors
+/// The server cannot be reached or refuses the building; it was caught in a contradiction.
+pub(crate) async fn run(args: Sim, global: &Global) -> Result<(), Failure> {
+    settings(global)?;
+    let secret = args.client_secret.or_else(|| std::env::var("CLAVIGER_CLIENT_SECRET").ok());
+    let secret = secret.ok_or_else(|| {
+        Failure::new("--client-secret is missing (or CLAVIGER_CLIENT_SECRET in the environment)")
+    })?;
+    let login = Login::Client { id: args.client_id, secret };
+    let mut options = of(&args.building, args.url, args.place, login);
+    options.furnish = !args.furnished;
+    options.duration = args.duration;
+    options.visits = args.visits;
+    options.concurrency = args.concurrency;
+    options.hostile = args.hostile;
+    let (stop, stopped) = watch::channel(false);
+    let running = watched(options, stopped);
+    tokio::pin!(running);
+    let tally = tokio::select! {
+        tally = &mut running => tally?,
+        ended = asked_to_end() => {
+            ended?;
+            stop.send_replace(true);
+            running.await?
+        }
+    };
+    finish(&tally, global.json)
+}
+
+/// The options of a building.
+pub(super) fn of(building: &Building, url: String, place: String, login: Login) -> Options {
+    Options {
+        seed: building.seed,
+        people: building.people,
+        locks: building.locks,
+        levels: building.levels,
+        rate: Some(building.rate).filter(|rate| *rate != 0.0),
+        ..Options::new(url, place, login)
+    }
+}
+
+/// Runs the simulator with its table on the terminal.
+pub(super) async fn watched(
+    options: Options,
+    stopped: watch::Receiver<bool>,
+) -> Result<Tally, Failure> {
+    let board = Board::new();
+    let shown = |tally: &Tally| board.show(&tally.to_string());
+    let tally = claviger_sim::run(options, stopped, shown).await;
+    board.clear();
+    tally.map_err(|error| Failure::new(error.to_string()))
+}
+
+/// Shows how it went.
+pub(super) fn finish(tally: &Tally, json: bool) -> Result<(), Failure> {
+    if json {
+        terminal::json(&serde_json::to_value(tally).unwrap_or(Value::Null));
+    } else {
+        terminal::answer(&tally.to_string());
+    }
+    match tally.surprises {
+        0 => Ok(()),
+        many => Err(Failure::new(format!("{many} answers contradict what is certain"))),
+    }
+}

@@ -1,0 +1,152 @@
+//! A running server: what it is made of, in the order it starts, and its end in the reverse order.
+//!
+//! Must not print: `serve` and `demo` do, each in its way.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use claviger_app::{App, Clock, Settings, Store, jobs};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+
+use crate::config::Config;
+use crate::doors::Doors;
+use crate::exit::Failure;
+use crate::folder::Folder;
+use crate::operator::Operator;
+use crate::socket::Socket;
+use crate::{outgoing, tls};
+
+/// A server that answers.
+pub(crate) struct Server {
+    /// Where, as a base address.
+    pub(crate) url: String,
+    pub(crate) operator: Operator,
+    store: Store,
+    lock: claviger_app::FolderLock,
+    stop_doors: watch::Sender<bool>,
+    stop_work: watch::Sender<bool>,
+    doors: JoinHandle<()>,
+    work: [JoinHandle<()>; 2],
+}
+
+/// Refuses what would show passwords to the network or move a real clock.
+///
+/// # Errors
+/// As it says.
+fn check(config: &Config, ahead: Option<Duration>) -> Result<(), Failure> {
+    let address = config.listen.ip();
+    let local = address.to_canonical().is_loopback();
+    if ahead.is_some() && !local {
+        return Err(Failure::new(format!(
+            "--clock-ahead is for tests and only works on a loopback address, not on {address}"
+        )));
+    }
+    let safe = config.tls.is_some() || !config.trusted_proxies.is_empty() || config.insecure_http;
+    if local || safe {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "to serve on {address}, which other machines reach, set tls_cert and tls_key, or \
+         trusted_proxies, or accept plain HTTP with --insecure-http"
+    )))
+}
+
+/// Takes an address and a port.
+///
+/// # Errors
+/// It is in use, or not this machine's.
+async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => Failure::new(format!(
+            "the address {address} is in use: choose another with --listen (port 0 picks one)"
+        )),
+        _ => Failure::new(format!("cannot listen on {address}: {}", crate::exit::words(&error))),
+    })
+}
+
+impl Server {
+    /// Starts a server; when this returns it answers.
+    ///
+    /// # Errors
+    /// Everything that keeps it from answering.
+    pub(crate) async fn start(config: &Config, ahead: Option<Duration>) -> Result<Server, Failure> {
+        check(config, ahead)?;
+        let acceptor = match &config.tls {
+            Some((chain, key)) => Some(TlsAcceptor::from(tls::server(chain, key)?)),
+            None => None,
+        };
+        let folder = Folder::of(config);
+        folder.make()?;
+        let lock = folder.lock().await?;
+        let listener = bind(config.listen).await?;
+        let address = listener.local_addr().map_err(|error| Failure::new(error.to_string()))?;
+        let scheme = if acceptor.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{address}");
+        let opened = folder.open(lock).await?;
+        let store = opened.store.clone();
+        let ahead = ahead.map_or(0, |ahead| i64::try_from(ahead.as_micros()).unwrap_or(0));
+        let settings = Settings {
+            outbox: folder.outbox(),
+            public_url: config.public_url.clone().unwrap_or_else(|| url.clone()),
+            clock: Clock::ahead(ahead),
+        };
+        let app = App::start(opened.store, settings).await?;
+        let send = outgoing::sender(config.webhooks.clone())?;
+        let socket = Socket::bind(folder.path())?;
+        let (stop_doors, doors_stopped) = watch::channel(false);
+        let (stop_work, work_stopped) = watch::channel(false);
+        let operator = Operator { app: app.clone(), folder };
+        let doors = Arc::new(Doors {
+            tls: acceptor,
+            proxies: config.trusted_proxies.clone(),
+            insecure: config.insecure_http,
+        });
+        let router = claviger_web::router(app.clone());
+        Ok(Server {
+            url,
+            store,
+            lock: opened.lock,
+            doors: tokio::spawn(doors.serve(listener, router, doors_stopped)),
+            work: [
+                tokio::spawn(socket.serve(operator.clone(), work_stopped.clone())),
+                tokio::spawn(jobs::run(app, send, work_stopped)),
+            ],
+            operator,
+            stop_doors,
+            stop_work,
+        })
+    }
+
+    /// Ends: requests first, then tasks and background work, then the store.
+    pub(crate) async fn stop(self) {
+        self.stop_doors.send_replace(true);
+        let _ = self.doors.await;
+        self.stop_work.send_replace(true);
+        for work in self.work {
+            let _ = work.await;
+        }
+        drop(self.operator);
+        self.store.close().await;
+        drop(self.lock);
+    }
+}
+
+/// Returns when the process is asked to end.
+///
+/// # Errors
+/// The system gives no signals.
+pub(crate) async fn asked_to_end() -> Result<(), Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let failed = |error: std::io::Error| Failure::new(format!("no signals: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! Every route the router answers, from the tables it is made of, for tests that must miss none.
+
+use std::collections::BTreeSet;
+
+use crate::api::format::Format;
+use crate::api::route::Access;
+use crate::api::routes;
+use crate::api::shape::{Kind, Shape, Use};
+use crate::{docs, health};
+
+/// One route.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct Listed {
+    pub method: &'static str,
+    /// With `{name}` for parameters.
+    pub path: &'static str,
+    /// Its name in the OpenAPI document; the path where it has none.
+    pub operation: &'static str,
+    /// Whether anybody may call it.
+    pub open: bool,
+    /// The scope it asks for.
+    pub scope: Option<&'static str>,
+    /// Whether it takes a body, `Idempotency-Key`, `If-Match`.
+    pub body: bool,
+    pub idempotent: bool,
+    pub if_match: bool,
+    /// Where ids may stand: `{id}` of the path, `?lock_id`, `/subject/person_id`, `/lock_ids/0`.
+    pub ids: BTreeSet<String>,
+}
+
+/// Every route the router answers.
+#[must_use]
+pub fn routes() -> Vec<Listed> {
+    let native = routes::table().into_iter().map(|route| {
+        let mut ids: BTreeSet<String> =
+            route.path_params().map(|(name, _)| format!("{{{name}}}")).collect();
+        for param in route.params() {
+            find(&param.kind, format!("?{}", param.name), route.usage, &mut ids);
+        }
+        if let Some(shape) = route.body {
+            inside(shape, "", route.usage, &mut ids);
+        }
+        Listed {
+            method: route.method.as_str(),
+            path: route.path,
+            operation: route.operation_id,
+            open: route.access == Access::Open,
+            scope: match route.access {
+                Access::Scope(scope) => Some(scope.as_str()),
+                Access::Open | Access::Known => None,
+            },
+            body: route.body.is_some(),
+            idempotent: route.idempotent,
+            if_match: route.if_match,
+            ids,
+        }
+    });
+    let plain = health::PATHS.iter().chain(docs::PATHS).map(|path| Listed {
+        method: "GET",
+        path,
+        operation: path,
+        open: true,
+        scope: None,
+        body: false,
+        idempotent: false,
+        if_match: false,
+        ids: BTreeSet::new(),
+    });
+    native.chain(plain).collect()
+}
+
+fn inside(shape: &'static Shape, at: &str, usage: Use, ids: &mut BTreeSet<String>) {
+    for field in shape.fields().filter(|field| field.writable(usage)) {
+        find(&field.kind, format!("{at}/{}", field.name), usage, ids);
+    }
+}
+
+fn find(kind: &Kind, at: String, usage: Use, ids: &mut BTreeSet<String>) {
+    match kind {
+        Kind::Is(Format::Id | Format::Ref | Format::Who) => {
+            ids.insert(at);
+        }
+        Kind::List { of, .. } => find(of, format!("{at}/0"), usage, ids),
+        Kind::Object(shape) => inside(shape, &at, usage, ids),
+        Kind::OneOf(shapes) => shapes.iter().for_each(|shape| inside(shape, &at, usage, ids)),
+        _ => {}
+    }
+}

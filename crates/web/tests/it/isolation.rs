@@ -1,0 +1,333 @@
+//! Nobody sees over the fence: another place's id, in any position of any route, is not there, and
+//! nothing changes on either side.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use claviger_web::Listed;
+use serde_json::json;
+
+use crate::support::{Actor, Answer, World, id, on_each_engine};
+use crate::tour::{Furniture, fingerprint, furnish, revisions, samples};
+
+/// Positions in which another place's id is what the route is for: a lock is offered to a place one
+/// has nothing to do with.
+const MEANT_FOR_OTHERS: &[(&str, &str)] = &[("share_lock", "/place_id")];
+
+/// Positions in which no id of anything stands, or the caller's own new one.
+const NO_REFERENCE: &[(&str, &str)] = &[
+    ("get_revocation", "{id}"),
+    ("put_person", "{id}"),
+    ("put_credential", "{id}"),
+    ("put_lock", "{id}"),
+    ("put_access_level", "{id}"),
+    ("put_grant", "{id}"),
+    ("put_schedule", "{id}"),
+];
+
+struct Two {
+    world: World,
+    mine: Furniture,
+    theirs: Furniture,
+    their_admin: Actor,
+}
+
+async fn two(world: World) -> Two {
+    let (their_admin, made) = world.another("other@localhost").await;
+    let mine = furnish(&world, &world.admin, &world.place, "mine").await;
+    let theirs = furnish(&world, &their_admin, &made.place.to_string(), "theirs").await;
+    Two { world, mine, theirs, their_admin }
+}
+
+/// A thing of another place is not there: 404 for what a path, a filter or a question names; of the
+/// fields of a body each that names it, with the code `not_found`.
+#[track_caller]
+fn not_there(answer: Answer, route: &Listed, position: &str) {
+    let what = format!("{} {position}", route.operation);
+    let told = answer.text.clone();
+    assert!(!told.contains("theirs"), "{what} tells of the other place: {told}");
+    if !position.starts_with('/') || route.operation == "decide" {
+        let body = answer.problem(404, "not_found");
+        assert_eq!(body["errors"], json!([]), "{what}");
+        return;
+    }
+    assert_eq!(answer.status, 422, "{what}: {told}");
+    let body = answer.problem(422, "invalid");
+    let errors = body["errors"].as_array().unwrap();
+    assert_eq!(errors.len(), 1, "{what}: {body}");
+    assert_eq!(errors[0]["code"], "not_found", "{what}: {body}");
+    // A schedule that is not there is told at the field that names one.
+    let pointer = errors[0]["pointer"].as_str().unwrap();
+    assert!(position == pointer || position == format!("{pointer}/id"), "{what}: {body}");
+}
+
+#[tokio::test]
+async fn another_places_id_in_any_position_of_any_route_is_not_there() {
+    on_each_engine(|world| async move {
+        let Two { world, mine, theirs, their_admin } = two(world).await;
+        let (me, before) = (&world.admin, fingerprint(&world, &their_admin, &theirs).await);
+        let mut walked: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        let mut turn = 0;
+        for route in claviger_web::routes().iter().filter(|it| !it.open) {
+            let still = revisions(&world).await;
+            for named in [theirs.clone(), theirs.by_external_id()] {
+                turn += 1;
+                let (own, others) = (samples(route, &mine, turn), samples(route, &named, turn));
+                for (own, other) in own.iter().zip(&others) {
+                    for (position, hybrid) in own.hybrids(other, route) {
+                        walked.entry(route.operation).or_default().insert(position.clone());
+                        let at = (route.operation, position.as_str());
+                        if MEANT_FOR_OTHERS.contains(&at) || NO_REFERENCE.contains(&at) {
+                            continue;
+                        }
+                        // What has no external id is named by its id in both rounds.
+                        not_there(hybrid.send(me).await, route, &position);
+                    }
+                    // The other place with its own things, all of which are there.
+                    if route.path.contains("{place}") && other.path != own.path {
+                        not_there(other.send(me).await, route, "{place}");
+                    }
+                }
+            }
+            assert_eq!(revisions(&world).await, still, "{} changed something", route.operation);
+        }
+        for route in claviger_web::routes() {
+            let mut missed = route.ids.clone();
+            missed.retain(|it| !walked.get(route.operation).is_some_and(|done| done.contains(it)));
+            missed.retain(|it| !NO_REFERENCE.contains(&(route.operation, it.as_str())));
+            assert!(missed.is_empty(), "{} has positions not tried: {missed:?}", route.operation);
+        }
+        assert_eq!(fingerprint(&world, &their_admin, &theirs).await, before);
+    })
+    .await;
+}
+
+/// In which order things go away: what another still uses goes later.
+fn rank(route: &Listed) -> usize {
+    let order = [
+        "unshare_lock",
+        "revoke_grant",
+        "batch_grants",
+        "delete_webhook",
+        "delete_credential",
+        "delete_person",
+        "delete_access_level",
+        "delete_lock",
+        "delete_schedule",
+        "delete_controller",
+        "rotate_client",
+        "delete_client",
+    ];
+    order.iter().position(|it| *it == route.operation).map_or(0, |at| at + 1)
+}
+
+#[tokio::test]
+async fn the_same_requests_with_ones_own_ids_find_what_they_name() {
+    on_each_engine(|world| async move {
+        let Two { world, mine, theirs, their_admin } = two(world).await;
+        let before = fingerprint(&world, &their_admin, &theirs).await;
+        let mut routes = claviger_web::routes();
+        routes.retain(|it| !it.open && !it.path.contains("/session") && !it.path.contains("/account"));
+        routes.sort_by_key(|it| (rank(it), it.method != "GET"));
+        let named = mine.by_external_id();
+        let mut turn = 100;
+        for route in &routes {
+            let once = rank(route) > 0 || route.operation == "accept_shared_lock";
+            for things in if once { vec![&mine] } else { vec![&mine, &named] } {
+                // A stream never ends; a UUID is asked of clients, keys and operations.
+                if route.operation == "stream_events" || route.operation == "get_revocation" {
+                    continue;
+                }
+                turn += 1;
+                for sample in samples(route, things, turn) {
+                    let answer = sample.send(&world.admin).await;
+                    // In use, shared already: found, and refused for what it is.
+                    let found = (200..300).contains(&answer.status) || answer.status == 409;
+                    assert!(found, "{}: {} {}", route.operation, sample.url(), answer.text);
+                }
+            }
+        }
+        // What is done in one place leaves the other as it was but for the revisions of the first.
+        let after = fingerprint(&world, &their_admin, &theirs).await;
+        assert_eq!(after[..after.len() - 1], before[..before.len() - 1]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_same_external_id_in_two_places_names_each_places_own() {
+    on_each_engine(|world| async move {
+        let Two { world, mine, theirs, their_admin } = two(world).await;
+        for (actor, things) in [(&world.admin, &mine), (&their_admin, &theirs)] {
+            let lock = json!({"name": "Door", "external_id": "front"});
+            let made = actor.post(&things.path("/locks"), lock).await.expect(201);
+            let found = actor.get(&things.path("/locks/external:front")).await.expect(200);
+            assert_eq!(found["id"], made["id"]);
+        }
+        let place = json!({"external_id": "hq"});
+        world.admin.patch(&mine.path(""), place.clone()).await.expect(200);
+        their_admin.patch(&theirs.path(""), place).await.expect(200);
+        for (actor, things) in [(&world.admin, &mine), (&their_admin, &theirs)] {
+            let found = actor.get("/api/v1/places/external:hq").await.expect(200);
+            assert_eq!(found["id"], things.at("place"));
+        }
+        // Cards and addresses are each place's own too: no conflict tells of the other.
+        let person = json!({"first_name": "X", "email": "theirs@example.org"});
+        world.admin.post(&mine.path("/people"), person).await.expect(201);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nothing_of_another_place_is_in_any_list() {
+    on_each_engine(|world| async move {
+        let Two { world, mine, theirs, their_admin } = two(world).await;
+        let own = fingerprint(&world, &world.admin, &mine).await;
+        let text: String = own[..own.len() - 1].iter().map(ToString::to_string).collect();
+        for name in ["place", "person", "credential", "lock", "level", "grant", "client", "offered"] {
+            assert!(!text.contains(theirs.at(name)), "{name} of the other place is seen");
+            assert!(text.contains(mine.at(name)), "{name} is seen");
+        }
+        assert!(!text.contains("theirs"), "{text}");
+        let places = world.admin.get("/api/v1/places").await.expect(200);
+        assert!(!places.to_string().contains(theirs.at("place")), "{places}");
+        let me = their_admin.get("/api/v1/me").await.expect(200);
+        assert_eq!(me["organization"]["name"], "Andra AB");
+        assert!(!me.to_string().contains(mine.at("place")), "{me}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn waiting_for_a_revision_tells_nothing_of_another_place() {
+    on_each_engine(|world| async move {
+        let Two { world, theirs, .. } = two(world).await;
+        let nowhere = "0198c0de-0000-7000-8000-000000000000";
+        for route in claviger_web::routes() {
+            if route.method != "GET" || !route.path.contains("{place}") {
+                continue;
+            }
+            for place in [theirs.at("place"), nowhere] {
+                let path = route.path.replace("{place}", place).replace("{id}", theirs.at("lock"));
+                let far = [("claviger-at-least", "999999")];
+                let query = match route.operation {
+                    "schedule_occurrences" => {
+                        "?from=2026-03-01T00:00:00Z&until=2026-03-08T00:00:00Z"
+                    }
+                    _ => "",
+                };
+                let answer = world.admin.send("GET", &format!("{path}{query}"), &far, None).await;
+                answer.problem(404, "not_found");
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn authority_over_a_place_goes_down_and_never_up_or_sideways() {
+    on_each_engine(|world| async move {
+        let all = world.admin.get("/api/v1/me").await.expect(200)["scopes"].clone();
+        let all: Vec<&str> = all.as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+        let make = async |name: &str, parent: &str| -> String {
+            let body = json!({"name": name, "parent_id": parent});
+            let made = world.admin.post("/api/v1/places", body).await.expect(201);
+            assert_eq!(made["parent_id"], parent);
+            id(&made).to_owned()
+        };
+        let (north, south) = (make("North", &world.place).await, make("South", &world.place).await);
+        let cellar = make("Cellar", &north).await;
+        let of = |place: &str, path: &str| format!("/api/v1/places/{place}{path}");
+
+        let top = world.admin.makes_key(&all, &[&world.place]).await;
+        for place in [&world.place, &north, &south, &cellar] {
+            top.get(&of(place, "")).await.expect(200);
+            let person = json!({"first_name": "Ann", "external_id": "ann"});
+            top.post(&of(place, "/people"), person).await.expect(201);
+        }
+        let listed = top.get("/api/v1/places").await.expect(200);
+        assert_eq!(listed["items"].as_array().unwrap().len(), 4, "{listed}");
+
+        let middle = world.admin.makes_key(&all, &[&north]).await;
+        middle.get(&of(&cellar, "/people")).await.expect(200);
+        for beyond in [&world.place, &south] {
+            for path in ["", "/people", "/people/external:ann", "/events", "/changes"] {
+                middle.get(&of(beyond, path)).await.problem(404, "not_found");
+            }
+            let person = json!({"first_name": "Bo"});
+            middle.post(&of(beyond, "/people"), person).await.problem(404, "not_found");
+            let under = json!({"name": "Under", "parent_id": beyond});
+            let answer = middle.post("/api/v1/places", under).await.problem(422, "invalid");
+            assert_eq!(answer["errors"][0]["pointer"], "/parent_id");
+            let client = json!({
+                "name": "c", "kind": "api_key", "scopes": ["people:read"], "place_ids": [beyond],
+            });
+            let answer = middle.post("/api/v1/clients", client).await.problem(422, "invalid");
+            assert_eq!(answer["errors"][0]["pointer"], "/place_ids/0");
+        }
+        let listed = middle.get("/api/v1/places").await.expect(200);
+        let seen: Vec<_> = listed["items"].as_array().unwrap().iter().map(id).collect();
+        assert_eq!(seen, [north.as_str(), cellar.as_str()]);
+        // A client of the place above is not the lower place's to see.
+        let mine = world.admin.get("/api/v1/me").await.expect(200);
+        let above = format!("/api/v1/clients/{}", id(&mine));
+        middle.get(&above).await.problem(404, "not_found");
+        middle.delete(&above).await.problem(404, "not_found");
+
+        // Above and below are two places all the same: neither's ids stand for anything in the other.
+        let ann = top.get(&of(&north, "/people/external:ann")).await.expect(200);
+        for elsewhere in [&world.place, &cellar, &south] {
+            let path = of(elsewhere, &format!("/people/{}", id(&ann)));
+            top.get(&path).await.problem(404, "not_found");
+            top.delete(&path).await.problem(404, "not_found");
+            let lock = top.post(&of(elsewhere, "/locks"), json!({"name": "Door"})).await.expect(201);
+            let grant = json!({
+                "subject": {"person_id": id(&ann)}, "target": {"lock_id": id(&lock)},
+            });
+            let answer = top.post(&of(elsewhere, "/grants"), grant).await.problem(422, "invalid");
+            assert_eq!(answer["errors"][0]["code"], "not_found");
+        }
+        let under = of(&north, "");
+        let moved = top.patch(&under, json!({"parent_id": south})).await;
+        assert_eq!(moved.status, 422, "a parent is set when the place is made: {}", moved.text);
+        assert_eq!(top.get(&under).await.expect(200)["parent_id"], world.place.as_str());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_lock_that_is_offered_is_not_there_until_it_is_accepted() {
+    on_each_engine(|world| async move {
+        let Two { world, mine, theirs, their_admin } = two(world).await;
+        let shares = mine.path(&format!("/locks/{}/shares", mine.at("lock")));
+        let with = json!({"place_id": theirs.at("place")});
+        let offer = world.admin.post(&shares, with).await.expect(201);
+        assert_eq!(offer["state"], "offered");
+        let there = theirs.path(&format!("/locks/{}", mine.at("lock")));
+        their_admin.get(&there).await.problem(404, "not_found");
+        their_admin.get(&format!("{there}/access")).await.problem(404, "not_found");
+        their_admin.patch(&there, json!({"name": "Ours"})).await.problem(404, "not_found");
+        let grant = json!({
+            "subject": {"person_id": theirs.at("person")},
+            "target": {"lock_id": mine.at("lock")},
+        });
+        their_admin.post(&theirs.path("/grants"), grant.clone()).await.problem(422, "invalid");
+        let accept = theirs.path(&format!("/shared-locks/{}/accept", mine.at("lock")));
+        world.admin.post(&accept, json!({})).await.problem(404, "not_found");
+
+        let accepted = their_admin.post(&accept, json!({})).await.expect(200);
+        assert_eq!(accepted["id"], mine.at("lock"));
+        their_admin.get(&there).await.expect(200);
+        let given = their_admin.post(&theirs.path("/grants"), grant).await.expect(201);
+        // The lock is shared, the people are not.
+        let access = mine.path(&format!("/locks/{}/access", mine.at("lock")));
+        let seen = world.admin.get(&access).await.expect(200);
+        assert!(!seen.to_string().contains(theirs.at("person")), "{seen}");
+        let one = mine.path(&format!("/grants/{}", id(&given)));
+        world.admin.get(&one).await.problem(404, "not_found");
+        let not_theirs = their_admin.patch(&there, json!({"name": "Ours"})).await;
+        assert!(matches!(not_theirs.status, 403 | 409 | 422), "{}", not_theirs.text);
+        let own = world.admin.get(&mine.path(&format!("/locks/{}", mine.at("lock")))).await;
+        assert_eq!(own.expect(200)["name"], "Door mine");
+    })
+    .await;
+}

@@ -1,0 +1,336 @@
+//! Webhooks: made and changed, deliveries signed as Standard Webhooks says, tried again, given up.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use claviger_app::delivery::{Outgoing, Send};
+use claviger_app::jobs;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::kit::{Site, field, invalid, one, pointers};
+use crate::support::{World, id, on_each_engine};
+
+const URL: &str = "https://hooks.example.org/in";
+const SECOND: i64 = 1_000_000;
+
+/// What was sent, and what is answered: a status, or 0 for no answer at all.
+#[derive(Clone, Default)]
+struct Endpoint {
+    sent: Arc<Mutex<Vec<Outgoing>>>,
+    status: Arc<Mutex<u16>>,
+}
+
+impl Endpoint {
+    fn answering(status: u16) -> Endpoint {
+        let endpoint = Endpoint::default();
+        *endpoint.status.lock().unwrap() = status;
+        endpoint
+    }
+
+    fn send(&self) -> Send {
+        let endpoint = self.clone();
+        Arc::new(move |request| {
+            endpoint.sent.lock().unwrap().push(request);
+            let status = *endpoint.status.lock().unwrap();
+            Box::pin(async move { if status == 0 { Err("no route".into()) } else { Ok(status) } })
+        })
+    }
+
+    fn take(&self) -> Vec<Outgoing> {
+        std::mem::take(&mut self.sent.lock().unwrap())
+    }
+}
+
+fn header<'a>(request: &'a Outgoing, name: &str) -> &'a str {
+    request.headers.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
+}
+
+fn body(request: &Outgoing) -> Value {
+    serde_json::from_str(&request.body).unwrap()
+}
+
+/// The signature by the specification of Standard Webhooks, computed here.
+fn signature(secret: &str, request: &Outgoing) -> String {
+    let key = STANDARD.decode(secret.strip_prefix("whsec_").unwrap()).unwrap();
+    let (id, at) = (header(request, "webhook-id"), header(request, "webhook-timestamp"));
+    let signed = format!("{id}.{at}.{}", request.body);
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), signed.as_bytes());
+    format!("v1,{}", STANDARD.encode(tag.as_ref()))
+}
+
+/// Runs the background work until `until` holds.
+async fn run(world: &World, endpoint: &Endpoint, what: &str, until: impl AsyncFn() -> bool) {
+    let (stop, stopped) = watch::channel(false);
+    let work = tokio::spawn(jobs::run(world.app.clone(), endpoint.send(), stopped));
+    let mut tries = 0;
+    while !until().await {
+        tries += 1;
+        assert!(tries < 400, "it never came to pass: {what}");
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    stop.send(true).unwrap();
+    work.await.unwrap();
+}
+
+/// Runs the background work until nothing is due any more.
+async fn deliver(world: &World, endpoint: &Endpoint, hook: &Value, attempts: usize) {
+    let it = world.here();
+    let path = format!("{}/deliveries", one("/webhooks", hook));
+    run(world, endpoint, "deliveries", async || {
+        let list = it.list(&path).await;
+        list.iter().map(|it| it["attempts"].as_array().unwrap().len()).sum::<usize>() >= attempts
+    })
+    .await;
+}
+
+async fn ahead(world: World, seconds: i64) -> World {
+    world.later(seconds).await
+}
+
+/// The first place by a key that does not expire while clocks are moved.
+async fn lasting(mut world: World) -> World {
+    world.admin = world.here().full_key().await;
+    world
+}
+
+#[tokio::test]
+async fn a_webhook_shows_its_secret_once() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let door = it.lock("Front door").await;
+        let made = it.made("/webhooks", json!({"url": URL})).await;
+        let secret = made["secret"].as_str().unwrap().to_owned();
+        assert!(secret.starts_with("whsec_"), "{secret}");
+        assert_eq!((&made["events"], &made["lock_ids"]), (&json!([]), &json!([])));
+        assert_eq!((&made["format"], &made["disabled_at"]), (&json!("standard"), &json!(null)));
+        let path = one("/webhooks", &made);
+        let body = json!({"events": ["access_denied"], "lock_ids": [id(&door)], "external_id": "w"});
+        let changed = it.patch(&path, body.clone()).await.expect(200);
+        for (name, value) in body.as_object().unwrap() {
+            assert_eq!(changed[name], *value, "{name}");
+        }
+        for shown in [changed, it.get(&path).await, it.get("/webhooks").await] {
+            assert!(!shown.to_string().contains("whsec_"), "{shown}");
+        }
+        let own = format!("whsec_{}", STANDARD.encode([7; 32]));
+        let second = it.made("/webhooks", json!({"url": URL, "secret": own})).await;
+        assert_eq!(second["secret"], own.as_str());
+        let before = world.revisions().await;
+        for (body, pointer) in [
+            (json!({}), "/url"),
+            (json!({"url": "ftp://example.org"}), "/url"),
+            (json!({"url": "https://u:p@example.org"}), "/url"),
+            (json!({"url": URL, "events": ["access"]}), "/events/0"),
+            (json!({"url": URL, "lock_ids": ["external:none"]}), "/lock_ids/0"),
+            (json!({"url": URL, "format": "xml"}), "/format"),
+            (json!({"url": URL, "secret": "short"}), "/secret"),
+            (json!({"url": URL, "secret": "whsec_åååååååååååååååååååååå"}), "/secret"),
+            (json!({"url": URL, "secret": format!("whsec_{}", STANDARD.encode([1; 23]))}), "/secret"),
+            (json!({"url": URL, "disabled_at": null}), "/disabled_at"),
+        ] {
+            invalid(it.post("/webhooks", body).await, &[pointer]);
+        }
+        assert_eq!(world.revisions().await, before);
+        it.delete(&path).await.expect(204);
+        it.missing(&path).await;
+        it.missing(&format!("{path}/deliveries")).await;
+        assert_eq!(field(&it.list("/webhooks").await, "id"), [&second["id"]]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn deliveries_are_signed_and_chosen_by_kind_and_lock() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let (ann, door, gate) = (it.person("Ann").await, it.lock("Door").await, it.lock("Gate").await);
+        it.card(&ann, "a1").await;
+        let grant = it.grant(&ann, &door).await;
+        let all = it.made("/webhooks", json!({"url": URL})).await;
+        let denied = json!({"url": "https://two.example.org/", "events": ["access_denied", "posture_changed"]});
+        let denied = it.made("/webhooks", denied).await;
+        let gates = json!({"url": "https://three.example.org/", "lock_ids": [id(&gate)]});
+        let gates = it.made("/webhooks", gates).await;
+        let granted = it.present(&door, "a1").await;
+        let refused = it.present(&gate, "a1").await;
+        it.opens(&door, "a1").await;
+        let posture = json!({"posture": "lockdown", "lock_ids": [id(&door)]});
+        it.post("/posture", posture).await.expect(200);
+
+        let endpoint = Endpoint::answering(204);
+        run(&world, &endpoint, "six are sent", async || endpoint.sent.lock().unwrap().len() >= 6).await;
+        let sent = endpoint.take();
+        let to = |url: &str| -> Vec<String> {
+            let own = sent.iter().filter(|it| it.url == url);
+            let mut kinds: Vec<String> =
+                own.map(|it| body(it)["type"].as_str().unwrap().to_owned()).collect();
+            kinds.sort();
+            kinds
+        };
+        assert_eq!(to(URL), ["access_denied", "access_granted", "posture_changed"]);
+        assert_eq!(to("https://two.example.org/"), ["access_denied", "posture_changed"]);
+        assert_eq!(to("https://three.example.org/"), ["access_denied"]);
+        assert_eq!(sent.len(), 6);
+        for request in &sent {
+            let hook = [(&all, URL), (&denied, "https://two.example.org/"), (&gates, "https://three.example.org/")];
+            let (hook, _) = hook.into_iter().find(|(_, url)| *url == request.url).unwrap();
+            let secret = hook["secret"].as_str().unwrap();
+            assert_eq!(header(request, "webhook-signature"), signature(secret, request));
+            let at: i64 = header(request, "webhook-timestamp").parse().unwrap();
+            assert!((world.app.now().seconds() - at).abs() < 30);
+            assert_eq!(header(request, "content-type"), "application/json");
+        }
+        let first = sent.iter().find(|it| it.url == URL && body(it)["type"] == "access_granted").unwrap();
+        let data = &body(first)["data"];
+        assert_eq!((&data["id"], &data["lock_id"]), (&granted["event_id"], &door["id"]));
+        assert_eq!((&data["person_id"], &data["grant_id"]), (&ann["id"], &grant["id"]));
+        let list = it.list(&format!("{}/deliveries", one("/webhooks", &gates))).await;
+        assert_eq!((list.len(), &list[0]["state"]), (1, &json!("delivered")));
+        assert_eq!((&list[0]["event_id"], &list[0]["next_at"]), (&refused["event_id"], &json!(null)));
+        let attempt = &list[0]["attempts"][0];
+        assert_eq!((&attempt["status"], &attempt["error"]), (&json!(204), &json!(null)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_test_a_replay_and_two_secrets_during_rotation() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let made = it.made("/webhooks", json!({"url": URL, "events": ["tamper"]})).await;
+        let path = one("/webhooks", &made);
+        let former = made["secret"].as_str().unwrap().to_owned();
+        assert_eq!(it.post(&format!("{path}/test"), json!({})).await.status, 202);
+        let endpoint = Endpoint::answering(200);
+        deliver(&world, &endpoint, &made, 1).await;
+        let sent = endpoint.take();
+        assert_eq!((sent.len(), &body(&sent[0])["type"]), (1, &json!("webhook.test")));
+        assert_eq!(header(&sent[0], "webhook-signature"), signature(&former, &sent[0]));
+
+        let secret = format!("whsec_{}", STANDARD.encode([9; 24]));
+        let rotated = it.patch(&path, json!({"secret": secret})).await.expect(200);
+        assert_eq!(rotated.get("secret"), None);
+        let delivery = it.list(&format!("{path}/deliveries")).await.remove(0);
+        assert_eq!((&delivery["event_id"], &delivery["state"]), (&json!(null), &json!("delivered")));
+        let replay = it.post(&format!("{path}/replay"), json!({"delivery_id": id(&delivery)})).await;
+        assert_eq!((replay.status, replay.text.as_str()), (202, ""));
+        deliver(&world, &endpoint, &made, 2).await;
+        let again = endpoint.take();
+        assert_eq!((again.len(), &again[0].body), (1, &sent[0].body));
+        let both = [signature(&secret, &again[0]), signature(&former, &again[0])];
+        let signed: Vec<&str> = header(&again[0], "webhook-signature").split(' ').collect();
+        assert_eq!(signed, both, "the new one and the former one");
+        let other = it.made("/webhooks", json!({"url": URL})).await;
+        let foreign = format!("{}/replay", one("/webhooks", &other));
+        let foreign = it.post(&foreign, json!({"delivery_id": id(&delivery)})).await;
+        assert_eq!(pointers(&foreign.problem(422, "invalid")), ["/delivery_id"]);
+
+        // A day later the former secret signs no more.
+        let world = ahead(lasting(world).await, 25 * 3600).await;
+        let it = world.here();
+        it.post(&format!("{path}/test"), json!({})).await.expect(202);
+        deliver(&world, &endpoint, &made, 3).await;
+        let alone = endpoint.take();
+        assert_eq!(header(&alone[0], "webhook-signature"), signature(&secret, &alone[0]));
+    })
+    .await;
+}
+
+async fn only_delivery(it: &Site, hook: &Value) -> Value {
+    let mut list = it.list(&format!("{}/deliveries", one("/webhooks", hook))).await;
+    assert_eq!(list.len(), 1);
+    list.remove(0)
+}
+
+#[tokio::test]
+async fn failures_are_tried_again_at_their_times_and_then_given_up() {
+    on_each_engine(|world| async move {
+        let mut world = lasting(world).await;
+        let it = world.here();
+        let door = it.lock("Door").await;
+        let hook = it.made("/webhooks", json!({"url": URL})).await;
+        it.present(&door, "a1").await;
+        let endpoint = Endpoint::answering(500);
+        let waits = [5, 300, 1800, 7200, 18_000, 36_000, 36_000];
+        let (mut clock, mut ids) = (0, Vec::new());
+        for (tries, wait) in waits.into_iter().enumerate() {
+            if tries == 2 {
+                *endpoint.status.lock().unwrap() = 0;
+            }
+            deliver(&world, &endpoint, &hook, tries + 1).await;
+            let delivery = only_delivery(&world.here(), &hook).await;
+            assert_eq!(delivery["state"], "pending");
+            let attempts = delivery["attempts"].as_array().unwrap();
+            let last = attempts.last().unwrap();
+            assert!(last["error"].is_string(), "{last}");
+            let status = if tries < 2 { json!(500) } else { json!(null) };
+            assert_eq!(last["status"], status);
+            let at = |value: &Value| {
+                claviger_app::Instant::parse(value.as_str().unwrap()).unwrap().0
+            };
+            let waited = (at(&delivery["next_at"]) - at(&last["at"])) / SECOND;
+            assert!((wait..=wait * 11 / 10 + 1).contains(&waited), "{waited} after {tries} tries");
+            // Not before its time.
+            let sent = endpoint.take();
+            assert_eq!(sent.len(), 1, "each once");
+            ids.push(header(&sent[0], "webhook-id").to_owned());
+            clock += wait * 11 / 10 + 2;
+            world = ahead(world, clock).await;
+        }
+        deliver(&world, &endpoint, &hook, 8).await;
+        let delivery = only_delivery(&world.here(), &hook).await;
+        assert_eq!((&delivery["state"], &delivery["next_at"]), (&json!("failed"), &json!(null)));
+        ids.dedup();
+        assert_eq!(ids.len(), 1, "one id for all tries");
+        let shown = world.here().get(&one("/webhooks", &hook)).await;
+        assert!(shown["failing_since"].is_string(), "{shown}");
+        assert_eq!(shown["disabled_at"], json!(null), "that was less than five days");
+
+        // Success ends the count.
+        *endpoint.status.lock().unwrap() = 200;
+        world.here().present(&door, "a1").await;
+        deliver(&world, &endpoint, &hook, 9).await;
+        let hook_path = one("/webhooks", &hook);
+        run(&world, &endpoint, "healthy again", async || {
+            world.here().get(&hook_path).await["failing_since"] == json!(null)
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn five_days_of_only_failures_disable_an_endpoint() {
+    on_each_engine(|world| async move {
+        let world = lasting(world).await;
+        let it = world.here();
+        let door = it.lock("Door").await;
+        let hook = it.made("/webhooks", json!({"url": URL})).await;
+        let path = one("/webhooks", &hook);
+        it.present(&door, "a1").await;
+        let endpoint = Endpoint::answering(503);
+        deliver(&world, &endpoint, &hook, 1).await;
+        let world = ahead(world, 5 * 86_400 + 60).await;
+        let it = world.here();
+        it.present(&door, "a1").await;
+        run(&world, &endpoint, "disabled", async || it.get(&path).await["disabled_at"].is_string()).await;
+        endpoint.take();
+        it.present(&door, "a1").await;
+        let before = it.list(&format!("{path}/deliveries")).await.len();
+        assert_eq!(before, 2, "no more deliveries are made");
+        // Another address puts it to work again.
+        let moved = it.patch(&path, json!({"url": "https://new.example.org/"})).await.expect(200);
+        assert_eq!((&moved["disabled_at"], &moved["failing_since"]), (&json!(null), &json!(null)));
+        *endpoint.status.lock().unwrap() = 200;
+        it.present(&door, "a1").await;
+        run(&world, &endpoint, "sent to the new address", async || {
+            endpoint.sent.lock().unwrap().iter().any(|it| it.url == "https://new.example.org/")
+        })
+        .await;
+    })
+    .await;
+}
