@@ -136,6 +136,8 @@ impl App {
         let mut directory = claviger_domain::state::Directory::default();
         let mut heads: HashMap<PlaceNumber, Head> = HashMap::new();
         loaded.directory.iter().for_each(|record| directory.apply(record));
+        // What was deleted last is not among the records, but counts.
+        directory.revision = directory.revision.max(loaded.directory_head.revision);
         heads.insert(PlaceNumber(0), loaded.directory_head);
         let mut places = Vec::new();
         for (noun, number) in loaded.directory_numbers {

@@ -112,8 +112,10 @@ impl Data {
     }
 
     pub fn serve_with(&self, args: &[&str]) -> Server {
-        let fixed = ["serve", "--listen", "127.0.0.1:0", "--data", self.text()];
-        let mut child = command(&[&fixed[..], args].concat())
+        let listen = if args.contains(&"--listen") { "" } else { "--listen=127.0.0.1:0" };
+        let mut args = [&["serve", "--data", self.text(), listen], args].concat();
+        args.retain(|arg| !arg.is_empty());
+        let mut child = command(&args)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -95,6 +95,9 @@ fn setup_while_serving_is_valid_at_once() {
     assert_eq!(send(&server.url, "POST", path, "", &body).0, 201);
     assert!(send(&server.url, "POST", path, "", &body).0 >= 400, "a code is for one use");
     server.stop();
+    let server = data.serve();
+    Client::new(&server.url, &made);
+    server.stop();
 }
 
 #[test]

@@ -76,6 +76,24 @@ fn broken(file: &File, there: &dyn Fn(&Path) -> bool) -> Vec<String> {
         .collect()
 }
 
+/// Documents that code speaks of and that are not there. `named` are the names of those that are.
+fn unknown(file: &File, named: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, line) in file.text.lines().enumerate() {
+        let whole = line.trim_start().strip_prefix("//");
+        let comment = whole.or_else(|| line.split_once(" // ").map(|it| it.1)).unwrap_or_default();
+        let words = comment.split(|c: char| !c.is_alphanumeric() && !"._/-<>".contains(c));
+        let documents = words.map(|word| word.trim_end_matches('.'));
+        for document in documents.filter(|it| it.ends_with(".md") && !it.contains('<')) {
+            let name = document.rsplit('/').next().unwrap_or_default();
+            if !named.contains(&name) {
+                found.push(format!("{}:{}: there is no {document}", file.path, at + 1));
+            }
+        }
+    }
+    found
+}
+
 fn missing_commands(readme: &str) -> Vec<&'static str> {
     let screen: Vec<&str> = readme.lines().take(FIRST_SCREEN).collect();
     let there = |what: &str| screen.iter().any(|line| line.trim_start().starts_with(what));
@@ -128,6 +146,14 @@ fn links_lead_somewhere() {
 }
 
 #[test]
+fn code_speaks_of_documents_that_are_there() {
+    let all = files::all();
+    let documents = all.iter().filter(|file| file.path.ends_with(".md"));
+    let named: Vec<&str> = documents.filter_map(|file| file.path.rsplit('/').next()).collect();
+    nothing(&files::rust().iter().flat_map(|file| unknown(file, &named)).collect::<Vec<_>>());
+}
+
+#[test]
 fn bad_samples_are_found() {
     let decision = |name: &str, text: &str| {
         wrong_decision(&File::new(&format!("docs/decisions/{name}"), text)).len()
@@ -145,6 +171,11 @@ fn bad_samples_are_found() {
     let file = File::new("docs/x.md", text);
     assert_eq!(broken(&file, &|path| path == Path::new("docs/b.md")).len(), 1);
     assert_eq!(broken(&file, &|_| false).len(), 2);
+
+    let text = format!("//! See `docs/a.{0}`.\nlet x = \"c.{0}\"; // as b.{0} says.\n", "md");
+    let file = File::new("a.rs", &text);
+    assert_eq!(unknown(&file, &["b.md"]), ["a.rs:1: there is no docs/a.md"]);
+    assert_eq!(unknown(&file, &[]).len(), 2);
 
     assert_eq!(missing_commands("# A\n    cargo run --release -p a\n    scripts/test\n").len(), 0);
     assert_eq!(missing_commands(&format!("{}    scripts/test\n", "\n".repeat(30))).len(), 2);
