@@ -7,7 +7,6 @@ mod decisions;
 mod http;
 mod levels;
 mod pages;
-#[cfg(feature = "peers")]
 mod peers;
 mod show;
 mod start;
@@ -45,7 +44,7 @@ fn main() {
     }
     let runs: [(&'static str, &dyn Fn(&mut Table)); 6] = [
         ("decisions", &|table| decisions::run(table, args.large)),
-        ("peers", &peers_or_not),
+        ("peers", &peers::run),
         ("http", &http::run),
         ("levels", &levels::run),
         ("pages", &pages::run),
@@ -61,14 +60,4 @@ fn main() {
             table.write(page);
         }
     }
-}
-
-#[cfg(feature = "peers")]
-fn peers_or_not(table: &mut Table) {
-    peers::run(table);
-}
-
-#[cfg(not(feature = "peers"))]
-fn peers_or_not(table: &mut Table) {
-    table.row("the peers are not built", "not measured", "");
 }

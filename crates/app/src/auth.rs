@@ -92,8 +92,7 @@ pub fn bearer(app: &App, secret: &str) -> Result<Caller, Error> {
                     && !is_over(client, now) =>
             {
                 // What was taken from the client since is taken from the token too.
-                let scopes = Scopes(ticket.scopes.0 & client.scopes.0);
-                Ok(caller(client, scopes))
+                Ok(caller(client, both(ticket.scopes, client.scopes)))
             }
             _ => Err(Error::Unauthenticated),
         };
@@ -103,6 +102,15 @@ pub fn bearer(app: &App, secret: &str) -> Result<Caller, Error> {
         return Err(Error::Unauthenticated);
     }
     Ok(caller(client, client.scopes))
+}
+
+/// What both sets allow: the right to write in one and to read in the other is the right to read.
+fn both(one: Scopes, other: Scopes) -> Scopes {
+    if one == other {
+        return one;
+    }
+    let within = |some: Scopes, all: Scopes| some.iter().filter(move |scope| all.has(*scope));
+    within(one, other).chain(within(other, one)).collect()
 }
 
 fn is_over(client: &Client, now: Instant) -> bool {

@@ -55,8 +55,8 @@ pub(crate) fn is_plain(grant: &Grant) -> bool {
     grant.right == Right::Open && grant.schedule.is_none() && !grant.override_lockdown
 }
 
-/// Whether a cell must be guarded: a spreadsheet would take it for a formula, or `import` would take
-/// its apostrophe for a guard.
+/// Whether a cell must be guarded with an apostrophe: a spreadsheet would take it for a formula, or
+/// `import` would take its own apostrophe for a guard.
 pub(crate) fn wants_guard(cell: &str) -> bool {
     let rest = cell.trim_start_matches('\'');
     rest.starts_with(['=', '+', '-', '@', '\t', '\r'])

@@ -1,10 +1,12 @@
 //! People, cards and grants from a CSV file: read, then made or changed in one commit, all or none.
 //!
-//! The first line names the columns, in any order. A column that is missing leaves what is there; an
-//! empty cell clears it. What `export` puts before a cell that a spreadsheet would take for a
-//! formula is taken off again. Must not open a file or say how far it is but by a counter.
+//! The first line names the columns, in any order. A column that is missing leaves what is there;
+//! an empty cell clears it. The apostrophe that `export` puts before a cell that a spreadsheet
+//! would take for a formula is taken off again. Must not open a file, or say how far it is but by
+//! a counter.
 
 mod cards;
+mod file;
 mod grants;
 mod people;
 
@@ -23,6 +25,8 @@ use serde::{Deserialize, Serialize};
 use crate::context::Context;
 use crate::error::Error;
 use crate::work::Work;
+
+pub use file::read;
 
 /// The largest file, in bytes.
 pub const MOST_BYTES: usize = 64 * 1024 * 1024;
@@ -197,90 +201,6 @@ pub struct Imported {
     pub unchanged: u64,
 }
 
-/// Reads a file. Quotes are as in RFC 4180; a byte order mark is passed over.
-///
-/// # Errors
-/// It is too large or no CSV; columns are unknown, missing or there twice; rows that are no text
-/// or have too many or too few cells, all of them.
-pub fn read(what: What, bytes: &[u8]) -> Result<File, Error> {
-    let refuse = |detail: String| Error::from(Refusal::field("/header", "bad_file", detail));
-    if bytes.len() > MOST_BYTES {
-        return Err(refuse(format!("the file is larger than {} MiB", MOST_BYTES >> 20)));
-    }
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
-    let mut records = reader.byte_records();
-    let header = records.next().transpose().map_err(|_| refuse("cannot be read".to_owned()))?;
-    let Some(header) = header else {
-        return Err(refuse("the file is empty; its first line must name the columns".to_owned()));
-    };
-    let columns = columns(what, &header)?;
-    let (mut rows, mut errors) = (Vec::new(), Errors::default());
-    for record in records {
-        let record = record.map_err(|_| refuse("the file is no CSV".to_owned()))?;
-        let line = record.position().map_or(0, csv::Position::line);
-        if record.len() != columns.len() {
-            let detail = format!("has {} cells, the header {}", record.len(), columns.len());
-            errors.push(line, FieldError::new("", "bad_row", detail));
-            continue;
-        }
-        let cells: Result<Vec<String>, _> = record
-            .iter()
-            .map(|cell| std::str::from_utf8(cell).map(|cell| unguarded(cell).to_owned()))
-            .collect();
-        match cells {
-            Ok(cells) => rows.push(Row { line, cells }),
-            Err(_) => errors.push(line, FieldError::new("", "bad_text", "is not text in UTF-8")),
-        }
-    }
-    errors.refuse()?;
-    Ok(File { what, columns, rows })
-}
-
-fn columns(what: What, header: &csv::ByteRecord) -> Result<Vec<&'static str>, Error> {
-    let mut errors = Vec::new();
-    let mut error = |code: &'static str, detail: String| {
-        errors.push(FieldError::new("/header", code, detail));
-    };
-    let known = what.columns();
-    let mut columns: Vec<&'static str> = Vec::with_capacity(header.len());
-    for name in header {
-        let name = String::from_utf8_lossy(name);
-        let name = name.trim();
-        match known.iter().find(|known| **known == name) {
-            Some(column) if columns.contains(column) => {
-                error("duplicate", format!("the column {name} is there twice"));
-            }
-            Some(column) => columns.push(column),
-            None if header.len() == 1 && name.contains([';', '\t']) => {
-                error("bad_file", "the columns must have commas between them".to_owned());
-            }
-            None => {
-                let list = known.join(" ");
-                error("unknown", format!("there is no column {name:?}; known are {list}"));
-            }
-        }
-    }
-    let missing: Vec<&str> =
-        what.needed().iter().filter(|name| !columns.contains(name)).copied().collect();
-    if !missing.is_empty() {
-        error("required", format!("missing: {}", missing.join(" ")));
-    }
-    let targets = ["lock", "access_level"];
-    if what == What::Grants && !targets.iter().any(|target| columns.contains(target)) {
-        error("required", "missing: lock or access_level".to_owned());
-    }
-    if errors.is_empty() { Ok(columns) } else { Err(Refusal::Invalid(errors).into()) }
-}
-
-/// A cell without the apostrophe that `export` puts before what looks like a formula.
-fn unguarded(cell: &str) -> &str {
-    match cell.strip_prefix('\'') {
-        Some(rest) if crate::export::wants_guard(rest) => rest,
-        _ => cell,
-    }
-}
-
 /// Everything that is wrong with a file, the first hundred told apart.
 #[derive(Default)]
 struct Errors {
@@ -386,56 +306,5 @@ fn once(
             let detail = format!("row {first} is about the same");
             Err(Wrong::Cells(vec![FieldError::new(format!("/{column}"), "duplicate", detail)]))
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn details(error: Error) -> Vec<String> {
-        match error {
-            Error::Refused(Refusal::Invalid(fields)) => {
-                fields.into_iter().map(|it| format!("{} {}", it.pointer, it.detail)).collect()
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn columns_are_checked() {
-        let wrong = |text: &str| details(read(What::People, text.as_bytes()).unwrap_err());
-        assert_eq!(wrong("external_id,shoe\n").len(), 1);
-        assert!(wrong("external_id,shoe\n")[0].contains("\"shoe\""));
-        assert!(wrong("email\n")[0].contains("missing: external_id"));
-        assert!(wrong("external_id,email,email\n")[0].contains("twice"));
-        assert!(wrong("")[0].contains("empty"));
-        assert!(wrong("external_id;email\n")[0].contains("commas"));
-        let targetless = read(What::Grants, b"person,valid_from\n").unwrap_err();
-        assert!(details(targetless)[0].contains("lock or access_level"));
-    }
-
-    #[test]
-    fn rows_know_their_lines_and_marks_are_passed_over() {
-        let text = "\u{feff}external_id,note_\n";
-        assert!(read(What::People, text.as_bytes()).is_err());
-        let text =
-            "\u{feff}external_id,display_name\r\na,\"two\nlines, \"\"quoted\"\"\"\r\nb,'+1\n";
-        let file = read(What::People, text.as_bytes()).unwrap();
-        let rows: Vec<(u64, &str)> =
-            file.rows.iter().map(|row| (row.line, row.cells[1].as_str())).collect();
-        assert_eq!(rows, [(2, "two\nlines, \"quoted\""), (4, "+1")]);
-        let wrong = read(What::People, b"external_id,email\na\nb,c,d\n\xff,x\n").unwrap_err();
-        let wrong = details(wrong);
-        assert_eq!(wrong.len(), 3, "{wrong:?}");
-        assert!(wrong[0].starts_with("/rows/2 has 1 cells"), "{wrong:?}");
-        assert!(wrong[2].starts_with("/rows/4 is not text"), "{wrong:?}");
-    }
-
-    #[test]
-    fn at_most_a_hundred_errors_are_told_apart() {
-        let text = format!("external_id,email\n{}", "a\n".repeat(250));
-        let wrong = details(read(What::People, text.as_bytes()).unwrap_err());
-        assert_eq!((wrong.len(), wrong[100].as_str()), (101, "/rows and 150 more errors"));
     }
 }

@@ -15,7 +15,8 @@ use crate::context::Context;
 use crate::credential::Digits as Secret;
 use crate::error::Error;
 use crate::read::{Page, Paging, Seen, bounded, page, resolve};
-use crate::{App, Written, random};
+use crate::work::Work;
+use crate::{App, Written, not_here, random};
 
 /// The start of a webhook's secret, as Standard Webhooks has it.
 pub const SECRET_PREFIX: &str = "whsec_";
@@ -193,42 +194,54 @@ pub async fn deliveries(
 ///
 /// # Errors
 /// Not found.
-pub async fn test(ctx: &Context, place: Id, webhook: &Ref) -> Result<(), Error> {
-    ctx.authorize(place, Scope::WebhooksWrite)?;
-    let Seen { value, state } = get(ctx, place, webhook)?;
-    let now = ctx.app.now();
-    let body = serde_json::json!({
-        "type": "webhook.test",
-        "timestamp": now.to_string(),
-        "data": {"place_id": place.to_string(), "webhook_id": value.header.id.to_string()},
-    });
-    let delivery = NewDelivery {
-        id: random::ids(now).next_id(),
-        webhook: value.number(),
-        event: None,
-        body: body.to_string(),
-        created_at: now,
-        next_at: now,
-    };
-    Ok(ctx.app.store().enqueue_deliveries(state.place.number(), &[delivery]).await?)
+pub async fn test(ctx: &Context, place: Id, webhook: Ref) -> Result<Written<()>, Error> {
+    let number = ctx.authorize(place, Scope::WebhooksWrite)?;
+    ctx.write(Some(number), move |work| {
+        let state = &work.place(number)?.state;
+        let own: WebhookNumber = resolve(state, Noun::Webhook, &webhook)?;
+        let webhook_id = rules::find(state, own)?.header.id.to_string();
+        let body = serde_json::json!({
+            "type": "webhook.test",
+            "timestamp": work.now.to_string(),
+            "data": {"place_id": place.to_string(), "webhook_id": webhook_id},
+        });
+        queue(work, number, own, None, body.to_string());
+        Ok(())
+    })
+    .await
 }
 
-/// Queues the body of an earlier delivery again.
+/// Queues the body of an earlier delivery again, under an id of its own.
 ///
 /// # Errors
 /// Not found.
-pub async fn replay(ctx: &Context, place: Id, webhook: &Ref, delivery: Id) -> Result<(), Error> {
-    ctx.authorize(place, Scope::WebhooksWrite)?;
-    let Seen { value, state } = get(ctx, place, webhook)?;
-    let place = state.place.number();
-    let now = ctx.app.now();
-    let store = ctx.app.store();
-    let found = store.delivery(place, delivery).await?;
-    let own = found.is_some_and(|delivery| delivery.webhook == value.number());
-    let new_id = random::ids(now).next_id();
-    if own && store.replay_delivery(place, delivery, new_id, now).await? {
-        return Ok(());
-    }
-    let detail = "there is no such delivery of this webhook";
-    Err(Refusal::field("/delivery_id", "not_found", detail).into())
+pub async fn replay(
+    ctx: &Context,
+    place: Id,
+    webhook: Ref,
+    delivery: Id,
+) -> Result<Written<()>, Error> {
+    let number = ctx.authorize(place, Scope::WebhooksWrite)?;
+    let found = ctx.app.store().delivery(number, delivery).await?;
+    ctx.write(Some(number), move |work| {
+        let own: WebhookNumber = resolve(&work.place(number)?.state, Noun::Webhook, &webhook)?;
+        let Some(former) = found.as_ref().filter(|former| former.webhook == own) else {
+            return Err(not_here("/delivery_id", "there is no such delivery of this webhook"));
+        };
+        queue(work, number, own, former.event, former.body.clone());
+        Ok(())
+    })
+    .await
+}
+
+fn queue(
+    work: &mut Work,
+    place: PlaceNumber,
+    webhook: WebhookNumber,
+    event: Option<Id>,
+    body: String,
+) {
+    let (id, now) = (work.next_id(), work.now);
+    let delivery = NewDelivery { id, webhook, event, body, created_at: now, next_at: now };
+    work.delivery(place, delivery);
 }

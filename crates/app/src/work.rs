@@ -9,7 +9,7 @@ use claviger_domain::noun::event::Event;
 use claviger_domain::noun::place::Place;
 use claviger_domain::state::{Directory, PlaceState, Working};
 use claviger_domain::time::Instant;
-use claviger_store::Operation;
+use claviger_store::{NewDelivery, Operation};
 
 use crate::error::Error;
 use crate::random;
@@ -33,6 +33,7 @@ pub struct Work<'s> {
     pub(crate) directory: Option<Draft<Directory>>,
     pub(crate) events: Vec<(PlaceNumber, Event)>,
     pub(crate) operations: Vec<(PlaceNumber, Operation)>,
+    pub(crate) deliveries: Vec<(PlaceNumber, NewDelivery)>,
 }
 
 impl<'s> Work<'s> {
@@ -45,6 +46,7 @@ impl<'s> Work<'s> {
             directory: None,
             events: Vec::new(),
             operations: Vec::new(),
+            deliveries: Vec::new(),
         }
     }
 
@@ -121,6 +123,11 @@ impl<'s> Work<'s> {
     /// Adds a stored result to the commit.
     pub fn operation(&mut self, place: PlaceNumber, operation: Operation) {
         self.operations.push((place, operation));
+    }
+
+    /// Adds a delivery to the commit.
+    pub fn delivery(&mut self, place: PlaceNumber, delivery: NewDelivery) {
+        self.deliveries.push((place, delivery));
     }
 
     /// A fresh id that belongs to no draft.

@@ -222,7 +222,7 @@ impl Task {
                 created_at: now,
             })
         });
-        let Work { places, directory, events, operations, .. } = work;
+        let Work { places, directory, events, operations, deliveries, .. } = work;
         if let Some(draft) = directory {
             let (state, revision) = self.part(batch, DIRECTORY, draft, now, job.actor);
             batch.directory = Some(state).filter(|_| revision).or(batch.directory.take());
@@ -241,6 +241,9 @@ impl Task {
         }
         for (place, operation) in operations {
             self.open_part(batch, place).operations.push(operation);
+        }
+        for (place, delivery) in deliveries {
+            self.open_part(batch, place).deliveries.push(delivery);
         }
         batch.answers.extend(answer);
         Ok(Done { value, revision, state })

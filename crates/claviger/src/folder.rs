@@ -18,7 +18,8 @@ use crate::socket;
 /// How long a command waits for another that has the folder.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The files that tell a data folder from others.
-const MARKS: [&str; 2] = ["server.lock", DATABASE];
+const MARKS: [&str; 2] = [LOCK, DATABASE];
+const LOCK: &str = "server.lock";
 const DATABASE: &str = "claviger.db";
 const SECRETS: &str = "secrets";
 
@@ -128,9 +129,11 @@ impl Folder {
         Ok(names.iter().any(|name| MARKS.contains(&name.as_str())))
     }
 
-    /// Whether nothing is in it but a file of keys, which an operator may put there beforehand.
+    /// Whether nothing is in it but the lock, and a file of keys, which an operator may put there
+    /// beforehand.
     pub(crate) fn is_empty(&self) -> Result<bool, Failure> {
-        Ok(self.names()?.unwrap_or_default().iter().all(|name| name == SECRETS))
+        let names = self.names()?.unwrap_or_default();
+        Ok(names.iter().all(|name| name == SECRETS || name == LOCK))
     }
 
     /// Takes the folder for this process. Waits while a command has it, but not for a server.
@@ -159,6 +162,14 @@ impl Folder {
     /// # Errors
     /// What the store says: a newer schema, missing secrets, a database that is none.
     pub(crate) async fn open(&self, lock: FolderLock) -> Result<Opened, Failure> {
+        Ok(Opened { store: self.store().await?, lock })
+    }
+
+    /// Opens the database, for who has the lock.
+    ///
+    /// # Errors
+    /// As [`Folder::open`].
+    pub(crate) async fn store(&self) -> Result<Store, Failure> {
         let db = Db::open(&self.database).await?;
         let data_exists = schema_number(&db).await? > 0;
         if is_half_restored(&db).await? {
@@ -167,7 +178,6 @@ impl Folder {
             ));
         }
         let secrets = Arc::new(Secrets::load_or_create(&self.secret_file, data_exists)?);
-        let store = Store::over(db, secrets).await?;
-        Ok(Opened { store, lock })
+        Ok(Store::over(db, secrets).await?)
     }
 }

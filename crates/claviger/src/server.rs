@@ -20,6 +20,9 @@ use crate::operator::Operator;
 use crate::socket::Socket;
 use crate::{outgoing, tls};
 
+/// How long background work may take once the server is asked to end.
+const LAST_WORK: Duration = Duration::from_secs(20);
+
 /// A server that answers.
 pub(crate) struct Server {
     /// Where, as a base address.
@@ -126,8 +129,12 @@ impl Server {
         self.stop_doors.send_replace(true);
         let _ = self.doors.await;
         self.stop_work.send_replace(true);
-        for work in self.work {
-            let _ = work.await;
+        for mut work in self.work {
+            // Deliveries under way may be cut off: they are sent again.
+            if tokio::time::timeout(LAST_WORK, &mut work).await.is_err() {
+                tracing::warn!("background work was cut off");
+                work.abort();
+            }
         }
         drop(self.operator);
         self.store.close().await;

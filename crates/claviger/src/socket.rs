@@ -9,6 +9,7 @@ use std::io::ErrorKind;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -24,6 +25,8 @@ const NAME: &str = "claviger.sock";
 const LONGEST: usize = 100;
 /// The longest line: a file of 64 MiB in base64, and what stands around it.
 const MOST_BYTES: u64 = 96 * 1024 * 1024;
+/// How long tasks under way may take once the server is asked to end.
+const LAST_ORDERS: Duration = Duration::from_secs(10);
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// A task as it goes over the socket.
@@ -169,13 +172,16 @@ impl Socket {
                 Ok(_) => tracing::warn!("another user's command at the socket was refused"),
                 Err(error) => {
                     tracing::warn!(%error, "the socket does not accept");
-                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                    tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             }
         }
         drop(self.listener);
         let _ = std::fs::remove_file(&self.path);
-        tasks.join_all().await;
+        // A command that does not read its answer must not keep the server from ending.
+        if tokio::time::timeout(LAST_ORDERS, tasks.join_all()).await.is_err() {
+            tracing::warn!("some commands at the socket were cut off");
+        }
     }
 
     fn may_ask(&self, stream: &UnixStream) -> bool {

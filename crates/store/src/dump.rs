@@ -41,7 +41,8 @@ impl Table {
         let filled: Vec<String> = from.iter().map(|name| format!("c.{name} is not null")).collect();
         let (name, first) = (self.name, to.first().copied().unwrap_or_default());
         format!(
-            "select count(*) from {name} c left join {parent} p on {} where {} and p.{first} is null",
+            "select count(*) from {name} c left join {parent} p on {} \
+             where {} and p.{first} is null",
             pairs.join(" and "),
             filled.join(" and "),
         )
@@ -64,8 +65,8 @@ pub fn columns(table: &str) -> Option<Vec<&'static str>> {
 }
 
 impl Store {
-    /// Hands every row to `each` with the name of its table, table by table, parents first, all from
-    /// one state of the database.
+    /// Hands every row to `each` with the name of its table, table by table, parents first, all
+    /// from one state of the database.
     ///
     /// # Errors
     /// As for any read, and those of `each`.
@@ -112,8 +113,8 @@ impl Store {
         rows.iter().map(|row| row.u32(0).map(PlaceNumber)).collect()
     }
 
-    /// What is wrong with the database itself, in words: rows that point at rows that are not there,
-    /// and, where the engine can look, damaged pages.
+    /// What is wrong with the database itself, in words: rows that point at rows that are not
+    /// there, and, where the engine can look, damaged pages.
     ///
     /// # Errors
     /// As for any read.

@@ -323,8 +323,14 @@ pub async fn make(ctx: &Context, place: Id, wish: DecisionWish) -> Result<Decide
     let state = ctx.app.state(place)?;
     let lock = resolve(&state, Noun::Lock, &wish.lock)?;
     check_controller(ctx, &state, lock)?;
-    if let Some(keep) = ctx.keep.as_ref().filter(|_| live) {
-        return record::kept(ctx, keep, place, lock, wish).await;
+    if ctx.keep.is_some() && live {
+        let ask = move |app: &App, own: Side, now| {
+            let found = find(&own.state, &wish.presented)?;
+            let sides = Sides::of(app, own)?;
+            let outcome = ask(app, &sides, &found, wish.pin.as_ref(), now, true)?;
+            Ok((sides, outcome))
+        };
+        return record::kept(ctx, place, lock, ask).await;
     }
     let mut now = ctx.app.now();
     let mut own = Side { state, lock };
@@ -394,27 +400,40 @@ pub async fn unlock(
     person: Option<Ref>,
 ) -> Result<Decided, Error> {
     let number = ctx.authorize(place, Scope::LocksOperate)?;
-    let now = ctx.app.now();
     let state = ctx.app.state(number)?;
     let lock = resolve(&state, Noun::Lock, &lock)?;
     check_controller(ctx, &state, lock)?;
-    let own = Side { state, lock };
+    if ctx.keep.is_some() {
+        let ask = move |app: &App, own, now| from_afar(app, own, person.as_ref(), now);
+        return record::kept(ctx, number, lock, ask).await;
+    }
+    let now = ctx.app.now();
+    let (sides, outcome) = from_afar(&ctx.app, Side { state, lock }, person.as_ref(), now)?;
+    let mut decided = record::record(&ctx.app, &sides, outcome, now).await?;
+    hide(ctx, number, &mut decided);
+    Ok(decided)
+}
+
+fn from_afar(
+    app: &App,
+    own: Side,
+    person: Option<&Ref>,
+    now: Instant,
+) -> Result<(Sides, Outcome), Error> {
     let found = match person {
         Some(person) => {
-            let person = resolve(&own.state, Noun::Person, &person)
+            let person = resolve(&own.state, Noun::Person, person)
                 .map_err(|_| not_here("/person_id", "there is no such person in this place"))?;
             Found::Person(person)
         }
         None => Found::Person(PersonNumber(0)),
     };
-    let sides = Sides::of(&ctx.app, own)?;
-    let mut outcome = ask(&ctx.app, &sides, &found, None, now, true)?;
+    let sides = Sides::of(app, own)?;
+    let mut outcome = ask(app, &sides, &found, None, now, true)?;
     if matches!(found, Found::Person(PersonNumber(0))) {
         operators(&mut outcome.decided);
     }
-    let mut decided = record::record(&ctx.app, &sides, outcome, now).await?;
-    hide(ctx, number, &mut decided);
-    Ok(decided)
+    Ok((sides, outcome))
 }
 
 /// On the caller's own authority only the posture counts.

@@ -9,8 +9,8 @@ use claviger_domain::noun::lock::WhenUnrecorded;
 use claviger_domain::time::Instant;
 use claviger_store::EventBatch;
 
-use super::{Decided, DecisionWish, Outcome, Side, Sides, ask, find, hide};
-use crate::context::{Context, Keep};
+use super::{Decided, Outcome, Side, Sides, hide};
+use crate::context::Context;
 use crate::error::Error;
 use crate::world::guard;
 use crate::{App, outbox, random};
@@ -103,18 +103,15 @@ pub(crate) async fn drain(app: &App) {
 /// event and answer are stored together.
 pub(super) async fn kept(
     ctx: &Context,
-    _keep: &Keep,
     place: PlaceNumber,
     lock: LockNumber,
-    wish: DecisionWish,
+    ask: impl Fn(&App, Side, Instant) -> Result<(Sides, Outcome), Error> + Send + 'static,
 ) -> Result<Decided, Error> {
     let ctx2 = ctx.clone();
     ctx.commit(Some(place), move |work| {
         let now = work.now;
         let state = Arc::new(work.place(place)?.state.clone());
-        let found = find(&state, &wish.presented)?;
-        let sides = Sides::of(&ctx2.app, Side { state, lock })?;
-        let outcome = ask(&ctx2.app, &sides, &found, wish.pin.as_ref(), now, true)?;
+        let (_, outcome) = ask(&ctx2.app, Side { state, lock }, now)?;
         let id = work.next_id();
         let events = events(&outcome, id, now);
         let mut decided = outcome.decided;

@@ -75,7 +75,8 @@ async fn show(
         terminal::json(&serde_json::json!({"url": url, "setup": made}));
     } else {
         terminal::answer(&format!(
-            "claviger ready {url}\n\n{}\n\nAPI            {url}/api/v1\ndocuments      {url}/docs\n",
+            "claviger ready {url}\n\n{}\n\n\
+             API            {url}/api/v1\ndocuments      {url}/docs\n",
             setup::words(&made)
         ));
     }

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use claviger_app::backup::{self, Head};
-use claviger_app::{Clock, Db, Instant, Location, Secrets};
+use claviger_app::{Clock, Db, FolderLock, Instant, Location, Secrets};
 use serde_json::json;
 
 use crate::args::{Global, Restore};
@@ -24,18 +24,27 @@ pub(crate) async fn run(args: Restore, global: &Global) -> Result<(), Failure> {
     let head = backup::check(&mut file).map_err(failed)?;
     check_schema(&head)?;
     check_accepted(&head, args.accept_rights_as_of.as_deref())?;
+    let passphrase = passphrase(args.passphrase_file.as_deref())?;
     folder.make()?;
+    let lock = folder.lock().await?;
+    // Only who has the lock may look whether it is empty, and take away what is in it.
     if !folder.is_empty()? {
         let path = folder.path().display();
         return Err(Failure::new(format!("{path} is not empty: restore into an empty folder")));
     }
-    let passphrase = passphrase(args.passphrase_file.as_deref())?;
-    let own_secrets = bring_secrets(&folder, &head, passphrase)?;
-    let restored = rows(&folder, &head, &mut file).await;
-    if restored.is_err() {
+    let mut own_secrets = false;
+    let restored = match bring_secrets(&folder, &head, passphrase) {
+        Ok(made) => {
+            own_secrets = made;
+            rows(&folder, &head, &mut file, lock).await
+        }
+        Err(failure) => Err((lock, failure)),
+    };
+    let rows = restored.map_err(|(lock, failure)| {
         take_away(&folder, own_secrets);
-    }
-    let rows = restored?;
+        drop(lock);
+        failure
+    })?;
     if global.json {
         terminal::json(&json!({"rows": rows, "rights_as_of": head.taken_at}));
     } else {
@@ -130,23 +139,40 @@ fn write_secrets(path: &Path, text: &str) -> std::io::Result<()> {
     file.sync_all()
 }
 
-async fn rows(folder: &Folder, head: &Head, file: &mut File) -> Result<u64, Failure> {
-    let lock = folder.lock().await?;
+/// Brings the rows in; the lock comes back with a failure, for whoever takes away what was made.
+async fn rows(
+    folder: &Folder,
+    head: &Head,
+    file: &mut File,
+    lock: FolderLock,
+) -> Result<u64, (FolderLock, Failure)> {
+    let rows = match fill(folder, file).await {
+        Ok(rows) => rows,
+        Err(failure) => return Err((lock, failure)),
+    };
+    // As a server would open it: what it could not read must not be called restored.
+    match folder.store().await {
+        Ok(store) => {
+            let loaded = store.load().await;
+            store.close().await;
+            let taken_at = &head.taken_at;
+            loaded.map(|_| rows).map_err(|error| {
+                let what = format!("the backup of {taken_at} cannot be read again: {error}");
+                (lock, Failure::new(what))
+            })
+        }
+        Err(failure) => Err((lock, failure)),
+    }
+}
+
+async fn fill(folder: &Folder, file: &mut File) -> Result<u64, Failure> {
     let progress = Progress::new();
     let db = Db::open(folder.database()).await?;
     let shown = |rows| progress.show("rows", rows, rows);
     let restored = backup::restore(file, db.clone(), Clock::default().now(), shown).await;
     progress.clear();
     db.close().await;
-    let rows = restored.map_err(failed)?;
-    // As a server would open it: what it could not read must not be called restored.
-    let opened = folder.open(lock).await?;
-    let loaded = opened.store.load().await;
-    opened.store.close().await;
-    loaded.map_err(|error| {
-        Failure::new(format!("the backup of {} cannot be read again: {error}", head.taken_at))
-    })?;
-    Ok(rows)
+    restored.map_err(failed)
 }
 
 /// Takes away what a restore that failed has made. A database of its own server stays, marked.

@@ -181,3 +181,45 @@ fn verify_names_what_is_broken() {
     assert!(ended.err.contains("1 rows of credentials point (place person)"), "{ended:?}");
     assert!(ended.err.contains("2 things are wrong"), "{ended:?}");
 }
+
+#[test]
+fn a_backup_goes_from_one_engine_to_the_other_and_back() {
+    let engines = claviger_store::testing::engines();
+    let url = engines.iter().find_map(|engine| match engine {
+        claviger_store::Location::Postgres(url) => Some(url.clone()),
+        claviger_store::Location::Sqlite(_) => None,
+    });
+    // Told loudly by `engines` where it was asked for.
+    let Some(url) = url else { return };
+    let temporary = Temporary::new();
+    let data = temporary.data("data");
+    let made = furnish(&data);
+    let backup = |data: &Data, name: &str, engine: &[&str]| {
+        let file = temporary.path(name).display().to_string();
+        let args = [&["backup", &file, "--json", "--data", data.text()], engine].concat();
+        let taken_at = get(&claviger_with(&args, &[PASSPHRASE]).json(), "/taken_at");
+        (file, taken_at)
+    };
+    let restore = |data: &Data, (file, at): &(String, String), engine: &[&str]| {
+        let fixed = ["restore", file, "--accept-rights-as-of", at, "--data", data.text()];
+        claviger_with(&[&fixed[..], engine].concat(), &[PASSPHRASE])
+    };
+    let postgres = ["--database-url", &url];
+    let first = backup(&data, "first", &[]);
+    let other = temporary.data("other");
+    let restored = restore(&other, &first, &postgres);
+    assert_eq!(restored.code, Some(0), "{restored:?}");
+    let refused = restore(&temporary.data("third"), &first, &postgres).refusal();
+    assert!(refused.contains("the database is not empty"), "{refused}");
+    assert!(!temporary.path("third/secrets").exists());
+    let verified = other.run(&[&["verify", "--json"], &postgres[..]].concat()).json();
+    assert_eq!(verified["counts"], counts(&data));
+    let server = other.serve_with(&postgres);
+    let client = Client::new(&server.url, &made);
+    assert_eq!(client.list("/grants").len(), 1);
+    server.stop();
+    let second = backup(&other, "second", &postgres);
+    let back = temporary.data("back");
+    assert_eq!(restore(&back, &second, &[]).code, Some(0));
+    check_copy(&back, &made);
+}

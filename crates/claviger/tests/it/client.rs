@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use crate::run::get;
 
 /// An API client with a token.
-pub struct Client {
+pub(crate) struct Client {
     address: String,
     token: String,
     place: String,
 }
 
 /// Sends a request; status and body.
-pub fn send(url: &str, method: &str, path: &str, token: &str, body: &Value) -> (u16, Value) {
+pub(crate) fn send(url: &str, method: &str, path: &str, token: &str, body: &Value) -> (u16, Value) {
     let address = url.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).unwrap();
     let body = if body.is_null() { String::new() } else { body.to_string() };
@@ -37,7 +37,7 @@ pub fn send(url: &str, method: &str, path: &str, token: &str, body: &Value) -> (
 
 impl Client {
     /// Logs the set-up client in.
-    pub fn new(url: &str, made: &Value) -> Client {
+    pub(crate) fn new(url: &str, made: &Value) -> Client {
         let (id, secret) = (get(made, "/client/id"), get(made, "/client/secret"));
         let body = json!({
             "grant_type": "client_credentials", "client_id": id, "client_secret": secret,
@@ -52,20 +52,20 @@ impl Client {
     }
 
     /// Sends a request under the place.
-    pub fn send(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+    pub(crate) fn send(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
         let path = format!("/api/v1/places/{}{path}", self.place);
         send(&self.address, method, &path, &self.token, &body)
     }
 
     /// The items of a list.
-    pub fn list(&self, path: &str) -> Vec<Value> {
+    pub(crate) fn list(&self, path: &str) -> Vec<Value> {
         let (status, answer) = self.send("GET", path, Value::Null);
         assert_eq!(status, 200, "{answer}");
         answer["items"].as_array().unwrap().clone()
     }
 
     /// Makes something; its id.
-    pub fn make(&self, path: &str, body: Value) -> String {
+    pub(crate) fn make(&self, path: &str, body: Value) -> String {
         let (status, made) = self.send("POST", path, body);
         assert_eq!(status, 201, "{made}");
         get(&made, "/id")

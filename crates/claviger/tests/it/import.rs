@@ -118,7 +118,8 @@ fn cards_and_grants_follow_their_people() {
     house.counts("people", PEOPLE, &[]);
     let cards = "person,technology,bits,value,label,valid_from,valid_until\n\
         ann,em,40,0102030405,blue,,\n\
-        ann@example.org,mifare_classic,32,DEADBEEF,,2026-01-01T00:00:00Z,2027-01-01T00:00:00+01:00\n\
+        ann@example.org,mifare_classic,32,DEADBEEF,,2026-01-01T00:00:00Z,\
+        2027-01-01T00:00:00+01:00\n\
         +46701234567,wiegand,26,ABCDE,,,\n";
     assert_eq!(house.counts("cards", cards, &[]), [3, 0, 0]);
     assert_eq!(house.counts("cards", cards, &[]), [0, 0, 3]);

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::Value;
 
 /// A folder that is gone when the test ends.
-pub struct Temporary(PathBuf);
+pub(crate) struct Temporary(PathBuf);
 
 impl Temporary {
-    pub fn new() -> Temporary {
+    pub(crate) fn new() -> Temporary {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("claviger-it-{}-{count}", std::process::id());
@@ -21,19 +21,19 @@ impl Temporary {
         Temporary(path)
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
     /// Writes a file and gives its path.
-    pub fn write(&self, name: &str, text: &str) -> String {
+    pub(crate) fn write(&self, name: &str, text: &str) -> String {
         let path = self.path(name);
         std::fs::write(&path, text).unwrap();
         path.display().to_string()
     }
 
     /// The data folder with that name, which need not be there.
-    pub fn data(&self, name: &str) -> Data {
+    pub(crate) fn data(&self, name: &str) -> Data {
         Data { path: self.path(name) }
     }
 }
@@ -45,27 +45,27 @@ impl Drop for Temporary {
 }
 
 /// A data folder.
-pub struct Data {
-    pub path: PathBuf,
+pub(crate) struct Data {
+    pub(crate) path: PathBuf,
 }
 
 /// What a command came to.
 #[derive(Debug)]
-pub struct Ended {
-    pub code: Option<i32>,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Ended {
     /// Its stdout as JSON; it must have succeeded.
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         assert_eq!(self.code, Some(0), "{self:?}");
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
     /// Its one line on stderr; it must have failed and shown nothing else.
-    pub fn refusal(&self) -> String {
+    pub(crate) fn refusal(&self) -> String {
         assert_eq!((self.code, self.out.as_str()), (Some(1), ""), "{self:?}");
         let line = self.err.strip_suffix('\n').unwrap_or_else(|| panic!("{self:?}"));
         assert!(line.starts_with("claviger: ") && !line.contains('\n'), "{self:?}");
@@ -80,46 +80,43 @@ fn command(args: &[&str]) -> Command {
 }
 
 /// Runs the binary to its end.
-pub fn claviger(args: &[&str]) -> Ended {
+pub(crate) fn claviger(args: &[&str]) -> Ended {
     claviger_with(args, &[])
 }
 
 /// Runs the binary with something in its environment.
-pub fn claviger_with(args: &[&str], env: &[(&str, &str)]) -> Ended {
+pub(crate) fn claviger_with(args: &[&str], env: &[(&str, &str)]) -> Ended {
     let output = command(args).envs(env.iter().copied()).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Ended { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
 impl Data {
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         self.path.to_str().unwrap()
     }
 
     /// Runs a command on the folder.
-    pub fn run(&self, args: &[&str]) -> Ended {
+    pub(crate) fn run(&self, args: &[&str]) -> Ended {
         claviger(&[args, &["--data", self.text()]].concat())
     }
 
     /// Sets up and gives what was made.
-    pub fn setup(&self) -> Value {
+    pub(crate) fn setup(&self) -> Value {
         self.run(&["setup", "--organization", "Org", "--place", "House", "--json"]).json()
     }
 
     /// Serves on a port of its own choice.
-    pub fn serve(&self) -> Server {
+    pub(crate) fn serve(&self) -> Server {
         self.serve_with(&[])
     }
 
-    pub fn serve_with(&self, args: &[&str]) -> Server {
+    pub(crate) fn serve_with(&self, args: &[&str]) -> Server {
         let listen = if args.contains(&"--listen") { "" } else { "--listen=127.0.0.1:0" };
         let mut args = [&["serve", "--data", self.text(), listen], args].concat();
         args.retain(|arg| !arg.is_empty());
-        let mut child = command(&args)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child =
+            command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         out.read_line(&mut line).unwrap();
@@ -133,32 +130,32 @@ impl Data {
     }
 
     /// Changes the database behind the program's back.
-    pub fn sql(&self, sql: &str) {
+    pub(crate) fn sql(&self, sql: &str) {
         let db = rusqlite::Connection::open(self.path.join("claviger.db")).unwrap();
         db.execute_batch(sql).unwrap();
     }
 }
 
 /// A server that runs.
-pub struct Server {
+pub(crate) struct Server {
     child: Option<Child>,
-    pub url: String,
+    pub(crate) url: String,
 }
 
 impl Server {
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.as_ref().unwrap().id().to_string();
         assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
     }
 
     /// Waits for its end: exit code and stderr.
-    pub fn ended(mut self) -> (Option<i32>, String) {
+    pub(crate) fn ended(mut self) -> (Option<i32>, String) {
         let output = self.child.take().unwrap().wait_with_output().unwrap();
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     }
 
     /// Ends it as a service manager does.
-    pub fn stop(self) {
+    pub(crate) fn stop(self) {
         self.signal("-TERM");
         let (code, err) = self.ended();
         assert_eq!(code, Some(0), "{err}");
@@ -175,13 +172,13 @@ impl Drop for Server {
 }
 
 /// A text at a pointer.
-pub fn get(value: &Value, pointer: &str) -> String {
+pub(crate) fn get(value: &Value, pointer: &str) -> String {
     let found = value.pointer(pointer).and_then(Value::as_str);
     found.unwrap_or_else(|| panic!("no {pointer} in {value}")).to_owned()
 }
 
 /// The names in a folder, in order.
-pub fn names(folder: &Path) -> Vec<String> {
+pub(crate) fn names(folder: &Path) -> Vec<String> {
     let names = std::fs::read_dir(folder).unwrap();
     let mut names: Vec<String> =
         names.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();

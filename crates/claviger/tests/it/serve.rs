@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::client::{Client, send};
-use crate::run::{Temporary, claviger, get};
+use crate::run::{Temporary, claviger, claviger_with, get, names};
 
 #[test]
 fn a_server_says_that_it_is_ready_answers_and_ends_when_asked() {
@@ -114,15 +114,15 @@ fn the_demo_runs_and_leaves_nothing() {
     let building = ["--people", "12", "--locks", "4", "--levels", "2", "--rate", "40"];
     let fixed = ["demo", "--listen", "127.0.0.1:0", "--for", "4s"];
     let begun = Instant::now();
-    let ended = claviger(&[&fixed[..], &building].concat());
+    let temporary = Temporary::new();
+    let place = ("TMPDIR", temporary.path(".").display().to_string());
+    let ended = claviger_with(&[&fixed[..], &building].concat(), &[(place.0, &place.1)]);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(begun.elapsed() < Duration::from_secs(30));
     assert!(ended.out.starts_with("claviger ready http://127.0.0.1:"), "{ended:?}");
     assert!(ended.out.contains("/docs") && ended.out.contains("surprises 0"), "{ended:?}");
     assert!(!ended.out.contains("visits 0 "), "{ended:?}");
-    let left = std::fs::read_dir(std::env::temp_dir()).unwrap().flatten();
-    let left = left.filter(|it| it.file_name().to_string_lossy().starts_with("claviger-demo-"));
-    assert_eq!(left.count(), 0);
+    assert!(names(&temporary.path(".")).is_empty());
 }
 
 #[test]

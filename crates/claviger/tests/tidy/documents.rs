@@ -94,6 +94,25 @@ fn unknown(file: &File, named: &[&str]) -> Vec<String> {
     found
 }
 
+/// The reasons of a text with their numbers, in order: `code` and 200 of `| .. | `code` | 200 |`.
+fn reasons_of_document(text: &str) -> Vec<(String, String)> {
+    let rows = text.lines().filter_map(|line| line.strip_suffix(" |")?.rsplit_once("` | "));
+    let rows = rows.filter(|(_, number)| number.bytes().all(|byte| byte.is_ascii_digit()));
+    let code = |row: &str| row.rsplit_once('`').map(|(_, code)| code.to_owned());
+    rows.filter_map(|(row, number)| Some((code(row)?, number.to_owned()))).collect()
+}
+
+/// The same of the table in code: `Name "code" 200 "Text.",`.
+fn reasons_of_code(text: &str) -> Vec<(String, String)> {
+    let table = text.split("\nreasons! {").nth(1).and_then(|it| it.split("\n}").next());
+    let rows = table.unwrap_or_default().lines().map(|line| line.split_whitespace());
+    rows.filter_map(|mut row| {
+        let (_, code, number) = (row.next()?, row.next()?, row.next()?);
+        Some((code.trim_matches('"').to_owned(), number.to_owned()))
+    })
+    .collect()
+}
+
 fn missing_commands(readme: &str) -> Vec<&'static str> {
     let screen: Vec<&str> = readme.lines().take(FIRST_SCREEN).collect();
     let there = |what: &str| screen.iter().any(|line| line.trim_start().starts_with(what));
@@ -154,6 +173,14 @@ fn code_speaks_of_documents_that_are_there() {
 }
 
 #[test]
+fn reasons_are_documented_in_their_order() {
+    let read = |path: &str| fs::read_to_string(files::root().join(path)).expect(path);
+    let code = reasons_of_code(&read("crates/domain/src/reason.rs"));
+    assert!(code.len() > 10, "{code:?}");
+    assert_eq!(reasons_of_document(&read("docs/decision.md")), code);
+}
+
+#[test]
 fn bad_samples_are_found() {
     let decision = |name: &str, text: &str| {
         wrong_decision(&File::new(&format!("docs/decisions/{name}"), text)).len()
@@ -176,6 +203,16 @@ fn bad_samples_are_found() {
     let file = File::new("a.rs", &text);
     assert_eq!(unknown(&file, &["b.md"]), ["a.rs:1: there is no docs/a.md"]);
     assert_eq!(unknown(&file, &[]).len(), 2);
+
+    let one = [("no_grant".to_owned(), "206".to_owned())];
+    assert_eq!(
+        reasons_of_code("x! {\n}\nreasons! {\n    NoGrant \"no_grant\" 206 \"No.\",\n}\n"),
+        one
+    );
+    assert_eq!(
+        reasons_of_document("| 8 | `a` or b | `no_grant` | 206 |\n| 2 | x | | 100 |\n"),
+        one
+    );
 
     assert_eq!(missing_commands("# A\n    cargo run --release -p a\n    scripts/test\n").len(), 0);
     assert_eq!(missing_commands(&format!("{}    scripts/test\n", "\n".repeat(30))).len(), 2);

@@ -23,9 +23,9 @@ impl<'s> Decision<'s> {
         let levels = state.lock_levels(lock);
         let credential = match self.request.presented {
             Presented::Person(_) => None,
-            _ => self.credential.map(|credential| credential.number()),
+            _ => self.numbers.credential,
         };
-        let persons = self.person.map(|person| state.person_reach(person.number()).iter());
+        let persons = self.numbers.person.map(|person| state.person_reach(person).iter());
         let credentials = credential.map(|number| state.credential_reach(number).iter());
         persons
             .into_iter()

@@ -21,7 +21,7 @@ use crate::noun::card::CardValue;
 use crate::noun::credential::{Credential, CredentialKind, CredentialState, SessionHints, Tag};
 use crate::noun::event::Method;
 use crate::noun::lock::{PinRule, Posture};
-use crate::noun::person::{Person, PersonState};
+use crate::noun::person::Person;
 use crate::reason::{Reason, Reasons};
 use crate::state::PlaceState;
 use crate::time::Instant;
@@ -93,19 +93,31 @@ pub struct Decision<'s> {
     pub credential: Option<&'s Arc<Credential>>,
     /// The person, where one is known.
     pub person: Option<&'s Arc<Person>>,
+    /// Their numbers, so that neither object need be read.
+    numbers: Numbers,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Numbers {
+    credential: Option<CredentialNumber>,
+    person: Option<PersonNumber>,
 }
 
 /// The credential or person that was presented, if this place knows it.
 #[must_use]
 #[inline]
 pub fn identify(state: &PlaceState, presented: Presented) -> Option<&Arc<Credential>> {
-    let number = match presented {
+    state.credentials.get(number_of(state, presented)?)
+}
+
+#[inline]
+fn number_of(state: &PlaceState, presented: Presented) -> Option<CredentialNumber> {
+    match presented {
         Presented::Credential(number) => Some(number),
         Presented::Card(card) => state.credential_by_card(card),
         Presented::Code(tag) => state.credential_by_code(tag),
         Presented::Person(_) => None,
-    }?;
-    state.credentials.get(number)
+    }
 }
 
 /// Decides one request in one place, at a lock whose settings are `door`.
@@ -113,11 +125,14 @@ pub fn identify(state: &PlaceState, presented: Presented) -> Option<&Arc<Credent
 /// The order of checks and what each means is the table in `decision.md`.
 #[must_use]
 pub fn decide<'s>(state: &'s PlaceState, door: Door<'s>, request: &Request) -> Decision<'s> {
-    let credential = identify(state, request.presented);
-    let person = match request.presented {
+    let number = number_of(state, request.presented);
+    let credential = number.and_then(|number| state.credentials.get(number));
+    let holder = number.map(|number| state.holder(number)).unwrap_or_default();
+    let person_number = match request.presented {
         Presented::Person(number) => Some(number),
-        _ => credential.and_then(|credential| credential.person),
+        _ => holder.person(),
     };
+    let person = person_number.and_then(|number| state.people.get(number));
     let mut decision = Decision {
         state,
         door,
@@ -126,7 +141,11 @@ pub fn decide<'s>(state: &'s PlaceState, door: Door<'s>, request: &Request) -> D
         method: method(request, credential),
         reasons: Reasons::NONE,
         credential,
-        person: person.and_then(|number| state.people.get(number)),
+        person,
+        numbers: Numbers {
+            credential: number.filter(|_| credential.is_some()),
+            person: person_number.filter(|_| person.is_some()),
+        },
     };
     if door.posture() == Posture::Disabled {
         decision.reasons.add(Reason::LockDisabled);
@@ -139,6 +158,7 @@ pub fn decide<'s>(state: &'s PlaceState, door: Door<'s>, request: &Request) -> D
         decision.reasons.add(Reason::PinLockedOut);
         // Known or not: the answer must not tell.
         (decision.credential, decision.person) = (None, None);
+        decision.numbers = Numbers::default();
     } else if decision.credential.is_none() && decision.person.is_none() {
         decision.reasons.add(Reason::CredentialUnknown);
     } else {
@@ -174,7 +194,8 @@ impl<'s> Decision<'s> {
     /// Checks 4 to 7: the credential, the person and the PIN.
     fn check_subject(&mut self) {
         let now = self.request.now;
-        if let Some(credential) = self.credential {
+        let holder = self.numbers.credential.map(|number| self.state.holder(number));
+        if let Some(credential) = self.credential.filter(|_| !holder.is_some_and(|it| it.is_plain)) {
             match credential.state {
                 CredentialState::Active => {}
                 CredentialState::Lost => self.reasons.add(Reason::CredentialLost),
@@ -185,13 +206,15 @@ impl<'s> Decision<'s> {
             } else if credential.valid.past(now) {
                 self.reasons.add(Reason::CredentialExpired);
             }
+        }
+        if let Some(credential) = self.credential {
             if self.door.pin_rule(now) != PinRule::Never
                 && let Some(flaw) = self.pin_flaw(credential)
             {
                 self.reasons.add(flaw);
             }
         }
-        if self.person.is_some_and(|person| person.state == PersonState::Suspended) {
+        if self.numbers.person.is_some_and(|number| self.state.is_suspended(number)) {
             self.reasons.add(Reason::PersonSuspended);
         }
     }

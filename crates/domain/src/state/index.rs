@@ -4,15 +4,16 @@
 
 use std::sync::Arc;
 
-use crate::ids::{AccessLevelNumber, GrantNumber, LockNumber};
+use crate::ids::{AccessLevelNumber, GrantNumber, LockNumber, PersonNumber};
+use crate::noun::credential::{Credential, CredentialState};
 use crate::noun::grant::{Grant, Right, Target};
 use crate::time::Window;
 
 const LEVEL: u32 = 1 << 31;
 const PLAIN: u32 = 1 << 31;
 const SHARE: u32 = 1 << 30;
-const INLINE_GRANTS: usize = 7;
-const INLINE_LEVELS: usize = 14;
+const INLINE_GRANTS: usize = 6;
+const INLINE_LEVELS: usize = 12;
 
 /// The highest grant number the index can hold.
 pub(super) const MOST_GRANTS: u32 = SHARE - 1;
@@ -72,12 +73,12 @@ impl Reach {
     }
 }
 
-/// The open grants of one person or credential, in order of number; the first seven inline.
+/// The open grants of one person or credential, in order of number; the first six inline.
 #[derive(Clone, Debug, Default)]
 #[repr(align(64))]
 pub struct SubjectRow {
     first: [Reach; INLINE_GRANTS],
-    more: Option<Arc<Vec<Reach>>>,
+    more: Option<Arc<[Reach]>>,
 }
 
 impl SubjectRow {
@@ -88,7 +89,7 @@ impl SubjectRow {
     /// The open grants, in order of number.
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = Reach> {
-        let more = self.more.as_deref().map_or(&[][..], Vec::as_slice);
+        let more = self.more.as_deref().unwrap_or_default();
         self.first.iter().take_while(|reach| reach.grant != 0).chain(more).copied()
     }
 
@@ -108,16 +109,16 @@ impl SubjectRow {
         let more = all.split_off(all.len().min(INLINE_GRANTS));
         self.first = [Reach::default(); INLINE_GRANTS];
         self.first[..all.len()].copy_from_slice(&all);
-        self.more = (!more.is_empty()).then(|| Arc::new(more));
+        self.more = (!more.is_empty()).then(|| more.into());
     }
 }
 
-/// The levels a lock is in; the first fourteen inline, the others sorted.
+/// The levels a lock is in; the first twelve inline, the others sorted.
 #[derive(Clone, Debug, Default)]
 #[repr(align(64))]
 pub struct LockRow {
     first: [u32; INLINE_LEVELS],
-    more: Option<Arc<Vec<u32>>>,
+    more: Option<Arc<[u32]>>,
 }
 
 impl LockRow {
@@ -126,7 +127,7 @@ impl LockRow {
 
     /// The levels, in no order that means anything.
     pub fn iter(&self) -> impl Iterator<Item = AccessLevelNumber> {
-        let more = self.more.as_deref().map_or(&[][..], Vec::as_slice);
+        let more = self.more.as_deref().unwrap_or_default();
         self.first
             .iter()
             .take_while(|level| **level != 0)
@@ -156,7 +157,32 @@ impl LockRow {
         more.sort_unstable();
         self.first = [0; INLINE_LEVELS];
         self.first[..all.len()].copy_from_slice(&all);
-        self.more = (!more.is_empty()).then(|| Arc::new(more));
+        self.more = (!more.is_empty()).then(|| more.into());
+    }
+}
+
+/// What a decision needs of a credential that nothing is out of the ordinary with, beside the
+/// object so that it need not be read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HolderRow {
+    person: u32,
+    /// Whether it is active and always valid.
+    pub is_plain: bool,
+}
+
+impl HolderRow {
+    pub(super) fn new(credential: &Credential) -> HolderRow {
+        HolderRow {
+            person: credential.person.map_or(0, u32::from),
+            is_plain: credential.state == CredentialState::Active
+                && credential.valid == Window::ALWAYS,
+        }
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn person(self) -> Option<PersonNumber> {
+        (self.person != 0).then_some(PersonNumber(self.person))
     }
 }
 

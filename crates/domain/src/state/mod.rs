@@ -11,7 +11,7 @@ mod roster;
 mod table;
 
 pub use directory::Directory;
-pub use index::{LockRow, Reach, SubjectRow};
+pub use index::{HolderRow, LockRow, Reach, SubjectRow};
 pub use map::Map;
 pub use place::{IdentityKey, PlaceState};
 pub use roster::Roster;

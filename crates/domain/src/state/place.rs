@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::index::{LockRow, Reach, SubjectRow};
+use super::index::{HolderRow, LockRow, Reach, SubjectRow};
 use super::map::Map;
 use super::roster::Roster;
 use super::table::{Objects, Table};
@@ -17,7 +17,7 @@ use crate::noun::controller::Controller;
 use crate::noun::credential::{Credential, Tag};
 use crate::noun::grant::{Grant, Subject, Target};
 use crate::noun::lock::{Lock, Share};
-use crate::noun::person::{Identity, Person};
+use crate::noun::person::{Identity, Person, PersonState};
 use crate::noun::place::Place;
 use crate::noun::schedule::{Schedule, ScheduleRef, Timetable};
 use crate::noun::webhook::Webhook;
@@ -45,6 +45,16 @@ impl IdentityKey {
             .map(|text| IdentityKey::Identifier(provider(), folded(text)));
         subject.into_iter().chain(identifier)
     }
+}
+
+/// A card's bits and value in half the room that they take as numbers.
+type CardKey = [u8; 17];
+
+#[inline]
+fn card_key(card: CardValue) -> CardKey {
+    let mut key = [card.bits; 17];
+    key[1..].copy_from_slice(&card.value.to_le_bytes());
+    key
 }
 
 /// Everything of one place that is not closed or deleted.
@@ -76,14 +86,17 @@ pub struct PlaceState {
     pub grants: Objects<Grant>,
     /// Webhooks.
     pub webhooks: Objects<Webhook>,
-    ids: Map<Id, (Noun, u32)>,
+    /// By noun code.
+    ids: [Map<Id, u32>; 16],
     external_ids: Map<(Noun, String), u32>,
     emails: Map<String, PersonNumber>,
     phones: Map<String, PersonNumber>,
     identities: Map<IdentityKey, PersonNumber>,
     accounts: Map<AccountNumber, PersonNumber>,
-    cards: Map<CardValue, CredentialNumber>,
+    cards: Map<CardKey, CredentialNumber>,
     codes: Map<Tag, CredentialNumber>,
+    holders: Table<HolderRow>,
+    suspended: Table<bool>,
     person_reach: Table<SubjectRow>,
     credential_reach: Table<SubjectRow>,
     lock_levels: Table<LockRow>,
@@ -116,7 +129,7 @@ impl PlaceState {
             schedules: Objects::default(),
             grants: Objects::default(),
             webhooks: Objects::default(),
-            ids: Map::default(),
+            ids: Default::default(),
             external_ids: Map::default(),
             emails: Map::default(),
             phones: Map::default(),
@@ -124,6 +137,8 @@ impl PlaceState {
             accounts: Map::default(),
             cards: Map::default(),
             codes: Map::default(),
+            holders: Table::default(),
+            suspended: Table::default(),
             person_reach: Table::default(),
             credential_reach: Table::default(),
             lock_levels: Table::default(),
@@ -147,18 +162,11 @@ impl PlaceState {
         *highest = number.max(*highest);
     }
 
-    /// The noun and number of a public id, if it is of this place and not closed.
-    #[must_use]
-    #[inline]
-    pub fn find(&self, id: Id) -> Option<(Noun, u32)> {
-        self.ids.get(&id)
-    }
-
-    /// The number of the `noun` with that public id.
+    /// The number of the `noun` with that public id, if it is of this place and not closed.
     #[must_use]
     #[inline]
     pub fn number_of(&self, noun: Noun, id: Id) -> Option<u32> {
-        self.find(id).filter(|found| found.0 == noun).map(|found| found.1)
+        self.ids[noun as usize].get(&id)
     }
 
     /// The number of the `noun` with that external id.
@@ -204,13 +212,27 @@ impl PlaceState {
     #[must_use]
     #[inline]
     pub fn credential_by_card(&self, card: CardValue) -> Option<CredentialNumber> {
-        self.cards.get(&card)
+        self.cards.get(&card_key(card))
     }
 
     /// The credential with that code.
     #[must_use]
     pub fn credential_by_code(&self, code: Tag) -> Option<CredentialNumber> {
         self.codes.get(&code)
+    }
+
+    /// Who holds a credential.
+    #[must_use]
+    #[inline]
+    pub fn holder(&self, credential: CredentialNumber) -> HolderRow {
+        self.holders.get(credential.0).copied().unwrap_or_default()
+    }
+
+    /// Whether a person is suspended.
+    #[must_use]
+    #[inline]
+    pub fn is_suspended(&self, person: PersonNumber) -> bool {
+        self.suspended.get(person.0).copied().unwrap_or_default()
     }
 
     /// The open grants of a person.
@@ -379,14 +401,14 @@ impl PlaceState {
     }
 
     fn name(&mut self, noun: Noun, header: &Header) {
-        self.ids.insert(header.id, (noun, header.number));
+        self.ids[noun as usize].insert(header.id, header.number);
         if let Some(external_id) = &header.external_id {
             self.external_ids.insert((noun, external_id.clone()), header.number);
         }
     }
 
     fn unname(&mut self, noun: Noun, header: &Header) {
-        self.ids.remove(&header.id);
+        self.ids[noun as usize].remove(&header.id);
         if let Some(external_id) = &header.external_id {
             self.external_ids.remove_own(&(noun, external_id.clone()), header.number);
         }
@@ -398,6 +420,7 @@ impl PlaceState {
         let number = person.number();
         let details = &person.details;
         let keys = details.identity.iter().flat_map(IdentityKey::of);
+        *self.suspended.edit(number.0) = add && person.state == PersonState::Suspended;
         if add {
             details.email.iter().for_each(|email| self.emails.insert(folded(email), number));
             details.phone.iter().for_each(|phone| self.phones.insert(phone.clone(), number));
@@ -417,11 +440,13 @@ impl PlaceState {
     fn index_credential(&mut self, credential: &Arc<Credential>, add: bool) {
         let number = credential.number();
         let code = credential.code.iter().map(|code| code.tag);
+        let holder = if add { HolderRow::new(credential) } else { HolderRow::default() };
+        *self.holders.edit(number.0) = holder;
         if add {
-            credential.parts.iter().for_each(|part| self.cards.insert(part.card, number));
+            credential.parts.iter().for_each(|part| self.cards.insert(card_key(part.card), number));
             code.for_each(|tag| self.codes.insert(tag, number));
         } else {
-            credential.parts.iter().for_each(|part| self.cards.remove_own(&part.card, number));
+            credential.parts.iter().for_each(|part| self.cards.remove_own(&card_key(part.card), number));
             code.for_each(|tag| self.codes.remove_own(&tag, number));
         }
         if let Some(person) = credential.person {

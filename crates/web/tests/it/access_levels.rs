@@ -68,14 +68,20 @@ async fn modify_takes_ids_external_ids_addresses_and_numbers() {
         assert_eq!((&changed["people_count"], &changed["lock_ids"]), (&json!(5), &json!([id(&b)])));
         let people = it.list("/people").await;
         assert_eq!(people.len(), 5, "two were made");
-        assert_eq!((&people[3]["email"], &people[4]["phone"]),
-            (&json!("new@example.org"), &json!("+4670000002")));
+        assert_eq!(
+            (&people[3]["email"], &people[4]["phone"]),
+            (&json!("new@example.org"), &json!("+4670000002"))
+        );
         let grants = it.list(&format!("{path}/grants")).await;
         let holders: Vec<&Value> = grants.iter().map(|it| &it["subject"]["person_id"]).collect();
         let wanted: Vec<&Value> =
             [&ann, &bo, &cleo, &people[3], &people[4]].iter().map(|it| &it["id"]).collect();
         assert_eq!(holders, wanted);
-        assert!(grants.iter().all(|it| it["source"] == json!({"kind": "access_level", "via": "native"})));
+        assert!(
+            grants
+                .iter()
+                .all(|it| it["source"] == json!({"kind": "access_level", "via": "native"}))
+        );
 
         // Who has an open grant without window is left alone; who has none any more is no error.
         let again = json!({"add_people": ["ann@example.org", "+4670000001"]});
@@ -119,8 +125,10 @@ async fn modify_is_all_or_nothing_and_points_at_every_wrong_entry() {
         let problem = it.post(&modify, both).await.problem(422, "invalid");
         assert_eq!(pointers(&problem), ["/add_locks/0", "/add_people/0"], "{problem}");
         invalid(it.post(&modify, json!({})).await, &[""]);
-        invalid(it.post(&modify, json!({"add_people": ["ann", "+46 70"]})).await,
-            &["/add_people/0", "/add_people/1"]);
+        invalid(
+            it.post(&modify, json!({"add_people": ["ann", "+46 70"]})).await,
+            &["/add_people/0", "/add_people/1"],
+        );
         assert_eq!(world.revisions().await, before, "not even the new people");
     })
     .await;

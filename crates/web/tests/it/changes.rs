@@ -8,9 +8,26 @@ use crate::support::{World, id, on_each_engine};
 
 /// Texts that say something about a person, or are secret.
 const PERSONAL: &[&str] = &[
-    "Greta", "Garbo", "Diva", "greta@", "+46709998877", "entra-subject", "entra-login", "00991",
-    "likes quiet", "night-shift", "c0ffee77", "13579", "86420", "their label", "sealed-contact",
-    "new-mail@", "+46701112233", "whsec_", "clvk_", "because of Greta",
+    "Greta",
+    "Garbo",
+    "Diva",
+    "greta@",
+    "+46709998877",
+    "entra-subject",
+    "entra-login",
+    "00991",
+    "likes quiet",
+    "night-shift",
+    "c0ffee77",
+    "13579",
+    "86420",
+    "their label",
+    "sealed-contact",
+    "new-mail@",
+    "+46701112233",
+    "whsec_",
+    "clvk_",
+    "because of Greta",
 ];
 
 /// Commands of every noun, each with the verb and noun its entry has.
@@ -40,7 +57,8 @@ async fn commands(world: &World, it: &Site) -> Vec<(&'static str, &'static str)>
     wanted.push(("create", "lock"));
     let grant = it.grant(&greta, &door).await;
     wanted.push(("create", "grant"));
-    let by_mail = json!({"subject": {"email": "new-mail@example.org"}, "target": {"lock_id": id(&door)}});
+    let by_mail =
+        json!({"subject": {"email": "new-mail@example.org"}, "target": {"lock_id": id(&door)}});
     it.made("/grants", by_mail.clone()).await;
     wanted.push(("create", "person"));
     let level = it.level("Staff", &[&door]).await;
@@ -92,7 +110,12 @@ async fn every_command_leaves_one_entry_and_nothing_personal() {
         let me = it.actor.get("/api/v1/me").await.expect(200);
         for change in &changes[start..] {
             assert_eq!(change["actor"], json!({"kind": "client", "id": me["id"]}), "{change}");
-            let fields: Vec<&str> = change["fields"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+            let fields: Vec<&str> = change["fields"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|it| it.as_str().unwrap())
+                .collect();
             for name in change["values"].as_object().unwrap().keys() {
                 assert!(fields.contains(&name.as_str()), "{change}");
             }
@@ -107,14 +130,20 @@ async fn every_command_leaves_one_entry_and_nothing_personal() {
             assert!(!text.contains(personal), "{personal} stands in the trail");
         }
         // Nor anywhere else in the stored trail.
-        let rows = world.app.storage().db().read(Statement::new("select fields, detail from trail", vec![])).await;
+        let rows = world
+            .app
+            .storage()
+            .db()
+            .read(Statement::new("select fields, detail from trail", vec![]))
+            .await;
         for row in rows.unwrap() {
             let row = format!("{} {}", row.text(0).unwrap(), row.text(1).unwrap());
             assert!(PERSONAL.iter().all(|it| !row.contains(it)), "{row}");
         }
         let posture = changes.iter().find(|it| it["verb"] == "set_posture").unwrap();
         assert_eq!(posture["values"]["posture"], "lockdown");
-        let revisions: Vec<u64> = changes.iter().map(|it| it["revision"].as_u64().unwrap()).collect();
+        let revisions: Vec<u64> =
+            changes.iter().map(|it| it["revision"].as_u64().unwrap()).collect();
         assert!(revisions.windows(2).all(|it| it[0] < it[1]), "{revisions:?}");
         let verified = it.get("/changes/verify").await;
         assert_eq!(verified, json!({"ok": true, "checked": changes.len(), "first_broken": null}));

@@ -86,14 +86,20 @@ async fn a_card_has_up_to_four_parts_any_of_which_identifies_it() {
         for bits in [40, 32, 56, 26] {
             let ask = json!({"lock_id": id(&door), "card": card(bits, "0A1")});
             let decision = it.decide(ask).await;
-            assert_eq!((&decision["result"], &decision["method"]), (&json!("granted"), &json!("card")));
+            assert_eq!(
+                (&decision["result"], &decision["method"]),
+                (&json!("granted"), &json!("card"))
+            );
         }
         parts.push(card(8, "a1"));
         let five = it.post("/credentials", json!({"kind": "card", "cards": parts})).await;
         invalid(five, &["/cards"]);
         invalid(it.post("/credentials", json!({"kind": "card", "cards": []})).await, &["/cards"]);
         let twice = json!({"kind": "card", "cards": [card(16, "1"), card(16, "01")]});
-        assert_eq!(pointers(&it.post("/credentials", twice).await.problem(422, "invalid")), ["/cards/1"]);
+        assert_eq!(
+            pointers(&it.post("/credentials", twice).await.problem(422, "invalid")),
+            ["/cards/1"]
+        );
         let both = json!({"kind": "card", "card": card(16, "1"), "cards": [card(16, "2")]});
         it.post("/credentials", both).await.problem(422, "invalid");
         // One part that is taken makes the whole a conflict that names it.

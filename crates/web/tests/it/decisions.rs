@@ -24,21 +24,37 @@ async fn every_condition_that_fails_is_told_in_order() {
         let posture = json!({"posture": "disabled", "lock_ids": [id(&door)]});
         it.post("/posture", posture).await.expect(200);
         let all = it.present(&door, "a1").await;
-        let wanted = ["lock_disabled", "credential_disabled", "credential_expired",
-            "person_suspended", "pin_not_set", "no_grant"];
+        let wanted = [
+            "lock_disabled",
+            "credential_disabled",
+            "credential_expired",
+            "person_suspended",
+            "pin_not_set",
+            "no_grant",
+        ];
         assert_eq!(reasons(&all), wanted);
-        assert_eq!((&all["hint"], &all["opens_at"]), (&json!(null), &json!(null)), "no one change opens");
+        assert_eq!(
+            (&all["hint"], &all["opens_at"]),
+            (&json!(null), &json!(null)),
+            "no one change opens"
+        );
         for reason in all["reasons"].as_array().unwrap() {
             assert!(reason["detail"].as_str().unwrap().ends_with('.'), "{reason}");
         }
         let posture = json!({"posture": "normal", "all": true});
         it.post("/posture", posture).await.expect(200);
         it.patch(&credential, json!({"state": "active", "valid_until": null})).await.expect(200);
-        assert_eq!(reasons(&it.present(&door, "a1").await), ["person_suspended", "pin_not_set", "no_grant"]);
+        assert_eq!(
+            reasons(&it.present(&door, "a1").await),
+            ["person_suspended", "pin_not_set", "no_grant"]
+        );
         it.acted(&format!("{person}/resume")).await;
         it.patch(&lock, json!({"pin": "if_set"})).await.expect(200);
         let last = it.present(&door, "a1").await;
-        assert_eq!((reasons(&last), &last["hint"]), (vec!["no_grant"], &json!("grant Ann at Door")));
+        assert_eq!(
+            (reasons(&last), &last["hint"]),
+            (vec!["no_grant"], &json!("grant Ann at Door"))
+        );
         let unknown = it.present(&door, "ffff").await;
         assert_eq!(reasons(&unknown), ["credential_unknown"], "evaluation ends there");
     })
@@ -65,7 +81,11 @@ async fn reasons_of_time_say_when_the_door_opens() {
             ("2031-07-01T00:00:00Z", "grant_expired", json!(null)),
         ] {
             let decision = it.decide(at(when)).await;
-            assert_eq!((reasons(&decision), &decision["opens_at"]), (vec![reason], &opens_at), "{when}");
+            assert_eq!(
+                (reasons(&decision), &decision["opens_at"]),
+                (vec![reason], &opens_at),
+                "{when}"
+            );
             assert_eq!(decision["by"], json!([grant["id"]]), "it would but for the reasons");
             assert_eq!(decision["event_id"], json!(null));
         }
@@ -82,7 +102,8 @@ async fn credential_states_and_each_pin_reason() {
         let it = world.here();
         let (ann, door) = (it.person("Ann").await, it.lock("Door").await);
         it.grant(&ann, &door).await;
-        let body = json!({"kind": "card", "person_id": id(&ann), "card": card("a1"), "pin": "1234"});
+        let body =
+            json!({"kind": "card", "person_id": id(&ann), "card": card("a1"), "pin": "1234"});
         let badge = it.made("/credentials", body).await;
         it.patch(&one("/locks", &door), json!({"pin": "always"})).await.expect(200);
         let ask = json!({"lock_id": id(&door), "card": card("a1")});
@@ -94,15 +115,24 @@ async fn credential_states_and_each_pin_reason() {
         let missing = it.decide(ask.clone()).await;
         assert_eq!((reasons(&missing), &missing["method"]), (vec!["pin_missing"], &json!("card")));
         let wrong = it.decide(with("4321")).await;
-        assert_eq!((reasons(&wrong), &wrong["method"]), (vec!["pin_wrong"], &json!("card_and_pin")));
+        assert_eq!(
+            (reasons(&wrong), &wrong["method"]),
+            (vec!["pin_wrong"], &json!("card_and_pin"))
+        );
         let right = it.decide(with("1234")).await;
-        assert_eq!((&right["result"], &right["method"]), (&json!("granted"), &json!("card_and_pin")));
+        assert_eq!(
+            (&right["result"], &right["method"]),
+            (&json!("granted"), &json!("card_and_pin"))
+        );
         // A preview is no oracle: it passes as if the PIN were right, and takes none.
         let mut preview = ask.clone();
         preview["record"] = json!(false);
         assert_eq!(it.decide(preview.clone()).await["result"], "granted");
         preview["pin"] = json!("1234");
-        assert_eq!(pointers(&it.post("/decisions", preview).await.problem(422, "invalid")), ["/pin"]);
+        assert_eq!(
+            pointers(&it.post("/decisions", preview).await.problem(422, "invalid")),
+            ["/pin"]
+        );
         let path = one("/credentials", &badge);
         it.patch(&path, json!({"pin": null})).await.expect(200);
         assert_eq!(reasons(&it.decide(ask.clone()).await), ["pin_not_set"]);
@@ -170,10 +200,16 @@ async fn a_person_from_afar_has_only_the_own_grants() {
         assert_eq!((reasons(&denied), &denied["method"]), (vec!["no_grant"], &json!("remote")));
         let grant = it.grant(&ann, &door).await;
         let granted = it.decide(ask.clone()).await;
-        assert_eq!((&granted["result"], &granted["by"]), (&json!("granted"), &json!([grant["id"]])));
+        assert_eq!(
+            (&granted["result"], &granted["by"]),
+            (&json!("granted"), &json!([grant["id"]]))
+        );
         it.acted(&format!("{}/suspend", one("/people", &ann))).await;
         let suspended = it.decide(ask).await;
-        assert_eq!((reasons(&suspended), &suspended["hint"]), (vec!["person_suspended"], &json!("resume Ann")));
+        assert_eq!(
+            (reasons(&suspended), &suspended["hint"]),
+            (vec!["person_suspended"], &json!("resume Ann"))
+        );
     })
     .await;
 }
@@ -201,12 +237,21 @@ async fn postures_come_first_and_lockdown_can_be_overridden() {
         assert_eq!(report, json!({"obeyed": [door["id"]], "pending": [], "unreachable": []}));
         assert_eq!(it.get(&one("/locks", &door)).await["posture"], "lockdown");
         let ann_now = it.present(&door, "a1").await;
-        assert_eq!((reasons(&ann_now), &ann_now["hint"]), (vec!["lockdown"], &json!("put Door back to normal")));
+        assert_eq!(
+            (reasons(&ann_now), &ann_now["hint"]),
+            (vec!["lockdown"], &json!("put Door back to normal"))
+        );
         let bo_now = it.present(&door, "b1").await;
-        assert_eq!((&bo_now["result"], &bo_now["by"]), (&json!("granted"), &json!([override_grant["id"]])));
+        assert_eq!(
+            (&bo_now["result"], &bo_now["by"]),
+            (&json!("granted"), &json!([override_grant["id"]]))
+        );
         it.post("/posture", set("free_access", own.clone())).await.expect(200);
         let anyone = it.present(&door, "ffff").await;
-        assert_eq!((&anyone["result"], &anyone["method"]), (&json!("granted"), &json!("free_access")));
+        assert_eq!(
+            (&anyone["result"], &anyone["method"]),
+            (&json!("granted"), &json!("free_access"))
+        );
         it.post("/posture", set("disabled", own.clone())).await.expect(200);
         assert_eq!(reasons(&it.present(&door, "b1").await), ["lock_disabled"], "no override here");
         let kinds = it.list("/events").await;
@@ -217,7 +262,8 @@ async fn postures_come_first_and_lockdown_can_be_overridden() {
         let list = it.made("/locks", json!({"name": "List", "mode": "allow_list"})).await;
         let all = json!({"posture": "normal", "all": true});
         let report = it.post("/posture", all).await.expect(200);
-        let wanted = json!({"obeyed": [door["id"]], "pending": [list["id"]], "unreachable": [gate["id"]]});
+        let wanted =
+            json!({"obeyed": [door["id"]], "pending": [list["id"]], "unreachable": [gate["id"]]});
         assert_eq!(report, wanted);
         let before = world.revisions().await;
         for (body, pointer) in [
@@ -242,14 +288,18 @@ async fn unlock_is_for_a_person_or_on_the_callers_own_authority() {
         let (ann, door) = (it.person("Ann").await, it.lock("Door").await);
         let path = format!("{}/unlock", one("/locks", &door));
         let own = it.acted(&path).await;
-        assert_eq!((&own["result"], &own["method"], reasons(&own)), (&json!("granted"), &json!("remote"), vec![]));
+        assert_eq!(
+            (&own["result"], &own["method"], reasons(&own)),
+            (&json!("granted"), &json!("remote"), vec![])
+        );
         let refused = it.post(&path, json!({"person_id": id(&ann)})).await.expect(200);
         assert_eq!(reasons(&refused), ["no_grant"]);
         it.grant(&ann, &door).await;
         let granted = it.post(&path, json!({"person_id": id(&ann)})).await.expect(200);
         assert_eq!((&granted["result"], &granted["method"]), (&json!("granted"), &json!("remote")));
         let events = it.list("/events").await;
-        let told: Vec<(&Value, &Value)> = events.iter().map(|it| (&it["kind"], &it["person_id"])).collect();
+        let told: Vec<(&Value, &Value)> =
+            events.iter().map(|it| (&it["kind"], &it["person_id"])).collect();
         let (yes, no, nobody) = (&json!("access_granted"), &json!("access_denied"), &json!(null));
         assert_eq!(told, [(yes, nobody), (no, &ann["id"]), (yes, &ann["id"])]);
         for (posture, reason) in [("lockdown", "lockdown"), ("disabled", "lock_disabled")] {
@@ -281,7 +331,11 @@ async fn by_and_hint_are_for_those_who_may_read_people_and_grants() {
             let grant = it.grant(&ann, &door).await;
             let granted = site.present(&door, "a1").await;
             let by = if told { json!([grant["id"]]) } else { json!([]) };
-            assert_eq!((&granted["result"], &granted["by"]), (&json!("granted"), &by), "{scopes:?}");
+            assert_eq!(
+                (&granted["result"], &granted["by"]),
+                (&json!("granted"), &by),
+                "{scopes:?}"
+            );
             it.acted(&format!("{}/revoke", one("/grants", &grant))).await;
         }
     })

@@ -212,7 +212,8 @@ async fn who_an_event_concerns_is_forgotten_when_retention_says_so() {
         let it = world.here();
         it.present(&door, "a1").await;
         let (stop, stopped) = tokio::sync::watch::channel(false);
-        let send: claviger_app::delivery::Send = std::sync::Arc::new(|_| Box::pin(async { Ok(200) }));
+        let send: claviger_app::delivery::Send =
+            std::sync::Arc::new(|_| Box::pin(async { Ok(200) }));
         let work = tokio::spawn(claviger_app::jobs::run(world.app.clone(), send, stopped));
         for tries in 0.. {
             let events = it.list("/events").await;
@@ -228,7 +229,10 @@ async fn who_an_event_concerns_is_forgotten_when_retention_says_so() {
         for name in ["person_id", "credential_id", "grant_id", "card"] {
             assert_eq!(events[0][name], json!(null), "{name}");
         }
-        assert_eq!((&events[0]["kind"], &events[0]["reasons"]), (&json!("access_denied"), &json!(["no_grant"])));
+        assert_eq!(
+            (&events[0]["kind"], &events[0]["reasons"]),
+            (&json!("access_denied"), &json!(["no_grant"]))
+        );
         assert_eq!(events[1]["person_id"], ann["id"], "the young one stays");
         assert_eq!(it.list(&format!("/events?person_id={}", id(&ann))).await.len(), 1);
     })

@@ -17,21 +17,41 @@ async fn every_form_of_subject_and_target() {
         let door_target = json!({"lock_id": door["id"]});
         for (subject, target, shown_subject) in [
             (json!({"person_id": id(&ann)}), door_target.clone(), json!({"person_id": ann["id"]})),
-            (json!({"person_id": "external:ann"}), json!({"lock_id": "external:door"}), json!({"person_id": ann["id"]})),
-            (json!({"email": "ANN@example.org"}), door_target.clone(), json!({"person_id": ann["id"]})),
-            (json!({"credential_id": id(&card)}), door_target.clone(), json!({"credential_id": card["id"]})),
+            (
+                json!({"person_id": "external:ann"}),
+                json!({"lock_id": "external:door"}),
+                json!({"person_id": ann["id"]}),
+            ),
+            (
+                json!({"email": "ANN@example.org"}),
+                door_target.clone(),
+                json!({"person_id": ann["id"]}),
+            ),
+            (
+                json!({"credential_id": id(&card)}),
+                door_target.clone(),
+                json!({"credential_id": card["id"]}),
+            ),
         ] {
             let made = it.made("/grants", json!({"subject": subject, "target": target})).await;
             assert_eq!((&made["subject"], &made["target"]), (&shown_subject, &door_target));
             assert_eq!((&made["right"], &made["state"]), (&json!("open"), &json!("active")));
             assert_eq!(made["source"], json!({"kind": "direct", "via": "native"}));
-            for name in ["valid_from", "valid_until", "schedule", "closed_at", "closed_reason", "revocation"] {
+            for name in [
+                "valid_from",
+                "valid_until",
+                "schedule",
+                "closed_at",
+                "closed_reason",
+                "revocation",
+            ] {
                 assert_eq!(made[name], json!(null), "{name}");
             }
             assert_eq!(it.get(&one("/grants", &made)).await, made);
         }
         let level_target = json!({"access_level_id": level["id"]});
-        let made = json!({"subject": {"phone": "+46701234567"}, "target": level_target, "right": "share"});
+        let made =
+            json!({"subject": {"phone": "+46701234567"}, "target": level_target, "right": "share"});
         let made = it.made("/grants", made).await;
         assert_eq!((&made["target"], &made["right"]), (&level_target, &json!("share")));
         let people = it.list("/people").await;
@@ -92,8 +112,14 @@ async fn windows_are_half_open_ordered_and_patched_by_their_ends() {
         let before = world.revisions().await;
         (body["valid_from"], body["valid_until"]) = (json!(until), json!(until));
         invalid(it.post("/grants", body).await, &["/valid_until"]);
-        invalid(it.patch(&path, json!({"valid_until": "2031-06-01T08:00:00Z"})).await, &["/valid_until"]);
-        invalid(it.patch(&path, json!({"valid_from": "2031-06-01T09:00:00Z"})).await, &["/valid_until"]);
+        invalid(
+            it.patch(&path, json!({"valid_until": "2031-06-01T08:00:00Z"})).await,
+            &["/valid_until"],
+        );
+        invalid(
+            it.patch(&path, json!({"valid_from": "2031-06-01T09:00:00Z"})).await,
+            &["/valid_until"],
+        );
         assert_eq!(world.revisions().await, before);
         let moved = it.patch(&path, json!({"valid_from": null})).await.expect(200);
         assert_eq!((&moved["valid_from"], &moved["valid_until"]), (&json!(null), &json!(until)));
@@ -101,7 +127,8 @@ async fn windows_are_half_open_ordered_and_patched_by_their_ends() {
         let past = in_seconds(&world, -1);
         let over = it.patch(&path, json!({"valid_until": past})).await.expect(200);
         assert_eq!(over["state"], "expired");
-        let fixed = it.patch(&path, json!({"subject": {"person_id": id(&ann)}, "right": "open"})).await;
+        let fixed =
+            it.patch(&path, json!({"subject": {"person_id": id(&ann)}, "right": "open"})).await;
         let problem = fixed.problem(422, "invalid");
         let mut found = pointers(&problem);
         found.sort_unstable();
@@ -127,12 +154,14 @@ async fn put_replaces_but_never_moves_a_grant() {
         assert_eq!(bare["id"], made["id"]);
         assert_eq!((&bare["valid_until"], &bare["metadata"]), (&json!(null), &json!(null)));
         assert_eq!(bare["override_lockdown"], false);
-        let by_address = json!({"subject": {"email": "ann@example.org"}, "target": {"lock_id": id(&door)}});
+        let by_address =
+            json!({"subject": {"email": "ann@example.org"}, "target": {"lock_id": id(&door)}});
         assert_eq!(it.put(path, by_address).await.expect(200)["id"], made["id"]);
         let before = world.revisions().await;
         let mut share = person_to_lock(&ann, &door);
         share["right"] = json!("share");
-        let stranger = json!({"subject": {"email": "new@example.org"}, "target": {"lock_id": id(&door)}});
+        let stranger =
+            json!({"subject": {"email": "new@example.org"}, "target": {"lock_id": id(&door)}});
         for other in [person_to_lock(&bo, &door), person_to_lock(&ann, &gate), share, stranger] {
             let answer = it.put(path, other).await;
             assert_eq!(answer.status, 409, "{}", answer.text);
@@ -157,7 +186,10 @@ async fn revoking_closes_once() {
         let second = it.grant(&ann, &door).await;
         let path = format!("{}/revoke", one("/grants", &first));
         let closed = it.post(&path, json!({"reason": "moved"})).await.expect(200);
-        assert_eq!((&closed["state"], &closed["closed_reason"]), (&json!("revoked"), &json!("revoked")));
+        assert_eq!(
+            (&closed["state"], &closed["closed_reason"]),
+            (&json!("revoked"), &json!("revoked"))
+        );
         assert!(closed["closed_at"].is_string());
         assert!(it.opens(&door, "a1").await, "the other right stands");
         let before = world.revisions().await;
@@ -185,8 +217,12 @@ async fn a_batch_is_one_transaction_with_a_stored_result() {
         let (ann, door) = (it.person("Ann").await, it.lock("Front door").await);
         let (old, other) = (it.grant(&ann, &door).await, it.grant(&ann, &door).await);
         let mut create: Vec<Value> = (0..3).map(|_| person_to_lock(&ann, &door)).collect();
-        create.push(json!({"subject": {"email": "new@example.org"}, "target": {"lock_id": id(&door)}}));
-        create.push(json!({"subject": {"email": "NEW@example.org"}, "target": {"lock_id": id(&door)}}));
+        create.push(
+            json!({"subject": {"email": "new@example.org"}, "target": {"lock_id": id(&door)}}),
+        );
+        create.push(
+            json!({"subject": {"email": "NEW@example.org"}, "target": {"lock_id": id(&door)}}),
+        );
         let body = json!({"create": create, "revoke": [id(&old)]});
         let operation = it.post("/grants/batch", body.clone()).await.expect(200);
         assert_eq!((&operation["state"], &operation["errors"]), (&json!("finished"), &json!([])));
@@ -211,7 +247,8 @@ async fn a_batch_is_one_transaction_with_a_stored_result() {
             person_to_lock(&ann, &door), late, {"target": {"lock_id": id(&door)}},
             person_to_lock(&door, &ann),
         ]);
-        let problem = it.post("/grants/batch", json!({"create": create})).await.problem(422, "invalid");
+        let problem =
+            it.post("/grants/batch", json!({"create": create})).await.problem(422, "invalid");
         assert_eq!(pointers(&problem), ["/create/1/valid_until", "/create/2/subject"], "{problem}");
         // What only a look-up can tell is told together, too.
         let create = json!([
@@ -221,7 +258,9 @@ async fn a_batch_is_one_transaction_with_a_stored_result() {
         let body = json!({"create": create, "revoke": [id(&old), id(&other)]});
         let problem = it.post("/grants/batch", body).await.problem(422, "invalid");
         let found = pointers(&problem);
-        for wanted in ["/create/1/subject/person_id", "/create/2/target/access_level_id", "/revoke/0"] {
+        for wanted in
+            ["/create/1/subject/person_id", "/create/2/target/access_level_id", "/revoke/0"]
+        {
             assert!(found.contains(&wanted), "{wanted} {problem}");
         }
         invalid(it.post("/grants/batch", json!({})).await, &[""]);
@@ -241,7 +280,10 @@ async fn a_batch_of_ten_thousand_is_taken_and_one_more_is_not() {
         let operation = it.post("/grants/batch", body(10_000)).await.expect(200);
         assert_eq!(operation["results"].as_array().unwrap().len(), 10_000);
         let page = it.get("/grants?limit=1000").await;
-        assert_eq!((page["items"].as_array().unwrap().len(), &page["has_more"]), (1000, &json!(true)));
+        assert_eq!(
+            (page["items"].as_array().unwrap().len(), &page["has_more"]),
+            (1000, &json!(true))
+        );
     })
     .await;
 }

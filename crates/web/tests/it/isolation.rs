@@ -105,8 +105,8 @@ async fn another_places_id_in_any_position_of_any_route_is_not_there() {
 fn rank(route: &Listed) -> usize {
     let order = [
         "unshare_lock",
-        "revoke_grant",
         "batch_grants",
+        "revoke_grant",
         "delete_webhook",
         "delete_credential",
         "delete_person",
@@ -138,7 +138,10 @@ async fn the_same_requests_with_ones_own_ids_find_what_they_name() {
                     continue;
                 }
                 turn += 1;
-                for sample in samples(route, things, turn) {
+                let mut all = samples(route, things, turn);
+                // A batch closes a grant: once.
+                all.truncate(if once { 1 } else { all.len() });
+                for sample in all {
                     let answer = sample.send(&world.admin).await;
                     // In use, shared already: found, and refused for what it is.
                     let found = (200..300).contains(&answer.status) || answer.status == 409;

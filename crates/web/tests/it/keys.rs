@@ -28,7 +28,9 @@ async fn a_level_of_two_people_and_two_locks_has_four_keys() {
         let keys = it.all("/keys", 2).await;
         let ends: Vec<(&Value, &Value, &Value, &Value)> = keys
             .iter()
-            .map(|key| (&key["grant_id"], &key["person_id"], &key["lock_id"], &key["access_level_id"]))
+            .map(|key| {
+                (&key["grant_id"], &key["person_id"], &key["lock_id"], &key["access_level_id"])
+            })
             .collect();
         let (level_id, none) = (&level["id"], &json!(null));
         let wanted = [
@@ -54,7 +56,10 @@ async fn a_level_of_two_people_and_two_locks_has_four_keys() {
             (format!("lock_id={}", id(&b)), vec![0, 2, 4]),
             (format!("person_id={}", id(&bo)), vec![0, 3, 4]),
             (format!("access_level_id={}", id(&level)), vec![1, 2, 3, 4]),
-            (format!("access_level_id={}&person_id={}&lock_id={}", id(&level), id(&ann), id(&a)), vec![1]),
+            (
+                format!("access_level_id={}&person_id={}&lock_id={}", id(&level), id(&ann), id(&a)),
+                vec![1],
+            ),
             ("state=revoked".to_owned(), vec![]),
         ] {
             let found = it.all(&format!("/keys?{filter}"), 1).await;

@@ -49,16 +49,26 @@ async fn wrong_pins_lock_their_credential_out_and_a_restart_does_not_help() {
             assert_eq!(reasons(&pin(&it, &door, "a1", "9999").await), ["pin_wrong"]);
         }
         let locked = pin(&it, &door, "a1", "1234").await;
-        assert_eq!((reasons(&locked), &locked["hint"]),
-            (vec!["pin_locked_out"], &json!("wait, then enter it again")));
-        assert_eq!(pin(&it, &door, "a2", "5678").await["result"], "granted", "another card is free");
+        assert_eq!(
+            (reasons(&locked), &locked["hint"]),
+            (vec!["pin_locked_out"], &json!("wait, then enter it again"))
+        );
+        assert_eq!(
+            pin(&it, &door, "a2", "5678").await["result"],
+            "granted",
+            "another card is free"
+        );
         assert_eq!(code(&it, &door, "246810").await["result"], "granted", "and so are codes");
 
         let world = world.restarted().await;
         assert_eq!(reasons(&pin(&world.here(), &door, "a1", "1234").await), ["pin_locked_out"]);
         let world = world.later(31).await;
         let it = world.here();
-        assert_eq!(reasons(&pin(&it, &door, "a1", "9999").await), ["pin_wrong"], "one more, then 60 s");
+        assert_eq!(
+            reasons(&pin(&it, &door, "a1", "9999").await),
+            ["pin_wrong"],
+            "one more, then 60 s"
+        );
         assert_eq!(reasons(&pin(&it, &door, "a1", "1234").await), ["pin_locked_out"]);
         let world = world.later(62).await;
         assert_eq!(reasons(&pin(&world.here(), &door, "a1", "1234").await), ["pin_locked_out"]);
@@ -85,7 +95,11 @@ async fn unknown_codes_lock_the_code_entry_of_their_lock_out() {
             assert_eq!((reasons(&locked), &locked["by"]), (vec!["pin_locked_out"], &json!([])));
         }
         assert_eq!(it.list("/events").await.last().unwrap()["person_id"], json!(null));
-        assert_eq!(pin(&it, &door, "a1", "1234").await["result"], "granted", "cards are unaffected");
+        assert_eq!(
+            pin(&it, &door, "a1", "1234").await["result"],
+            "granted",
+            "cards are unaffected"
+        );
         assert_eq!(reasons(&code(&it, &gate, "246810").await), ["no_grant"], "and other locks");
         let world = world.restarted().await;
         assert_eq!(reasons(&code(&world.here(), &door, "246810").await), ["pin_locked_out"]);

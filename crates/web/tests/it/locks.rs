@@ -100,7 +100,10 @@ async fn an_unlock_schedule_holds_the_door_open_and_a_pin_schedule_limits_the_pi
         let it = world.here();
         let open = it.made("/locks", json!({"name": "Lobby", "unlock_schedule": always()})).await;
         let decision = it.present(&open, "ff").await;
-        assert_eq!((&decision["result"], &decision["method"]), (&json!("granted"), &json!("free_access")));
+        assert_eq!(
+            (&decision["result"], &decision["method"]),
+            (&json!("granted"), &json!("free_access"))
+        );
         it.patch(&one("/locks", &open), json!({"unlock_schedule": null})).await.expect(200);
         assert_eq!(reasons(&it.present(&open, "ff").await), ["credential_unknown"]);
 
@@ -146,7 +149,8 @@ async fn the_zone_of_the_lock_reads_schedules_that_leave_it_open() {
         ] {
             for (door, wanted) in doors.iter().zip(wanted) {
                 let card = json!({"bits": 56, "value": "a1"});
-                let decision = it.decide(json!({"lock_id": id(door), "card": card, "at": at})).await;
+                let decision =
+                    it.decide(json!({"lock_id": id(door), "card": card, "at": at})).await;
                 let result = decision["result"] == "granted";
                 assert_eq!(result, wanted, "{at} {}", door["time_zone"]);
             }
@@ -169,8 +173,15 @@ async fn deleting_a_lock_closes_rights_and_keeps_the_record_readable() {
         it.missing(&one("/locks", &door)).await;
         assert_eq!(it.get(&one("/access-levels", &level)).await["lock_ids"], json!([]));
         let closed = it.get(&one("/grants", &grant)).await;
-        assert_eq!((&closed["closed_reason"], &closed["state"]), (&json!("target_deleted"), &json!("revoked")));
-        assert_eq!(closed["target"], json!({"lock_id": door["id"]}), "closed rights keep their lock");
+        assert_eq!(
+            (&closed["closed_reason"], &closed["state"]),
+            (&json!("target_deleted"), &json!("revoked"))
+        );
+        assert_eq!(
+            closed["target"],
+            json!({"lock_id": door["id"]}),
+            "closed rights keep their lock"
+        );
         let events = it.list("/events").await;
         assert_eq!(events[0]["lock_id"], door["id"], "events keep their lock");
         let keys = it.list("/keys").await;

@@ -1,9 +1,30 @@
 //! The native API as outside programs see it, on SQLite and on PostgreSQL.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod access_levels;
+mod changes;
+mod clients;
+mod concurrency;
+mod controllers;
+mod credentials;
+mod decisions;
+mod events;
+mod grants;
 mod isolation;
+mod keys;
+mod kit;
+mod lockouts;
+mod locks;
+mod login;
+mod openapi;
+mod people;
+mod places;
+mod retries;
+mod schedules;
 mod scopes;
 mod support;
 mod thread;
+mod tokens;
 mod tour;
 mod unauthorised;
+mod webhooks;

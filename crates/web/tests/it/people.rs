@@ -189,7 +189,8 @@ async fn an_export_holds_all_and_a_deletion_leaves_nothing_that_opens() {
         let closed = it.grant(&ann, &door).await;
         it.acted(&format!("{}/revoke", one("/grants", &closed))).await;
         let open = it.grant(&ann, &door).await;
-        let own = json!({"subject": {"credential_id": id(&card)}, "target": {"lock_id": id(&door)}});
+        let own =
+            json!({"subject": {"credential_id": id(&card)}, "target": {"lock_id": id(&door)}});
         let own = it.made("/grants", own).await;
         it.present(&door, "a1").await;
         let path = one("/people", &ann);

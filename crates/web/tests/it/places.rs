@@ -55,7 +55,10 @@ async fn more_than_ninety_days_need_a_reason() {
         it.patch("", json!({"retention_days": 90})).await.expect(200);
         invalid(it.patch("", json!({"retention_days": 91})).await, &["/retention_reason"]);
         let blank = json!({"retention_days": 91, "retention_reason": " "});
-        assert_eq!(pointers(&it.patch("", blank).await.problem(422, "invalid")), ["/retention_reason"]);
+        assert_eq!(
+            pointers(&it.patch("", blank).await.problem(422, "invalid")),
+            ["/retention_reason"]
+        );
         let stated = json!({"retention_days": 365, "retention_reason": "a court order"});
         let stated = it.patch("", stated).await.expect(200);
         assert_eq!(stated["retention_reason"], "a court order");

@@ -84,15 +84,19 @@ async fn occurrences_are_those_of_the_wall_clock_page_by_page() {
         // The hour that does not exist and the hour that is there twice.
         let night = json!({"name": "Night", "time_zone": "Europe/Stockholm",
             "weekly": [{"days": ["sun"], "from": "02:15", "to": "02:45"}]});
-        let night = format!("{}/occurrences", one("/schedules", &it.made("/schedules", night).await));
+        let night =
+            format!("{}/occurrences", one("/schedules", &it.made("/schedules", night).await));
         let spring = "from=2031-03-29T00:00:00Z&until=2031-03-31T00:00:00Z";
         assert_eq!(it.list(&format!("{night}?{spring}")).await, Vec::<Value>::new());
         let autumn = "from=2031-10-25T00:00:00Z&until=2031-10-27T00:00:00Z";
         let twice = it.list(&format!("{night}?{autumn}")).await;
-        assert_eq!(json!(twice), json!([
-            {"from": "2031-10-26T00:15:00Z", "until": "2031-10-26T00:45:00Z"},
-            {"from": "2031-10-26T01:15:00Z", "until": "2031-10-26T01:45:00Z"},
-        ]));
+        assert_eq!(
+            json!(twice),
+            json!([
+                {"from": "2031-10-26T00:15:00Z", "until": "2031-10-26T00:45:00Z"},
+                {"from": "2031-10-26T01:15:00Z", "until": "2031-10-26T01:45:00Z"},
+            ])
+        );
     })
     .await;
 }

@@ -108,7 +108,8 @@ async fn a_webhook_shows_its_secret_once() {
         assert_eq!((&made["events"], &made["lock_ids"]), (&json!([]), &json!([])));
         assert_eq!((&made["format"], &made["disabled_at"]), (&json!("standard"), &json!(null)));
         let path = one("/webhooks", &made);
-        let body = json!({"events": ["access_denied"], "lock_ids": [id(&door)], "external_id": "w"});
+        let body =
+            json!({"events": ["access_denied"], "lock_ids": [id(&door)], "external_id": "w"});
         let changed = it.patch(&path, body.clone()).await.expect(200);
         for (name, value) in body.as_object().unwrap() {
             assert_eq!(changed[name], *value, "{name}");
@@ -129,7 +130,10 @@ async fn a_webhook_shows_its_secret_once() {
             (json!({"url": URL, "format": "xml"}), "/format"),
             (json!({"url": URL, "secret": "short"}), "/secret"),
             (json!({"url": URL, "secret": "whsec_åååååååååååååååååååååå"}), "/secret"),
-            (json!({"url": URL, "secret": format!("whsec_{}", STANDARD.encode([1; 23]))}), "/secret"),
+            (
+                json!({"url": URL, "secret": format!("whsec_{}", STANDARD.encode([1; 23]))}),
+                "/secret",
+            ),
             (json!({"url": URL, "disabled_at": null}), "/disabled_at"),
         ] {
             invalid(it.post("/webhooks", body).await, &[pointer]);
@@ -215,8 +219,12 @@ async fn a_test_a_replay_and_two_secrets_during_rotation() {
         let rotated = it.patch(&path, json!({"secret": secret})).await.expect(200);
         assert_eq!(rotated.get("secret"), None);
         let delivery = it.list(&format!("{path}/deliveries")).await.remove(0);
-        assert_eq!((&delivery["event_id"], &delivery["state"]), (&json!(null), &json!("delivered")));
-        let replay = it.post(&format!("{path}/replay"), json!({"delivery_id": id(&delivery)})).await;
+        assert_eq!(
+            (&delivery["event_id"], &delivery["state"]),
+            (&json!(null), &json!("delivered"))
+        );
+        let replay =
+            it.post(&format!("{path}/replay"), json!({"delivery_id": id(&delivery)})).await;
         assert_eq!((replay.status, replay.text.as_str()), (202, ""));
         deliver(&world, &endpoint, &made, 2).await;
         let again = endpoint.take();
@@ -269,9 +277,8 @@ async fn failures_are_tried_again_at_their_times_and_then_given_up() {
             assert!(last["error"].is_string(), "{last}");
             let status = if tries < 2 { json!(500) } else { json!(null) };
             assert_eq!(last["status"], status);
-            let at = |value: &Value| {
-                claviger_app::Instant::parse(value.as_str().unwrap()).unwrap().0
-            };
+            let at =
+                |value: &Value| claviger_app::Instant::parse(value.as_str().unwrap()).unwrap().0;
             let waited = (at(&delivery["next_at"]) - at(&last["at"])) / SECOND;
             assert!((wait..=wait * 11 / 10 + 1).contains(&waited), "{waited} after {tries} tries");
             // Not before its time.
@@ -317,7 +324,8 @@ async fn five_days_of_only_failures_disable_an_endpoint() {
         let world = ahead(world, 5 * 86_400 + 60).await;
         let it = world.here();
         it.present(&door, "a1").await;
-        run(&world, &endpoint, "disabled", async || it.get(&path).await["disabled_at"].is_string()).await;
+        run(&world, &endpoint, "disabled", async || it.get(&path).await["disabled_at"].is_string())
+            .await;
         endpoint.take();
         it.present(&door, "a1").await;
         let before = it.list(&format!("{path}/deliveries")).await.len();

@@ -1,6 +1,7 @@
 //! The route of decisions: the live check and previews.
 
 use claviger_app::credential::Digits;
+use claviger_app::{Context, Error};
 use claviger_app::decision::{self as app, Decided, DecisionWish, PresentedWish};
 use claviger_domain::noun::card::CardValue;
 use claviger_domain::noun::scope::Scope;
@@ -77,20 +78,32 @@ fn wish(fields: Fields<'_>) -> Result<DecisionWish, Problem> {
 }
 
 async fn decide(server: Shared, call: Request) -> Answered {
-    let (mut ctx, place) = at_place(&server, &call).await?;
+    let (ctx, place) = at_place(&server, &call).await?;
     let wish = wish(call.fields())?;
+    once(ctx, &call, |ctx| async move { app::make(&ctx, place, wish).await }).await
+}
+
+/// Runs a decision; a retry gets the answer of the first try.
+pub(super) async fn once<F>(
+    mut ctx: Context,
+    call: &Request,
+    run: impl FnOnce(Context) -> F,
+) -> Answered
+where
+    F: Future<Output = Result<Decided, Error>>,
+{
     let mut turn = None;
     if let Some(key) = &call.idempotency_key {
-        let (turned, kept) = begin(&ctx, &call, key).await?;
+        let (turned, kept) = begin(&ctx, call, key).await?;
         if let Some(kept) = kept {
             return Ok(Reply::again(kept));
         }
         turn = Some(turned);
-        ctx.keep = Some(keep(&call, key, |value, _, _| {
+        ctx.keep = Some(keep(call, key, |value, _, _| {
             Some(Reply::plain(shown(value.downcast_ref::<Decided>()?)))
         }));
     }
-    let decided = app::make(&ctx, place, wish).await.map_err(problem)?;
+    let decided = run(ctx).await.map_err(problem)?;
     drop(turn);
     Ok(Reply::plain(shown(&decided)))
 }

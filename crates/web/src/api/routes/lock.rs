@@ -52,7 +52,6 @@ pub(super) fn table() -> Vec<Row> {
         )
         .scope(Scope::LocksOperate)
         .body(&shape::UNLOCK)
-        .not_idempotent()
         .doc("For a person, or on the caller's own authority, where only the posture counts."),
         Route::get(
             "/api/v1/places/{place}/locks/{id}/access",
@@ -188,8 +187,9 @@ async fn delete(server: Shared, call: Request) -> Answered {
 async fn unlock(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
     let person = call.fields().reference("person_id").flatten();
-    let decided = open_from_afar(&ctx, place, object(&call)?, person).await.map_err(problem)?;
-    Ok(Reply::plain(super::decision::shown(&decided)))
+    let lock = object(&call)?;
+    let run = |ctx| async move { open_from_afar(&ctx, place, lock, person).await };
+    super::decision::once(ctx, &call, run).await
 }
 
 async fn access(server: Shared, call: Request) -> Answered {

@@ -53,8 +53,7 @@ pub(super) fn table() -> Vec<Row> {
             run!(test),
         )
         .scope(write)
-        .body(&ACTION)
-        .not_idempotent(),
+        .body(&ACTION),
         Route::post(
             "/api/v1/places/{place}/webhooks/{id}/replay",
             "replay_delivery",
@@ -63,8 +62,7 @@ pub(super) fn table() -> Vec<Row> {
             run!(replay),
         )
         .scope(write)
-        .body(&shape::REPLAY)
-        .not_idempotent(),
+        .body(&shape::REPLAY),
     ];
     rows.into_iter().map(|row| row.tag("webhooks")).collect()
 }
@@ -162,8 +160,9 @@ async fn deliveries(server: Shared, call: Request) -> Answered {
 
 async fn test(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
-    app::test(&ctx, place, &object(&call)?).await.map_err(problem)?;
-    Ok(Reply::accepted(None))
+    let webhook = object(&call)?;
+    let run = |ctx| async move { app::test(&ctx, place, webhook).await };
+    write(ctx, &call, |(): &(), _| Reply::accepted(None), run).await
 }
 
 async fn replay(server: Shared, call: Request) -> Answered {
@@ -171,6 +170,7 @@ async fn replay(server: Shared, call: Request) -> Answered {
     let delivery = call.fields().str("delivery_id").and_then(Id::parse);
     let delivery =
         delivery.ok_or_else(|| Problem::field("/delivery_id", "required", "is required"))?;
-    app::replay(&ctx, place, &object(&call)?, delivery).await.map_err(problem)?;
-    Ok(Reply::accepted(None))
+    let webhook = object(&call)?;
+    let run = |ctx| async move { app::replay(&ctx, place, webhook, delivery).await };
+    write(ctx, &call, |(): &(), _| Reply::accepted(None), run).await
 }

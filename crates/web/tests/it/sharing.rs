@@ -1,0 +1,300 @@
+//! Locks of one place that are in others too: each decides with its own people.
+
+use serde_json::{Value, json};
+
+use crate::kit::{Site, field, invalid, one, person_to_lock, pointers, reasons};
+use crate::support::{World, id, on_each_engine};
+
+/// The owner and a tenant, each with a client that can do everything there and nothing elsewhere.
+async fn two(world: &World) -> (Site, Site) {
+    let tenant = world.here().neighbour("Tenant").await;
+    let owner = world.here().key_of_all().await;
+    (owner, tenant)
+}
+
+impl Site {
+    async fn key_of_all(&self) -> Site {
+        self.seen_by(&self.full_key().await)
+    }
+}
+
+fn shares(lock: &Value) -> String {
+    format!("{}/shares", one("/locks", lock))
+}
+
+/// A lock of the owner's that the tenant has taken in.
+async fn shared(owner: &Site, tenant: &Site, name: &str) -> Value {
+    let lock = owner.lock(name).await;
+    owner.made(&shares(&lock), json!({"place_id": tenant.place})).await;
+    tenant.acted(&format!("/shared-locks/{}/accept", id(&lock))).await;
+    lock
+}
+
+#[tokio::test]
+async fn an_offer_is_nothing_until_it_is_accepted() {
+    on_each_engine(|world| async move {
+        let (owner, tenant) = two(&world).await;
+        let lock = owner.made("/locks", json!({"name": "Gate", "time_zone": "Asia/Kolkata", "external_id": "g"})).await;
+        let share = owner.made(&shares(&lock), json!({"place_id": tenant.place})).await;
+        assert_eq!((&share["state"], &share["lock_id"]), (&json!("offered"), &lock["id"]));
+        assert_eq!(share["place_id"], tenant.place.as_str());
+        tenant.missing(&one("/locks", &lock)).await;
+        assert_eq!(tenant.list("/locks").await, Vec::<Value>::new());
+        let offered = json!([{"lock_id": lock["id"], "name": "Gate", "owner_place_id": owner.place, "state": "offered"}]);
+        assert_eq!(json!(tenant.list("/shared-locks").await), offered);
+        let third = world.here().neighbour("Third").await;
+        assert_eq!(third.list("/shared-locks").await, Vec::<Value>::new());
+        third.post(&format!("/shared-locks/{}/accept", id(&lock)), json!({})).await.problem(404, "not_found");
+
+        let accepted = tenant.acted(&format!("/shared-locks/{}/accept", id(&lock))).await;
+        assert_eq!((&accepted["id"], &accepted["name"]), (&lock["id"], &json!("Gate")));
+        assert_eq!((&accepted["time_zone"], &accepted["number"]), (&json!("Asia/Kolkata"), &json!(1)));
+        assert_eq!(accepted["external_id"], json!(null), "the owner's own id is the owner's");
+        assert_eq!(tenant.get(&one("/locks", &lock)).await, accepted);
+        assert_eq!(owner.list(&shares(&lock)).await[0]["state"], "accepted");
+        assert_eq!(tenant.list("/shared-locks").await[0]["state"], "accepted");
+        let again = tenant.post(&format!("/shared-locks/{}/accept", id(&lock)), json!({})).await;
+        assert_eq!(again.status, 409, "{}", again.text);
+        // The owner sets what the lock is; the tenant cannot.
+        owner.patch(&one("/locks", &lock), json!({"name": "Big gate"})).await.expect(200);
+        assert_eq!(tenant.get(&one("/locks", &lock)).await["name"], "Big gate");
+        for answer in [
+            tenant.patch(&one("/locks", &lock), json!({"name": "Mine"})).await,
+            tenant.delete(&one("/locks", &lock)).await,
+            tenant.post(&shares(&lock), json!({"place_id": third.place})).await,
+            owner.delete(&one("/locks", &lock)).await,
+        ] {
+            assert_eq!(answer.status, 409, "{}", answer.text);
+        }
+        let before = world.revisions().await;
+        for (place, pointer) in [(owner.place.as_str(), "/place_id"), ("018bcfe5-6800-7000-8000-000000000001", "/place_id")] {
+            invalid(owner.post(&shares(&lock), json!({"place_id": place})).await, &[pointer]);
+        }
+        let twice = owner.post(&shares(&lock), json!({"place_id": tenant.place})).await;
+        assert_eq!(twice.status, 409, "{}", twice.text);
+        assert_eq!(world.revisions().await, before);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_administers_both_places_accepts_at_once() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let place = it.actor.post("/api/v1/places", json!({"name": "Annex"})).await.expect(201);
+        let lock = it.lock("Gate").await;
+        let share = it.made(&shares(&lock), json!({"place_id": id(&place)})).await;
+        assert_eq!(share["state"], "accepted");
+        let annex = Site { actor: it.actor.clone(), place: id(&place).to_owned() };
+        assert_eq!(annex.get(&one("/locks", &lock)).await["id"], lock["id"]);
+        it.delete(&format!("{}?place_id={}", shares(&lock), id(&place))).await.expect(204);
+        annex.missing(&one("/locks", &lock)).await;
+        let again = it.delete(&format!("{}?place_id={}", shares(&lock), id(&place))).await;
+        again.problem(404, "not_found");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_places_grant_opens_and_little_is_told() {
+    on_each_engine(|world| async move {
+        let (owner, tenant) = two(&world).await;
+        let lock = shared(&owner, &tenant, "Gate").await;
+        let tim = tenant.person("Tim").await;
+        let hints = json!({"start_within_s": 5, "log_off_after_s": 9});
+        let card = json!({"kind": "card", "person_id": id(&tim), "card": {"bits": 56, "value": "71"}, "session": hints});
+        let card = tenant.made("/credentials", card).await;
+        let grant = tenant.grant(&tim, &lock).await;
+
+        let decision = owner.present(&lock, "71").await;
+        let told = json!({"result": "granted", "method": "card", "session": hints, "reasons": [],
+            "by": [], "hint": null, "opens_at": null});
+        for (name, value) in told.as_object().unwrap() {
+            assert_eq!(decision[name], *value, "{name}");
+        }
+        let here = owner.list("/events").await;
+        assert_eq!(field(&here, "kind"), ["access_granted"]);
+        for name in ["person_id", "credential_id", "grant_id", "card"] {
+            assert_eq!(here[0][name], json!(null), "{name} is the other place's");
+        }
+        let there = tenant.list("/events").await;
+        assert_eq!((&there[0]["person_id"], &there[0]["grant_id"]), (&tim["id"], &grant["id"]));
+        assert_eq!((&there[0]["credential_id"], &there[0]["lock_id"]), (&card["id"], &lock["id"]));
+
+        // Asked at the tenant, it is the tenant's own; the owner still learns that the door opened.
+        let own = tenant.present(&lock, "71").await;
+        assert_eq!(own["by"], json!([grant["id"]]));
+        assert_eq!((tenant.list("/events").await.len(), owner.list("/events").await.len()), (2, 2));
+
+        // The owner's people at the tenant's reader.
+        let olga = owner.person("Olga").await;
+        owner.card(&olga, "01").await;
+        let refused = tenant.present(&lock, "01").await;
+        assert_eq!(reasons(&refused), ["credential_unknown"], "the reasons of another place are its own");
+        owner.grant(&olga, &lock).await;
+        let opened = tenant.present(&lock, "01").await;
+        assert_eq!((&opened["result"], &opened["by"]), (&json!("granted"), &json!([])));
+        let last = owner.list("/events").await.pop().unwrap();
+        assert_eq!((&last["kind"], &last["person_id"]), (&json!("access_granted"), &olga["id"]));
+        for event in tenant.list("/events").await {
+            assert_ne!(event["person_id"], olga["id"]);
+        }
+        // Refused here, the caller sees its own reasons.
+        let pam = owner.person("Pam").await;
+        owner.card(&pam, "02").await;
+        assert_eq!(reasons(&owner.present(&lock, "02").await), ["no_grant"]);
+        assert_eq!(reasons(&owner.present(&lock, "ff").await), ["credential_unknown"]);
+        // A preview asks the same and tells nobody.
+        let count = owner.list("/events").await.len();
+        assert!(owner.opens(&lock, "71").await);
+        assert_eq!(owner.list("/events").await.len(), count);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_place_that_grants_is_enough_and_suspension_binds_its_own_place_only() {
+    on_each_engine(|world| async move {
+        let (owner, tenant) = two(&world).await;
+        let lock = shared(&owner, &tenant, "Gate").await;
+        let (here, there) = (owner.person("Ann").await, tenant.person("Ann").await);
+        owner.card(&here, "a1").await;
+        tenant.card(&there, "a1").await;
+        owner.grant(&here, &lock).await;
+        tenant.grant(&there, &lock).await;
+        owner.acted(&format!("{}/suspend", one("/people", &here))).await;
+        assert!(owner.opens(&lock, "a1").await, "the tenant grants");
+        tenant.acted(&format!("{}/suspend", one("/people", &there))).await;
+        let refused = owner.present(&lock, "a1").await;
+        assert_eq!(reasons(&refused), ["person_suspended"]);
+        owner.acted(&format!("{}/resume", one("/people", &here))).await;
+        assert!(tenant.opens(&lock, "a1").await, "now the owner does");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn posture_zone_and_times_are_the_owners() {
+    on_each_engine(|world| async move {
+        let (owner, tenant) = two(&world).await;
+        let lock = shared(&owner, &tenant, "Gate").await;
+        owner.patch(&one("/locks", &lock), json!({"time_zone": "Asia/Kolkata"})).await.expect(200);
+        let tim = tenant.person("Tim").await;
+        tenant.card(&tim, "71").await;
+        let mut body = person_to_lock(&tim, &lock);
+        body["schedule"] = json!({"weekly": [{"days": ["mon"], "from": "08:00", "to": "09:00"}]});
+        let timed = tenant.made("/grants", body).await;
+        let ask =
+            |at: &str| json!({"lock_id": id(&lock), "card": {"bits": 56, "value": "71"}, "at": at});
+        // 08:30 in Kolkata on a Monday, though the tenant's own place is in UTC.
+        assert_eq!(tenant.decide(ask("2031-06-02T03:00:00Z")).await["result"], "granted");
+        assert_eq!(tenant.decide(ask("2031-06-02T08:30:00Z")).await["result"], "denied");
+        tenant.patch(&one("/grants", &timed), json!({"schedule": null})).await.expect(200);
+
+        let down = json!({"posture": "lockdown", "lock_ids": [id(&lock)]});
+        invalid(tenant.post("/posture", down.clone()).await, &["/lock_ids/0"]);
+        let none =
+            tenant.post("/posture", json!({"posture": "lockdown", "all": true})).await.expect(200);
+        assert_eq!(none["obeyed"], json!([]), "it owns none");
+        assert!(tenant.opens(&lock, "71").await);
+        owner.post("/posture", down).await.expect(200);
+        assert_eq!(tenant.get(&one("/locks", &lock)).await["posture"], "lockdown");
+        assert_eq!(reasons(&tenant.present(&lock, "71").await), ["lockdown"]);
+        tenant.patch(&one("/grants", &timed), json!({"override_lockdown": true})).await.expect(200);
+        assert!(owner.opens(&lock, "71").await);
+        owner.post("/posture", json!({"posture": "free_access", "all": true})).await.expect(200);
+        assert_eq!(tenant.present(&lock, "ff").await["method"], "free_access");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_pin_is_wrong_only_where_it_is_wrong_everywhere() {
+    on_each_engine(|world| async move {
+        let (owner, tenant) = two(&world).await;
+        let lock = shared(&owner, &tenant, "Gate").await;
+        owner.patch(&one("/locks", &lock), json!({"pin": "always"})).await.expect(200);
+        for (site, pin) in [(&owner, "1111"), (&tenant, "2222")] {
+            let ann = site.person("Ann").await;
+            let card = json!({"kind": "card", "person_id": id(&ann), "card": {"bits": 56, "value": "a1"}, "pin": pin});
+            site.made("/credentials", card).await;
+            site.grant(&ann, &lock).await;
+        }
+        let ask = |pin: &str| json!({"lock_id": id(&lock), "card": {"bits": 56, "value": "a1"}, "pin": pin});
+        for site in [&owner, &tenant] {
+            for pin in ["1111", "2222"] {
+                assert_eq!(site.decide(ask(pin)).await["result"], "granted", "{pin}");
+            }
+            assert_eq!(reasons(&site.decide(ask("3333")).await), ["pin_wrong"]);
+        }
+        // Wrong ones count at both: after five, neither PIN helps for a while.
+        for _ in 0..5 {
+            owner.decide(ask("3333")).await;
+        }
+        for site in [&owner, &tenant] {
+            assert_eq!(reasons(&site.decide(ask("2222")).await), ["pin_locked_out"]);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn taking_a_lock_back_closes_the_rights_of_the_other_place() {
+    on_each_engine(|world| async move {
+        let (owner, tenant) = two(&world).await;
+        let lock = shared(&owner, &tenant, "Gate").await;
+        let (tim, olga) = (tenant.person("Tim").await, owner.person("Olga").await);
+        tenant.card(&tim, "71").await;
+        owner.card(&olga, "01").await;
+        let kept = owner.grant(&olga, &lock).await;
+        let grant = tenant.grant(&tim, &lock).await;
+        let level = tenant.level("All", &[&lock]).await;
+        tenant.level_grant(&tim, &level).await;
+        let held = tenant.list("/keys").await;
+        assert_eq!(held.len(), 2);
+        let path = format!("{}?place_id={}", shares(&lock), tenant.place);
+
+        let before = world.revisions().await;
+        let plan = owner.delete(&format!("{path}&dry_run=true")).await.expect(200);
+        assert!(
+            !plan.to_string().contains(id(&tim)),
+            "the tenant's people are the tenant's: {plan}"
+        );
+        assert_eq!(world.revisions().await, before);
+        let digest = format!("\"{}\"", plan["digest"].as_str().unwrap());
+        owner.matching("DELETE", &path, &digest, None).await.expect(204);
+
+        tenant.missing(&one("/locks", &lock)).await;
+        let closed = tenant.get(&one("/grants", &grant)).await;
+        assert_eq!(
+            (&closed["state"], &closed["closed_reason"]),
+            (&json!("revoked"), &json!("unshared"))
+        );
+        assert_eq!(tenant.get(&one("/access-levels", &level)).await["lock_ids"], json!([]));
+        let keys = tenant.list("/keys").await;
+        assert_eq!(field(&keys, "id"), field(&held, "id"));
+        assert_eq!(field(&keys, "state"), ["revoked", "revoked"]);
+        assert_eq!(reasons(&owner.present(&lock, "71").await), ["credential_unknown"]);
+        assert!(owner.opens(&lock, "01").await);
+        assert_eq!(owner.get(&one("/grants", &kept)).await["state"], "active");
+        assert_eq!(owner.list(&shares(&lock)).await, Vec::<Value>::new());
+        assert_eq!(tenant.list("/shared-locks").await, Vec::<Value>::new());
+        let ask =
+            tenant.post("/decisions", json!({"lock_id": id(&lock), "person_id": id(&tim)})).await;
+        ask.problem(404, "not_found");
+        // Offered again and accepted, the old rights stay closed.
+        owner.made(&shares(&lock), json!({"place_id": tenant.place})).await;
+        tenant.acted(&format!("/shared-locks/{}/accept", id(&lock))).await;
+        assert_eq!(reasons(&tenant.present(&lock, "71").await), ["no_grant"]);
+        let world = world.restarted().await;
+        let tenant = Site { actor: world.nobody().with(tenant.actor.token), place: tenant.place };
+        assert_eq!(
+            reasons(&tenant.present(&lock, "71").await),
+            ["no_grant"],
+            "also after a restart"
+        );
+        let missing = owner.delete(&shares(&lock)).await;
+        assert_eq!(pointers(&missing.problem(422, "invalid")), ["?place_id"]);
+    })
+    .await;
+}
