@@ -188,7 +188,7 @@ fn tell(table: &mut Table, engine: &str, people: u32, locks: u32, took: Took) {
     table.row(format!("{level}, create"), beside(&took.create, &took.insert, keys), bar);
     let bar = if small { "" } else { "≥ 50 ×" };
     let erased = format!("; deleting those rows takes {:.0} ms", best(&took.erase));
-    let figure = beside(&took.delete, &took.insert, keys) + &erased;
+    let figure = format!("{}{erased}", beside(&took.delete, &took.insert, keys));
     table.row(format!("{level}, delete"), figure, bar);
     let bar = if small { "≥ 40 ×" } else { "" };
     let figure = beside(&took.add_lock, &took.insert_lock, people);

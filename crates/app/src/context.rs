@@ -116,8 +116,8 @@ impl Context {
         Context { app, caller, via, expected: None, dry_run: false, keep: None }
     }
 
-    /// The place with that id, if the caller may do `scope` there. A place the caller has nothing to
-    /// do with is not there.
+    /// The place with that id, if the caller may do `scope` there. A place the caller has nothing
+    /// to do with is not there.
     ///
     /// # Errors
     /// Not found; the scope is missing.

@@ -1,6 +1,6 @@
 //! Events of a place: read in the order they were stored, and watched.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use claviger_domain::ids::{Id, LockNumber, Noun, PersonNumber, PlaceNumber, Ref};
@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use crate::context::Context;
 use crate::error::Error;
-use crate::read::{bounded, resolve};
+use crate::read::{Gone, bounded, gone, resolve};
 
 /// Which events are wanted; every filter given must hold.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +34,7 @@ pub struct EventPage {
     /// Whether more follow.
     pub more: bool,
     /// The public ids of closed and deleted records the events speak of.
-    pub gone: HashMap<(Noun, u32), Id>,
+    pub gone: Gone,
     /// The place as it was read.
     pub state: Arc<PlaceState>,
 }
@@ -68,18 +68,22 @@ pub async fn list(
     let mut events = store.events(state.place.number(), &filter, bounded(limit + 1)).await?;
     let more = events.len() > limit;
     events.truncate(limit);
-    let gone = gone(ctx, &state, &events).await?;
+    let gone = speak_of(ctx, &state, &events).await?;
     Ok(EventPage { events, more, gone, state })
 }
 
-/// The public ids of closed and deleted records that events speak of: they are not in memory.
-async fn gone(
+/// The public ids of the closed and deleted records that events speak of.
+pub(crate) async fn speak_of(
     ctx: &Context,
     state: &PlaceState,
     events: &[Event],
-) -> Result<HashMap<(Noun, u32), Id>, Error> {
-    let mut wanted = BTreeSet::new();
-    for event in events {
+) -> Result<Gone, Error> {
+    gone(ctx, state, named(events)).await
+}
+
+/// What events speak of.
+fn named(events: &[Event]) -> BTreeSet<(Noun, u32)> {
+    let named = events.iter().flat_map(|event| {
         let subject = &event.subject;
         let named = [
             Some((Noun::Lock, event.lock.0)),
@@ -87,17 +91,9 @@ async fn gone(
             subject.credential.map(|it| (Noun::Credential, it.0)),
             subject.grant.map(|it| (Noun::Grant, it.0)),
         ];
-        let missing = |(noun, number): &(Noun, u32)| state.record(*noun, *number).is_none();
-        wanted.extend(named.into_iter().flatten().filter(missing));
-    }
-    let place = state.place.number();
-    let mut found = HashMap::new();
-    for (noun, number) in wanted {
-        if let Some(record) = ctx.app.store().record(place, noun, number).await? {
-            found.insert((noun, number), record.header().id);
-        }
-    }
-    Ok(found)
+        named.into_iter().flatten()
+    });
+    named.collect()
 }
 
 /// Something to wait on: it changes whenever the place's events or state do.

@@ -9,6 +9,7 @@ use claviger_domain::ids::{
 use claviger_domain::noun::grant::{
     Grant, GrantEdit, Right, Source, SourceKind, Subject, Target, Via,
 };
+use claviger_domain::noun::schedule::ScheduleRef;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::record::Record;
 use claviger_domain::refusal::{FieldError, Refusal};
@@ -17,7 +18,8 @@ use claviger_store::Operation;
 
 use crate::context::Context;
 use crate::error::Error;
-use crate::read::{Page, Paging, Seen, page, resolve};
+use crate::plan::Planned;
+use crate::read::{Gone, Page, Paging, Seen, gone, page, resolve};
 use crate::schedule::{ScheduleWish, find_wish};
 use crate::{Put, Written, not_here};
 
@@ -189,6 +191,9 @@ pub async fn revoke(ctx: &Context, place: Id, grant: Ref) -> Result<Written<Arc<
     let state = ctx.app.state(number)?;
     if state.resolve(Noun::Grant, &grant).is_none() {
         let closed = closed(ctx, &state, &grant).await?;
+        if ctx.dry_run {
+            return Ok(Written::Planned(Planned::nothing()));
+        }
         ctx.check_seen(&closed.header)?;
         return ctx.write(Some(number), move |_| Ok(closed.clone())).await;
     }
@@ -229,6 +234,53 @@ pub async fn get(ctx: &Context, place: Id, grant: &Ref) -> Result<Seen<Arc<Grant
         None => closed(ctx, &state, grant).await?,
     };
     Ok(Seen { value, state })
+}
+
+/// The public ids of the deleted records that closed grants speak of.
+///
+/// # Errors
+/// As for any read.
+pub async fn speak_of(
+    ctx: &Context,
+    state: &PlaceState,
+    grants: &[Arc<Grant>],
+) -> Result<Gone, Error> {
+    let named = grants.iter().flat_map(|grant| {
+        let schedule = match grant.schedule {
+            Some(ScheduleRef::Named(number)) => Some((Noun::Schedule, number.0)),
+            _ => None,
+        };
+        [Some(subject_key(grant.subject)), Some(target_key(grant.target)), schedule]
+    });
+    gone(ctx, state, named.flatten().collect()).await
+}
+
+/// What [`speak_of`] says of a grant that is closed already; nothing of an open one.
+///
+/// # Errors
+/// No such place, no such grant.
+pub async fn gone_before(ctx: &Context, place: Id, grant: &Ref) -> Result<Gone, Error> {
+    let number = ctx.authorize(place, Scope::GrantsWrite)?;
+    let state = ctx.app.state(number)?;
+    if state.resolve(Noun::Grant, grant).is_some() {
+        return Ok(Gone::new());
+    }
+    let closed = closed(ctx, &state, grant).await?;
+    speak_of(ctx, &state, &[closed]).await
+}
+
+fn subject_key(subject: Subject) -> (Noun, u32) {
+    match subject {
+        Subject::Person(number) => (Noun::Person, number.0),
+        Subject::Credential(number) => (Noun::Credential, number.0),
+    }
+}
+
+fn target_key(target: Target) -> (Noun, u32) {
+    match target {
+        Target::Lock(number) => (Noun::Lock, number.0),
+        Target::AccessLevel(number) => (Noun::AccessLevel, number.0),
+    }
 }
 
 /// Which grants are wanted.

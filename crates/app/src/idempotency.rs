@@ -46,7 +46,12 @@ pub async fn begin(
     };
     let turned = Turned { _turn: turn.lock_owned().await };
     let since = app.now().plus(-KEPT_FOR);
-    let found = app.store().find_answer(scope, key).await?.filter(|it| it.created_at > since);
+    let mut found = app.store().find_answer(scope, key).await?;
+    if found.as_ref().is_some_and(|it| it.created_at <= since) {
+        // The key is free again; the answer to come takes the place of the old one.
+        app.store().trim_answers(since.plus(1)).await?;
+        found = None;
+    }
     match found {
         None => Ok((turned, None)),
         Some(answer) if answer.request_hash == *request => {

@@ -18,7 +18,7 @@ use claviger_store::ClosedGrants;
 
 use crate::context::Context;
 use crate::error::Error;
-use crate::read::{Seen, bounded, resolve};
+use crate::read::{Gone, Seen, bounded, gone, resolve};
 
 /// Which keys are wanted.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +49,8 @@ pub struct KeyPage {
     pub items: Vec<KeyRow>,
     /// The numbers to go on after; none where this is the last page.
     pub next: Option<(u32, u32)>,
+    /// The public ids of deleted records the keys speak of.
+    pub gone: Gone,
     /// The place as it was read.
     pub state: Arc<PlaceState>,
 }
@@ -91,8 +93,7 @@ pub async fn list(
     let mut memberships = Memberships::new(ctx, &state);
     let mut at = after;
     'pages: loop {
-        let grants = next_grants(ctx, &state, &wanted, at).await?;
-        let last = grants.last().map(|grant| grant.header.number);
+        let (grants, edge) = next_grants(ctx, &state, &wanted, at).await?;
         for grant in &grants {
             let number = grant.header.number;
             let from = if number == after.0 { after.1 } else { 0 };
@@ -119,8 +120,8 @@ pub async fn list(
                 }
             }
         }
-        match last {
-            Some(last) => at = (last, u32::MAX),
+        match edge {
+            Some(edge) => at = (edge, u32::MAX),
             None => break,
         }
     }
@@ -130,17 +131,32 @@ pub async fn list(
         .last()
         .filter(|_| more)
         .map(|row| (row.key.numbers.grant.0, row.key.numbers.membership.0));
-    Ok(KeyPage { items, next, state })
+    let gone = speak_of(ctx, &state, &items).await?;
+    Ok(KeyPage { items, next, gone, state })
 }
 
-/// The next grants, open and closed, whose keys may come after `at`, in order of number. The grant
-/// `at` itself is among them while its memberships may not be done.
+/// The ids of what closed keys speak of.
+async fn speak_of(ctx: &Context, state: &PlaceState, rows: &[KeyRow]) -> Result<Gone, Error> {
+    let named = rows.iter().flat_map(|row| {
+        let subject = match row.key.subject {
+            Subject::Person(number) => (Noun::Person, number.0),
+            Subject::Credential(number) => (Noun::Credential, number.0),
+        };
+        let level = row.key.level.map(|level| (Noun::AccessLevel, level.0));
+        [Some(subject), Some((Noun::Lock, row.key.lock.0)), level]
+    });
+    gone(ctx, state, named.flatten().collect()).await
+}
+
+/// The next grants, open and closed, whose keys may come after `at`, in order of number, and the
+/// last number that was looked at where more may follow. The grant `at` itself is among them while
+/// its memberships may not be done.
 async fn next_grants(
     ctx: &Context,
     state: &PlaceState,
     wanted: &Wanted,
     at: (u32, u32),
-) -> Result<Vec<Arc<Grant>>, Error> {
+) -> Result<(Vec<Arc<Grant>>, Option<u32>), Error> {
     let start = if at.1 == u32::MAX { at.0.saturating_add(1) } else { at.0.max(1) };
     let fits = |grant: &Grant| {
         wanted.person.is_none_or(|person| grant.subject == Subject::Person(person))
@@ -185,7 +201,9 @@ async fn next_grants(
     let closed = closed.into_iter().filter(|grant| grant.header.number <= edge && fits(grant));
     grants.extend(closed);
     grants.sort_by_key(|grant| grant.header.number);
-    Ok(grants)
+    // One that was closed after the place was read stands in both; as it was read it is open.
+    grants.dedup_by_key(|grant| grant.header.number);
+    Ok((grants, (edge != u32::MAX).then_some(edge)))
 }
 
 /// The memberships of levels, open and closed, read once per level.
@@ -227,7 +245,7 @@ impl<'c> Memberships<'c> {
 ///
 /// # Errors
 /// Not found.
-pub async fn get(ctx: &Context, place: Id, id: Id) -> Result<Seen<KeyRow>, Error> {
+pub async fn get(ctx: &Context, place: Id, id: Id) -> Result<(Seen<KeyRow>, Gone), Error> {
     let state = ctx.read(place, Scope::GrantsRead)?;
     let missing = || Error::not_found(Noun::Grant);
     let number = state.place.number();
@@ -257,7 +275,9 @@ pub async fn get(ctx: &Context, place: Id, id: Id) -> Result<Seen<KeyRow>, Error
         }
     };
     let key = key(&state, &grant, membership.as_deref(), now).ok_or_else(missing)?;
-    Ok(Seen { value: KeyRow { key, grant }, state })
+    let value = KeyRow { key, grant };
+    let gone = speak_of(ctx, &state, std::slice::from_ref(&value)).await?;
+    Ok((Seen { value, state }, gone))
 }
 
 fn closed_grant(record: Option<Record>) -> Option<Arc<Grant>> {

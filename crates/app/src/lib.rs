@@ -64,7 +64,7 @@ pub use context::{Caller, Context, Encode, Expected, Keep, Kept};
 pub use error::Error;
 pub use plan::{PlanRow, Planned};
 pub use random::sha256;
-pub use read::{Page, Paging, Seen};
+pub use read::{Gone, Page, Paging, Seen};
 pub use work::Work;
 
 use world::World;

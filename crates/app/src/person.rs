@@ -15,7 +15,7 @@ use claviger_store::{ClosedGrants, EventFilter};
 
 use crate::context::Context;
 use crate::error::Error;
-use crate::read::{Page, Paging, Seen, page, resolve};
+use crate::read::{Gone, Page, Paging, Seen, page, resolve};
 use crate::{Put, Written};
 
 /// Which people are wanted; every filter given must hold.
@@ -190,6 +190,8 @@ pub struct Export {
     pub credentials: Vec<Arc<Credential>>,
     pub grants: Vec<Arc<Grant>>,
     pub events: Vec<Event>,
+    /// The ids of deleted records they speak of.
+    pub gone: Gone,
     pub state: Arc<PlaceState>,
 }
 
@@ -224,5 +226,7 @@ pub async fn export(ctx: &Context, place: Id, person: &Ref) -> Result<Export, Er
     let account = person.account.and_then(|it| {
         ctx.app.world().directory().accounts.get(it).map(|account| account.header.id)
     });
-    Ok(Export { person, account, credentials, grants, events, state })
+    let mut gone = crate::grant::speak_of(ctx, &state, &grants).await?;
+    gone.extend(crate::event::speak_of(ctx, &state, &events).await?);
+    Ok(Export { person, account, credentials, grants, events, gone, state })
 }

@@ -1,5 +1,7 @@
 //! Dry runs: the plan of a command without the command, and the digest that demands exactly it.
 
+use std::collections::BTreeSet;
+
 use claviger_domain::ids::{Id, PlaceNumber};
 use claviger_domain::noun::grant::Subject;
 use claviger_domain::plan::{Pair, Plan, plan};
@@ -40,23 +42,42 @@ pub struct Planned {
     pub digest: String,
 }
 
-/// The plan of a finished work over all places it touched.
+impl Planned {
+    /// The plan of what changes nothing.
+    pub(crate) fn nothing() -> Planned {
+        let mut plan = Planned::default();
+        plan.digest = digest(&plan);
+        plan
+    }
+}
+
+/// The plan of a finished work over all places it touched. The digest is of the whole; what the
+/// caller may not see in another place is left out of what is shown.
 pub(crate) fn planned(ctx: &Context, work: &Work) -> Planned {
     let mut whole = Planned::default();
+    let mut hidden: BTreeSet<PlanRow> = BTreeSet::new();
     for (number, draft) in &work.places {
         let Some(before) = before(ctx, *number) else { continue };
         let Plan { gains, losses, changed } = plan(&before, &draft.state, draft.writes());
         let rows = |pairs: Vec<Pair>| -> Vec<PlanRow> {
             pairs.iter().filter_map(|pair| row(&before, &draft.state, pair)).collect()
         };
-        whole.gains.extend(rows(gains));
-        whole.losses.extend(rows(losses));
-        whole.changed.extend(rows(changed));
+        let all = [rows(gains), rows(losses), rows(changed)];
+        if ctx.scopes_in(*number).is_none() {
+            hidden.extend(all.iter().flatten().cloned());
+        }
+        let [gains, losses, changed] = all;
+        whole.gains.extend(gains);
+        whole.losses.extend(losses);
+        whole.changed.extend(changed);
     }
     for rows in [&mut whole.gains, &mut whole.losses, &mut whole.changed] {
         rows.sort();
     }
     whole.digest = digest(&whole);
+    for rows in [&mut whole.gains, &mut whole.losses, &mut whole.changed] {
+        rows.retain(|row| !hidden.contains(row));
+    }
     whole
 }
 

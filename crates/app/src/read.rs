@@ -1,6 +1,7 @@
 //! What all reads share: the place as it is published, pages in order of number, waiting for a
 //! revision.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,6 +73,26 @@ impl Context {
         let waited = tokio::time::timeout(PATIENCE, reached).await;
         waited.map_err(|_| Error::NotYet)
     }
+}
+
+/// The public ids of closed and deleted records, by noun and number.
+pub type Gone = HashMap<(Noun, u32), Id>;
+
+/// The public ids of the records named that are closed or deleted: they are not in memory.
+pub(crate) async fn gone(
+    ctx: &Context,
+    state: &PlaceState,
+    mut named: BTreeSet<(Noun, u32)>,
+) -> Result<Gone, Error> {
+    named.retain(|(noun, number)| state.record(*noun, *number).is_none());
+    let place = state.place.number();
+    let mut found = Gone::new();
+    for (noun, number) in named {
+        if let Some(record) = ctx.app.store().record(place, noun, number).await? {
+            found.insert((noun, number), record.header().id);
+        }
+    }
+    Ok(found)
 }
 
 /// A limit as the store takes it.

@@ -43,8 +43,8 @@ pub struct Made {
     pub client_secret: String,
 }
 
-/// Makes an organization with a place, a one-time code for its administrator (good for 24 hours) and
-/// a client with every scope on that place.
+/// Makes an organization with a place, a one-time code for its administrator (good for 24 hours)
+/// and a client with every scope on that place.
 ///
 /// # Errors
 /// Names that are empty, an address that is none.

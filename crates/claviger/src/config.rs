@@ -33,7 +33,7 @@ pub(crate) struct Partial {
     pub(crate) log_format: Option<LogFormat>,
 }
 
-/// Names every key once: `$each!(key)` for all of them.
+/// The first one's value of each key, or else the second one's.
 macro_rules! merge {
     ($first:ident, $second:ident, $($key:ident)*) => {
         Partial { $($key: $first.$key.or($second.$key),)* }

@@ -87,10 +87,8 @@ pub(crate) async fn connect(folder: &Path) -> Result<Option<UnixStream>, Failure
     }
 }
 
-/// Asks the server and hands each message on, the last one included.
-///
-/// # Errors
-/// The server went away.
+/// Asks the server and hands each message on, the last one included; where the server went away,
+/// the last says so.
 pub(crate) async fn ask(stream: UnixStream, task: Task, out: mpsc::Sender<Message>) {
     let gone = || Message::Failed(Failure::new("the server that has the folder went away"));
     let last = match talk(stream, task, &out).await {

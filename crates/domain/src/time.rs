@@ -100,7 +100,8 @@ pub struct Window {
     pub until: Option<Instant>,
 }
 
-/// What a caller sets on a window: an absent end is left as it is, `Some(None)` takes its bound away.
+/// What a caller sets on a window: an absent end is left as it is, `Some(None)` takes its bound
+/// away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct WindowEdit {
     /// The first instant inside.

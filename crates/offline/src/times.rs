@@ -1,7 +1,7 @@
 //! When a key holds: a weekly wall clock, spans of UTC seconds, and spans that are taken out.
 //!
-//! Three numbers say all a lock needs of a time zone, because no zone changes its offset twice within
-//! the life of a key. Must not hold a key or know who presents it.
+//! Three numbers say all a lock needs of a time zone, because no zone changes its offset twice
+//! within the life of a key. Must not hold a key or know who presents it.
 
 /// Seconds of a minute, minutes of a day, days of a week.
 const MINUTE_S: i64 = 60;

@@ -1,4 +1,5 @@
-//! The store: an open database with its schema up to date, and the secrets its rows are sealed with.
+//! The store: an open database with its schema up to date, and the secrets its rows are sealed
+//! with.
 //!
 //! Must not decide anything, keep state between calls, or read a clock: instants are arguments.
 

@@ -71,7 +71,8 @@ pub struct Decided {
     pub method: Method,
     /// Every condition found to fail, in order.
     pub reasons: Reasons,
-    /// The grants that allow, or would but for the reasons; empty for callers who may not read them.
+    /// The grants that allow, or would but for the reasons; empty for callers who may not read
+    /// them.
     pub by: Vec<Id>,
     /// When nothing but time stands in the way.
     pub opens_at: Option<Instant>,

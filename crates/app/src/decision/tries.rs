@@ -2,7 +2,7 @@
 //!
 //! The rule is `domain::decision::Attempts`; what is counted is never a digit.
 
-use claviger_domain::decision::{Decision, Presented, identify};
+use claviger_domain::decision::{Decision, Pin, Presented, identify};
 use claviger_domain::ids::CredentialNumber;
 use claviger_domain::noun::event::{EventKind, Method};
 use claviger_domain::reason::Reason;
@@ -41,7 +41,8 @@ pub(super) fn count(app: &App, sides: &Sides, own: &Decision, found: &Found, now
         let mut pins = guard(&cell.pins);
         if wrong {
             pins.entry(known.number()).or_default().fail(now);
-        } else if own.granted {
+        } else if own.granted && own.request().pin == Pin::Right {
+            // At a door that asks for no PIN nothing is proven.
             pins.remove(&known.number());
         }
     }
@@ -69,7 +70,7 @@ pub(crate) async fn rebuild_attempts(app: &App) -> Result<(), StoreError> {
         let code = event.method == Some(Method::Code);
         match (event.kind, event.subject.credential) {
             (EventKind::AccessGranted, known) => {
-                known.map(|known| pins.remove(&known));
+                known.filter(|_| event.method != Some(Method::Card)).map(|it| pins.remove(&it));
                 if code {
                     codes.remove(&event.lock);
                 }

@@ -7,7 +7,7 @@ use super::scan::{code, words};
 
 /// A text file; its path is relative to the root, with `/` between the parts.
 #[derive(Debug, Clone)]
-pub struct File {
+pub(crate) struct File {
     pub path: String,
     pub text: String,
     /// Whether it is a test, a benchmark, or help for tests, and so no part of a server.
@@ -15,7 +15,7 @@ pub struct File {
 }
 
 impl File {
-    pub fn new(path: &str, text: &str) -> File {
+    pub(crate) fn new(path: &str, text: &str) -> File {
         let parts: Vec<&str> = path.split('/').collect();
         let is_test = parts.contains(&"tests")
             || parts.contains(&"benches")
@@ -23,24 +23,24 @@ impl File {
         File { path: path.to_owned(), text: text.to_owned(), is_test }
     }
 
-    pub fn is_rust(&self) -> bool {
+    pub(crate) fn is_rust(&self) -> bool {
         self.path.ends_with(".rs")
     }
 
     /// The crate it belongs to, by the name of its folder.
-    pub fn in_crate(&self) -> Option<&str> {
+    pub(crate) fn in_crate(&self) -> Option<&str> {
         self.path.strip_prefix("crates/")?.split('/').next()
     }
 }
 
 /// The folder of the workspace.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
     own.parent().and_then(Path::parent).expect("crates/claviger has a root").to_owned()
 }
 
 /// Every text file of the workspace, in order of path.
-pub fn all() -> Vec<File> {
+pub(crate) fn all() -> Vec<File> {
     let root = root();
     let mut files = Vec::new();
     walk(&root, "", &mut files);
@@ -54,7 +54,7 @@ pub fn all() -> Vec<File> {
 }
 
 /// Every file of Rust.
-pub fn rust() -> Vec<File> {
+pub(crate) fn rust() -> Vec<File> {
     all().into_iter().filter(File::is_rust).collect()
 }
 

@@ -3,7 +3,7 @@
 
 /// A function with a body.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Function {
+pub(crate) struct Function {
     pub name: String,
     /// The line of its `fn`, from 1.
     pub line: usize,
@@ -12,7 +12,7 @@ pub struct Function {
 }
 
 /// The text with comments, strings and characters blanked; lines and bytes keep their places.
-pub fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = bytes.to_vec();
     let mut at = 0;
@@ -116,12 +116,12 @@ fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
 }
 
 /// Whether a byte may stand in a name.
-pub fn is_word(byte: u8) -> bool {
+pub(crate) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
 /// Where `what` stands in the text as a whole word.
-pub fn words<'t>(text: &'t str, what: &'t str) -> impl Iterator<Item = usize> + 't {
+pub(crate) fn words<'t>(text: &'t str, what: &'t str) -> impl Iterator<Item = usize> + 't {
     let bytes = text.as_bytes();
     text.match_indices(what).map(|(at, _)| at).filter(move |at| {
         let before = at.checked_sub(1).map(|at| bytes[at]);
@@ -131,7 +131,7 @@ pub fn words<'t>(text: &'t str, what: &'t str) -> impl Iterator<Item = usize> + 
 }
 
 /// The line of a byte, from 1.
-pub fn line_of(text: &str, at: usize) -> usize {
+pub(crate) fn line_of(text: &str, at: usize) -> usize {
     1 + text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count()
 }
 
@@ -157,7 +157,7 @@ fn end_of_item(code: &str, at: usize) -> usize {
 }
 
 /// Code (see [`code`]) with every item under `#[cfg(test)]` or `#[test]` blanked.
-pub fn without_tests(code: &str) -> String {
+pub(crate) fn without_tests(code: &str) -> String {
     let mut out = code.as_bytes().to_vec();
     for mark in ["#[cfg(test)]", "#[test]", "#[tokio::test"] {
         for (at, _) in code.match_indices(mark) {
@@ -173,7 +173,7 @@ pub fn without_tests(code: &str) -> String {
 }
 
 /// The functions with bodies in code (see [`code`]).
-pub fn functions(code: &str) -> Vec<Function> {
+pub(crate) fn functions(code: &str) -> Vec<Function> {
     let mut found = Vec::new();
     for at in words(code, "fn") {
         let rest = code[at + 2..].trim_start();

@@ -76,7 +76,8 @@ pub fn edit(
 }
 
 /// Puts people and locks in and takes them out, in one command. Who has an open grant without a
-/// window already is left alone; taking a person out closes all of the person's grants to the level.
+/// window already is left alone; taking a person out closes all of the person's grants to the
+/// level.
 ///
 /// # Errors
 /// Every person or lock to add that is not there, or that stands in both lists. Who is not in the

@@ -1,8 +1,8 @@
 //! Which grants reach the lock, and how each stands at an instant.
 
-use super::{Decision, Presented};
+use super::{Decision, Numbers};
 use crate::reason::Reason;
-use crate::state::Reach;
+use crate::state::{Reach, SubjectRow};
 
 /// How one reaching grant stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,23 +14,20 @@ pub(super) enum Standing {
 }
 
 impl<'s> Decision<'s> {
-    /// The open grants of the person and (unless the person asks from afar) the credential that
+    /// The open grants of the person and the credential (none where the person asks from afar) that
     /// reach the lock and are for opening.
     #[inline]
     pub(super) fn reaching(&self) -> impl Iterator<Item = Reach> + use<'s> {
         let state = self.state;
         let lock = self.request.lock;
         let levels = state.lock_levels(lock);
-        let credential = match self.request.presented {
-            Presented::Person(_) => None,
-            _ => self.numbers.credential,
-        };
-        let persons = self.numbers.person.map(|person| state.person_reach(person).iter());
-        let credentials = credential.map(|number| state.credential_reach(number).iter());
-        persons
+        let Numbers { person, credential } = self.numbers;
+        let persons = person.map(|number| state.person_reach(number));
+        let credentials = credential.map(|number| state.credential_reach(number));
+        [persons, credentials]
             .into_iter()
             .flatten()
-            .chain(credentials.into_iter().flatten())
+            .flat_map(SubjectRow::iter)
             .filter(move |reach| reach.opens() && reach.reaches(lock, levels))
     }
 

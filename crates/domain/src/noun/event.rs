@@ -1,4 +1,5 @@
-//! Event: what happened at a lock, why and when. Who it was stands apart, so that it can be forgotten.
+//! Event: what happened at a lock, why and when. Who it was stands apart, so that it can be
+//! forgotten.
 
 use super::card::CardValue;
 use super::words;

@@ -89,8 +89,8 @@ pub struct Health {
     pub last_seen_at: Option<Instant>,
 }
 
-/// A door, gate, cabinet or machine. In a place it is shared to it stands as a row of its own there,
-/// with the same id, that says whose it is; settings are read from the owner's row.
+/// A door, gate, cabinet or machine. In a place it is shared to it stands as a row of its own
+/// there, with the same id, that says whose it is; settings are read from the owner's row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lock {
     /// What every record has.

@@ -13,8 +13,8 @@ pub struct Organization {
     pub name: String,
 }
 
-/// A place with its own people, locks, levels, rights, events, retention and time zone. Its header's
-/// number is the place's number everywhere.
+/// A place with its own people, locks, levels, rights, events, retention and time zone. Its
+/// header's number is the place's number everywhere.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Place {
     /// `number` is the number of the place itself.

@@ -51,8 +51,8 @@ impl Role {
     }
 }
 
-/// Whether a program may give a role: it needs `roles:write` and stops below `owner` unless it holds
-/// every scope there is.
+/// Whether a program may give a role: it needs `roles:write` and stops below `owner` unless it
+/// holds every scope there is.
 #[must_use]
 pub fn client_may_give(scopes: Scopes, role: Role) -> bool {
     role == Role::Guest

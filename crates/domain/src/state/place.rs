@@ -47,14 +47,17 @@ impl IdentityKey {
     }
 }
 
-/// A card's bits and value in half the room that they take as numbers.
-type CardKey = [u8; 17];
+/// What identifies a card, without the gaps that a `u128` brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct CardKey {
+    high: u64,
+    low: u64,
+    bits: u8,
+}
 
 #[inline]
 fn card_key(card: CardValue) -> CardKey {
-    let mut key = [card.bits; 17];
-    key[1..].copy_from_slice(&card.value.to_le_bytes());
-    key
+    CardKey { high: (card.value >> 64) as u64, low: card.value as u64, bits: card.bits }
 }
 
 /// Everything of one place that is not closed or deleted.
@@ -446,7 +449,10 @@ impl PlaceState {
             credential.parts.iter().for_each(|part| self.cards.insert(card_key(part.card), number));
             code.for_each(|tag| self.codes.insert(tag, number));
         } else {
-            credential.parts.iter().for_each(|part| self.cards.remove_own(&card_key(part.card), number));
+            credential
+                .parts
+                .iter()
+                .for_each(|part| self.cards.remove_own(&card_key(part.card), number));
             code.for_each(|tag| self.codes.remove_own(&tag, number));
         }
         if let Some(person) = credential.person {

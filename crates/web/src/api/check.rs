@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use claviger_domain::time::Instant;
 use serde_json::{Map, Value};
 
-use super::shape::{Field, FieldError, Kind, Rule, Shape, Use};
+use super::shape::{Field, FieldError, Kind, Read, Rule, Shape, Use};
 
 /// No more errors than this are listed in one answer.
 const MAX_ERRORS: usize = 200;
@@ -73,6 +73,9 @@ impl<'a> At<'a> {
     }
 }
 
+/// For each kind the fields that belong to it.
+type KindTable = &'static [(&'static str, &'static [&'static str])];
+
 struct Checker {
     errors: Vec<FieldError>,
 }
@@ -111,7 +114,7 @@ impl Checker {
         for rule in shape.rules {
             // Fields that are wrong by themselves would only be named twice.
             if self.errors.len() == before || matches!(rule, Rule::Ordered(..)) {
-                self.rule(at, rule, fields, usage);
+                self.rule(at, shape, rule, fields, usage);
             }
         }
     }
@@ -291,7 +294,14 @@ impl Checker {
         }
     }
 
-    fn rule(&mut self, at: &At<'_>, rule: &Rule, fields: &Map<String, Value>, usage: Use) {
+    fn rule(
+        &mut self,
+        at: &At<'_>,
+        shape: &'static Shape,
+        rule: &Rule,
+        fields: &Map<String, Value>,
+        usage: Use,
+    ) {
         let given = |name: &&'static str| fields.contains_key(*name);
         match rule {
             Rule::ExactlyOne(names) => match names.iter().filter(|name| given(name)).count() {
@@ -329,7 +339,7 @@ impl Checker {
                     self.error(&at.name(other), "conflict", detail);
                 }
             }
-            Rule::Kinds(word, table) => self.kinds(at, word, table, fields),
+            Rule::Kinds(word, table) => self.kinds(at, shape, (word, table), fields, usage),
             Rule::Ordered(from, until) => self.ordered(at, from, until, fields),
             Rule::Check(_, rule) => {
                 for flaw in rule(fields, usage) {
@@ -345,16 +355,21 @@ impl Checker {
     fn kinds(
         &mut self,
         at: &At<'_>,
-        word: &'static str,
-        table: &'static [(&'static str, &'static [&'static str])],
+        shape: &'static Shape,
+        (word, table): (&'static str, KindTable),
         fields: &Map<String, Value>,
+        usage: Use,
     ) {
+        // What is shown once stays where a PUT does not give it.
+        let kept = |name: &str| {
+            usage == Use::Put && shape.field(name).is_some_and(|field| field.read == Read::Once)
+        };
         let Some(said) = fields.get(word).and_then(Value::as_str) else { return };
         for (kind, names) in table {
             let given = names.iter().filter(|name| fields.contains_key(**name));
             if *kind == said {
                 // More than one is for `AtMostOne` to say.
-                if given.count() == 0 {
+                if given.count() == 0 && !names.iter().any(|name| kept(name)) {
                     let detail = format!("a {kind} needs {}", names.join(" or "));
                     self.error(&at.name(names[0]), "required", detail);
                 }

@@ -92,6 +92,8 @@ pub(crate) enum Answer {
     Page(&'static Shape),
     /// 202, with an object or nothing.
     Accepted(Option<&'static Shape>),
+    /// 202 for the first step, 204 for the second, each with nothing.
+    TwoSteps,
     /// 204.
     Empty,
     /// 200 with a body of that media type that is not described further.

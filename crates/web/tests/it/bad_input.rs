@@ -5,6 +5,10 @@ use serde_json::{Value, json};
 use crate::kit::{Site, one, pointers};
 use crate::support::{Answer, World, id, on_each_engine};
 
+fn post(path: &str, body: Value, wanted: &'static [(&'static str, &'static str)]) -> Case {
+    ("POST", path.to_owned(), body, wanted)
+}
+
 /// What a case must be told: a status, and for each bad field a pointer and a word of the detail.
 type Case = (&'static str, String, Value, &'static [(&'static str, &'static str)]);
 
@@ -121,7 +125,7 @@ async fn values_that_are_almost_right() {
         let (ann, door) = (it.person("Ann").await, it.lock("Door").await);
         let subject = json!({"person_id": id(&ann)});
         let target = json!({"lock_id": id(&door)});
-        let post = |path: &str, body: Value, wanted| ("POST", path.to_owned(), body, wanted);
+        
         let cases: Vec<Case> = vec![
             post("/people", json!({"phone": "+46 70 123 45 67"}), &[("/phone", "E.164")]),
             post("/people", json!({"phone": "0701234567"}), &[("/phone", "+46701234567")]),

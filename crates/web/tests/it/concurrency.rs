@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::{Actor, Answer, World, id, on_each_engine};
-use crate::tour::{Furniture, furnish, revisions, samples};
+use crate::tour::{Furniture, furnish, rank, revisions, samples};
 
 const NO_TAG: &[&str] = &[
     // Of many nouns at once, or of none: nothing in it has a revision.
@@ -161,8 +161,7 @@ async fn every_change_of_an_object_obeys_if_match() {
         routes.push(
             claviger_web::routes().into_iter().find(|it| it.operation == "change_place").unwrap(),
         );
-        // Deletions last, and what is used by others after those.
-        routes.sort_by_key(|it| (it.method == "DELETE", it.operation == "revoke_grant"));
+        routes.sort_by_key(rank);
         let mut walked = 0;
         for route in &routes {
             assert!(route.if_match, "{} takes If-Match", route.operation);
@@ -270,7 +269,10 @@ async fn every_write_answers_with_the_revision_it_made() {
             let made = world.admin.post(&people, json!({"first_name": format!("P{n}")})).await;
             assert_eq!(made.status, 201);
             assert_eq!(revision_of(&made), made.body["revision"].as_u64().unwrap());
-            assert_eq!(tag(&made).split('-').next().unwrap(), format!("\"r{}", made.body["revision"]));
+            assert_eq!(
+                tag(&made).split('-').next().unwrap(),
+                format!("\"r{}", made.body["revision"])
+            );
             assert!(revision_of(&made) > last, "revisions go up");
             last = revision_of(&made);
             let one = made.header("location").to_owned();
@@ -355,7 +357,10 @@ async fn a_revision_that_does_not_come_is_503_after_two_seconds() {
         let answer = world.admin.send("GET", &world.at("/people"), &far, None).await;
         answer.problem(503, "unavailable");
         let waited = begun.elapsed();
-        assert!(waited >= Duration::from_millis(1900) && waited < Duration::from_secs(5), "{waited:?}");
+        assert!(
+            waited >= Duration::from_millis(1900) && waited < Duration::from_secs(5),
+            "{waited:?}"
+        );
         for bad in ["", "-1", "x", "1.5", "\"r3\"", "99999999999999999999999"] {
             let headers = [("claviger-at-least", bad)];
             let answer = world.admin.send("GET", &world.at("/people"), &headers, None).await;

@@ -7,7 +7,7 @@ use claviger_web::Listed;
 use serde_json::json;
 
 use crate::support::{Actor, Answer, World, id, on_each_engine};
-use crate::tour::{Furniture, fingerprint, furnish, revisions, samples};
+use crate::tour::{Furniture, fingerprint, furnish, rank, revisions, samples};
 
 /// Positions in which another place's id is what the route is for: a lock is offered to a place one
 /// has nothing to do with.
@@ -101,32 +101,15 @@ async fn another_places_id_in_any_position_of_any_route_is_not_there() {
     .await;
 }
 
-/// In which order things go away: what another still uses goes later.
-fn rank(route: &Listed) -> usize {
-    let order = [
-        "unshare_lock",
-        "batch_grants",
-        "revoke_grant",
-        "delete_webhook",
-        "delete_credential",
-        "delete_person",
-        "delete_access_level",
-        "delete_lock",
-        "delete_schedule",
-        "delete_controller",
-        "rotate_client",
-        "delete_client",
-    ];
-    order.iter().position(|it| *it == route.operation).map_or(0, |at| at + 1)
-}
-
 #[tokio::test]
 async fn the_same_requests_with_ones_own_ids_find_what_they_name() {
     on_each_engine(|world| async move {
         let Two { world, mine, theirs, their_admin } = two(world).await;
         let before = fingerprint(&world, &their_admin, &theirs).await;
         let mut routes = claviger_web::routes();
-        routes.retain(|it| !it.open && !it.path.contains("/session") && !it.path.contains("/account"));
+        routes.retain(|it| {
+            !it.open && !it.path.contains("/session") && !it.path.contains("/account")
+        });
         routes.sort_by_key(|it| (rank(it), it.method != "GET"));
         let named = mine.by_external_id();
         let mut turn = 100;
@@ -186,7 +169,8 @@ async fn nothing_of_another_place_is_in_any_list() {
         let Two { world, mine, theirs, their_admin } = two(world).await;
         let own = fingerprint(&world, &world.admin, &mine).await;
         let text: String = own[..own.len() - 1].iter().map(ToString::to_string).collect();
-        for name in ["place", "person", "credential", "lock", "level", "grant", "client", "offered"] {
+        for name in ["place", "person", "credential", "lock", "level", "grant", "client", "offered"]
+        {
             assert!(!text.contains(theirs.at(name)), "{name} of the other place is seen");
             assert!(text.contains(mine.at(name)), "{name} is seen");
         }
@@ -230,7 +214,8 @@ async fn waiting_for_a_revision_tells_nothing_of_another_place() {
 async fn authority_over_a_place_goes_down_and_never_up_or_sideways() {
     on_each_engine(|world| async move {
         let all = world.admin.get("/api/v1/me").await.expect(200)["scopes"].clone();
-        let all: Vec<&str> = all.as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+        let all: Vec<&str> =
+            all.as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
         let make = async |name: &str, parent: &str| -> String {
             let body = json!({"name": name, "parent_id": parent});
             let made = world.admin.post("/api/v1/places", body).await.expect(201);
@@ -282,7 +267,8 @@ async fn authority_over_a_place_goes_down_and_never_up_or_sideways() {
             let path = of(elsewhere, &format!("/people/{}", id(&ann)));
             top.get(&path).await.problem(404, "not_found");
             top.delete(&path).await.problem(404, "not_found");
-            let lock = top.post(&of(elsewhere, "/locks"), json!({"name": "Door"})).await.expect(201);
+            let lock =
+                top.post(&of(elsewhere, "/locks"), json!({"name": "Door"})).await.expect(201);
             let grant = json!({
                 "subject": {"person_id": id(&ann)}, "target": {"lock_id": id(&lock)},
             });

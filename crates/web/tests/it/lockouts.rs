@@ -128,3 +128,24 @@ async fn a_preview_counts_nothing() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_door_without_pin_does_not_end_the_count() {
+    on_each_engine(|world| async move {
+        let world = lasting(world).await;
+        let it = world.here();
+        let door = door(&it).await;
+        let ann = it.list("/people").await.remove(0);
+        let lobby = it.lock("Lobby").await;
+        it.grant(&ann, &lobby).await;
+        for _ in 0..5 {
+            pin(&it, &door, "a1", "9999").await;
+        }
+        // Whoever found the card could else try on for ever.
+        assert_eq!(it.present(&lobby, "a1").await["result"], "granted");
+        assert_eq!(reasons(&pin(&it, &door, "a1", "1234").await), ["pin_locked_out"]);
+        let world = world.restarted().await;
+        assert_eq!(reasons(&pin(&world.here(), &door, "a1", "1234").await), ["pin_locked_out"]);
+    })
+    .await;
+}

@@ -86,7 +86,9 @@ async fn the_set_up_code_makes_the_owner_once() {
         let short = json!({"setup_code": world.setup_code, "password": "short"});
         let refused = world.nobody().post("/api/v1/account/invitation", short).await;
         assert_eq!(refused.problem(422, "invalid")["errors"][0]["pointer"], "/password");
-        redeem(&world, "clvo_000000000000000000000000000000000000").await.problem(401, "unauthorized");
+        redeem(&world, "clvo_000000000000000000000000000000000000")
+            .await
+            .problem(401, "unauthorized");
 
         let answer = redeem(&world, &world.setup_code).await;
         is_safe_cookie(&answer.headers);
@@ -291,7 +293,10 @@ async fn mails(world: &World, wanted: usize) -> Vec<String> {
     let mut found = Vec::new();
     for _ in 0..200 {
         let entries = std::fs::read_dir(&world.outbox).into_iter().flatten().flatten();
-        found = entries.map(|it| it.path()).filter(|it| it.extension().is_some_and(|e| e == "eml")).collect();
+        found = entries
+            .map(|it| it.path())
+            .filter(|it| it.extension().is_some_and(|e| e == "eml"))
+            .collect();
         if found.len() >= wanted {
             break;
         }
@@ -380,7 +385,9 @@ async fn ten_failures_a_minute_are_enough_and_decisions_are_never_counted() {
         owner(&world).await;
         let lock = world.made("/locks", json!({"name": "Door"})).await;
         for _ in 0..10 {
-            log_in(&world, "admin@localhost", "wrong horse battery").await.problem(401, "unauthorized");
+            log_in(&world, "admin@localhost", "wrong horse battery")
+                .await
+                .problem(401, "unauthorized");
         }
         let refused = log_in(&world, "admin@localhost", PASSWORD).await;
         too_many(&refused);
@@ -406,7 +413,8 @@ async fn ten_failures_a_minute_are_enough_and_decisions_are_never_counted() {
 
         let question = json!({"lock_id": id(&lock), "card": {"bits": 32, "value": "1"}});
         for _ in 0..40 {
-            let denied = world.admin.post(&world.at("/decisions"), question.clone()).await.expect(200);
+            let denied =
+                world.admin.post(&world.at("/decisions"), question.clone()).await.expect(200);
             assert_eq!(denied["reasons"][0]["code"], "credential_unknown");
         }
         let events = world.admin.get(&world.at("/events")).await.expect(200);
@@ -457,7 +465,8 @@ async fn an_owners_authority_reaches_the_place_and_those_below() {
         }));
         browser.send("POST", "/api/v1/clients", client).await.expect(201);
         let listed = browser.get("/api/v1/places").await.expect(200);
-        let names: Vec<_> = listed["items"].as_array().unwrap().iter().map(|it| &it["name"]).collect();
+        let names: Vec<_> =
+            listed["items"].as_array().unwrap().iter().map(|it| &it["name"]).collect();
         assert_eq!(names, ["Main house", "Cellar"]);
         let made = browser.send("POST", "/api/v1/places", Some(json!({"name": "Mine"}))).await;
         let own = of(&made.expect(201), "/people");
@@ -490,7 +499,10 @@ async fn a_role_that_is_taken_away_takes_the_authority_with_it() {
         let lock = Some(json!({"name": "Door"}));
         browser.send("POST", &world.at("/locks"), lock).await.problem(403, "forbidden_scope");
         assert_eq!(browser.get("/api/v1/places").await.expect(200)["items"], json!([]));
-        browser.send("POST", "/api/v1/places", Some(json!({"name": "X"}))).await.problem(403, "forbidden_scope");
+        browser
+            .send("POST", "/api/v1/places", Some(json!({"name": "X"})))
+            .await
+            .problem(403, "forbidden_scope");
 
         world.admin.patch(&person, json!({"role": "owner"})).await.expect(200);
         world.admin.post(&format!("{person}/suspend"), json!({})).await.expect(200);

@@ -2,12 +2,14 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod access_levels;
+mod bad_input;
 mod changes;
 mod clients;
 mod concurrency;
 mod controllers;
 mod credentials;
 mod decisions;
+mod dry_run;
 mod events;
 mod grants;
 mod isolation;
@@ -22,8 +24,10 @@ mod places;
 mod retries;
 mod schedules;
 mod scopes;
+mod sharing;
 mod support;
 mod thread;
+mod time_travel;
 mod tokens;
 mod tour;
 mod unauthorised;

@@ -35,7 +35,11 @@ async fn a_replay_is_answered_as_the_first_time_and_changes_nothing() {
         let ann = first.body.clone();
         assert_eq!(first.header("location"), format!("{people}/{}", id(&ann)));
         assert_eq!(first.header("claviger-revision"), ann["revision"].to_string());
-        world.admin.patch(first.header("location"), json!({"note": "changed since"})).await.expect(200);
+        world
+            .admin
+            .patch(first.header("location"), json!({"note": "changed since"}))
+            .await
+            .expect(200);
         let before = revisions(&world).await;
         let again = keyed(&world.admin, &people, "k-1", &body).await;
         same(&first, &again, "the person");
@@ -220,7 +224,8 @@ async fn a_decision_with_a_key_makes_one_event() {
     on_each_engine(|world| async move {
         let things = furnish(&world, &world.admin, &world.place, "mine").await;
         let events = count(&world, "/events").await;
-        let question = json!({"lock_id": things.at("lock"), "credential_id": things.at("credential")});
+        let question =
+            json!({"lock_id": things.at("lock"), "credential_id": things.at("credential")});
         let decisions = world.at("/decisions");
         let mut twins = tokio::task::JoinSet::new();
         for _ in 0..12 {
@@ -238,7 +243,8 @@ async fn a_decision_with_a_key_makes_one_event() {
         world.admin.post(&suspend, json!({})).await.expect(200);
         let again = keyed(&world.admin, &decisions, "d", &question).await.expect(200);
         assert_eq!(again, answers[0]);
-        let other = json!({"lock_id": things.at("spare_lock"), "credential_id": things.at("credential")});
+        let other =
+            json!({"lock_id": things.at("spare_lock"), "credential_id": things.at("credential")});
         keyed(&world.admin, &decisions, "d", &other).await.problem(422, "idempotency_mismatch");
         let world = world.restarted().await;
         let again = keyed(&world.admin, &decisions, "d", &question).await.expect(200);
@@ -297,7 +303,8 @@ async fn errors_are_not_kept() {
         keyed(&narrow, &people, "k", &ann).await.problem(403, "forbidden_scope");
         let bad = json!({"first_name": "Bo", "email": "no address"});
         keyed(&world.admin, &people, "b", &bad).await.problem(422, "invalid");
-        let grant = json!({"subject": {"person_id": "external:x"}, "target": {"lock_id": "external:y"}});
+        let grant =
+            json!({"subject": {"person_id": "external:x"}, "target": {"lock_id": "external:y"}});
         keyed(&world.admin, &world.at("/grants"), "g", &grant).await.problem(422, "invalid");
 
         let one = format!("{people}/{}", id(&holder));

@@ -85,7 +85,11 @@ async fn every_read_is_open_to_whoever_holds_just_its_scope_or_the_writing_one()
                 let actor = world.admin.makes_key(&held, &[&world.place]).await;
                 for sample in samples(&route, &things, 0) {
                     let answer = sample.send(&actor).await;
-                    assert_eq!(answer.status, 200, "{} with {held:?}: {}", route.operation, answer.text);
+                    assert_eq!(
+                        answer.status, 200,
+                        "{} with {held:?}: {}",
+                        route.operation, answer.text
+                    );
                 }
             }
         }
@@ -213,7 +217,10 @@ async fn roles_are_given_by_roles_write_and_owner_by_everything() {
         assert_eq!(plain.post(&people, person("guest")).await.expect(201)["role"], "guest");
         for role in ["administrator", "owner"] {
             plain.post(&people, person(role)).await.problem(403, "escalation");
-            plain.put(&format!("{people}/external:x"), person(role)).await.problem(403, "escalation");
+            plain
+                .put(&format!("{people}/external:x"), person(role))
+                .await
+                .problem(403, "escalation");
         }
         for lesser in [&giver, &almost] {
             lesser.post(&people, person("owner")).await.problem(403, "escalation");
@@ -225,7 +232,10 @@ async fn roles_are_given_by_roles_write_and_owner_by_everything() {
             plain.delete(&one).await.problem(403, "escalation");
             plain.post(&format!("{one}/suspend"), json!({})).await.problem(403, "escalation");
             assert_eq!(plain.get(&one).await.expect(200)["role"], "administrator");
-            assert_eq!(lesser.patch(&one, json!({"role": "guest"})).await.expect(200)["role"], "guest");
+            assert_eq!(
+                lesser.patch(&one, json!({"role": "guest"})).await.expect(200)["role"],
+                "guest"
+            );
         }
         let owner = json!({"first_name": "Olga", "role": "owner", "external_id": "olga"});
         let owner = world.admin.post(&people, owner).await.expect(201);
@@ -237,7 +247,8 @@ async fn roles_are_given_by_roles_write_and_owner_by_everything() {
             lesser.delete(&one).await.problem(403, "escalation");
             lesser.post(&format!("{one}/suspend"), json!({})).await.problem(403, "escalation");
             // By PUT an absent role is guest.
-            let put = lesser.put(&format!("{people}/external:olga"), json!({"first_name": "O"})).await;
+            let put =
+                lesser.put(&format!("{people}/external:olga"), json!({"first_name": "O"})).await;
             put.problem(403, "escalation");
             let dry = lesser.send("DELETE", &format!("{one}?dry_run=true"), &[], None).await;
             dry.problem(403, "escalation");
@@ -327,7 +338,8 @@ async fn a_client_of_a_controller_decides_for_its_locks_only() {
         let obeyed = bound.post(&world.at("/posture"), all).await.expect(200);
         assert_eq!(obeyed["obeyed"], json!([own["id"]]));
         for (lock, posture) in [(&own, "lockdown"), (&others, "normal"), (&direct, "normal")] {
-            let seen = world.admin.get(&world.at(&format!("/locks/{}", id(lock)))).await.expect(200);
+            let seen =
+                world.admin.get(&world.at(&format!("/locks/{}", id(lock)))).await.expect(200);
             assert_eq!(seen["posture"], posture);
         }
         let events = world.admin.get(&world.at("/events")).await.expect(200);

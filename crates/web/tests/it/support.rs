@@ -92,8 +92,7 @@ impl Actor {
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        let answer =
-            Answer { status: parts.status.as_u16(), headers: parts.headers, body, text };
+        let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, body, text };
         crate::openapi::conforms(method, path, &answer);
         answer
     }
@@ -211,11 +210,8 @@ async fn open(
     clock: Clock,
 ) -> (App, Router) {
     let store = Store::open(location, secrets.clone()).await.unwrap();
-    let settings = Settings {
-        outbox: outbox.to_owned(),
-        public_url: "http://localhost:8080".into(),
-        clock,
-    };
+    let settings =
+        Settings { outbox: outbox.to_owned(), public_url: "http://localhost:8080".into(), clock };
     let app = App::start(store, settings).await.unwrap();
     let router = claviger_web::router(app.clone());
     (app, router)

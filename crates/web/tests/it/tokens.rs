@@ -69,8 +69,7 @@ async fn a_token_is_asked_for_by_form_by_json_and_by_basic() {
     on_each_engine(|world| async move {
         let Program { id, secret } = program(&world).await;
         let all = "people:write locks:read events:read";
-        let form =
-            format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+        let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
         let form_token = is_token(ask(&world, &[FORM], &form).await, all);
         let json = json!({
             "grant_type": "client_credentials", "client_id": id, "client_secret": secret,
@@ -80,8 +79,10 @@ async fn a_token_is_asked_for_by_form_by_json_and_by_basic() {
         let header = ("authorization", basic.as_str());
         let body = "grant_type=client_credentials";
         let basic_token = is_token(ask(&world, &[FORM, header], body).await, all);
-        let basic_json =
-            is_token(ask(&world, &[header], &json!({"grant_type": "client_credentials"}).to_string()).await, all);
+        let basic_json = is_token(
+            ask(&world, &[header], &json!({"grant_type": "client_credentials"}).to_string()).await,
+            all,
+        );
         // Section 2.3.1: both halves are form-encoded before they are joined.
         let encoded = format!("basic {}", base64(&format!("{}:{secret}", id.replace('-', "%2D"))));
         let header = ("authorization", encoded.as_str());
@@ -118,7 +119,10 @@ async fn a_scope_narrows_and_never_widens() {
         actor.get(&world.at("/locks")).await.problem(403, "forbidden_scope");
         let answer = actor.post(&world.at("/people"), json!({"first_name": "A"})).await;
         answer.problem(403, "forbidden_scope");
-        is_token(ask(&world, &[FORM], &form("events:read+people:write")).await, "people:write events:read");
+        is_token(
+            ask(&world, &[FORM], &form("events:read+people:write")).await,
+            "people:write events:read",
+        );
         for scope in ["nonsense", "people:read+nonsense", "locks:write", "people:admin", "*"] {
             is_error(ask(&world, &[FORM], &form(scope)).await, 400, "invalid_scope");
         }
@@ -168,7 +172,10 @@ async fn errors_are_those_of_the_standard() {
         let get = world.nobody().get("/oauth/token").await;
         assert_eq!((get.status, get.header("allow")), (405, "POST"));
         // What failed here counts for nobody else, and the right request still works.
-        is_token(ask(&world, &[FORM], &format!("{ok}&{credentials}")).await, "people:write locks:read events:read");
+        is_token(
+            ask(&world, &[FORM], &format!("{ok}&{credentials}")).await,
+            "people:write locks:read events:read",
+        );
     })
     .await;
 }
@@ -181,7 +188,9 @@ async fn a_token_outlives_a_restart_and_no_answer_holds_the_secret() {
         let token = actor.token.clone().unwrap();
         let world = world.restarted().await;
         world.admin.with(Some(token.clone())).get("/api/v1/me").await.expect(200);
-        for path in ["/api/v1/clients".to_owned(), format!("/api/v1/clients/{id}"), world.at("/changes")] {
+        for path in
+            ["/api/v1/clients".to_owned(), format!("/api/v1/clients/{id}"), world.at("/changes")]
+        {
             let shown = world.admin.get(&path).await;
             assert_eq!(shown.status, 200, "{path}");
             assert!(!shown.text.contains(&secret) && !shown.text.contains(&token), "{path}");

@@ -316,10 +316,33 @@ fn bodies(operation: &str, things: &Furniture, turn: usize) -> Vec<Value> {
             "place_ids": [of("place")], "controller_id": of("controller"),
         })],
         "change_client" => vec![json!({"place_ids": [of("place")]})],
-        "suspend_person" | "resume_person" | "report_credential_lost" | "revoke_grant"
-        | "test_webhook" | "rotate_client" => vec![json!({})],
+        "suspend_person"
+        | "resume_person"
+        | "report_credential_lost"
+        | "revoke_grant"
+        | "test_webhook"
+        | "rotate_client" => vec![json!({})],
         _ => Vec::new(),
     }
+}
+
+/// In which order things go away: what another still uses goes later.
+pub(crate) fn rank(route: &Listed) -> usize {
+    let order = [
+        "unshare_lock",
+        "batch_grants",
+        "revoke_grant",
+        "delete_webhook",
+        "delete_credential",
+        "delete_person",
+        "delete_access_level",
+        "delete_lock",
+        "delete_schedule",
+        "delete_controller",
+        "rotate_client",
+        "delete_client",
+    ];
+    order.iter().position(|it| *it == route.operation).map_or(0, |at| at + 1)
 }
 
 impl Sample {
@@ -370,9 +393,9 @@ impl Sample {
 
 fn differences(one: &Value, other: &Value, at: String, found: &mut BTreeSet<String>) {
     match (one, other) {
-        (Value::Object(one), Value::Object(other)) => one
-            .iter()
-            .for_each(|(name, value)| differences(value, &other[name], format!("{at}/{name}"), found)),
+        (Value::Object(one), Value::Object(other)) => one.iter().for_each(|(name, value)| {
+            differences(value, &other[name], format!("{at}/{name}"), found)
+        }),
         (Value::Array(one), Value::Array(other)) => one
             .iter()
             .zip(other)

@@ -70,7 +70,8 @@ fn every_operation_of_the_document_is_in_the_table_and_the_other_way_round() {
         }
     }
     let mut listed: Vec<String> = claviger_web::routes().iter().map(name).collect();
-    listed.retain(|it| !["/healthz", "/readyz", "/metrics", "/docs"].iter().any(|p| it.ends_with(p)));
+    listed
+        .retain(|it| !["/healthz", "/readyz", "/metrics", "/docs"].iter().any(|p| it.ends_with(p)));
     listed.retain(|it| !it.ends_with("/openapi.json"));
     described.sort();
     listed.sort();
@@ -145,7 +146,8 @@ async fn open_routes_do_their_work_for_nobody_and_tell_nothing_of_a_place() {
         }
         let docs = nobody.get("/docs").await;
         assert!(docs.header("content-security-policy").contains("script-src 'sha256-"));
-        for gone in ["/docs/docs.css", "/docs/docs.js", "/docs/", "/api/v1", "/", "/api/v1/people"] {
+        for gone in ["/docs/docs.css", "/docs/docs.js", "/docs/", "/api/v1", "/", "/api/v1/people"]
+        {
             assert_eq!(nobody.get(gone).await.status, 404, "{gone}");
         }
         nobody.send("TRACE", "/api/v1/places", &[], None).await.problem(405, "method_not_allowed");
@@ -313,8 +315,10 @@ async fn a_rotated_secret_works_for_another_day() {
         let key = make_client(&world, "api_key", json!({})).await;
         let rotate = format!("/api/v1/clients/{}/rotate", id(&key));
         let rotated = world.admin.post(&rotate, json!({})).await.expect(200);
-        let (old, new) =
-            (key["secret"].as_str().unwrap().to_owned(), rotated["secret"].as_str().unwrap().to_owned());
+        let (old, new) = (
+            key["secret"].as_str().unwrap().to_owned(),
+            rotated["secret"].as_str().unwrap().to_owned(),
+        );
         assert_ne!(old, new);
         let holds = |world: &World, secret: &str| world.admin.with(Some(secret.to_owned()));
         me(&holds(&world, &old)).await.expect(200);

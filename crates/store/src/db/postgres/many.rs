@@ -1,7 +1,8 @@
 //! The requests that a step becomes, and the two ways to store many rows.
 //!
 //! Measured with 5 000 rows of 15 columns (`cargo bench -p claviger-store`): one insert over arrays
-//! is two to three times as fast as that many pipelined ones, which remain for all other statements.
+//! is two to three times as fast as that many pipelined ones, which remain for all other
+//! statements.
 //!
 //! Must not: know transactions.
 

@@ -242,6 +242,10 @@ fn operation_responses<H>(route: &Route<H>, schemas: &mut Schemas) -> Value {
             let schema = shape.map(|shape| schemas.refer(shape, Side::Read));
             put(202, "It will be done.", json, schema);
         }
+        Answer::TwoSteps => {
+            put(202, "It will be done.", json, None);
+            put(204, "It is done.", json, None);
+        }
         Answer::Empty => put(204, "It is done.", json, None),
         Answer::Raw(media) => put(200, "The document.", media, Some(json!({}))),
     }

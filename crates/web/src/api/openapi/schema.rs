@@ -259,7 +259,7 @@ fn rules(schema: &mut Value, shape: &Shape, side: Side) {
                     others.iter().map(|other| json!({ "not": { "required": [first, other] } }));
                 all.extend(pairs);
             }
-            Rule::Kinds(word, table) if side == Side::Write => all.push(kinds(word, table)),
+            Rule::Kinds(word, table) if side == Side::Write => all.push(kinds(shape, word, table)),
             Rule::Kinds(..) => {}
             Rule::Ordered(from, until) => told.push(format!("{from} is before {until}")),
             Rule::Check(says, _) => told.push(says.to_owned()),
@@ -280,7 +280,7 @@ fn at_most_one(all: &mut Vec<Value>, names: &[&str]) {
     }
 }
 
-fn kinds(word: &str, table: &[(&str, &[&str])]) -> Value {
+fn kinds(shape: &Shape, word: &str, table: &[(&str, &[&str])]) -> Value {
     let choices = table.iter().map(|(kind, names)| {
         let required = |name: &&&str| json!({ "required": [**name] });
         let own: Vec<Value> = names.iter().map(|name| required(&name)).collect();
@@ -290,11 +290,16 @@ fn kinds(word: &str, table: &[(&str, &[&str])]) -> Value {
             .filter(|name| !names.contains(name))
             .map(|name| required(&name))
             .collect();
-        json!({
+        let mut choice = json!({
             "properties": { word: { "const": kind } },
-            "oneOf": own,
             "not": { "anyOf": others },
-        })
+        });
+        // A PUT, which has the same schema, may leave out what is shown once: it stays.
+        let once = |name: &&str| shape.field(name).is_some_and(|it| it.read == Read::Once);
+        if !names.iter().any(once) {
+            choice["oneOf"] = Value::Array(own);
+        }
+        choice
     });
     json!({ "oneOf": choices.collect::<Vec<_>>() })
 }

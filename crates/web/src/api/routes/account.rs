@@ -63,7 +63,7 @@ pub(super) fn table() -> Vec<Row> {
             "/api/v1/account/password-reset",
             "reset_password",
             "Have a secret mailed, then set a password by it",
-            Answer::Accepted(None),
+            Answer::TwoSteps,
             run!(reset),
         )
         .open()

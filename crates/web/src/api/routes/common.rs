@@ -10,16 +10,17 @@ use axum::http::HeaderValue;
 use axum::http::header::RETRY_AFTER;
 use axum::http::request::Parts;
 use claviger_app::{
-    App, Caller, Context, Error, Expected, Keep, Paging, PlanRow, Planned, Written, auth,
+    App, Caller, Context, Error, Expected, Gone, Keep, Paging, PlanRow, Planned, Written, auth,
     idempotency, place, sha256,
 };
-use claviger_domain::ids::{Id, Ref};
+use claviger_domain::ids::{Id, Noun, Ref};
 use claviger_domain::noun::grant::Via;
 use claviger_domain::refusal::{FieldError as Flaw, Refusal};
 use claviger_domain::state::PlaceState;
 use serde_json::{Value, json};
 
 use crate::api::call::{Boxed, Call, Handler};
+use crate::api::encode::ids_of;
 use crate::api::problem::{Code, Problem};
 use crate::api::reply::Reply;
 use crate::api::route::{Access, Method, Route};
@@ -352,13 +353,19 @@ pub(crate) fn upserted<T>(
     }
 }
 
+/// The ids of a place's live records, and of those that are gone.
+pub(crate) fn ids_with(state: &PlaceState, gone: &Gone) -> impl Fn(Noun, u32) -> Option<Id> {
+    let live = ids_of(state);
+    move |noun, number| live(noun, number).or_else(|| gone.get(&(noun, number)).copied())
+}
+
 /// The object of a place, encoded with that place's ids.
 pub(crate) fn with_ids(
     after: &After,
     encode: impl Fn(crate::api::encode::Ids<'_>) -> Value,
 ) -> Value {
     match after.state {
-        Some(state) => encode(&crate::api::encode::ids_of(state)),
+        Some(state) => encode(&ids_of(state)),
         None => encode(&|_, _| None),
     }
 }

@@ -1,8 +1,8 @@
 //! The route of decisions: the live check and previews.
 
 use claviger_app::credential::Digits;
-use claviger_app::{Context, Error};
 use claviger_app::decision::{self as app, Decided, DecisionWish, PresentedWish};
+use claviger_app::{Context, Error};
 use claviger_domain::noun::card::CardValue;
 use claviger_domain::noun::scope::Scope;
 use serde_json::{Map, Value, json};

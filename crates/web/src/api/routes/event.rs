@@ -6,14 +6,14 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use claviger_app::Context;
 use claviger_app::event::{self as app, EventWish};
-use claviger_domain::ids::{Id, Noun};
+use claviger_domain::ids::Id;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::time::Window;
 use tokio::sync::watch;
 
-use super::common::{Answered, Request, Row, Shared, at_place, problem};
+use super::common::{Answered, Request, Row, Shared, at_place, ids_with, problem};
 use crate::api::call::run;
-use crate::api::encode::{self, ids_of};
+use crate::api::encode;
 use crate::api::problem::Problem;
 use crate::api::reply::Reply;
 use crate::api::route::{Answer, Param, Route};
@@ -79,16 +79,10 @@ async fn list(server: Shared, call: Request) -> Answered {
     let after = paging.after_number()?;
     let found = app::list(&ctx, place, after, paging.limit, &wish).await;
     let found = found.map_err(problem)?;
-    let ids = ids(&found);
+    let ids = ids_with(&found.state, &found.gone);
     let items = found.events.iter().map(|event| encode::event(event, &ids)).collect();
     let next = found.events.last().filter(|_| found.more).map(|last| last.seq.to_string());
     Ok(Reply::page(paging.answer(items, next.as_deref())))
-}
-
-/// The ids of what events speak of, closed and deleted records included.
-fn ids(page: &app::EventPage) -> impl Fn(Noun, u32) -> Option<Id> {
-    let live = ids_of(&page.state);
-    move |noun, number| live(noun, number).or_else(|| page.gone.get(&(noun, number)).copied())
 }
 
 async fn stream(server: Shared, call: Request) -> Answered {
@@ -132,7 +126,7 @@ impl Feed {
             let found = app::list(&self.ctx, self.place, self.after, CHUNK, &wish).await.ok()?;
             if let Some(last) = found.events.last() {
                 self.after = last.seq;
-                let ids = ids(&found);
+                let ids = ids_with(&found.state, &found.gone);
                 let text: String = found
                     .events
                     .iter()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use claviger_app::grant::{self as app, GrantFilter, GrantWish, SubjectWish, TargetWish};
-use claviger_app::operation;
+use claviger_app::{Gone, operation};
 use claviger_domain::ids::{Id, Ref};
 use claviger_domain::key::grant_state;
 use claviger_domain::noun::grant::{Grant, GrantEdit, Right};
@@ -13,13 +13,13 @@ use claviger_domain::time::Instant;
 use serde_json::{Value, json};
 
 use super::common::{
-    After, Answered, Request, Row, Shared, at_place, external, object, page, paging, problem,
-    upserted, write,
+    After, Answered, Request, Row, Shared, at_place, external, ids_with, object, page, paging,
+    problem, upserted, write,
 };
 use super::schedule;
 use crate::api::call::run;
 use crate::api::decode::Fields;
-use crate::api::encode::{self, GrantView, ids_of};
+use crate::api::encode::{self, GrantView};
 use crate::api::problem::Problem;
 use crate::api::reply::Reply;
 use crate::api::route::{Answer, BATCH_BODY, Param, Route};
@@ -112,10 +112,15 @@ pub(super) fn table() -> Vec<Row> {
     rows.into_iter().map(|row| row.tag("grants")).collect()
 }
 
-/// A grant as an answer.
+/// An open grant as an answer.
 pub(super) fn shown(grant: &Grant, state: &PlaceState, now: Instant) -> Value {
+    shown_with(grant, state, &Gone::new(), now)
+}
+
+/// A grant as an answer, with the ids of what it speaks of that is gone.
+pub(super) fn shown_with(grant: &Grant, state: &PlaceState, gone: &Gone, now: Instant) -> Value {
     let view = GrantView { grant, state: grant_state(state, grant, now), revocation: None };
-    encode::grant(view, &ids_of(state))
+    encode::grant(view, &ids_with(state, gone))
 }
 
 fn wish(fields: Fields<'_>, pointer: &str) -> Result<GrantWish, Problem> {
@@ -185,7 +190,9 @@ async fn create(server: Shared, call: Request) -> Answered {
 async fn get(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
     let seen = app::get(&ctx, place, &object(&call)?).await.map_err(problem)?;
-    Ok(Reply::object(shown(&seen.value, &seen.state, server.app.now())))
+    let gone = app::speak_of(&ctx, &seen.state, std::slice::from_ref(&seen.value)).await;
+    let gone = gone.map_err(problem)?;
+    Ok(Reply::object(shown_with(&seen.value, &seen.state, &gone, server.app.now())))
 }
 
 async fn put(server: Shared, call: Request) -> Answered {
@@ -210,9 +217,14 @@ async fn change(server: Shared, call: Request) -> Answered {
 
 async fn revoke(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
-    let grant = object(&call)?;
+    let (grant, now) = (object(&call)?, server.app.now());
+    let gone = app::gone_before(&ctx, place, &grant).await.map_err(problem)?;
+    let encode = move |it: &Arc<Grant>, after: &After| {
+        let shown = after.state.map(|state| shown_with(it, state, &gone, now));
+        Reply::object(shown.unwrap_or_default())
+    };
     let run = |ctx| async move { app::revoke(&ctx, place, grant).await };
-    write(ctx, &call, reply(server.app.now()), run).await
+    write(ctx, &call, encode, run).await
 }
 
 async fn batch(server: Shared, call: Request) -> Answered {

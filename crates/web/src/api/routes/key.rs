@@ -1,5 +1,6 @@
 //! Routes of keys, which are derived and never stored.
 
+use claviger_app::Gone;
 use claviger_app::key::{self as app, KeyFilter, KeyRow};
 use claviger_domain::ids::{Id, Noun};
 use claviger_domain::noun::grant::{RightState, Subject};
@@ -7,9 +8,9 @@ use claviger_domain::noun::scope::Scope;
 use claviger_domain::state::PlaceState;
 use serde_json::{Value, json};
 
-use super::common::{Answered, Request, Row, Shared, at_place, problem};
+use super::common::{Answered, Request, Row, Shared, at_place, ids_with, problem};
 use crate::api::call::run;
-use crate::api::encode::{ids_of, maybe_at};
+use crate::api::encode::maybe_at;
 use crate::api::problem::Problem;
 use crate::api::reply::Reply;
 use crate::api::route::{Answer, Param, Route};
@@ -45,8 +46,8 @@ pub(super) fn table() -> Vec<Row> {
     rows.into_iter().map(|row| row.tag("keys").scope(Scope::GrantsRead)).collect()
 }
 
-fn shown(row: &KeyRow, state: &PlaceState) -> Value {
-    let ids = ids_of(state);
+fn shown(row: &KeyRow, state: &PlaceState, gone: &Gone) -> Value {
+    let ids = ids_with(state, gone);
     let id = |noun, number: u32| ids(noun, number).map(|id| id.to_string());
     let (person, credential) = match row.key.subject {
         Subject::Person(number) => (id(Noun::Person, number.0), None),
@@ -84,7 +85,7 @@ async fn list(server: Shared, call: Request) -> Answered {
     let foreign = || Problem::field("?after", "bad_cursor", "is not a cursor of this list");
     let after = after.ok_or_else(foreign)?;
     let found = app::list(&ctx, place, after, paging.limit, &filter).await.map_err(problem)?;
-    let items = found.items.iter().map(|row| shown(row, &found.state)).collect();
+    let items = found.items.iter().map(|row| shown(row, &found.state, &found.gone)).collect();
     let next = found.next.map(|(grant, membership)| format!("{grant}.{membership}"));
     Ok(Reply::page(paging.answer(items, next.as_deref())))
 }
@@ -92,6 +93,6 @@ async fn list(server: Shared, call: Request) -> Answered {
 async fn get(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
     let id = Id::parse(call.path("id")).ok_or_else(Problem::not_found)?;
-    let seen = app::get(&ctx, place, id).await.map_err(problem)?;
-    Ok(Reply::plain(shown(&seen.value, &seen.state)))
+    let (seen, gone) = app::get(&ctx, place, id).await.map_err(problem)?;
+    Ok(Reply::plain(shown(&seen.value, &seen.state, &gone)))
 }

@@ -1,5 +1,5 @@
-//! The native API's rows of the route table, one file per noun, and their handlers: decode, one call
-//! of a use case, encode. Holds no rule.
+//! The native API's rows of the route table, one file per noun, and their handlers: decode, one
+//! call of a use case, encode. Holds no rule.
 
 mod access_level;
 mod account;

@@ -8,11 +8,12 @@ use claviger_domain::noun::scope::Scope;
 use serde_json::{Value, json};
 
 use super::common::{
-    Answered, Request, Row, Shared, at_place, external, object, page, paging, problem, write,
+    Answered, Request, Row, Shared, at_place, external, ids_with, object, page, paging, problem,
+    write,
 };
 use crate::api::call::run;
 use crate::api::decode::person as decode;
-use crate::api::encode::{self, event, ids_of};
+use crate::api::encode::{self, event};
 use crate::api::format::Format;
 use crate::api::reply::Reply;
 use crate::api::route::{Answer, Param, Route};
@@ -196,7 +197,7 @@ async fn access(server: Shared, call: Request) -> Answered {
 async fn export(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
     let export = app::export(&ctx, place, &object(&call)?).await.map_err(problem)?;
-    let ids = ids_of(&export.state);
+    let ids = ids_with(&export.state, &export.gone);
     let now = server.app.now();
     let grants = export.grants.iter();
     Ok(Reply::plain(json!({
@@ -204,7 +205,7 @@ async fn export(server: Shared, call: Request) -> Answered {
         "account_id": export.account.map(|id| id.to_string()),
         "credentials":
             export.credentials.iter().map(|it| encode::credential(it, &ids)).collect::<Vec<_>>(),
-        "grants": grants.map(|it| super::grant::shown(it, &export.state, now)).collect::<Vec<_>>(),
+        "grants": grants.map(|it| super::grant::shown_with(it, &export.state, &export.gone, now)).collect::<Vec<_>>(),
         "events": export.events.iter().map(|it| event(it, &ids)).collect::<Vec<_>>(),
     })))
 }

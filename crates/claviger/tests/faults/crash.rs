@@ -2,12 +2,7 @@
 //! restart, what was not is there whole or not at all.
 //!
 //! 40 kills on SQLite and 10 on PostgreSQL; `CLAVIGER_LONG=1` makes it 4 000 and 500.
-#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
-
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,43 +10,9 @@ use std::time::Duration;
 use claviger_store::testing::{Postgres, folder};
 use serde_json::{Value, json};
 
+use crate::server::{Server, set_up, token as token_of};
+
 const WRITERS: usize = 6;
-
-/// A server process; killed when dropped.
-struct Server {
-    child: Child,
-    url: String,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn claviger(home: &Path, database: Option<&str>) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_claviger"));
-    command.arg("--data").arg(home.join("data"));
-    if let Some(url) = database {
-        command.arg("--database-url").arg(url);
-    }
-    command
-}
-
-impl Server {
-    fn start(home: &Path, database: Option<&str>) -> Server {
-        let mut command = claviger(home, database);
-        command.args(["serve", "--listen", "127.0.0.1:0"]);
-        let mut child =
-            command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let url = line.trim().strip_prefix("claviger ready ").unwrap_or_default().to_owned();
-        assert!(url.starts_with("http://127.0.0.1:"), "no ready line but {line:?}");
-        Server { child, url }
-    }
-}
 
 /// What the writers were told is stored.
 #[derive(Default)]
@@ -185,30 +146,17 @@ async fn check(http: &reqwest::Client, base: &str, token: &str, done: &Acknowled
 
 async fn kills(database: Option<&str>, times: u64) {
     let home = folder();
-    let made = claviger(&home, database)
-        .args(["setup", "--organization", "O", "--place", "P", "--json"])
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let made: Value = serde_json::from_slice(&made.stdout).unwrap();
+    let made = set_up(&home.join("data"), database);
     let http = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
     let place = made["place"]["id"].as_str().unwrap();
     let (next, done) = (Arc::new(AtomicU64::new(1)), Arc::new(Mutex::new(Acknowledged::default())));
     let mut lock = None;
     let mut token = String::new();
     for round in 0..=times {
-        let mut server = Server::start(&home, database);
+        let mut server = Server::start(&home.join("data"), database);
         let base = format!("{}/api/v1/places/{place}", server.url);
         if token.is_empty() {
-            let wish = json!({
-                "grant_type": "client_credentials",
-                "client_id": made["client"]["id"],
-                "client_secret": made["client"]["secret"],
-            });
-            let url = format!("{}/oauth/token", server.url);
-            let answer: Value =
-                http.post(url).json(&wish).send().await.unwrap().json().await.unwrap();
-            token = answer["access_token"].as_str().unwrap().to_owned();
+            token = token_of(&http, &server.url, &made).await;
         }
         if lock.is_none() {
             let request = http.post(format!("{base}/locks")).bearer_auth(&token);

@@ -1,0 +1,6 @@
+//! What becomes of a server that is killed or has no room: nothing acknowledged is lost.
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
+
+mod crash;
+mod full_disk;
+mod server;
