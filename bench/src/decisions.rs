@@ -64,7 +64,7 @@ pub fn run(table: &mut Table, large: bool) {
 
 fn one(table: &mut Table, name: &str, size: Size, count: usize, bar: &str) {
     let world = World::new(size, PlaceNumber(7));
-    let questions = world.questions(count);
+    let questions = world.questions(count, 5);
     let before = resident();
     let start = Clock::now();
     let mut state = PlaceState::new(Arc::new(place(world.place)));

@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::building::Building;
-use crate::show::{Sorted, Table};
+use crate::show::{Sorted, Table, processor};
 use crate::world::{Question, SMALL, Size, World};
 
 const CONNECTIONS: usize = 64;
@@ -129,7 +129,7 @@ pub fn run(table: &mut Table) {
     });
     let app: App = servers.block_on(building.start());
     let token = servers.block_on(building.token(&app));
-    let questions = world(building.number).questions(10_000);
+    let questions = world(building.number).questions(10_000, 9);
     let path = format!("/api/v1/places/{}/decisions", building.place);
     let requests = |preview: bool| -> Arc<Vec<Vec<u8>>> {
         let bodies = bodies(&questions, preview);
@@ -173,12 +173,17 @@ fn pair(
     bar: &str,
 ) {
     let (mut rates, mut ratios, mut latencies) = ((Vec::new(), Vec::new()), Vec::new(), Vec::new());
+    let mut costs = (Vec::new(), Vec::new());
     for port in [ours, bare] {
         clients.block_on(load(port, requests, WARM));
     }
     for _ in 0..TURNS {
+        let before = processor();
         let (rate, took) = clients.block_on(load(ours, requests, TURN));
-        let (bare, _) = clients.block_on(load(bare, requests, TURN));
+        let between = processor();
+        let (bare, others) = clients.block_on(load(bare, requests, TURN));
+        costs.0.push((between - before) * 1e6 / took.len() as f64);
+        costs.1.push((processor() - between) * 1e6 / others.len() as f64);
         latencies.extend(took);
         ratios.push(rate / bare);
         rates.0.push(rate);
@@ -186,21 +191,25 @@ fn pair(
     }
     let (ratios, took) = (Sorted::new(ratios), Sorted::new(latencies));
     let (ours, bare) = (Sorted::new(rates.0), Sorted::new(rates.1));
+    let costs = (Sorted::new(costs.0), Sorted::new(costs.1));
     let what = format!("decision over HTTP, {name}, {CONNECTIONS} connections");
     let figure = format!(
         "{:.2} of a bare handler (median of {TURNS} turns, {:.2} to {:.2}): {:.0}/s beside {:.0}/s; \
-         p50 {:.0} µs, p99 {:.0} µs",
+         p50 {:.0} µs, p99 {:.0} µs; processor time per request, caller included, {:.1} beside \
+         {:.1} µs",
         ratios.median(),
         ratios.best(),
         ratios.worst(),
         ours.median(),
         bare.median(),
         took.median(),
-        took.at(0.99)
+        took.at(0.99),
+        costs.0.best(),
+        costs.1.best()
     );
     table.row(what, figure, bar);
 }
 
 fn world(place: PlaceNumber) -> World {
-    World::new(Size { details: true, ..SMALL }, place)
+    World::new(Size { details: true, always: true, ..SMALL }, place)
 }

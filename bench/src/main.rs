@@ -1,24 +1,10 @@
-//! Figures of Claviger, printed; none is asserted. `scripts/bench` runs it.
-//!
-//! Both sides of a ratio run in one process, alternating; what is shown is the best or the median.
-
-mod building;
-mod decisions;
-mod http;
-mod levels;
-mod pages;
-mod peers;
-mod show;
-mod start;
-mod world;
+//! The figures of Claviger alone.
 
 use std::path::PathBuf;
 
 use clap::Parser;
-use show::Table;
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+use claviger_bench::show::Table;
+use claviger_bench::{decisions, http, levels, pages, start};
 
 /// Figures of Claviger.
 #[derive(Parser)]
@@ -26,10 +12,10 @@ struct Args {
     /// Also the worlds that take minutes and gigabytes.
     #[arg(long)]
     large: bool,
-    /// Only this table: decisions, peers, http, levels, pages, start.
+    /// Only this table: decisions, http, levels, pages, start, idle, build.
     #[arg(long)]
     only: Option<String>,
-    /// Where the tables stand that are to be written anew.
+    /// The page whose tables are to be written anew.
     #[arg(long)]
     write: Option<PathBuf>,
     /// A server's start in a process of its own: the database.
@@ -42,13 +28,14 @@ fn main() {
     if let Some(location) = &args.start {
         return start::child(location);
     }
-    let runs: [(&'static str, &dyn Fn(&mut Table)); 6] = [
+    let runs: [(&'static str, &dyn Fn(&mut Table)); 7] = [
         ("decisions", &|table| decisions::run(table, args.large)),
-        ("peers", &peers::run),
         ("http", &http::run),
         ("levels", &levels::run),
         ("pages", &pages::run),
         ("start", &start::run),
+        ("idle", &start::idle),
+        ("build", &start::build),
     ];
     for (name, run) in runs {
         if args.only.as_deref().is_some_and(|only| only != name) {
@@ -56,7 +43,7 @@ fn main() {
         }
         let mut table = Table::new(name);
         run(&mut table);
-        if let Some(page) = &args.write {
+        if let Some(page) = args.write.as_deref().filter(|_| !table.is_empty()) {
             table.write(page);
         }
     }

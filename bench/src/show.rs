@@ -30,6 +30,10 @@ impl Table {
         self.rows.push(row);
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     fn markdown(&self) -> String {
         let mut text = format!("{}\n\n| what | figure | bar |\n|---|---|---|\n", machine());
         for Row { what, figure, bar } in &self.rows {
@@ -119,4 +123,12 @@ pub fn resident() -> f64 {
 
 pub fn mib(bytes: f64) -> String {
     format!("{:.0} MiB", bytes / 1_048_576.0)
+}
+
+/// Processor time that this process has used, in seconds.
+pub fn processor() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = after.split_ascii_whitespace().skip(11).take(2);
+    ticks.filter_map(|it| it.parse::<f64>().ok()).sum::<f64>() / 100.0
 }

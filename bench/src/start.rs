@@ -7,6 +7,7 @@ use std::time::Instant as Clock;
 
 use claviger_app::decision::{DecisionWish, PresentedWish, make};
 use claviger_domain::ids::{Noun, PlaceNumber, Ref};
+use claviger_store::testing::folder;
 use claviger_store::{Location, Secrets};
 
 use crate::building::{self, Building, locations, operator};
@@ -20,6 +21,7 @@ const SIZE: Size = Size {
     person_levels: (10, 10),
     lock_levels: (1, 5),
     details: true,
+    always: true,
 };
 const STARTS: usize = 5;
 
@@ -99,4 +101,61 @@ pub fn child(what: &str) {
         let most = most.and_then(|line| line.split_ascii_whitespace().next()?.parse::<f64>().ok());
         println!("{seconds} {} {}", resident(), most.unwrap_or(0.0) * 1024.0);
     });
+}
+
+/// The released program by itself: its size, and what it holds when nobody asks anything.
+pub fn idle(table: &mut Table) {
+    let Some(program) = std::env::var_os("CLAVIGER_BIN") else {
+        return println!("  not measured: CLAVIGER_BIN names no program");
+    };
+    let size = std::fs::metadata(&program).expect("the program").len() as f64;
+    table.row("size of the released program", mib(size), "≤ 30 MB");
+    let data = folder().join("data");
+    let at = "127.0.0.1:18099";
+    let mut server = Command::new(&program)
+        .args(["--data".as_ref(), data.as_os_str(), "serve".as_ref(), "--listen".as_ref()])
+        .arg(at)
+        .spawn()
+        .expect("the program runs");
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    let statm = std::fs::read_to_string(format!("/proc/{}/statm", server.id())).unwrap_or_default();
+    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<f64>().ok());
+    let _ = server.kill();
+    let _ = server.wait();
+    let held = pages.filter(|pages| *pages > 0.0).map(|pages| mib(pages * 4096.0));
+    let held = held.unwrap_or_else(|| "it ended".to_owned());
+    table.row("an idle server, five seconds after its start", held, "≤ 40 MB");
+}
+
+/// Building a copy of the workspace from nothing, and again after a handler was touched.
+pub fn build(table: &mut Table) {
+    let root = folder().join("workspace");
+    let from = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    std::fs::create_dir(&root).unwrap();
+    for name in ["Cargo.toml", "Cargo.lock", "clippy.toml", "crates"] {
+        let copied = Command::new("cp").arg("-r").arg(format!("{from}/{name}")).arg(&root).status();
+        assert!(copied.unwrap().success());
+    }
+    let cargo = || {
+        let start = Clock::now();
+        let built = Command::new("cargo")
+            .args(["build", "--quiet", "--offline"])
+            .current_dir(&root)
+            .env("CARGO_TARGET_DIR", root.join("target"))
+            .status();
+        assert!(built.unwrap().success(), "it does not build");
+        start.elapsed().as_secs_f64()
+    };
+    table.row("cold `cargo build`", format!("{:.0} s", cargo()), "≤ 4 min");
+    let handler = root.join("crates/web/src/api/routes/lock.rs");
+    let again: Vec<f64> = (0..3)
+        .map(|_| {
+            let text = std::fs::read_to_string(&handler).unwrap();
+            std::fs::write(&handler, text + "\n").unwrap();
+            cargo()
+        })
+        .collect();
+    let again = Sorted::new(again);
+    let figure = format!("{:.1} s best of three, {:.1} median", again.best(), again.median());
+    table.row("`cargo build` after a handler was touched", figure, "≤ 12 s");
 }

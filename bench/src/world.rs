@@ -34,8 +34,10 @@ pub struct Size {
     pub person_levels: (u32, u32),
     /// Levels of a lock: this many at least, and at most.
     pub lock_levels: (u32, u32),
-    /// Whether people have names and addresses, and what is not asked for in a decision.
+    /// Whether people have names and addresses.
     pub details: bool,
+    /// Whether schedules are open at all hours, so that the hour of a run does not matter.
+    pub always: bool,
 }
 
 pub const SMALL: Size = Size {
@@ -45,6 +47,7 @@ pub const SMALL: Size = Size {
     person_levels: (2, 6),
     lock_levels: (1, 5),
     details: false,
+    always: false,
 };
 
 pub const LARGE: Size = Size {
@@ -54,6 +57,7 @@ pub const LARGE: Size = Size {
     person_levels: (4, 12),
     lock_levels: (2, 8),
     details: false,
+    always: false,
 };
 
 /// A weekly schedule in the plainest words, for those who decide otherwise.
@@ -161,8 +165,9 @@ pub fn place(number: PlaceNumber) -> Place {
     }
 }
 
-fn times(rng: &mut Rng) -> Times {
+fn times(rng: &mut Rng, always: bool) -> Times {
     let windows = match rng.below(4) {
+        _ if always => vec![(0b111_1111, 0, 24 * 60)],
         0 => vec![(0b001_1111, 7 * 60, 18 * 60)],
         1 => vec![(0b001_1111, 6 * 60, 22 * 60), (0b110_0000, 9 * 60, 15 * 60)],
         2 => vec![(0b000_1111, 7 * 60 + 30, 17 * 60), (0b001_0000, 7 * 60 + 30, 15 * 60)],
@@ -202,7 +207,7 @@ fn some_of(rng: &mut Rng, count: u32, of: u32) -> Vec<u32> {
 impl World {
     pub fn new(size: Size, place: PlaceNumber) -> World {
         let mut rng = Rng(7);
-        let times: Vec<Times> = (0..24).map(|_| times(&mut rng)).collect();
+        let times: Vec<Times> = (0..24).map(|_| times(&mut rng, size.always)).collect();
         let level_times = (0..size.levels).map(|_| rng.below(times.len() as u32)).collect();
         let of = |rng: &mut Rng, count: u32, span: (u32, u32)| -> Vec<Vec<u32>> {
             (0..count)
@@ -281,8 +286,8 @@ impl World {
             .map(move |((person, level), number)| grant(place, number, person, level).into())
     }
 
-    /// Questions; at every other the levels meet.
-    pub fn questions(&self, count: usize) -> Vec<Question> {
+    /// Questions; of ten, at `meet` the person has a level that the lock is in.
+    pub fn questions(&self, count: usize, meet: usize) -> Vec<Question> {
         let mut rng = Rng(99);
         let mut level_locks = vec![Vec::new(); self.size.levels as usize + 1];
         for (levels, lock) in self.lock_levels.iter().zip(1..) {
@@ -294,7 +299,7 @@ impl World {
                 let levels = &self.person_levels[person as usize - 1];
                 let level = levels[rng.below(levels.len() as u32) as usize];
                 let inside: &Vec<u32> = &level_locks[level as usize];
-                let lock_number = if at % 2 == 0 && !inside.is_empty() {
+                let lock_number = if at % 10 < meet && !inside.is_empty() {
                     inside[rng.below(inside.len() as u32) as usize]
                 } else {
                     1 + rng.below(self.size.locks)

@@ -34,8 +34,8 @@ fn check_password(password: &str, pointer: &str) -> Result<(), Error> {
 }
 
 /// A context for what a secret alone allows.
-fn operator(app: &App) -> Context {
-    Context::new(app.clone(), Caller::Operator, Via::Native)
+fn system(app: &App) -> Context {
+    Context::new(app.clone(), Caller::System, Via::Native)
 }
 
 /// Takes a one-time secret out of the directory, if it is still good.
@@ -74,7 +74,7 @@ pub async fn redeem_setup_code(
         return Err(Error::Unauthenticated);
     }
     let password = hash(app, password).await?;
-    let account = operator(app)
+    let account = system(app)
         .commit(None, move |work| {
             let ticket = redeem(work, TicketKind::SetupCode, &known)?;
             let place = ticket.place.ok_or(Error::Internal)?;
@@ -180,7 +180,7 @@ async fn mail_reset(app: &App, login: &Login) -> Result<(), Error> {
     let secret = secret(ONE_TIME_PREFIX);
     let hash = sha256(secret.as_bytes());
     let number = account.number();
-    operator(app)
+    system(app)
         .commit(None, move |work| {
             let expires_at = work.now.plus(RESET_LIFE);
             let draft = work.directory();
@@ -221,7 +221,7 @@ pub async fn reset_password(
         return Err(Error::Unauthenticated);
     }
     let password = hash(app, password).await?;
-    operator(app)
+    system(app)
         .commit(None, move |work| {
             let ticket = redeem(work, TicketKind::PasswordReset, &known)?;
             let number = ticket.account.ok_or(Error::Internal)?;

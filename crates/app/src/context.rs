@@ -18,6 +18,8 @@ use crate::error::Error;
 /// Somebody who proved who they are.
 #[derive(Clone, Debug)]
 pub enum Caller {
+    /// The server itself, for work nobody asked for just now.
+    System,
     /// The operator at the command line, who may do everything.
     Operator,
     /// A program.
@@ -47,6 +49,7 @@ impl Caller {
     #[must_use]
     pub fn actor(&self) -> Actor {
         match self {
+            Caller::System => Actor::System,
             Caller::Operator => Actor::Operator,
             Caller::Client { id, .. } => Actor::Client(*id),
             Caller::Account { id, .. } => Actor::Account(*id),
@@ -132,7 +135,7 @@ impl Context {
     pub fn scopes_in(&self, place: PlaceNumber) -> Option<Scopes> {
         let world = self.app.world();
         match &self.caller {
-            Caller::Operator => Some(Scopes::ALL),
+            Caller::System | Caller::Operator => Some(Scopes::ALL),
             Caller::Client { scopes, places, .. } => {
                 places.iter().any(|own| world.is_within(place, *own)).then_some(*scopes)
             }
@@ -165,7 +168,7 @@ impl Context {
     /// Escalation.
     pub fn may_give(&self, place: PlaceNumber, role: Role) -> Result<(), Error> {
         let may = match &self.caller {
-            Caller::Operator => true,
+            Caller::System | Caller::Operator => true,
             Caller::Client { scopes, .. } => client_may_give(*scopes, role),
             Caller::Account { .. } => {
                 role == Role::Guest || self.role_in(place).is_some_and(|own| own.may_give(role))

@@ -137,7 +137,7 @@ async fn note_health(
     if failed == webhook.failing_since.is_some() && !is_over(webhook, app.now()) {
         return Ok(());
     }
-    let ctx = Context::new(app.clone(), Caller::Operator, Via::Native);
+    let ctx = Context::new(app.clone(), Caller::System, Via::Native);
     let number = webhook.number();
     ctx.commit(Some(place), move |work| {
         let now = work.now;

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-use claviger_domain::time::{DAY, HOUR};
+use claviger_domain::command::grant as rules;
+use claviger_domain::ids::PlaceNumber;
+use claviger_domain::noun::grant::Via;
+use claviger_domain::time::{DAY, HOUR, Instant};
 use tokio::sync::watch;
 
+use crate::context::{Caller, Context};
 use crate::delivery::{self, Send};
 use crate::error::Error;
 use crate::idempotency::KEPT_FOR;
@@ -15,6 +19,10 @@ const OUTBOX_EVERY: Duration = Duration::from_millis(500);
 /// How often what is old is cleared.
 const CLEAR_EVERY: Duration = Duration::from_secs(60);
 
+/// How long rights that ended can be asked about.
+const RIGHTS_KEPT: i64 = 400 * DAY;
+/// How many expired rights one command closes.
+const MOST_RETIRED: usize = 1000;
 /// How long results of batches can be read.
 const OPERATIONS_KEPT: i64 = 30 * DAY;
 /// How long deliveries that are done can be read and replayed.
@@ -22,10 +30,14 @@ const DELIVERIES_KEPT: i64 = 7 * DAY;
 /// How long notes for other nodes stay; a node further behind loads anew.
 const NOTES_KEPT: i64 = HOUR;
 
+/// How often rights that ended long ago are looked for.
+const PURGE_EVERY: Duration = Duration::from_secs(3600);
+
 /// Runs until `stop` says true or its sender is gone.
 pub async fn run(app: App, send: Send, mut stop: watch::Receiver<bool>) {
     let mut outbox = tokio::time::interval(OUTBOX_EVERY);
     let mut clear = tokio::time::interval(CLEAR_EVERY);
+    let mut purge = tokio::time::interval(PURGE_EVERY);
     loop {
         let done = tokio::select! {
             _ = outbox.tick() => {
@@ -33,6 +45,7 @@ pub async fn run(app: App, send: Send, mut stop: watch::Receiver<bool>) {
                 deliver(&app, &send).await
             }
             _ = clear.tick() => clear_old(&app).await,
+            _ = purge.tick() => purge_old(&app).await,
             () = stopped(&mut stop) => {
                 decision::drain(&app).await;
                 return;
@@ -77,5 +90,30 @@ pub(crate) async fn clear_old(app: &App) -> Result<(), Error> {
     store.trim_operations(now.plus(-OPERATIONS_KEPT)).await?;
     store.trim_deliveries(now.plus(-DELIVERIES_KEPT)).await?;
     store.trim_notes(now.plus(-NOTES_KEPT)).await?;
+    Ok(())
+}
+
+/// Purges rights that ended long ago, in every place.
+pub(crate) async fn purge_old(app: &App) -> Result<(), Error> {
+    let before = app.now().plus(-RIGHTS_KEPT);
+    for cell in app.world().places() {
+        let place = cell.state().place.number();
+        purge(app, place, before).await?;
+    }
+    Ok(())
+}
+
+/// Purges rights that ended long ago: those that ended by themselves are closed first, so that they
+/// leave memory too.
+async fn purge(app: &App, place: PlaceNumber, before: Instant) -> Result<(), Error> {
+    let over = |until: Option<Instant>| until.is_some_and(|until| until < before);
+    while app.state(place)?.grants.iter().any(|grant| over(grant.window.until)) {
+        let ctx = Context::new(app.clone(), Caller::System, Via::Native);
+        ctx.commit(Some(place), move |work| {
+            Ok(rules::retire(work.place(place)?, before, MOST_RETIRED))
+        })
+        .await?;
+    }
+    app.store().purge_rights(place, before).await?;
     Ok(())
 }

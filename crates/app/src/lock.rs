@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use claviger_domain::command::lock as rules;
 use claviger_domain::ids::{ControllerNumber, Id, LockNumber, Noun, PlaceNumber, Ref};
+use claviger_domain::noun::Header;
 use claviger_domain::noun::event::{Event, EventKind, EventSubject};
 use claviger_domain::noun::lock::{Lock, LockEdit, LockMode, Posture, Share, ShareState};
 use claviger_domain::noun::scope::Scope;
@@ -259,6 +260,13 @@ fn posture_event(work: &mut Work, place: PlaceNumber, lock: LockNumber) {
     work.event(place, event);
 }
 
+/// The row that a place had of another's lock before that was taken back.
+async fn row_before(ctx: &Context, place: PlaceNumber, lock: Id) -> Result<Option<Header>, Error> {
+    let record = ctx.app.store().record_by_id(place, Noun::Lock, lock).await?;
+    let header = record.map(|record| record.header().clone());
+    Ok(header.filter(|header| header.deleted_at.is_some()))
+}
+
 /// Offers a lock to another place; where the caller administers both it is accepted at once.
 ///
 /// # Errors
@@ -276,13 +284,19 @@ pub async fn share(
         .by_id(with)
         .ok_or_else(|| not_here("/place_id", "there is no such place"))?;
     let both = ctx.scopes_in(other).is_some_and(|scopes| scopes.has(Scope::LocksWrite));
+    let state = ctx.app.state(place)?;
+    let known = state.resolve(Noun::Lock, &lock).and_then(|number| state.locks.get(number));
+    let before = match known.filter(|_| both) {
+        Some(lock) => row_before(ctx, other, lock.header.id).await?,
+        None => None,
+    };
     ctx.write(Some(place), move |work| {
         let draft = work.place(place)?;
         let number: LockNumber = resolve(&draft.state, Noun::Lock, &lock)?;
         let share = rules::offer(draft, number, other)?;
         if both {
             let (owner, borrower) = work.two(place, other)?;
-            rules::accept(owner, borrower, number)?;
+            rules::accept_again(owner, borrower, number, before.clone())?;
         }
         let share = work.place(place)?.state.shares.get(share.number()).cloned();
         share.ok_or(Error::not_found(Noun::Share))
@@ -357,9 +371,10 @@ pub async fn accept(ctx: &Context, place: Id, lock: Id) -> Result<Written<Arc<Lo
     let place = ctx.authorize(place, Scope::LocksWrite)?;
     let owner = ctx.app.world().by_id(offered.owner).ok_or(Error::not_found(Noun::Lock))?;
     let number = offered.lock.number();
+    let before = row_before(ctx, place, lock).await?;
     ctx.write(Some(place), move |work| {
         let (owner, draft) = work.two(owner, place)?;
-        Ok(rules::accept(owner, draft, number)?)
+        Ok(rules::accept_again(owner, draft, number, before.clone())?)
     })
     .await
 }

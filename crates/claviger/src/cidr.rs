@@ -136,6 +136,10 @@ mod tests {
         ] {
             assert!(is_public(public.parse().unwrap()), "{public}");
         }
+    }
+
+    #[test]
+    fn special_addresses_are_not() {
         for special in [
             "0.0.0.0",
             "0.1.2.3",

@@ -26,6 +26,7 @@ mod load;
 pub mod migrate;
 mod operations;
 mod outbox;
+mod purge;
 mod rows;
 pub mod secrets;
 mod store;

@@ -1,10 +1,10 @@
 //! Who can open what, now or at another instant: everyone with a right, and whether it opens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use claviger_domain::decision::{Door, Lockouts, Pin, Presented, Request, decide};
-use claviger_domain::ids::{Id, LockNumber, Noun, PersonNumber, Ref};
+use claviger_domain::ids::{Id, LockNumber, Noun, PersonNumber, PlaceNumber, Ref};
 use claviger_domain::noun::grant::{Grant, Right, Subject};
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::reason::Reasons;
@@ -42,15 +42,31 @@ pub(super) async fn as_of(
     Ok(Arc::new(claviger_store::as_of(state, &undo, at)?))
 }
 
-async fn at(
-    ctx: &Context,
+/// A place at the instant that is asked about, and the owners of the locks it borrows.
+struct Scene {
     state: Arc<PlaceState>,
-    at: Option<Instant>,
-) -> Result<(Arc<PlaceState>, Instant), Error> {
-    let now = ctx.app.now();
-    match at {
-        Some(at) if at < now => Ok((as_of(ctx, &state, at).await?, at)),
-        at => Ok((state, at.unwrap_or(now))),
+    owners: HashMap<PlaceNumber, Arc<PlaceState>>,
+    now: Instant,
+}
+
+impl Scene {
+    async fn of(
+        ctx: &Context,
+        state: Arc<PlaceState>,
+        when: Option<Instant>,
+    ) -> Result<Scene, Error> {
+        let present = ctx.app.now();
+        let now = when.unwrap_or(present);
+        let state = if now < present { as_of(ctx, &state, now).await? } else { state };
+        let owners: BTreeSet<PlaceNumber> =
+            state.locks.iter().filter_map(|lock| Some(lock.borrowed?.0)).collect();
+        let mut scene = Scene { state, owners: HashMap::new(), now };
+        for place in owners {
+            let owner = ctx.app.state(place)?;
+            let owner = if now < present { as_of(ctx, &owner, now).await? } else { owner };
+            scene.owners.insert(place, owner);
+        }
+        Ok(scene)
     }
 }
 
@@ -67,7 +83,8 @@ pub async fn of_lock(
     ctx.authorize(place, Scope::GrantsRead)?;
     let state = ctx.read(place, Scope::LocksRead)?;
     let lock: LockNumber = resolve(&state, Noun::Lock, lock)?;
-    let (state, now) = at(ctx, state, when).await?;
+    let scene = Scene::of(ctx, state, when).await?;
+    let state = &scene.state;
     let mut holders: BTreeMap<Subject, Vec<Id>> = BTreeMap::new();
     let levels = state.lock_levels(lock).iter().flat_map(|level| state.level_grants(level).iter());
     for grant in state.lock_grants(lock).iter().chain(levels) {
@@ -76,7 +93,7 @@ pub async fn of_lock(
         }
     }
     let rows = holders.into_iter();
-    rows.map(|(subject, grants)| row(ctx, &state, subject, lock, grants, now)).collect()
+    rows.map(|(subject, grants)| row(&scene, subject, lock, grants)).collect()
 }
 
 /// Every lock a person has a right at, at an instant (the present unless said).
@@ -92,7 +109,8 @@ pub async fn of_person(
     ctx.authorize(place, Scope::GrantsRead)?;
     let state = ctx.read(place, Scope::PeopleRead)?;
     let person: PersonNumber = resolve(&state, Noun::Person, person)?;
-    let (state, now) = at(ctx, state, when).await?;
+    let scene = Scene::of(ctx, state, when).await?;
+    let state = &scene.state;
     let mut locks: BTreeMap<(LockNumber, Subject), Vec<Id>> = BTreeMap::new();
     let credentials = state.person_credentials(person).iter();
     let subjects = std::iter::once(Subject::Person(person))
@@ -100,13 +118,13 @@ pub async fn of_person(
     for subject in subjects {
         for reach in state.reach(subject).iter().filter(|reach| reach.opens()) {
             let Some(grant) = state.grants.get(reach.grant()) else { continue };
-            for lock in locks_of(&state, grant) {
+            for lock in locks_of(state, grant) {
                 locks.entry((lock, subject)).or_default().push(grant.header.id);
             }
         }
     }
     let rows = locks.into_iter();
-    rows.map(|((lock, subject), grants)| row(ctx, &state, subject, lock, grants, now)).collect()
+    rows.map(|((lock, subject), grants)| row(&scene, subject, lock, grants)).collect()
 }
 
 fn locks_of(state: &PlaceState, grant: &Grant) -> Vec<LockNumber> {
@@ -120,17 +138,16 @@ fn locks_of(state: &PlaceState, grant: &Grant) -> Vec<LockNumber> {
 }
 
 fn row(
-    ctx: &Context,
-    state: &PlaceState,
+    scene: &Scene,
     subject: Subject,
     lock: LockNumber,
     grants: Vec<Id>,
-    now: Instant,
 ) -> Result<AccessRow, Error> {
+    let Scene { state, owners, now } = scene;
     let missing = || Error::not_found(Noun::Lock);
     let own = state.locks.get(lock).ok_or_else(missing)?;
     let owner = match own.borrowed {
-        Some((owner, number)) => Some((ctx.app.state(owner)?, number)),
+        Some((owner, number)) => Some((owners.get(&owner).ok_or_else(missing)?, number)),
         None => None,
     };
     let door = match &owner {
@@ -146,7 +163,8 @@ fn row(
             state.credentials.get(credential).map(|it| it.header.id),
         ),
     };
-    let request = Request { lock, presented, pin: Pin::Asked, lockouts: Lockouts::default(), now };
+    let request =
+        Request { lock, presented, pin: Pin::Asked, lockouts: Lockouts::default(), now: *now };
     let decision = decide(state, door, &request);
     Ok(AccessRow {
         subject,

@@ -99,6 +99,16 @@ impl Side {
     pub(crate) fn place(&self) -> PlaceNumber {
         self.state.place.number()
     }
+
+    /// The places that have this lock of the owner's, with its number there, but for one of them.
+    fn shared_to(&self, but: PlaceNumber) -> Vec<(PlaceNumber, LockNumber)> {
+        let shares = self.state.lock_shares(self.lock).iter();
+        shares
+            .filter_map(|share| self.state.shares.get(share))
+            .filter(|share| share.place != but)
+            .filter_map(|share| Some((share.place, share.as_lock?)))
+            .collect()
+    }
 }
 
 /// The places a lock is in: the owner, and every place that has accepted it.
@@ -119,18 +129,34 @@ impl Sides {
             Some((place, lock)) => Side { state: app.state(place)?, lock },
         };
         let mut others = Vec::new();
-        for share in owner.state.lock_shares(owner.lock).iter() {
-            let share = owner.state.shares.get(share);
-            if let Some((place, Some(lock))) = share.map(|share| (share.place, share.as_lock))
-                && place != own.place()
-            {
-                others.push(Side { state: app.state(place)?, lock });
-            }
+        for (place, lock) in owner.shared_to(own.place()) {
+            others.push(Side { state: app.state(place)?, lock });
         }
+        Ok(Sides::with(owner, own, others))
+    }
+
+    /// The same at an instant gone by, each place as it was; `own` is as it was already.
+    async fn then(ctx: &Context, own: Side, at: Instant) -> Result<Sides, Error> {
+        let lock = own.state.locks.get(own.lock).ok_or(Error::not_found(Noun::Lock))?;
+        let owner = match lock.borrowed {
+            None => own.clone(),
+            Some((place, lock)) => {
+                Side { state: access::as_of(ctx, &ctx.app.state(place)?, at).await?, lock }
+            }
+        };
+        let mut others = Vec::new();
+        for (place, lock) in owner.shared_to(own.place()) {
+            let state = access::as_of(ctx, &ctx.app.state(place)?, at).await?;
+            others.push(Side { state, lock });
+        }
+        Ok(Sides::with(owner, own, others))
+    }
+
+    fn with(owner: Side, own: Side, mut others: Vec<Side>) -> Sides {
         if owner.place() != own.place() {
             others.insert(0, owner.clone());
         }
-        Ok(Sides { owner, own, others })
+        Sides { owner, own, others }
     }
 
     fn all(&self) -> impl Iterator<Item = &Side> {
@@ -333,16 +359,15 @@ pub async fn make(ctx: &Context, place: Id, wish: DecisionWish) -> Result<Decide
         };
         return record::kept(ctx, place, lock, ask).await;
     }
-    let mut now = ctx.app.now();
+    let present = ctx.app.now();
+    let now = wish.at.unwrap_or(present);
     let mut own = Side { state, lock };
-    if let Some(at) = wish.at {
-        if at < now {
-            own.state = access::as_of(ctx, &own.state, at).await?;
-        }
-        now = at;
+    if now < present {
+        own.state = access::as_of(ctx, &own.state, now).await?;
     }
     let found = find(&own.state, &wish.presented)?;
-    let sides = Sides::of(&ctx.app, own)?;
+    let sides =
+        if now < present { Sides::then(ctx, own, now).await? } else { Sides::of(&ctx.app, own)? };
     let outcome = ask(&ctx.app, &sides, &found, wish.pin.as_ref(), now, live)?;
     let mut decided =
         if live { record::record(&ctx.app, &sides, outcome, now).await? } else { outcome.decided };

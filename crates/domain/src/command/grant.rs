@@ -101,6 +101,21 @@ pub fn revoke(draft: &mut Draft, number: GrantNumber) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Closes grants that ended by themselves before an instant, at most `most` of them; nobody notices,
+/// as they stay what they were: expired.
+pub fn retire(draft: &mut Draft, before: crate::time::Instant, most: usize) -> usize {
+    let over: Vec<GrantNumber> = draft
+        .state
+        .grants
+        .iter()
+        .filter(|grant| grant.window.until.is_some_and(|until| until < before))
+        .take(most)
+        .map(|grant| grant.number())
+        .collect();
+    draft.note("retire", Noun::Grant, None, vec![Changed::shown("grants", over.len())]);
+    close_grants(draft, over, CloseReason::Expired)
+}
+
 /// The person with an e-mail address, made if there is none.
 ///
 /// # Errors

@@ -6,10 +6,10 @@ use super::access_level::close_memberships;
 use super::common::{check_external_id, check_schedule, close_grants};
 use crate::draft::{Changed, Draft, open, set};
 use crate::ids::{AccessLevelNumber, GrantNumber, Id, LockNumber, Noun, PlaceNumber, ShareNumber};
-use crate::noun::CloseReason;
 use crate::noun::lock::{
     Health, Lock, LockEdit, LockMode, PinRule, Posture, Privacy, Share, ShareState, WhenUnrecorded,
 };
+use crate::noun::{CloseReason, Header};
 use crate::refusal::{Flaws, MOST_NAME, MOST_TEXT, Refusal};
 use crate::state::PlaceState;
 
@@ -22,7 +22,7 @@ pub fn create(draft: &mut Draft, edit: &LockEdit) -> Result<Arc<Lock>, Refusal> 
     write(draft, blank(header), edit, "create")
 }
 
-fn blank(header: crate::noun::Header) -> Lock {
+fn blank(header: Header) -> Lock {
     Lock {
         header,
         borrowed: None,
@@ -121,6 +121,20 @@ pub fn accept(
     draft: &mut Draft,
     number: LockNumber,
 ) -> Result<Arc<Lock>, Refusal> {
+    accept_again(owner, draft, number, None)
+}
+
+/// As [`accept`], where the other place had the lock before it was taken back: `before` is the header
+/// of the row it has of that, which it gets again, as the id is the same.
+///
+/// # Errors
+/// As [`accept`].
+pub fn accept_again(
+    owner: &mut Draft,
+    draft: &mut Draft,
+    number: LockNumber,
+    before: Option<Header>,
+) -> Result<Arc<Lock>, Refusal> {
     let place = draft.state.place.number();
     let lock = find_own(&owner.state, number)?.clone();
     let share = share_with(&owner.state, number, place).ok_or(Refusal::NotFound(Noun::Lock))?;
@@ -128,8 +142,10 @@ pub fn accept(
         return Err(Refusal::InUse("the lock was accepted already".to_owned()));
     }
     let mut share = open(share);
-    let mut header = draft.header(Noun::Lock, None)?;
-    header.id = lock.header.id;
+    let header = match before {
+        Some(before) => Header { deleted_at: None, external_id: None, ..before },
+        None => Header { id: lock.header.id, ..draft.header(Noun::Lock, None)? },
+    };
     let mut own = blank(header);
     own.name = lock.name.clone();
     own.borrowed = Some((owner.state.place.number(), number));

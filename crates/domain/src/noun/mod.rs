@@ -132,6 +132,8 @@ words! {
         Removed "removed",
         /// Its lock is not shared to the place any more.
         Unshared "unshared",
+        /// It ended long ago by itself.
+        Expired "expired",
         /// The sharing right it was made under was closed.
         IssuerClosed "issuer_closed",
     }

@@ -16,6 +16,7 @@ mod migrations;
 mod nouns;
 mod outbox;
 mod past;
+mod purge;
 mod reads;
 mod samples;
 mod secrets;

@@ -64,7 +64,11 @@ async fn events_tell_what_happened_and_filter() {
         assert_eq!(pointers(&wrong.problem(422, "invalid")), ["?result", "?occurred_from"]);
         it.delete(&one("/people", &ann)).await.expect(204);
         let kept = it.list("/events").await;
-        assert_eq!((kept.len(), &kept[0]["person_id"]), (5, &ann["id"]), "the empty row keeps the id");
+        assert_eq!(
+            (kept.len(), &kept[0]["person_id"]),
+            (5, &ann["id"]),
+            "the empty row keeps the id"
+        );
         assert_eq!(field(&kept, "reasons"), field(&events, "reasons"));
     })
     .await;

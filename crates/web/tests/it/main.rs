@@ -21,6 +21,7 @@ mod login;
 mod openapi;
 mod people;
 mod places;
+mod retention;
 mod retries;
 mod schedules;
 mod scopes;

@@ -12,9 +12,9 @@ use std::time::Instant as Clock;
 
 use claviger_domain::ids::PlaceNumber;
 
-use crate::decisions::{granted, state};
-use crate::show::{Sorted, Table};
-use crate::world::{Question, SMALL, World, place};
+use claviger_bench::decisions::{granted, state};
+use claviger_bench::show::{Sorted, Table};
+use claviger_bench::world::{Question, SMALL, World, place};
 
 const QUESTIONS: usize = 2_000;
 const TURNS: usize = 7;
@@ -55,10 +55,19 @@ impl Wall {
 /// One who decides the question with that number.
 type Decider<'a> = (&'static str, Box<dyn FnMut(usize) -> bool + 'a>);
 
-pub fn run(table: &mut Table) {
+fn main() {
+    let page = std::env::args().nth(2);
+    let mut table = Table::new("peers");
+    run(&mut table);
+    if let Some(page) = page {
+        table.write(page.as_ref());
+    }
+}
+
+fn run(table: &mut Table) {
     let world = World::new(SMALL, PlaceNumber(7));
     let state = state(&world);
-    let questions = world.questions(QUESTIONS);
+    let questions = world.questions(QUESTIONS, 5);
     let asked: Vec<(Question, Wall)> = questions.iter().map(|it| (*it, Wall::of(it))).collect();
     let right: Vec<bool> = questions.iter().map(|it| granted(&state, it)).collect();
     let mut deciders: Vec<Decider> = vec![

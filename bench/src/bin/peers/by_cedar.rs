@@ -10,7 +10,7 @@ use cedar_policy::{
 use claviger_domain::noun::lock::Posture;
 
 use super::Wall;
-use crate::world::{Question, World};
+use claviger_bench::world::{Question, World};
 
 fn uid(kind: &str, number: u32) -> EntityUid {
     format!("{kind}::\"{number}\"").parse().unwrap()

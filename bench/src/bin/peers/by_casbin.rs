@@ -9,7 +9,7 @@ use casbin::{CoreApi, DefaultModel, Enforcer, MemoryAdapter, MgmtApi};
 use claviger_domain::noun::lock::Posture;
 
 use super::Wall;
-use crate::world::{Question, Times, World};
+use claviger_bench::world::{Question, Times, World};
 
 const MODEL: &str = "
 [request_definition]

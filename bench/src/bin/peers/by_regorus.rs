@@ -7,7 +7,7 @@ use regorus::{Engine, Value};
 use serde_json::{Map, json};
 
 use super::Wall;
-use crate::world::{Question, World};
+use claviger_bench::world::{Question, World};
 
 const RULE: &str = "
 package door

@@ -1,0 +1,49 @@
+//! What ended long ago leaves the database, and nothing else; numbers are never given again.
+
+use claviger_domain::ids::{GrantNumber, Noun};
+use claviger_domain::noun::grant::Target;
+use claviger_domain::noun::{Actor, CloseReason, Closed};
+use claviger_domain::time::{Instant, Window};
+use claviger_store::ClosedGrants;
+
+use crate::samples;
+use crate::world::{PLACE, on_each_store};
+
+#[tokio::test]
+async fn closed_rights_go_when_their_time_has_come() {
+    on_each_store(async |mut world| {
+        let (person, lock) = (samples::person(1), samples::lock(1));
+        let mut records = vec![person.into(), lock.into()];
+        for number in 1..=5u32 {
+            let mut grant = samples::grant(number, 1, 1);
+            grant.target = Target::Lock(1.into());
+            grant.schedule = None;
+            grant.issued_under = None;
+            grant.window = Window::ALWAYS;
+            let close =
+                |at| Closed { at: Instant(at), by: Actor::System, reason: CloseReason::Revoked };
+            grant.closed = match number {
+                1 => Some(close(1_000)),
+                2 => Some(close(9_000)),
+                3 => {
+                    grant.window.until = Some(Instant(500));
+                    Some(close(9_000))
+                }
+                4 => None,
+                _ => Some(close(1_000)),
+            };
+            records.push(grant.into());
+        }
+        world.put(PLACE, records).await;
+        world.store.purge_rights(PLACE, Instant(5_000)).await.unwrap();
+        let left = async |number| world.store.record(PLACE, Noun::Grant, number).await.unwrap();
+        assert!(left(1).await.is_none(), "closed long ago");
+        assert!(left(2).await.is_some(), "closed a short time ago");
+        assert!(left(3).await.is_none(), "over long ago by itself");
+        assert!(left(4).await.is_some(), "open");
+        assert!(left(5).await.is_some(), "the highest number stays, so that it is not given again");
+        let closed = world.store.closed_grants(PLACE, ClosedGrants::All, GrantNumber(0), 10).await;
+        assert_eq!(closed.unwrap().len(), 2);
+    })
+    .await;
+}
