@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use claviger_app::{App, Clock, Settings, Store, jobs};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
@@ -142,18 +143,30 @@ impl Server {
     }
 }
 
-/// Returns when the process is asked to end.
-///
-/// # Errors
-/// The system gives no signals.
-pub(crate) async fn asked_to_end() -> Result<(), Failure> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let failed = |error: std::io::Error| Failure::new(format!("no signals: {error}"));
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// The signals that ask the process to end, listened to from when this is made.
+pub(crate) struct EndSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl EndSignals {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    /// The system gives no signals.
+    pub(crate) fn listen() -> Result<EndSignals, Failure> {
+        let failed = |error: std::io::Error| Failure::new(format!("no signals: {error}"));
+        Ok(EndSignals {
+            terminate: signal(SignalKind::terminate()).map_err(failed)?,
+            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+        })
     }
-    Ok(())
+
+    /// Returns when the process was asked to end.
+    pub(crate) async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

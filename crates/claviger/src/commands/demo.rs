@@ -13,7 +13,7 @@ use crate::commands::{setup, sim};
 use crate::config::Partial;
 use crate::exit::Failure;
 use crate::operator::{Message, Task};
-use crate::server::{Server, asked_to_end};
+use crate::server::{EndSignals, Server};
 use crate::{logs, terminal};
 
 /// A folder that is gone when this is.
@@ -55,9 +55,9 @@ pub(crate) async fn run(args: Demo, global: &Global) -> Result<(), Failure> {
         ..Partial::default()
     };
     let config = partial.settle()?;
-    let ended = asked_to_end();
+    let signals = EndSignals::listen()?;
     let server = Server::start(&config, None).await?;
-    let shown = show(&args, global, &server, ended).await;
+    let shown = show(&args, global, &server, signals).await;
     server.stop().await;
     drop(folder);
     shown
@@ -67,7 +67,7 @@ async fn show(
     args: &Demo,
     global: &Global,
     server: &Server,
-    ended: impl Future<Output = Result<(), Failure>>,
+    mut signals: EndSignals,
 ) -> Result<(), Failure> {
     let made = set_up(server).await?;
     let url = &server.url;
@@ -92,8 +92,7 @@ async fn show(
     // A simulator that fails ends the demo; otherwise it is told to end and waited for.
     let tally = tokio::select! {
         tally = &mut running => tally?,
-        ended = ended => {
-            ended?;
+        () = signals.asked() => {
             stop.send_replace(true);
             running.await?
         }

@@ -4,7 +4,7 @@ use crate::args::{Global, Serve};
 use crate::commands::environment;
 use crate::config::Partial;
 use crate::exit::Failure;
-use crate::server::{Server, asked_to_end};
+use crate::server::{EndSignals, Server};
 use crate::{logs, terminal};
 
 /// Serves.
@@ -22,7 +22,7 @@ pub(crate) async fn run(args: Serve, global: &Global) -> Result<(), Failure> {
         return Ok(());
     }
     logs::start(config.log_format, config.log.as_deref().unwrap_or("info"))?;
-    let ended = asked_to_end();
+    let mut signals = EndSignals::listen()?;
     let server = Server::start(&config, args.clock_ahead).await?;
     if let Some(ahead) = args.clock_ahead {
         let seconds = ahead.as_secs();
@@ -36,7 +36,7 @@ pub(crate) async fn run(args: Serve, global: &Global) -> Result<(), Failure> {
         tracing::warn!("plain HTTP for other machines: passwords and keys travel in the clear");
     }
     terminal::answer(&format!("claviger ready {}", server.url));
-    ended.await?;
+    signals.asked().await;
     tracing::info!("asked to end");
     server.stop().await;
     tracing::info!("ended");

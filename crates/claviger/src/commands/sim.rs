@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use crate::args::{Building, Global, Sim};
 use crate::commands::settings;
 use crate::exit::Failure;
-use crate::server::asked_to_end;
+use crate::server::EndSignals;
 use crate::terminal::{self, Board};
 
 /// Simulates until enough, or until it is asked to end.
@@ -27,13 +27,13 @@ pub(crate) async fn run(args: Sim, global: &Global) -> Result<(), Failure> {
     options.visits = args.visits;
     options.concurrency = args.concurrency;
     options.hostile = args.hostile;
+    let mut signals = EndSignals::listen()?;
     let (stop, stopped) = watch::channel(false);
     let running = watched(options, stopped);
     tokio::pin!(running);
     let tally = tokio::select! {
         tally = &mut running => tally?,
-        ended = asked_to_end() => {
-            ended?;
+        () = signals.asked() => {
             stop.send_replace(true);
             running.await?
         }

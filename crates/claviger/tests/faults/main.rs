@@ -1,5 +1,5 @@
 //! What becomes of a server that is killed or has no room: nothing acknowledged is lost.
-#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod crash;
 mod full_disk;

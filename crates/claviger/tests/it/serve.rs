@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::client::{Client, send};
-use crate::run::{Temporary, claviger, claviger_with, get, names};
+use crate::run::{Server, Temporary, claviger, claviger_with, get, names};
 
 #[test]
 fn a_server_says_that_it_is_ready_answers_and_ends_when_asked() {
@@ -122,6 +122,21 @@ fn the_demo_runs_and_leaves_nothing() {
     assert!(ended.out.starts_with("claviger ready http://127.0.0.1:"), "{ended:?}");
     assert!(ended.out.contains("/docs") && ended.out.contains("surprises 0"), "{ended:?}");
     assert!(!ended.out.contains("visits 0 "), "{ended:?}");
+    assert!(names(&temporary.path(".")).is_empty());
+}
+
+/// Ctrl-C while it runs: it ends in good order, and so does the folder.
+#[test]
+fn the_demo_ends_when_asked() {
+    let temporary = Temporary::new();
+    let place = temporary.path(".").display().to_string();
+    let building = ["--people", "12", "--locks", "4", "--levels", "2", "--rate", "40"];
+    let fixed = ["demo", "--listen", "127.0.0.1:0"];
+    let demo = Server::start(&[&fixed[..], &building].concat(), &[("TMPDIR", &place)]);
+    assert_eq!(send(&demo.url, "GET", "/healthz", "", &Value::Null).0, 200);
+    demo.signal("-INT");
+    let (code, err) = demo.ended();
+    assert_eq!(code, Some(0), "{err}");
     assert!(names(&temporary.path(".")).is_empty());
 }
 

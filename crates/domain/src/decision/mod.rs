@@ -209,12 +209,11 @@ impl<'s> Decision<'s> {
                 self.reasons.add(Reason::CredentialExpired);
             }
         }
-        if let Some(credential) = self.credential {
-            if self.door.pin_rule(now) != PinRule::Never
-                && let Some(flaw) = self.pin_flaw(credential)
-            {
-                self.reasons.add(flaw);
-            }
+        if let Some(credential) = self.credential
+            && self.door.pin_rule(now) != PinRule::Never
+            && let Some(flaw) = self.pin_flaw(credential)
+        {
+            self.reasons.add(flaw);
         }
         if self.numbers.person.is_some_and(|number| self.state.is_suspended(number)) {
             self.reasons.add(Reason::PersonSuspended);

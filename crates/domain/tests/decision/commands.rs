@@ -188,7 +188,9 @@ fn a_deleted_person_leaves_an_empty_row_and_frees_everything() {
     person::delete(&mut second, ann).unwrap();
     let (now, actor) = (second.now, second.actor);
     let (state, writes, trail) = second.finish();
-    assert!(state.people.get(ann).is_none() && state.find(made.header.id).is_none());
+    assert!(
+        state.people.get(ann).is_none() && state.number_of(Noun::Person, made.header.id).is_none()
+    );
     assert!(state.credentials.get(card).is_none());
     assert_eq!(state.credential_by_card(part(32, 1).card), None);
     assert_eq!(state.person_by_email("ann@example.org"), None);

@@ -45,7 +45,10 @@ fn same_names(state: &PlaceState, records: &[Record]) {
     for record in records {
         let header = record.header();
         let live = state.record(record.noun(), header.number);
-        assert_eq!(live.is_some(), state.find(header.id) == Some((record.noun(), header.number)));
+        assert_eq!(
+            live.is_some(),
+            state.number_of(record.noun(), header.id) == Some(header.number)
+        );
         assert_eq!(live.is_some(), state.number_of(record.noun(), header.id).is_some());
         assert!(state.highest(record.noun()) >= header.number);
         if let Some(live) = live {

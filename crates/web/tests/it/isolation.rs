@@ -33,8 +33,8 @@ struct Two {
 
 async fn two(world: World) -> Two {
     let (their_admin, made) = world.another("other@localhost").await;
-    let mine = furnish(&world, &world.admin, &world.place, "mine").await;
-    let theirs = furnish(&world, &their_admin, &made.place.to_string(), "theirs").await;
+    let mine = furnish(&world.admin, &world.place, "mine").await;
+    let theirs = furnish(&their_admin, &made.place.to_string(), "theirs").await;
     Two { world, mine, theirs, their_admin }
 }
 

@@ -59,7 +59,7 @@ async fn a_replay_is_answered_as_the_first_time_and_changes_nothing() {
 #[tokio::test]
 async fn every_post_that_takes_a_key_does_its_work_once() {
     on_each_engine(|world| async move {
-        let things = furnish(&world, &world.admin, &world.place, "mine").await;
+        let things = furnish(&world.admin, &world.place, "mine").await;
         let mut walked = BTreeSet::new();
         let mut routes = claviger_web::routes();
         // What closes the grant the others are about comes last.
@@ -222,7 +222,7 @@ async fn twins_sent_at_once_make_one_object() {
 #[tokio::test]
 async fn a_decision_with_a_key_makes_one_event() {
     on_each_engine(|world| async move {
-        let things = furnish(&world, &world.admin, &world.place, "mine").await;
+        let things = furnish(&world.admin, &world.place, "mine").await;
         let events = count(&world, "/events").await;
         let question =
             json!({"lock_id": things.at("lock"), "credential_id": things.at("credential")});
@@ -323,7 +323,7 @@ async fn errors_are_not_kept() {
 #[tokio::test]
 async fn a_dry_run_uses_no_key_up() {
     on_each_engine(|world| async move {
-        let things = furnish(&world, &world.admin, &world.place, "mine").await;
+        let things = furnish(&world.admin, &world.place, "mine").await;
         let revoke = world.at(&format!("/grants/{}/revoke", things.at("grant")));
         let dry = format!("{revoke}?dry_run=true");
         let plan = keyed(&world.admin, &dry, "k", &json!({})).await.expect(200);

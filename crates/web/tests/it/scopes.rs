@@ -37,7 +37,7 @@ fn ways(scope: &str) -> Vec<String> {
 #[tokio::test]
 async fn every_route_with_a_scope_is_closed_to_whoever_holds_every_other() {
     on_each_engine(|world| async move {
-        let things = furnish(&world, &world.admin, &world.place, "mine").await;
+        let things = furnish(&world.admin, &world.place, "mine").await;
         let all = all_scopes(&world.admin).await;
         assert_eq!(all.len(), 31, "{all:?}");
         let mut without: BTreeMap<String, Actor> = BTreeMap::new();
@@ -73,7 +73,7 @@ async fn every_route_with_a_scope_is_closed_to_whoever_holds_every_other() {
 #[tokio::test]
 async fn every_read_is_open_to_whoever_holds_just_its_scope_or_the_writing_one() {
     on_each_engine(|world| async move {
-        let things = furnish(&world, &world.admin, &world.place, "mine").await;
+        let things = furnish(&world.admin, &world.place, "mine").await;
         for route in claviger_web::routes() {
             let Some(scope) = route.scope.filter(|_| route.method == "GET") else { continue };
             if matches!(route.operation, "stream_events" | "get_revocation") {
@@ -372,7 +372,7 @@ async fn a_client_of_a_controller_makes_none_that_is_free_of_it() {
 #[tokio::test]
 async fn how_to_open_is_told_to_whoever_may_read_people_and_grants() {
     on_each_engine(|world| async move {
-        let things: Furniture = furnish(&world, &world.admin, &world.place, "mine").await;
+        let things: Furniture = furnish(&world.admin, &world.place, "mine").await;
         let ask = json!({
             "lock_id": things.at("spare_lock"), "person_id": things.at("spare_person"),
         });

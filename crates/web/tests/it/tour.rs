@@ -66,12 +66,7 @@ impl Furniture {
 }
 
 /// Puts one of everything into a place of which `actor` may do everything.
-pub(crate) async fn furnish(
-    world: &World,
-    actor: &Actor,
-    place: &str,
-    tag: &'static str,
-) -> Furniture {
+pub(crate) async fn furnish(actor: &Actor, place: &str, tag: &'static str) -> Furniture {
     let mut ids = BTreeMap::new();
     let mut has = |name: &'static str, object: &Value| -> String {
         let own = id(object).to_owned();
@@ -155,7 +150,6 @@ pub(crate) async fn furnish(
     assert_eq!(offer["state"], "offered");
     // No revocation is there in this version: any id will do.
     has("revocation", &json!({"id": webhook}));
-    let _ = world;
     Furniture { ids, tag }
 }
 
