@@ -115,18 +115,7 @@ impl Data {
         let listen = if args.contains(&"--listen") { "" } else { "--listen=127.0.0.1:0" };
         let mut args = [&["serve", "--data", self.text(), listen], args].concat();
         args.retain(|arg| !arg.is_empty());
-        let mut child =
-            command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        out.read_line(&mut line).unwrap();
-        let url = line.strip_prefix("claviger ready ").map(|url| url.trim().to_owned());
-        let Some(url) = url else {
-            let mut err = String::new();
-            child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
-            panic!("no ready line but {line:?}: {err}");
-        };
-        Server { child: Some(child), url }
+        Server::start(&args, &[])
     }
 
     /// Changes the database behind the program's back.
@@ -143,6 +132,26 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// Runs the binary until it says that it is ready; what it says later nobody reads.
+    pub(crate) fn start(args: &[&str], env: &[(&str, &str)]) -> Server {
+        let mut child = command(args)
+            .envs(env.iter().copied())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut line).unwrap();
+        let url = line.strip_prefix("claviger ready ").map(|url| url.trim().to_owned());
+        let Some(url) = url else {
+            let mut err = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+            panic!("no ready line but {line:?}: {err}");
+        };
+        Server { child: Some(child), url }
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.as_ref().unwrap().id().to_string();
         assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());

@@ -27,7 +27,6 @@ const PERSONAL: &[&str] = &[
     "+46701112233",
     "whsec_",
     "clvk_",
-    "because of Greta",
 ];
 
 /// Commands of every noun, each with the verb and noun its entry has.
@@ -70,8 +69,7 @@ async fn commands(world: &World, it: &Site) -> Vec<(&'static str, &'static str)>
     let batch = json!({"create": vec![person_to_lock(&greta, &door); 3], "revoke": [id(&grant)]});
     it.post("/grants/batch", batch).await.expect(200);
     wanted.push(("batch", "grant"));
-    let reason = json!({"reason": "because of Greta"});
-    it.post(&format!("{path}/suspend"), reason.clone()).await.expect(200);
+    it.post(&format!("{path}/suspend"), json!({"reason": "rent"})).await.expect(200);
     wanted.push(("suspend", "person"));
     it.post(&format!("{path}/resume"), json!({})).await.expect(200);
     wanted.push(("resume", "person"));
@@ -189,7 +187,8 @@ async fn a_tampered_entry_is_found() {
         let it = world.here();
         commands(&world, &it).await;
         let count = it.list("/changes").await.len() as u64;
-        assert_eq!(it.get("/changes/verify").await, json!({"ok": true, "checked": count, "first_broken": null}));
+        let whole = json!({"ok": true, "checked": count, "first_broken": null});
+        assert_eq!(it.get("/changes/verify").await, whole);
         // From the end towards the beginning, so that each one is the first that is broken.
         for (seq, sql) in [
             (9, "update trail set verb = 'delete' where place = ?1 and seq = ?2"),
@@ -197,12 +196,13 @@ async fn a_tampered_entry_is_found() {
             (7, "update trail set fields = '' where place = ?1 and seq = ?2"),
             (6, "update trail set detail = '{\"name\":\"x\"}' where place = ?1 and seq = ?2"),
             (5, "update trail set revision = revision + 1 where place = ?1 and seq = ?2"),
-            (4, "update trail set actor_kind = 'system', actor_id = null where place = ?1 and seq = ?2"),
+            (4, "update trail set actor_id = null where place = ?1 and seq = ?2"),
             (3, "update trail set object_id = null where place = ?1 and seq = ?2"),
         ] {
             tamper(&world, sql, seq).await;
             let verified = it.get("/changes/verify").await;
-            assert_eq!((&verified["ok"], &verified["first_broken"]), (&json!(false), &json!(seq)), "{sql}");
+            assert_eq!(verified["ok"], false, "{sql}");
+            assert_eq!(verified["first_broken"], seq, "{sql}");
         }
     })
     .await;

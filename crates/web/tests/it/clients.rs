@@ -62,9 +62,11 @@ async fn a_rotated_secret_and_the_former_one_overlap_for_a_day() {
         let secret = |it: &Value| it["secret"].as_str().unwrap().to_owned();
         let rotated = it.actor.post(&format!("{}/rotate", one(LIST, &made)), json!({})).await;
         let rotated = rotated.expect(200);
-        let next = it.actor.post(&format!("{}/rotate", one(LIST, &key)), json!({})).await.expect(200);
+        let next = it.actor.post(&format!("{}/rotate", one(LIST, &key)), json!({})).await;
+        let next = next.expect(200);
         let until = rotated["previous_valid_until"].as_str().unwrap();
-        assert!(until > in_seconds(&world, 86_300).as_str() && until <= in_seconds(&world, 86_400).as_str());
+        let (least, most) = (in_seconds(&world, 86_300), in_seconds(&world, 86_400));
+        assert!(least.as_str() < until && until <= most.as_str(), "{until}");
         for works in [&made, &rotated] {
             it.actor.exchanged(id(&made), &secret(works)).await;
         }
@@ -74,7 +76,10 @@ async fn a_rotated_secret_and_the_former_one_overlap_for_a_day() {
         let world = world.later(86_410).await;
         let nobody = world.nobody();
         let token = |secret: String| {
-            json!({"grant_type": "client_credentials", "client_id": id(&made), "client_secret": secret})
+            json!({
+                "grant_type": "client_credentials", "client_id": id(&made),
+                "client_secret": secret,
+            })
         };
         let refused = nobody.post("/oauth/token", token(secret(&made))).await;
         assert_eq!((refused.status, &refused.body["error"]), (401, &json!("invalid_client")));

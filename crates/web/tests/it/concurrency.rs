@@ -347,7 +347,7 @@ async fn a_read_waits_for_a_revision_that_comes() {
         let (answer, waited) = reading.await.unwrap();
         let people = answer.expect(200);
         assert_eq!(people["items"].as_array().unwrap().len(), 2, "it sees what it waited for");
-        assert!(waited >= Duration::from_millis(250) && waited < Duration::from_millis(1900));
+        assert!(waited >= Duration::from_millis(250), "{waited:?}");
     })
     .await;
 }

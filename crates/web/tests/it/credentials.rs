@@ -223,7 +223,8 @@ async fn session_hints_come_with_a_granted_decision() {
         let it = world.here();
         let (ann, door) = (it.person("Ann").await, it.lock("Crane").await);
         let hints = json!({"start_within_s": 90, "log_off_after_s": 600});
-        let body = json!({"kind": "card", "person_id": id(&ann), "card": card(56, "a1"), "session": hints});
+        let mut body = json!({"kind": "card", "person_id": id(&ann), "card": card(56, "a1")});
+        body["session"] = hints.clone();
         it.made("/credentials", body).await;
         assert_eq!(it.present(&door, "a1").await["session"], json!(null), "not when refused");
         it.grant(&ann, &door).await;

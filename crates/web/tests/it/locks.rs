@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use crate::kit::{field, invalid, one, pointers, reasons};
 use crate::support::{id, on_each_engine};
 
-const WEEK: &str = r#"{"time_zone": null, "weekly": [{"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "from": "00:00", "to": "24:00"}], "exceptions": []}"#;
-
 fn always() -> Value {
-    serde_json::from_str(WEEK).unwrap()
+    let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    let weekly = json!([{"days": days, "from": "00:00", "to": "24:00"}]);
+    json!({"time_zone": null, "weekly": weekly, "exceptions": []})
 }
 
 #[tokio::test]

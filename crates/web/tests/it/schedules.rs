@@ -118,76 +118,130 @@ async fn icalendar_texts_are_kept_byte_for_byte() {
         assert_eq!(starts, wanted);
         assert_eq!(found[0]["until"], "2031-06-02T08:00:00Z");
         let rule = event(
-            "DTSTART;TZID=America/New_York:20310131T090000\r\nDTEND;TZID=America/New_York:20310131T100000\r\n\
+            "DTSTART;TZID=America/New_York:20310131T090000\r\n\
+             DTEND;TZID=America/New_York:20310131T100000\r\n\
              RRULE:FREQ=MONTHLY;INTERVAL=2;BYDAY=-1FR;UNTIL=20310801T000000Z\r\n\
-             EXDATE;TZID=America/New_York:20310328T090000\r\nRDATE;TZID=America/New_York:20310704T090000",
+             EXDATE;TZID=America/New_York:20310328T090000\r\n\
+             RDATE;TZID=America/New_York:20310704T090000",
         );
         let made = it.made("/schedules", json!({"name": "Rule", "ical": rule})).await;
         let found = it.list(&format!("{}/occurrences?{span}", one("/schedules", &made))).await;
         let starts: Vec<&Value> = field(&found, "from");
         let wanted = [
-            "2031-01-31T14:00:00Z", "2031-05-30T13:00:00Z",
-            "2031-07-04T13:00:00Z", "2031-07-25T13:00:00Z",
+            "2031-01-31T14:00:00Z",
+            "2031-05-30T13:00:00Z",
+            "2031-07-04T13:00:00Z",
+            "2031-07-25T13:00:00Z",
         ];
         assert_eq!(starts, wanted);
     })
     .await;
 }
 
+/// An event of an hour with something more.
+fn hour(more: &str) -> String {
+    event(&format!("DTSTART:20310101T090000Z\r\nDURATION:PT1H\r\n{more}"))
+}
+
 #[tokio::test]
-async fn schedules_that_never_hold_or_say_what_is_not_supported_are_refused() {
+async fn what_is_not_supported_is_refused_by_its_name() {
     on_each_engine(|world| async move {
         let it = world.here();
         let before = world.revisions().await;
-        for (rest, word) in [
-            ("DTSTART:20310101T090000Z\r\nDURATION:PT1H\r\nRRULE:FREQ=HOURLY", "HOURLY"),
-            ("DTSTART:20310101T090000Z\r\nDURATION:PT1H\r\nRRULE:FREQ=DAILY;BYHOUR=9", "BYHOUR"),
-            ("DTSTART:20310101T090000Z\r\nDURATION:PT1H\r\nRRULE:FREQ=MONTHLY;BYSETPOS=1;BYDAY=MO", "BYSETPOS"),
-            ("DTSTART:20310101T090000Z\r\nDURATION:PT1H\r\nEXRULE:FREQ=DAILY", "EXRULE"),
-            ("DTSTART:20310101T090000Z\r\nDURATION:PT1H\r\nRRULE:FREQ=DAILY\r\nRRULE:FREQ=WEEKLY", "RRULE"),
-            ("DTSTART;TZID=Mars/Base:20310101T090000\r\nDURATION:PT1H", "Mars/Base"),
-            ("DURATION:PT1H", "DTSTART"),
+        for (ical, word) in [
+            (hour("RRULE:FREQ=HOURLY"), "HOURLY"),
+            (hour("RRULE:FREQ=DAILY;BYHOUR=9"), "BYHOUR"),
+            (hour("RRULE:FREQ=MONTHLY;BYSETPOS=1;BYDAY=MO"), "BYSETPOS"),
+            (hour("EXRULE:FREQ=DAILY"), "EXRULE"),
+            (hour("RRULE:FREQ=DAILY\r\nRRULE:FREQ=WEEKLY"), "RRULE"),
+            (event("DTSTART;TZID=Mars/Base:20310101T090000\r\nDURATION:PT1H"), "Mars/Base"),
+            (event("DURATION:PT1H"), "DTSTART"),
         ] {
-            let answer = it.post("/schedules", json!({"name": "x", "ical": event(rest)})).await;
+            let answer = it.post("/schedules", json!({"name": "x", "ical": ical})).await;
             let problem = answer.problem(422, "invalid");
             let error = &problem["errors"][0];
-            assert_eq!(pointers(&problem), ["/ical"], "{rest} {problem}");
+            assert_eq!(pointers(&problem), ["/ical"], "{ical} {problem}");
             let said = error["detail"].as_str().unwrap();
             assert!(said.contains(word), "{word} is not named: {said}");
         }
-        for rest in [
-            "DTSTART:20310101T090000Z\r\nDTEND:20310101T080000Z",
-            "DTSTART:20310101T090000Z\r\nDTEND:20310101T090000Z",
-            "DTSTART:20310131T090000Z\r\nDURATION:PT1H\r\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
-            "DTSTART:20310101T090000Z\r\nDURATION:PT1H\r\nEXDATE:20310101T090000Z",
-        ] {
-            let answer = it.post("/schedules", json!({"name": "x", "ical": event(rest)})).await;
-            assert_eq!(answer.status, 422, "{rest} {}", answer.text);
-            assert_eq!(pointers(&answer.body), ["/ical"], "{rest}");
-        }
-        let two = event("DTSTART:20310101T090000Z\r\nDURATION:PT1H");
-        let two = two.replace("END:VCALENDAR", &two.lines().skip(1).take(4).collect::<Vec<_>>().join("\r\n"));
-        let two = json!({"name": "x", "ical": format!("{two}END:VCALENDAR")});
-        invalid(it.post("/schedules", two).await, &["/ical"]);
+        let one = hour("UID:1");
+        let again = one.lines().skip(1).take(5).collect::<Vec<_>>().join("\r\n");
+        let two = one.replace("END:VCALENDAR", &format!("{again}\r\nEND:VCALENDAR"));
+        assert_eq!(two.matches("END:VEVENT").count(), 2);
+        invalid(it.post("/schedules", json!({"name": "x", "ical": two})).await, &["/ical"]);
+        assert_eq!(world.revisions().await, before);
+    })
+    .await;
+}
 
-        let day = json!({"days": ["mon"], "from": "08:00", "to": "17:00"});
+#[tokio::test]
+async fn a_rule_with_no_occurrence_is_refused() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let before = world.revisions().await;
+        for ical in [
+            event("DTSTART:20310101T090000Z\r\nDTEND:20310101T080000Z"),
+            event("DTSTART:20310101T090000Z\r\nDTEND:20310101T090000Z"),
+            hour("RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"),
+            hour("RRULE:FREQ=DAILY;UNTIL=20300101T000000Z"),
+            hour("EXDATE:20310101T090000Z"),
+        ] {
+            let answer = it.post("/schedules", json!({"name": "x", "ical": ical})).await;
+            invalid(answer, &["/ical"]);
+            let lock = json!({"name": "x", "unlock_schedule": {"ical": ical}});
+            invalid(it.post("/locks", lock).await, &["/unlock_schedule/ical"]);
+        }
+        assert_eq!(world.revisions().await, before);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_event_without_zone_is_by_the_clock_of_the_lock() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let ical = event("DTSTART:20310602T080000\r\nDURATION:PT1H");
+        let made = it.made("/schedules", json!({"name": "x", "ical": ical})).await;
+        let span = "from=2031-06-01T00:00:00Z&until=2031-06-04T00:00:00Z";
+        let found = it.list(&format!("{}/occurrences?{span}", one("/schedules", &made))).await;
+        // Of the place, where no lock is asked: Stockholm.
+        assert_eq!(field(&found, "from"), ["2031-06-02T06:00:00Z"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn weeks_that_cannot_be_are_refused_with_their_fields() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let before = world.revisions().await;
+        let window = |days: Value, from: &str, to: &str| {
+            json!({"name": "x", "weekly": [{"days": days, "from": from, "to": to}]})
+        };
+        let week = window(json!(["mon"]), "08:00", "17:00");
+        let with = |name: &str, value: Value| {
+            let mut week = week.clone();
+            week[name] = value;
+            week
+        };
+        let leap = json!([{"date": "2031-02-29", "windows": []}]);
         for (body, pointer) in [
             (json!({"name": "x"}), ""),
             (json!({"name": "x", "weekly": []}), "/weekly"),
-            (json!({"name": "x", "weekly": [day], "ical": ICAL}), ""),
+            (with("ical", json!(ICAL)), ""),
             (json!({"name": "x", "ical": ICAL, "time_zone": "Etc/UTC"}), "/time_zone"),
-            (json!({"name": "x", "weekly": [{"days": [], "from": "08:00", "to": "09:00"}]}), "/weekly/0/days"),
-            (json!({"name": "x", "weekly": [{"days": ["mån"], "from": "08:00", "to": "09:00"}]}), "/weekly/0/days/0"),
-            (json!({"name": "x", "weekly": [{"days": ["mon"], "from": "8:00", "to": "24:01"}]}), "/weekly/0/from"),
-            (json!({"name": "x", "weekly": [day], "time_zone": "CET+1"}), "/time_zone"),
-            (json!({"name": "x", "weekly": [day], "exceptions": [{"date": "2031-02-29", "windows": []}]}),
-                "/exceptions/0/date"),
+            (window(json!([]), "08:00", "09:00"), "/weekly/0/days"),
+            (window(json!(["mån"]), "08:00", "09:00"), "/weekly/0/days/0"),
+            (window(json!(["mon"]), "8:00", "09:00"), "/weekly/0/from"),
+            (window(json!(["mon"]), "08:00", "24:01"), "/weekly/0/to"),
+            (with("time_zone", json!("CET+1")), "/time_zone"),
+            (with("exceptions", leap), "/exceptions/0/date"),
         ] {
             let problem = it.post("/schedules", body.clone()).await.problem(422, "invalid");
-            assert_eq!(pointers(&problem)[0], pointer, "{body} {problem}");
+            assert_eq!(pointers(&problem), [pointer], "{body} {problem}");
         }
-        let twice = json!({"name": "x", "weekly": [day], "exceptions": [
-            {"date": "2031-06-02", "windows": []}, {"date": "2031-06-02", "windows": []}]});
+        let day = json!({"date": "2031-06-02", "windows": []});
+        let twice = with("exceptions", json!([day, day]));
         let problem = it.post("/schedules", twice).await.problem(422, "invalid");
         assert!(pointers(&problem)[0].starts_with("/exceptions/1"), "{problem}");
         assert_eq!(world.revisions().await, before);
