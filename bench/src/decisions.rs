@@ -101,8 +101,8 @@ fn one(table: &mut Table, name: &str, size: Size, count: usize, bar: &str) {
     table.row(format!("{name} world: memory of the whole place"), figure, "");
 }
 
-/// What the rows that decisions walk take: one of 64 bytes for each person, credential and lock, and
-/// what does not fit in it, counted from the rows themselves.
+/// What the rows that decisions walk take: one of 64 bytes for each person, credential and lock,
+/// and what does not fit in it, counted from the rows themselves.
 fn index_bytes(state: &PlaceState, size: &Size) -> f64 {
     let inline = (size_of::<SubjectRow>() - size_of::<usize>()) / size_of::<Reach>();
     // An `Arc` of a `Vec`: two counts, three words, and the elements.

@@ -13,9 +13,9 @@ use crate::world::{MADE, SMALL, Size, World, id};
 
 const TIMES: usize = 5;
 
-/// The columns of a grant, but with a lock in every row; its primary key, its foreign keys, the index
-/// of ids that every noun has, and one each to find rows by person, lock and level, which a grant
-/// needs no more than a list in memory for. No trail, no history, no notes for other nodes.
+/// The columns of a grant, but with a lock in every row; its primary key, its foreign keys, the
+/// index of ids that every noun has, and one each to find rows by person, lock and level, which a
+/// grant needs no more than a list in memory for. No trail, no history, no notes for other nodes.
 const COLUMNS: &[&str] = &[
     "place", "number", "id", "external_id", "created_at", "updated_at", "revision", "deleted_at",
     "person", "lock", "level", "allows", "valid_from", "valid_until", "schedule",

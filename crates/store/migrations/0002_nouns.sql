@@ -304,7 +304,8 @@ create table access_levels (
 ){rowless};
 create unique index access_levels_external on access_levels (place, external_id)
     where external_id is not null and deleted_at is null;
-create index access_levels_deleted on access_levels (place, deleted_at) where deleted_at is not null;
+create index access_levels_deleted on access_levels (place, deleted_at)
+    where deleted_at is not null;
 
 -- Offers of a lock to another place, kept at the owner.
 create table shares (

@@ -1,7 +1,7 @@
 //! The same questions decided by policy engines, with the same answers on every one of them.
 //!
-//! They are spared what Claviger does for each question: they are handed the person and the clock on
-//! the wall instead of a card and an instant, and their inputs are made before the clock runs.
+//! They are spared what Claviger does for each question: they are handed the person and the clock
+//! on the wall instead of a card and an instant, and their inputs are made before the clock runs.
 
 mod by_casbin;
 mod by_cedar;

@@ -1,4 +1,5 @@
-//! A disk with no room left: a clear answer, nothing half stored, and work goes on once there is room.
+//! A disk with no room left: a clear answer, nothing half stored, and work goes on once there is
+//! room.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

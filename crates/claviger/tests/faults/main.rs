@@ -1,5 +1,6 @@
 //! What becomes of a server that is killed or has no room: nothing acknowledged is lost.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::print_stdout)]
 
 mod crash;
 mod full_disk;

@@ -101,8 +101,8 @@ pub fn revoke(draft: &mut Draft, number: GrantNumber) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Closes grants that ended by themselves before an instant, at most `most` of them; nobody notices,
-/// as they stay what they were: expired.
+/// Closes grants that ended by themselves before an instant, at most `most` of them; nobody
+/// notices, as they stay what they were: expired.
 pub fn retire(draft: &mut Draft, before: crate::time::Instant, most: usize) -> usize {
     let over: Vec<GrantNumber> = draft
         .state

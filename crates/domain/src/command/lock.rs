@@ -124,8 +124,8 @@ pub fn accept(
     accept_again(owner, draft, number, None)
 }
 
-/// As [`accept`], where the other place had the lock before it was taken back: `before` is the header
-/// of the row it has of that, which it gets again, as the id is the same.
+/// As [`accept`], where the other place had the lock before it was taken back: `before` is the
+/// header of the row it has of that, which it gets again, as the id is the same.
 ///
 /// # Errors
 /// As [`accept`].

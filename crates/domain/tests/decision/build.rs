@@ -88,7 +88,8 @@ pub(crate) struct Built {
 /// How a world is made real; the result must not depend on it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Way {
-    /// Things are made with other values, or made and taken away, before they are as they should be.
+    /// Things are made with other values, or made and taken away, before they are as they should
+    /// be.
     pub detours: bool,
     /// The locks are another place's, which shares them.
     pub shared: bool,

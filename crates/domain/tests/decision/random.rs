@@ -122,7 +122,7 @@ fn the_engine_agrees_with_the_oracle() {
     }
     let [denied, granted, opening, free] = counts;
     println!(
-        "{questions} questions: {granted} granted ({free} free), {denied} denied, {opening} open later"
+        "{questions} questions: {granted} granted ({free} free), {denied} denied, {opening} later"
     );
     // A generator that always says the same would prove nothing.
     assert!(granted > questions / 20 && denied > questions / 20, "{counts:?}");

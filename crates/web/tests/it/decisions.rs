@@ -167,7 +167,8 @@ async fn previews_and_questions_that_cannot_be() {
         ] {
             invalid(it.post("/decisions", body).await, &[pointer]);
         }
-        // Ids that name nothing are the caller's mistake; presented cards that nobody knows are not.
+        // Ids that name nothing are the caller's mistake; presented cards that nobody knows are
+        // not.
         for body in [
             json!({"lock_id": id(&ann), "card": card("a1")}),
             json!({"lock_id": lock, "credential_id": id(&ann)}),

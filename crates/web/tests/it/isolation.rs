@@ -261,7 +261,8 @@ async fn authority_over_a_place_goes_down_and_never_up_or_sideways() {
         middle.get(&above).await.problem(404, "not_found");
         middle.delete(&above).await.problem(404, "not_found");
 
-        // Above and below are two places all the same: neither's ids stand for anything in the other.
+        // Above and below are two places all the same: neither's ids stand for anything in the
+        // other.
         let ann = top.get(&of(&north, "/people/external:ann")).await.expect(200);
         for elsewhere in [&world.place, &cellar, &south] {
             let path = of(elsewhere, &format!("/people/{}", id(&ann)));

@@ -1,5 +1,6 @@
 //! The native API as outside programs see it, on SQLite and on PostgreSQL.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::print_stdout)]
 
 mod access_levels;
 mod bad_input;

@@ -146,7 +146,7 @@ fn has_format(format: &str, text: &str) -> bool {
     };
     match format {
         "uuid" => shaped("xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"),
-        // Whole seconds have no fraction, all others six digits (`api.md`).
+        // Whole seconds have no fraction, all others six digits.
         "date-time" => {
             let fraction = shaped("0000-00-00T00:00:00.000000Z") && !text.ends_with(".000000Z");
             shaped("0000-00-00T00:00:00Z") || fraction
@@ -206,7 +206,7 @@ fn the_document_is_the_one_that_was_agreed_on() {
     assert!(kept == made, "not the snapshot; UPDATE_SNAPSHOTS=1 renews it. First: {differs:?}");
 }
 
-/// `api.md`, of what this version has built; `P` is a place.
+/// The API, of what this version has built; `P` is a place.
 const ROUTES: &[&str] = &[
     "GET me",
     "GET POST places",

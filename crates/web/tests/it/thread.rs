@@ -8,14 +8,16 @@ use crate::support::{id, on_each_engine};
 #[tokio::test]
 async fn a_right_is_given_used_and_taken_back() {
     on_each_engine(|world| async move {
-        let ann = world.made("/people", json!({"first_name": "Ann", "email": "ann@example.org"})).await;
+        let person = json!({"first_name": "Ann", "email": "ann@example.org"});
+        let ann = world.made("/people", person).await;
         let card = json!({"technology": "mifare_desfire", "bits": 56, "value": "04a1b2c3"});
         let credential = world
             .made("/credentials", json!({"kind": "card", "person_id": id(&ann), "card": card}))
             .await;
         assert_eq!(credential["cards"][0]["value"], "00000004a1b2c3");
         let lock = world.made("/locks", json!({"name": "Front door"})).await;
-        let ask = json!({"lock_id": id(&lock), "card": {"technology": "opaque", "bits": 56, "value": "4A1B2C3"}});
+        let shown = json!({"technology": "opaque", "bits": 56, "value": "4A1B2C3"});
+        let ask = json!({"lock_id": id(&lock), "card": shown});
         let decisions = world.at("/decisions");
 
         let denied = world.admin.post(&decisions, ask.clone()).await.expect(200);
@@ -25,7 +27,8 @@ async fn a_right_is_given_used_and_taken_back() {
 
         let wish = json!({"subject": {"person_id": id(&ann)}, "target": {"lock_id": id(&lock)}});
         let grant = world.made("/grants", wish).await;
-        assert_eq!((grant["state"].as_str(), grant["source"]["via"].as_str()), (Some("active"), Some("native")));
+        assert_eq!(grant["state"], "active");
+        assert_eq!(grant["source"]["via"], "native");
 
         let granted = world.admin.post(&decisions, ask.clone()).await.expect(200);
         assert_eq!(granted["result"], "granted");
@@ -34,14 +37,16 @@ async fn a_right_is_given_used_and_taken_back() {
 
         let revoke = format!("{}/{}/revoke", world.at("/grants"), id(&grant));
         let revoked = world.admin.post(&revoke, json!({"reason": "moved out"})).await.expect(200);
-        assert_eq!((revoked["state"].as_str(), revoked["closed_reason"].as_str()), (Some("revoked"), Some("revoked")));
+        assert_eq!(revoked["state"], "revoked");
+        assert_eq!(revoked["closed_reason"], "revoked");
 
         let world = world.restarted().await;
         let denied = world.admin.post(&decisions, ask).await.expect(200);
         assert_eq!(denied["reasons"][0]["code"], "no_grant");
 
         let events = world.admin.get(&world.at("/events")).await.expect(200);
-        let kinds: Vec<_> = events["items"].as_array().unwrap().iter().map(|it| it["kind"].as_str().unwrap()).collect();
+        let items = events["items"].as_array().unwrap();
+        let kinds: Vec<_> = items.iter().map(|it| it["kind"].as_str().unwrap()).collect();
         assert_eq!(kinds, ["access_denied", "access_granted", "access_denied"]);
         assert_eq!(events["items"][1]["id"], granted["event_id"]);
         assert_eq!(events["items"][1]["person_id"], ann["id"]);

@@ -205,7 +205,9 @@ async fn export(server: Shared, call: Request) -> Answered {
         "account_id": export.account.map(|id| id.to_string()),
         "credentials":
             export.credentials.iter().map(|it| encode::credential(it, &ids)).collect::<Vec<_>>(),
-        "grants": grants.map(|it| super::grant::shown_with(it, &export.state, &export.gone, now)).collect::<Vec<_>>(),
+        "grants": grants
+            .map(|it| super::grant::shown_with(it, &export.state, &export.gone, now))
+            .collect::<Vec<_>>(),
         "events": export.events.iter().map(|it| event(it, &ids)).collect::<Vec<_>>(),
     })))
 }
