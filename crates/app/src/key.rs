@@ -63,8 +63,10 @@ struct Wanted {
     state: Option<RightState>,
 }
 
-/// How many closed grants are read from storage at a time.
-const CHUNK: usize = 500;
+/// How many grants are read at first: with a few keys each they fill most pages.
+const FIRST_CHUNK: usize = 32;
+/// How many grants are read at a time where more are needed.
+const CHUNK: usize = 512;
 
 /// A page of keys after the key with grant and membership number `after`.
 ///
@@ -91,9 +93,10 @@ pub async fn list(
     let now = ctx.app.now();
     let mut items: Vec<KeyRow> = Vec::new();
     let mut memberships = Memberships::new(ctx, &state);
-    let mut at = after;
+    let (mut at, mut chunk) = (after, FIRST_CHUNK);
     'pages: loop {
-        let (grants, edge) = next_grants(ctx, &state, &wanted, at).await?;
+        let (grants, edge) = next_grants(ctx, &state, &wanted, at, chunk).await?;
+        chunk = (4 * chunk).min(CHUNK);
         for grant in &grants {
             let number = grant.header.number;
             let from = if number == after.0 { after.1 } else { 0 };
@@ -156,6 +159,7 @@ async fn next_grants(
     state: &PlaceState,
     wanted: &Wanted,
     at: (u32, u32),
+    chunk: usize,
 ) -> Result<(Vec<Arc<Grant>>, Option<u32>), Error> {
     let start = if at.1 == u32::MAX { at.0.saturating_add(1) } else { at.0.max(1) };
     let fits = |grant: &Grant| {
@@ -174,9 +178,9 @@ async fn next_grants(
     let place = state.place.number();
     let store = ctx.app.store();
     let after = GrantNumber(start - 1);
-    let closed = store.closed_grants(place, filter, after, bounded(CHUNK)).await?;
+    let closed = store.closed_grants(place, filter, after, bounded(chunk)).await?;
     // Beyond the last closed grant of a full chunk there may be others: stop there.
-    let edge = if closed.len() == CHUNK {
+    let edge = if closed.len() == chunk {
         closed.last().map_or(u32::MAX, |grant| grant.header.number)
     } else {
         u32::MAX
@@ -190,10 +194,10 @@ async fn next_grants(
     let mut grants: Vec<Arc<Grant>> = open
         .take_while(|grant| grant.header.number <= edge)
         .filter(|grant| fits(grant))
-        .take(CHUNK)
+        .take(chunk)
         .cloned()
         .collect();
-    let edge = if grants.len() == CHUNK {
+    let edge = if grants.len() == chunk {
         grants.last().map_or(edge, |grant| grant.header.number)
     } else {
         edge

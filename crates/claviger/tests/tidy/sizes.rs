@@ -18,6 +18,9 @@ const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[
     ("crates/domain/tests/decision/oracle.rs", "answer", "the rules in one piece, to be read"),
     ("crates/web/src/api/routes/grant.rs", "table", "rows of a table"),
     ("crates/web/src/api/routes/lock.rs", "table", "rows of a table"),
+    ("crates/web/tests/it/tour.rs", "furnish", "one of every noun, in the order they need"),
+    ("crates/web/tests/it/tour.rs", "bodies", "a body for every route"),
+    ("crates/web/tests/it/bad_input.rs", "grants_that_are_almost_right", "cases of one table"),
 ];
 
 /// Whether people write the file by hand, line by line.

@@ -5,12 +5,15 @@ use serde_json::{Value, json};
 use crate::kit::{Site, one, person_to_lock, pointers};
 use crate::support::{Answer, World, id, on_each_engine};
 
-fn post(path: &str, body: Value, wanted: &'static [(&'static str, &'static str)]) -> Case {
+/// The pointers of all bad fields, each with a word of its detail.
+type Wanted = &'static [(&'static str, &'static str)];
+
+fn post(path: &str, body: Value, wanted: Wanted) -> Case {
     ("POST", path.to_owned(), body, wanted)
 }
 
 /// What a case must be told: a status, and for each bad field a pointer and a word of the detail.
-type Case = (&'static str, String, Value, &'static [(&'static str, &'static str)]);
+type Case = (&'static str, String, Value, Wanted);
 
 /// What is missing of what a refusal must say.
 fn flaws(answer: &Answer, wanted: &[(&str, &str)]) -> Vec<String> {
@@ -220,7 +223,7 @@ async fn people_cards_and_locks_that_are_almost_right() {
         let it = world.here();
         let ann = it.person("Ann").await;
         let long = |count: usize| json!("x".repeat(count));
-        let rows: Vec<(&str, Value, &'static [(&'static str, &'static str)])> = vec![
+        let rows: Vec<(&str, Value, Wanted)> = vec![
             ("phone", json!("+46 70 123 45 67"), &[("/phone", "E.164")]),
             ("phone", json!("0701234567"), &[("/phone", "+46701234567")]),
             ("phone", json!(46_701_234_567_i64), &[("/phone", "text")]),

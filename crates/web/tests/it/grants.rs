@@ -287,3 +287,20 @@ async fn a_batch_of_ten_thousand_is_taken_and_one_more_is_not() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn locks_that_ask_have_no_revocations_to_wait_for() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let (ann, door) = (it.person("Ann").await, it.lock("Door").await);
+        let grant = it.grant(&ann, &door).await;
+        let closed = it.acted(&format!("{}/revoke", one("/grants", &grant))).await;
+        assert_eq!((&closed["state"], &closed["revocation"]), (&json!("revoked"), &json!(null)));
+        assert_eq!(it.list("/revocations").await, Vec::<Value>::new());
+        it.missing(&format!("/revocations/{}", id(&grant))).await;
+        let reader = it.seen_by(&it.key(&["locks:read"]).await);
+        let refused = reader.actor.get(&it.at("/revocations")).await;
+        refused.problem(403, "forbidden_scope");
+    })
+    .await;
+}

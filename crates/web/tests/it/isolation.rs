@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use claviger_web::Listed;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Actor, Answer, World, id, on_each_engine};
 use crate::tour::{Furniture, fingerprint, furnish, rank, revisions, samples};
@@ -214,8 +214,7 @@ async fn waiting_for_a_revision_tells_nothing_of_another_place() {
 async fn authority_over_a_place_goes_down_and_never_up_or_sideways() {
     on_each_engine(|world| async move {
         let all = world.admin.get("/api/v1/me").await.expect(200)["scopes"].clone();
-        let all: Vec<&str> =
-            all.as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+        let all: Vec<&str> = all.as_array().unwrap().iter().filter_map(Value::as_str).collect();
         let make = async |name: &str, parent: &str| -> String {
             let body = json!({"name": name, "parent_id": parent});
             let made = world.admin.post("/api/v1/places", body).await.expect(201);
@@ -261,8 +260,7 @@ async fn authority_over_a_place_goes_down_and_never_up_or_sideways() {
         middle.get(&above).await.problem(404, "not_found");
         middle.delete(&above).await.problem(404, "not_found");
 
-        // Above and below are two places all the same: neither's ids stand for anything in the
-        // other.
+        // Above and below are two places all the same: an id of one means nothing in the other.
         let ann = top.get(&of(&north, "/people/external:ann")).await.expect(200);
         for elsewhere in [&world.place, &cellar, &south] {
             let path = of(elsewhere, &format!("/people/{}", id(&ann)));

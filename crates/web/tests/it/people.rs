@@ -163,7 +163,7 @@ async fn suspending_takes_access_and_resuming_gives_it_back() {
             "person_id": ann["id"], "credential_id": null, "lock_id": door["id"],
             "grant_ids": [grant["id"]], "opens": true, "reasons": [],
         });
-        assert_eq!(held, [row.clone()]);
+        assert_eq!(held, std::slice::from_ref(&row));
         for _ in 0..2 {
             let shown = it.acted(&format!("{path}/suspend")).await;
             assert_eq!((&shown["id"], shown["state"].as_str()), (&ann["id"], Some("suspended")));
