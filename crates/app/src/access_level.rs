@@ -111,15 +111,16 @@ pub async fn edit(
     level: Ref,
     wish: AccessLevelWish,
 ) -> Result<Written<Arc<AccessLevel>>, Error> {
-    let place = ctx.authorize(place, Scope::AccessLevelsWrite)?;
-    let ctx2 = ctx.clone();
-    ctx.write(Some(place), move |work| {
-        let draft = work.place(place)?;
-        let number: AccessLevelNumber = resolve(&draft.state, Noun::AccessLevel, &level)?;
-        ctx2.check_seen(&rules::find(&draft.state, number)?.header)?;
-        let (edit, locks) = prepare(&draft.state, &wish)?;
-        Ok(rules::edit(draft, number, &edit, locks.as_deref())?)
-    })
+    ctx.change(
+        place,
+        Scope::AccessLevelsWrite,
+        Noun::AccessLevel,
+        level,
+        move |draft, number: AccessLevelNumber| {
+            let (edit, locks) = prepare(&draft.state, &wish)?;
+            Ok(rules::edit(draft, number, &edit, locks.as_deref())?)
+        },
+    )
     .await
 }
 
@@ -133,21 +134,23 @@ pub async fn put(
     external_id: String,
     mut wish: AccessLevelWish,
 ) -> Result<Written<Put<Arc<AccessLevel>>>, Error> {
-    let place = ctx.authorize(place, Scope::AccessLevelsWrite)?;
     wish.edit.external_id = Some(Some(external_id.clone()));
-    let ctx2 = ctx.clone();
-    ctx.write(Some(place), move |work| {
-        let draft = work.place(place)?;
-        let (edit, locks) = prepare(&draft.state, &wish)?;
-        let Some(number) = draft.state.by_external_id(Noun::AccessLevel, &external_id) else {
-            ctx2.check_absent()?;
-            let level = rules::create(draft, &edit, &locks.unwrap_or_default())?;
-            return Ok(Put::Created(level));
-        };
-        let number = AccessLevelNumber(number);
-        ctx2.check_seen(&rules::find(&draft.state, number)?.header)?;
-        Ok(Put::Replaced(rules::edit(draft, number, &edit, locks.as_deref())?))
-    })
+    ctx.make_or_replace(
+        place,
+        Scope::AccessLevelsWrite,
+        Noun::AccessLevel,
+        external_id,
+        move |draft, number: Option<AccessLevelNumber>| {
+            let (edit, locks) = prepare(&draft.state, &wish)?;
+            match number {
+                None => {
+                    let level = rules::create(draft, &edit, &locks.unwrap_or_default())?;
+                    Ok(level)
+                }
+                Some(number) => Ok(rules::edit(draft, number, &edit, locks.as_deref())?),
+            }
+        },
+    )
     .await
 }
 
@@ -223,14 +226,13 @@ fn nobody(pointer: String) -> FieldError {
 /// # Errors
 /// Not found; stale.
 pub async fn delete(ctx: &Context, place: Id, level: Ref) -> Result<Written<()>, Error> {
-    let place = ctx.authorize(place, Scope::AccessLevelsWrite)?;
-    let ctx2 = ctx.clone();
-    ctx.write(Some(place), move |work| {
-        let draft = work.place(place)?;
-        let number: AccessLevelNumber = resolve(&draft.state, Noun::AccessLevel, &level)?;
-        ctx2.check_seen(&rules::find(&draft.state, number)?.header)?;
-        Ok(rules::delete(draft, number)?)
-    })
+    ctx.change(
+        place,
+        Scope::AccessLevelsWrite,
+        Noun::AccessLevel,
+        level,
+        move |draft, number: AccessLevelNumber| Ok(rules::delete(draft, number)?),
+    )
     .await
 }
 

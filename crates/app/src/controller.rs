@@ -35,14 +35,13 @@ pub async fn edit(
     controller: Ref,
     edit: ControllerEdit,
 ) -> Result<Written<Arc<Controller>>, Error> {
-    let place = ctx.authorize(place, Scope::ControllersWrite)?;
-    let ctx2 = ctx.clone();
-    ctx.write(Some(place), move |work| {
-        let draft = work.place(place)?;
-        let number: ControllerNumber = resolve(&draft.state, Noun::Controller, &controller)?;
-        ctx2.check_seen(&rules::find(&draft.state, number)?.header)?;
-        Ok(rules::edit(draft, number, &edit)?)
-    })
+    ctx.change(
+        place,
+        Scope::ControllersWrite,
+        Noun::Controller,
+        controller,
+        move |draft, number: ControllerNumber| Ok(rules::edit(draft, number, &edit)?),
+    )
     .await
 }
 
@@ -51,14 +50,13 @@ pub async fn edit(
 /// # Errors
 /// Not found; in use; stale.
 pub async fn delete(ctx: &Context, place: Id, controller: Ref) -> Result<Written<()>, Error> {
-    let place = ctx.authorize(place, Scope::ControllersWrite)?;
-    let ctx2 = ctx.clone();
-    ctx.write(Some(place), move |work| {
-        let draft = work.place(place)?;
-        let number: ControllerNumber = resolve(&draft.state, Noun::Controller, &controller)?;
-        ctx2.check_seen(&rules::find(&draft.state, number)?.header)?;
-        Ok(rules::delete(draft, number)?)
-    })
+    ctx.change(
+        place,
+        Scope::ControllersWrite,
+        Noun::Controller,
+        controller,
+        move |draft, number: ControllerNumber| Ok(rules::delete(draft, number)?),
+    )
     .await
 }
 

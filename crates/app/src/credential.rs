@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use claviger_domain::command::credential as rules;
+use claviger_domain::draft::Draft;
 use claviger_domain::ids::{CredentialNumber, Id, Noun, PersonNumber, PlaceNumber, Ref};
 use claviger_domain::noun::credential::{
     Credential, CredentialEdit, CredentialKind, CredentialState, SealedDigits,
@@ -130,17 +131,13 @@ pub async fn edit(
     credential: Ref,
     wish: CredentialWish,
 ) -> Result<Written<Arc<Credential>>, Error> {
-    let place = ctx.authorize(place, Scope::CredentialsWrite)?;
-    let ctx2 = ctx.clone();
-    ctx.write(Some(place), move |work| {
-        let draft = work.place(place)?;
-        let number: CredentialNumber = resolve(&draft.state, Noun::Credential, &credential)?;
-        let header = &rules::find(&draft.state, number)?.header;
-        ctx2.check_seen(header)?;
-        let edit = prepare(&ctx2.app, &draft.state, header.id, &wish)?;
+    let app = ctx.app.clone();
+    let rule = move |draft: &mut Draft, number| {
+        let id = rules::find(&draft.state, number)?.header.id;
+        let edit = prepare(&app, &draft.state, id, &wish)?;
         Ok(rules::edit(draft, number, &edit)?)
-    })
-    .await
+    };
+    ctx.change(place, Scope::CredentialsWrite, Noun::Credential, credential, rule).await
 }
 
 /// Makes the credential with that external id, or replaces what is set on it; PIN and code stay
@@ -155,27 +152,24 @@ pub async fn put(
     kind: CredentialKind,
     mut wish: CredentialWish,
 ) -> Result<Written<Put<Arc<Credential>>>, Error> {
-    let place = ctx.authorize(place, Scope::CredentialsWrite)?;
     wish.edit.external_id = Some(Some(external_id.clone()));
-    let ctx2 = ctx.clone();
-    ctx.write(Some(place), move |work| {
-        let draft = work.place(place)?;
-        let Some(number) = draft.state.by_external_id(Noun::Credential, &external_id) else {
-            ctx2.check_absent()?;
+    let app = ctx.app.clone();
+    let rule = move |draft: &mut Draft, number: Option<CredentialNumber>| {
+        let Some(number) = number else {
             let id = draft.next_id();
-            let edit = prepare(&ctx2.app, &draft.state, id, &wish)?;
-            return Ok(Put::Created(rules::create(draft, kind, id, &edit)?));
+            let edit = prepare(&app, &draft.state, id, &wish)?;
+            return Ok(rules::create(draft, kind, id, &edit)?);
         };
-        let former = rules::find(&draft.state, CredentialNumber(number))?;
-        ctx2.check_seen(&former.header)?;
+        let former = rules::find(&draft.state, number)?;
         if former.kind != kind {
             let detail = format!("the credential is of kind {}", former.kind.as_str());
             return Err(Error::Refused(Refusal::InUse(detail)));
         }
-        let edit = prepare(&ctx2.app, &draft.state, former.header.id, &wish)?;
-        Ok(Put::Replaced(rules::edit(draft, CredentialNumber(number), &edit)?))
-    })
-    .await
+        let edit = prepare(&app, &draft.state, former.header.id, &wish)?;
+        Ok(rules::edit(draft, number, &edit)?)
+    };
+    let (scope, noun) = (Scope::CredentialsWrite, Noun::Credential);
+    ctx.make_or_replace(place, scope, noun, external_id, rule).await
 }
 
 /// Marks a credential as lost.
@@ -187,14 +181,13 @@ pub async fn report_lost(
     place: Id,
     credential: Ref,
 ) -> Result<Written<Arc<Credential>>, Error> {
-    let place = ctx.authorize(place, Scope::CredentialsWrite)?;
-    let ctx2 = ctx.clone();
-    ctx.write(Some(place), move |work| {
-        let draft = work.place(place)?;
-        let number: CredentialNumber = resolve(&draft.state, Noun::Credential, &credential)?;
-        ctx2.check_seen(&rules::find(&draft.state, number)?.header)?;
-        Ok(rules::report_lost(draft, number)?)
-    })
+    ctx.change(
+        place,
+        Scope::CredentialsWrite,
+        Noun::Credential,
+        credential,
+        move |draft, number: CredentialNumber| Ok(rules::report_lost(draft, number)?),
+    )
     .await
 }
 
@@ -203,14 +196,13 @@ pub async fn report_lost(
 /// # Errors
 /// Not found; stale.
 pub async fn delete(ctx: &Context, place: Id, credential: Ref) -> Result<Written<()>, Error> {
-    let place = ctx.authorize(place, Scope::CredentialsWrite)?;
-    let ctx2 = ctx.clone();
-    ctx.write(Some(place), move |work| {
-        let draft = work.place(place)?;
-        let number: CredentialNumber = resolve(&draft.state, Noun::Credential, &credential)?;
-        ctx2.check_seen(&rules::find(&draft.state, number)?.header)?;
-        Ok(rules::delete(draft, number)?)
-    })
+    ctx.change(
+        place,
+        Scope::CredentialsWrite,
+        Noun::Credential,
+        credential,
+        move |draft, number: CredentialNumber| Ok(rules::delete(draft, number)?),
+    )
     .await
 }
 

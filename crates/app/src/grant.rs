@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use claviger_domain::command::grant::{self as rules, NewGrant, Receiver};
+use claviger_domain::draft::Draft;
 use claviger_domain::ids::{
     AccessLevelNumber, CredentialNumber, GrantNumber, Id, LockNumber, Noun, PersonNumber, Ref,
 };
@@ -129,12 +130,7 @@ pub async fn edit(
     edit: GrantEdit,
     schedule: Option<Option<ScheduleWish>>,
 ) -> Result<Written<Arc<Grant>>, Error> {
-    let place = ctx.authorize(place, Scope::GrantsWrite)?;
-    let ctx2 = ctx.clone();
-    ctx.write(Some(place), move |work| {
-        let draft = work.place(place)?;
-        let number: GrantNumber = resolve(&draft.state, Noun::Grant, &grant)?;
-        ctx2.check_seen(&rules::find(&draft.state, number)?.header)?;
+    ctx.change(place, Scope::GrantsWrite, Noun::Grant, grant, move |draft, number: GrantNumber| {
         let mut edit = edit.clone();
         edit.schedule =
             find_wish(&draft.state, schedule.as_ref().map(Option::as_ref), "/schedule")?;
@@ -153,18 +149,12 @@ pub async fn put(
     external_id: String,
     mut wish: GrantWish,
 ) -> Result<Written<Put<Arc<Grant>>>, Error> {
-    let place = ctx.authorize(place, Scope::GrantsWrite)?;
     wish.edit.external_id = Some(Some(external_id.clone()));
-    let ctx2 = ctx.clone();
-    ctx.write(Some(place), move |work| {
-        let draft = work.place(place)?;
-        let new = prepare(&draft.state, &wish, direct(ctx2.via))?;
-        let Some(number) = draft.state.by_external_id(Noun::Grant, &external_id) else {
-            ctx2.check_absent()?;
-            return Ok(Put::Created(rules::create(draft, &new)?));
-        };
-        let former = rules::find(&draft.state, GrantNumber(number))?.clone();
-        ctx2.check_seen(&former.header)?;
+    let via = ctx.via;
+    let rule = move |draft: &mut Draft, number: Option<GrantNumber>| {
+        let new = prepare(&draft.state, &wish, direct(via))?;
+        let Some(number) = number else { return Ok(rules::create(draft, &new)?) };
+        let former = rules::find(&draft.state, number)?;
         let subject = match &new.receiver {
             Receiver::Known(subject) => Some(*subject),
             Receiver::Email(email) => draft.state.person_by_email(email).map(Subject::Person),
@@ -177,9 +167,9 @@ pub async fn put(
             let detail = "the grant has another subject, target or right, which never change";
             return Err(Error::Refused(Refusal::InUse(detail.to_owned())));
         }
-        Ok(Put::Replaced(rules::edit(draft, former.number(), &new.edit)?))
-    })
-    .await
+        Ok(rules::edit(draft, number, &new.edit)?)
+    };
+    ctx.make_or_replace(place, Scope::GrantsWrite, Noun::Grant, external_id, rule).await
 }
 
 /// Takes a right back. One that is closed already stays as it was closed.

@@ -6,6 +6,7 @@
 mod clock;
 mod context;
 mod error;
+mod object;
 mod outbox;
 mod plan;
 mod random;

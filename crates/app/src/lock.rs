@@ -76,12 +76,7 @@ pub async fn edit(
     lock: Ref,
     wish: LockWish,
 ) -> Result<Written<Arc<Lock>>, Error> {
-    let place = ctx.authorize(place, Scope::LocksWrite)?;
-    let ctx2 = ctx.clone();
-    ctx.write(Some(place), move |work| {
-        let draft = work.place(place)?;
-        let number: LockNumber = resolve(&draft.state, Noun::Lock, &lock)?;
-        ctx2.check_seen(&rules::find(&draft.state, number)?.header)?;
+    ctx.change(place, Scope::LocksWrite, Noun::Lock, lock, move |draft, number: LockNumber| {
         let edit = prepare(&draft.state, &wish)?;
         Ok(rules::edit(draft, number, &edit)?)
     })
@@ -98,19 +93,20 @@ pub async fn put(
     external_id: String,
     mut wish: LockWish,
 ) -> Result<Written<Put<Arc<Lock>>>, Error> {
-    let place = ctx.authorize(place, Scope::LocksWrite)?;
     wish.edit.external_id = Some(Some(external_id.clone()));
-    let ctx2 = ctx.clone();
-    ctx.write(Some(place), move |work| {
-        let draft = work.place(place)?;
-        let edit = prepare(&draft.state, &wish)?;
-        let Some(number) = draft.state.by_external_id(Noun::Lock, &external_id) else {
-            ctx2.check_absent()?;
-            return Ok(Put::Created(rules::create(draft, &edit)?));
-        };
-        ctx2.check_seen(&rules::find(&draft.state, LockNumber(number))?.header)?;
-        Ok(Put::Replaced(rules::edit(draft, LockNumber(number), &edit)?))
-    })
+    ctx.make_or_replace(
+        place,
+        Scope::LocksWrite,
+        Noun::Lock,
+        external_id,
+        move |draft, number: Option<LockNumber>| {
+            let edit = prepare(&draft.state, &wish)?;
+            match number {
+                None => Ok(rules::create(draft, &edit)?),
+                Some(number) => Ok(rules::edit(draft, number, &edit)?),
+            }
+        },
+    )
     .await
 }
 
@@ -119,12 +115,7 @@ pub async fn put(
 /// # Errors
 /// Not found; another place's; shared; stale.
 pub async fn delete(ctx: &Context, place: Id, lock: Ref) -> Result<Written<()>, Error> {
-    let place = ctx.authorize(place, Scope::LocksWrite)?;
-    let ctx2 = ctx.clone();
-    ctx.write(Some(place), move |work| {
-        let draft = work.place(place)?;
-        let number: LockNumber = resolve(&draft.state, Noun::Lock, &lock)?;
-        ctx2.check_seen(&rules::find(&draft.state, number)?.header)?;
+    ctx.change(place, Scope::LocksWrite, Noun::Lock, lock, move |draft, number: LockNumber| {
         Ok(rules::delete(draft, number)?)
     })
     .await

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use claviger_domain::command::person as rules;
+use claviger_domain::draft::Draft;
 use claviger_domain::ids::{GrantNumber, Id, Noun, PersonNumber, Ref};
 use claviger_domain::noun::credential::Credential;
 use claviger_domain::noun::event::Event;
@@ -55,20 +56,29 @@ pub async fn edit(
     person: Ref,
     edit: PersonEdit,
 ) -> Result<Written<Arc<Person>>, Error> {
-    let place = ctx.authorize(place, Scope::PeopleWrite)?;
     let ctx2 = ctx.clone();
-    ctx.write(Some(place), move |work| {
-        let draft = work.place(place)?;
-        let number: PersonNumber = resolve(&draft.state, Noun::Person, &person)?;
-        let former = rules::find(&draft.state, number)?;
-        ctx2.check_seen(&former.header)?;
-        if let Some(role) = edit.role.filter(|role| *role != former.role) {
-            ctx2.may_give(place, role)?;
-            ctx2.may_give(place, former.role)?;
-        }
+    let rule = move |draft: &mut Draft, number| {
+        may_edit(&ctx2, draft, number, &edit)?;
         Ok(rules::edit(draft, number, &edit)?)
-    })
-    .await
+    };
+    ctx.change(place, Scope::PeopleWrite, Noun::Person, person, rule).await
+}
+
+/// Refuses a change of role that the caller may not make.
+fn may_edit(
+    ctx: &Context,
+    draft: &Draft,
+    number: PersonNumber,
+    edit: &PersonEdit,
+) -> Result<(), Error> {
+    let (place, former) = (draft.state.place.number(), rules::find(&draft.state, number)?.role);
+    match edit.role.filter(|role| *role != former) {
+        None => Ok(()),
+        Some(role) => {
+            ctx.may_give(place, role)?;
+            ctx.may_give(place, former)
+        }
+    }
 }
 
 /// Makes the person with that external id, or replaces what is set on them.
@@ -81,26 +91,19 @@ pub async fn put(
     external_id: String,
     mut edit: PersonEdit,
 ) -> Result<Written<Put<Arc<Person>>>, Error> {
-    let place = ctx.authorize(place, Scope::PeopleWrite)?;
     edit.external_id = Some(Some(external_id.clone()));
     let ctx2 = ctx.clone();
-    ctx.write(Some(place), move |work| {
-        let draft = work.place(place)?;
-        let role = edit.role.unwrap_or(Role::Guest);
-        let Some(number) = draft.state.by_external_id(Noun::Person, &external_id) else {
-            ctx2.check_absent()?;
-            ctx2.may_give(place, role)?;
-            return Ok(Put::Created(rules::create(draft, &edit)?));
-        };
-        let former = rules::find(&draft.state, PersonNumber(number))?;
-        ctx2.check_seen(&former.header)?;
-        if role != former.role {
-            ctx2.may_give(place, role)?;
-            ctx2.may_give(place, former.role)?;
+    let rule = move |draft: &mut Draft, number| match number {
+        None => {
+            ctx2.may_give(draft.state.place.number(), edit.role.unwrap_or(Role::Guest))?;
+            Ok(rules::create(draft, &edit)?)
         }
-        Ok(Put::Replaced(rules::edit(draft, PersonNumber(number), &edit)?))
-    })
-    .await
+        Some(number) => {
+            may_edit(&ctx2, draft, number, &edit)?;
+            Ok(rules::edit(draft, number, &edit)?)
+        }
+    };
+    ctx.make_or_replace(place, Scope::PeopleWrite, Noun::Person, external_id, rule).await
 }
 
 /// Deletes a person.
@@ -108,17 +111,17 @@ pub async fn put(
 /// # Errors
 /// Not found; stale; somebody with more authority than the caller.
 pub async fn delete(ctx: &Context, place: Id, person: Ref) -> Result<Written<()>, Error> {
-    let place = ctx.authorize(place, Scope::PeopleWrite)?;
     let ctx2 = ctx.clone();
-    ctx.write(Some(place), move |work| {
-        let draft = work.place(place)?;
-        let number: PersonNumber = resolve(&draft.state, Noun::Person, &person)?;
-        let former = rules::find(&draft.state, number)?;
-        ctx2.check_seen(&former.header)?;
-        ctx2.may_give(place, former.role)?;
+    let rule = move |draft: &mut Draft, number| {
+        outranks(&ctx2, draft, number)?;
         Ok(rules::delete(draft, number)?)
-    })
-    .await
+    };
+    ctx.change(place, Scope::PeopleWrite, Noun::Person, person, rule).await
+}
+
+/// Refuses where the caller could not give the role the person has.
+fn outranks(ctx: &Context, draft: &Draft, number: PersonNumber) -> Result<(), Error> {
+    ctx.may_give(draft.state.place.number(), rules::find(&draft.state, number)?.role)
 }
 
 /// Suspends or resumes a person.
@@ -131,17 +134,12 @@ pub async fn set_state(
     person: Ref,
     state: PersonState,
 ) -> Result<Written<Arc<Person>>, Error> {
-    let place = ctx.authorize(place, Scope::PeopleWrite)?;
     let ctx2 = ctx.clone();
-    ctx.write(Some(place), move |work| {
-        let draft = work.place(place)?;
-        let number: PersonNumber = resolve(&draft.state, Noun::Person, &person)?;
-        let former = rules::find(&draft.state, number)?;
-        ctx2.check_seen(&former.header)?;
-        ctx2.may_give(place, former.role)?;
+    let rule = move |draft: &mut Draft, number| {
+        outranks(&ctx2, draft, number)?;
         Ok(rules::set_state(draft, number, state)?)
-    })
-    .await
+    };
+    ctx.change(place, Scope::PeopleWrite, Noun::Person, person, rule).await
 }
 
 /// One person.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use claviger_domain::ids::{Id, PlaceNumber};
 use claviger_domain::noun::grant::Subject;
-use claviger_domain::plan::{Pair, Plan, plan};
+use claviger_domain::plan::{Effect, Plan, plan};
 use claviger_domain::refusal::Refusal;
 use claviger_domain::state::PlaceState;
 
@@ -27,6 +27,8 @@ pub struct PlanRow {
     pub phone: Option<String>,
     /// Where.
     pub lock: Id,
+    /// The times before and after; part of the digest, not shown.
+    times: String,
 }
 
 /// What a command would do to access.
@@ -57,10 +59,10 @@ pub(crate) fn planned(ctx: &Context, work: &Work) -> Planned {
     let mut whole = Planned::default();
     let mut hidden: BTreeSet<PlanRow> = BTreeSet::new();
     for (number, draft) in &work.places {
-        let Some(before) = before(ctx, *number) else { continue };
+        let Some(before) = work.before(*number) else { continue };
         let Plan { gains, losses, changed } = plan(&before, &draft.state, draft.writes());
-        let rows = |pairs: Vec<Pair>| -> Vec<PlanRow> {
-            pairs.iter().filter_map(|pair| row(&before, &draft.state, pair)).collect()
+        let rows = |effects: Vec<Effect>| -> Vec<PlanRow> {
+            effects.into_iter().filter_map(|it| row(&before, &draft.state, it)).collect()
         };
         let all = [rows(gains), rows(losses), rows(changed)];
         if ctx.scopes_in(*number).is_none() {
@@ -81,11 +83,8 @@ pub(crate) fn planned(ctx: &Context, work: &Work) -> Planned {
     whole
 }
 
-fn before(ctx: &Context, place: PlaceNumber) -> Option<PlaceState> {
-    ctx.app.world().cell(place).map(|cell| PlaceState::clone(&cell.state()))
-}
-
-fn row(before: &PlaceState, after: &PlaceState, pair: &Pair) -> Option<PlanRow> {
+fn row(before: &PlaceState, after: &PlaceState, effect: Effect) -> Option<PlanRow> {
+    let Effect { pair, times } = effect;
     let lock = |state: &PlaceState| state.locks.get(pair.lock).map(|lock| lock.header.id);
     let mut row = PlanRow {
         person: None,
@@ -93,6 +92,7 @@ fn row(before: &PlaceState, after: &PlaceState, pair: &Pair) -> Option<PlanRow> 
         email: None,
         phone: None,
         lock: lock(before).or_else(|| lock(after))?,
+        times,
     };
     match pair.subject {
         Subject::Person(number) => match (before.people.get(number), after.people.get(number)) {
@@ -126,7 +126,7 @@ fn digest(plan: &Planned) -> String {
                 .map(|id| id.to_string())
                 .or_else(|| row.email.clone())
                 .or_else(|| row.phone.clone());
-            text.push_str(&format!("\n{} {}", who.unwrap_or_default(), row.lock));
+            text.push_str(&format!("\n{} {} {}", who.unwrap_or_default(), row.lock, row.times));
         }
         text.push('\n');
     }

@@ -66,14 +66,13 @@ pub async fn edit(
     schedule: Ref,
     edit: ScheduleEdit,
 ) -> Result<Written<Arc<Schedule>>, Error> {
-    let place = ctx.authorize(place, Scope::SchedulesWrite)?;
-    let ctx2 = ctx.clone();
-    ctx.write(Some(place), move |work| {
-        let draft = work.place(place)?;
-        let number: ScheduleNumber = resolve(&draft.state, Noun::Schedule, &schedule)?;
-        ctx2.check_seen(&rules::find(&draft.state, number)?.header)?;
-        Ok(rules::edit(draft, number, &edit)?)
-    })
+    ctx.change(
+        place,
+        Scope::SchedulesWrite,
+        Noun::Schedule,
+        schedule,
+        move |draft, number: ScheduleNumber| Ok(rules::edit(draft, number, &edit)?),
+    )
     .await
 }
 
@@ -87,18 +86,17 @@ pub async fn put(
     external_id: String,
     mut edit: ScheduleEdit,
 ) -> Result<Written<Put<Arc<Schedule>>>, Error> {
-    let place = ctx.authorize(place, Scope::SchedulesWrite)?;
     edit.external_id = Some(Some(external_id.clone()));
-    let ctx2 = ctx.clone();
-    ctx.write(Some(place), move |work| {
-        let draft = work.place(place)?;
-        let Some(number) = draft.state.by_external_id(Noun::Schedule, &external_id) else {
-            ctx2.check_absent()?;
-            return Ok(Put::Created(rules::create(draft, &edit)?));
-        };
-        ctx2.check_seen(&rules::find(&draft.state, ScheduleNumber(number))?.header)?;
-        Ok(Put::Replaced(rules::edit(draft, ScheduleNumber(number), &edit)?))
-    })
+    ctx.make_or_replace(
+        place,
+        Scope::SchedulesWrite,
+        Noun::Schedule,
+        external_id,
+        move |draft, number: Option<ScheduleNumber>| match number {
+            None => Ok(rules::create(draft, &edit)?),
+            Some(number) => Ok(rules::edit(draft, number, &edit)?),
+        },
+    )
     .await
 }
 
@@ -107,14 +105,13 @@ pub async fn put(
 /// # Errors
 /// Not found; in use; stale.
 pub async fn delete(ctx: &Context, place: Id, schedule: Ref) -> Result<Written<()>, Error> {
-    let place = ctx.authorize(place, Scope::SchedulesWrite)?;
-    let ctx2 = ctx.clone();
-    ctx.write(Some(place), move |work| {
-        let draft = work.place(place)?;
-        let number: ScheduleNumber = resolve(&draft.state, Noun::Schedule, &schedule)?;
-        ctx2.check_seen(&rules::find(&draft.state, number)?.header)?;
-        Ok(rules::delete(draft, number)?)
-    })
+    ctx.change(
+        place,
+        Scope::SchedulesWrite,
+        Noun::Schedule,
+        schedule,
+        move |draft, number: ScheduleNumber| Ok(rules::delete(draft, number)?),
+    )
     .await
 }
 

@@ -143,14 +143,13 @@ pub async fn edit(
 /// # Errors
 /// Not found; stale.
 pub async fn delete(ctx: &Context, place: Id, webhook: Ref) -> Result<Written<()>, Error> {
-    let place = ctx.authorize(place, Scope::WebhooksWrite)?;
-    let ctx2 = ctx.clone();
-    ctx.write(Some(place), move |work| {
-        let draft = work.place(place)?;
-        let number: WebhookNumber = resolve(&draft.state, Noun::Webhook, &webhook)?;
-        ctx2.check_seen(&rules::find(&draft.state, number)?.header)?;
-        Ok(rules::delete(draft, number)?)
-    })
+    ctx.change(
+        place,
+        Scope::WebhooksWrite,
+        Noun::Webhook,
+        webhook,
+        move |draft, number: WebhookNumber| Ok(rules::delete(draft, number)?),
+    )
     .await
 }
 

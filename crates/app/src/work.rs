@@ -69,6 +69,11 @@ impl<'s> Work<'s> {
         }
     }
 
+    /// A place as it was before this command; none for a new one.
+    pub(crate) fn before(&self, number: PlaceNumber) -> Option<PlaceState> {
+        self.source.place(number)
+    }
+
     /// The drafts of two different places.
     ///
     /// # Errors

@@ -23,15 +23,25 @@ pub struct Pair {
     pub lock: LockNumber,
 }
 
+/// What a command does to one subject at one lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Effect {
+    /// Who and where.
+    pub pair: Pair,
+    /// The times of access before and after, as text to compare: two commands that do the same say
+    /// the same here.
+    pub times: String,
+}
+
 /// What a command does to access.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// Had none, has some.
-    pub gains: Vec<Pair>,
+    pub gains: Vec<Effect>,
     /// Had some, has none.
-    pub losses: Vec<Pair>,
+    pub losses: Vec<Effect>,
     /// Has some before and after, but not the same.
-    pub changed: Vec<Pair>,
+    pub changed: Vec<Effect>,
 }
 
 /// The plan of a command that turned `before` into `after` with `writes`. Pairs are in order.
@@ -48,12 +58,13 @@ pub fn plan(before: &PlaceState, after: &PlaceState, writes: &[Write]) -> Plan {
     let mut plan = Plan::default();
     for pair in pairs {
         let (had, has) = (access(before, pair), access(after, pair));
-        match (had.is_empty(), has.is_empty()) {
-            (true, false) => plan.gains.push(pair),
-            (false, true) => plan.losses.push(pair),
-            (false, false) if had != has => plan.changed.push(pair),
-            _ => {}
-        }
+        let list = match (had.is_empty(), has.is_empty()) {
+            (true, false) => &mut plan.gains,
+            (false, true) => &mut plan.losses,
+            (false, false) if had != has => &mut plan.changed,
+            _ => continue,
+        };
+        list.push(Effect { pair, times: format!("{:?} to {:?}", had.keys(), has.keys()) });
     }
     plan
 }

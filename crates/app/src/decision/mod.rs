@@ -232,9 +232,10 @@ pub(crate) fn ask(
     let codes = live && tries::codes_locked(app, &sides.owner, now);
     let request = |side: &Side| -> Option<Request> {
         let presented = presented(app, found, side, &sides.own)?;
-        let known = identify(&side.state, presented).map(|credential| credential.number());
+        // A question is locked out by nothing.
+        let known = if live { identify(&side.state, presented) } else { None };
         let pin_locked =
-            live && known.is_some_and(|known| tries::pin_locked(app, side, known, now));
+            known.is_some_and(|known| tries::pin_locked(app, side, known.number(), now));
         let lockouts = Lockouts { pin: pin_locked, codes };
         Some(Request { lock: side.lock, presented, pin, lockouts, now })
     };

@@ -236,6 +236,9 @@ async fn a_digest_demands_exactly_its_plan() {
         let path = one("/grants", &grant);
         let soon = json!({"valid_until": "2090-01-01T00:00:00Z"});
         let (_, tag) = plan(w, &it, "PATCH", &path, soon.clone()).await;
+        // The same people at the same locks, but at other times, is another plan.
+        let later = json!({"valid_until": "2091-01-01T00:00:00Z"});
+        it.matching("PATCH", &path, &tag, Some(later)).await.problem(412, "stale");
         it.matching("PATCH", &path, &tag, Some(soon)).await.expect(200);
         let (_, tag) = plan(w, &it, "DELETE", &one("/people", &bo), json!(null)).await;
         it.matching("DELETE", &one("/people", &bo), &tag, None).await.expect(204);

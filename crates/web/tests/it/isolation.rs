@@ -319,3 +319,27 @@ async fn a_lock_that_is_offered_is_not_there_until_it_is_accepted() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_result_of_a_batch_is_its_makers_as_long_as_the_place_is() {
+    on_each_engine(|world| async move {
+        let mine = furnish(&world.admin, &world.place, "mine").await;
+        let body = json!({
+            "name": "batches", "kind": "api_key", "scopes": ["grants:write"],
+            "place_ids": [world.place],
+        });
+        let client = world.admin.post("/api/v1/clients", body).await.expect(201);
+        let maker = world.admin.with(Some(client["secret"].as_str().unwrap().to_owned()));
+        let batch = json!({"revoke": [mine.at("grant")]});
+        let done = maker.post(&mine.path("/grants/batch"), batch).await.expect(200);
+        let one = mine.path(&format!("/operations/{}", id(&done)));
+        assert_eq!(maker.get(&one).await.expect(200), done);
+        assert_eq!(done["results"][0]["id"], mine.at("grant"));
+        world.admin.get(&one).await.problem(404, "not_found");
+        let elsewhere = json!({"place_ids": [mine.at("neighbour")]});
+        let path = format!("/api/v1/clients/{}", id(&client));
+        world.admin.patch(&path, elsewhere).await.expect(200);
+        maker.get(&one).await.problem(404, "not_found");
+    })
+    .await;
+}

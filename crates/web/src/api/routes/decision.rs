@@ -1,17 +1,21 @@
 //! The route of decisions: the live check and previews.
 
+use std::fmt;
+
 use claviger_app::credential::Digits;
 use claviger_app::decision::{self as app, Decided, DecisionWish, PresentedWish};
 use claviger_app::{Context, Error};
+use claviger_domain::ids::Id;
 use claviger_domain::noun::card::CardValue;
 use claviger_domain::noun::scope::Scope;
-use serde_json::{Map, Value, json};
+use claviger_domain::time::Instant;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use super::common::{Answered, Request, Row, Shared, at_place, begin, keep, problem};
 use crate::api::call::run;
 use crate::api::decode::{Fields, credential};
-use crate::api::encode::maybe_at;
-use crate::api::problem::Problem;
+use crate::api::problem::{Code, Problem};
 use crate::api::reply::Reply;
 use crate::api::route::{Answer, Route};
 use crate::api::shapes::decision as shape;
@@ -32,30 +36,60 @@ pub(super) fn table() -> Vec<Row> {
     ]
 }
 
-/// A decision as an answer.
-pub(super) fn shown(decided: &Decided) -> Value {
-    let reasons = decided.reasons.iter();
-    let session = decided.session.map(|hints| {
-        json!({
-            "start_within_s": hints.start_within_s,
-            "log_off_after_s": hints.log_off_after_s,
-        })
-    });
-    let mut shown = Map::new();
-    let mut put = |name: &str, value: Value| shown.insert(name.to_owned(), value);
-    put("result", if decided.granted { "granted" } else { "denied" }.into());
-    put("method", decided.method.as_str().into());
-    put("reasons", reasons.map(|it| json!({ "code": it.code(), "detail": it.detail() })).collect());
-    put("by", decided.by.iter().map(|id| Value::from(id.to_string())).collect());
-    put("opens_at", maybe_at(decided.opens_at));
-    put("hint", decided.hint.clone().into());
-    put("session", session.into());
-    put("revision", decided.revision.into());
-    put("event_id", decided.event.map(|id| id.to_string()).into());
-    if !decided.recorded {
-        put("recorded", false.into());
+/// A decision as an answer; written as it stands, because doors wait for it.
+#[derive(Serialize)]
+struct Shown<'a> {
+    result: &'static str,
+    method: &'static str,
+    reasons: Vec<ShownReason>,
+    by: Vec<Text<&'a Id>>,
+    opens_at: Option<Text<Instant>>,
+    hint: Option<&'a str>,
+    session: Option<ShownSession>,
+    revision: u64,
+    event_id: Option<Text<Id>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recorded: Option<bool>,
+}
+
+#[derive(Serialize)]
+struct ShownReason {
+    code: &'static str,
+    detail: &'static str,
+}
+
+#[derive(Serialize)]
+struct ShownSession {
+    start_within_s: u32,
+    log_off_after_s: u32,
+}
+
+/// Something that is shown as its text.
+struct Text<T>(T);
+
+impl<T: fmt::Display> Serialize for Text<T> {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.collect_str(&self.0)
     }
-    Value::Object(shown)
+}
+
+fn shown(decided: &Decided) -> Shown<'_> {
+    let reasons = decided.reasons.iter();
+    Shown {
+        result: if decided.granted { "granted" } else { "denied" },
+        method: decided.method.as_str(),
+        reasons: reasons.map(|it| ShownReason { code: it.code(), detail: it.detail() }).collect(),
+        by: decided.by.iter().map(Text).collect(),
+        opens_at: decided.opens_at.map(Text),
+        hint: decided.hint.as_deref(),
+        session: decided.session.map(|hints| ShownSession {
+            start_within_s: hints.start_within_s,
+            log_off_after_s: hints.log_off_after_s,
+        }),
+        revision: decided.revision,
+        event_id: decided.event.map(Text),
+        recorded: (!decided.recorded).then_some(false),
+    }
 }
 
 fn wish(fields: Fields<'_>) -> Result<DecisionWish, Problem> {
@@ -100,10 +134,13 @@ where
         }
         turn = Some(turned);
         ctx.keep = Some(keep(call, key, |value, _, _| {
-            Some(Reply::plain(shown(value.downcast_ref::<Decided>()?)))
+            let shown = shown(value.downcast_ref::<Decided>()?);
+            Some(Reply::plain(serde_json::to_value(shown).ok()?))
         }));
     }
     let decided = run(ctx).await.map_err(problem)?;
     drop(turn);
-    Ok(Reply::plain(shown(&decided)))
+    let slip = |_| Problem::new(Code::Internal, "The decision cannot be shown.");
+    let text = serde_json::to_vec(&shown(&decided)).map_err(slip)?;
+    Ok(Reply::raw("application/json", text))
 }
