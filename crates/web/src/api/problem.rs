@@ -81,13 +81,16 @@ impl Problem {
         Problem { code, detail: detail.into(), errors: Vec::new(), headers: Vec::new() }
     }
 
-    /// Fields that are not right.
+    /// Fields that are not right. Where all that is wrong is that they name what is not there (or
+    /// is another place's) it is a 404, as it is for such an id anywhere.
     pub(crate) fn invalid(errors: Vec<FieldError>) -> Problem {
         let detail = match errors.as_slice() {
             [one] => format!("{}: {}", one.pointer, one.detail),
             many => format!("{} fields are not right; see errors.", many.len()),
         };
-        Problem { errors, ..Problem::new(Code::Invalid, detail) }
+        let missing = !errors.is_empty() && errors.iter().all(|it| it.code == "not_found");
+        let code = if missing { Code::NotFound } else { Code::Invalid };
+        Problem { errors, ..Problem::new(code, detail) }
     }
 
     /// One field that is not right.

@@ -114,7 +114,7 @@ async fn modify_is_all_or_nothing_and_points_at_every_wrong_entry() {
             "remove_people": ["nobody@example.org"], "add_locks": [id(&a), id(&ann)],
         });
         let wanted = ["/add_people/3", "/add_people/4", "/remove_people/0", "/add_locks/1"];
-        let problem = it.post(&modify, body).await.problem(422, "invalid");
+        let problem = it.post(&modify, body).await.problem(404, "not_found");
         let mut found = pointers(&problem);
         found.sort_unstable();
         let mut wanted = wanted.to_vec();

@@ -256,7 +256,7 @@ async fn a_batch_is_one_transaction_with_a_stored_result() {
             {"subject": {"person_id": id(&ann)}, "target": {"access_level_id": id(&door)}},
         ]);
         let body = json!({"create": create, "revoke": [id(&old), id(&other)]});
-        let problem = it.post("/grants/batch", body).await.problem(422, "invalid");
+        let problem = it.post("/grants/batch", body).await.problem(404, "not_found");
         let found = pointers(&problem);
         for wanted in
             ["/create/1/subject/person_id", "/create/2/target/access_level_id", "/revoke/0"]

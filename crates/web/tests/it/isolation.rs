@@ -50,8 +50,8 @@ fn not_there(answer: Answer, route: &Listed, position: &str) {
         assert_eq!(body["errors"], json!([]), "{what}");
         return;
     }
-    assert_eq!(answer.status, 422, "{what}: {told}");
-    let body = answer.problem(422, "invalid");
+    assert_eq!(answer.status, 404, "{what}: {told}");
+    let body = answer.problem(404, "not_found");
     let errors = body["errors"].as_array().unwrap();
     assert_eq!(errors.len(), 1, "{what}: {body}");
     assert_eq!(errors[0]["code"], "not_found", "{what}: {body}");
@@ -243,12 +243,12 @@ async fn authority_over_a_place_goes_down_and_never_up_or_sideways() {
             let person = json!({"first_name": "Bo"});
             middle.post(&of(beyond, "/people"), person).await.problem(404, "not_found");
             let under = json!({"name": "Under", "parent_id": beyond});
-            let answer = middle.post("/api/v1/places", under).await.problem(422, "invalid");
+            let answer = middle.post("/api/v1/places", under).await.problem(404, "not_found");
             assert_eq!(answer["errors"][0]["pointer"], "/parent_id");
             let client = json!({
                 "name": "c", "kind": "api_key", "scopes": ["people:read"], "place_ids": [beyond],
             });
-            let answer = middle.post("/api/v1/clients", client).await.problem(422, "invalid");
+            let answer = middle.post("/api/v1/clients", client).await.problem(404, "not_found");
             assert_eq!(answer["errors"][0]["pointer"], "/place_ids/0");
         }
         let listed = middle.get("/api/v1/places").await.expect(200);
@@ -271,7 +271,7 @@ async fn authority_over_a_place_goes_down_and_never_up_or_sideways() {
             let grant = json!({
                 "subject": {"person_id": id(&ann)}, "target": {"lock_id": id(&lock)},
             });
-            let answer = top.post(&of(elsewhere, "/grants"), grant).await.problem(422, "invalid");
+            let answer = top.post(&of(elsewhere, "/grants"), grant).await.problem(404, "not_found");
             assert_eq!(answer["errors"][0]["code"], "not_found");
         }
         let under = of(&north, "");
@@ -298,7 +298,7 @@ async fn a_lock_that_is_offered_is_not_there_until_it_is_accepted() {
             "subject": {"person_id": theirs.at("person")},
             "target": {"lock_id": mine.at("lock")},
         });
-        their_admin.post(&theirs.path("/grants"), grant.clone()).await.problem(422, "invalid");
+        their_admin.post(&theirs.path("/grants"), grant.clone()).await.problem(404, "not_found");
         let accept = theirs.path(&format!("/shared-locks/{}/accept", mine.at("lock")));
         world.admin.post(&accept, json!({})).await.problem(404, "not_found");
 

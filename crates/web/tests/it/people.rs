@@ -214,7 +214,7 @@ async fn an_export_holds_all_and_a_deletion_leaves_nothing_that_opens() {
         }
         assert_eq!(it.present(&door, "a1").await["reasons"][0]["code"], "credential_unknown");
         let again = it.post("/grants", person_to_lock(&ann, &door)).await;
-        assert_eq!(pointers(&again.problem(422, "invalid")), ["/subject/person_id"]);
+        assert_eq!(pointers(&again.problem(404, "not_found")), ["/subject/person_id"]);
     })
     .await;
 }

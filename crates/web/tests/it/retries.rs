@@ -71,7 +71,7 @@ async fn every_post_that_takes_a_key_does_its_work_once() {
                 let body = sample.body.as_ref().map(Value::to_string);
                 let url = sample.url();
                 let first = world.admin.send("POST", &url, &headers, body.clone()).await;
-                if route.operation == "batch_grants" && first.status == 422 {
+                if route.operation == "batch_grants" && first.status == 404 {
                     continue; // The second of its samples revokes what the first has revoked.
                 }
                 assert!((200..300).contains(&first.status), "{key}: {}", first.text);
@@ -305,7 +305,7 @@ async fn errors_are_not_kept() {
         keyed(&world.admin, &people, "b", &bad).await.problem(422, "invalid");
         let grant =
             json!({"subject": {"person_id": "external:x"}, "target": {"lock_id": "external:y"}});
-        keyed(&world.admin, &world.at("/grants"), "g", &grant).await.problem(422, "invalid");
+        keyed(&world.admin, &world.at("/grants"), "g", &grant).await.problem(404, "not_found");
 
         let one = format!("{people}/{}", id(&holder));
         world.admin.patch(&one, json!({"email": null})).await.expect(200);

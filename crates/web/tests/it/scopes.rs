@@ -144,7 +144,7 @@ async fn a_client_makes_no_client_with_more_than_it_has() {
             maker.post("/api/v1/clients", nowhere).await.problem(403, "escalation");
         }
         let there = client(&["people:read"], &[&world.place, id(&other)]);
-        let answer = maker.post("/api/v1/clients", there).await.problem(422, "invalid");
+        let answer = maker.post("/api/v1/clients", there).await.problem(404, "not_found");
         assert_eq!(answer["errors"][0]["pointer"], "/place_ids/1");
         assert_eq!(answer["errors"][0]["code"], "not_found");
         assert_eq!(revisions(&world).await, before);
@@ -154,7 +154,7 @@ async fn a_client_makes_no_client_with_more_than_it_has() {
         let made = maker.post("/api/v1/clients", wish).await.expect(201);
         let one = format!("/api/v1/clients/{}", id(&made));
         maker.patch(&one, json!({"scopes": ["locks:write"]})).await.problem(403, "escalation");
-        maker.patch(&one, json!({"place_ids": [id(&other)]})).await.problem(422, "invalid");
+        maker.patch(&one, json!({"place_ids": [id(&other)]})).await.problem(404, "not_found");
         assert_eq!(maker.get(&one).await.expect(200)["scopes"], made["scopes"]);
 
         // A client that holds more is not the lesser's to widen, to rename or to take over.
@@ -329,7 +329,7 @@ async fn a_client_of_a_controller_decides_for_its_locks_only() {
             let unlock = world.at(&format!("/locks/{}/unlock", id(other)));
             bound.post(&unlock, json!({})).await.problem(404, "not_found");
             let posture = json!({"posture": "free_access", "lock_ids": [id(other)]});
-            let answer = bound.post(&world.at("/posture"), posture).await.problem(422, "invalid");
+            let answer = bound.post(&world.at("/posture"), posture).await.problem(404, "not_found");
             assert_eq!(answer["errors"][0]["pointer"], "/lock_ids/0");
         }
         let unlock = world.at(&format!("/locks/{}/unlock", id(&own)));

@@ -242,7 +242,7 @@ async fn a_test_a_replay_and_two_secrets_during_rotation() {
         let other = it.made("/webhooks", json!({"url": URL})).await;
         let foreign = format!("{}/replay", one("/webhooks", &other));
         let foreign = it.post(&foreign, json!({"delivery_id": id(&delivery)})).await;
-        assert_eq!(pointers(&foreign.problem(422, "invalid")), ["/delivery_id"]);
+        assert_eq!(pointers(&foreign.problem(404, "not_found")), ["/delivery_id"]);
 
         // A day later the former secret signs no more.
         let world = ahead(lasting(world).await, 25 * 3600).await;

@@ -277,7 +277,8 @@ fn error_statuses<H>(route: &Route<H>) -> BTreeSet<u16> {
     if route.access != Access::Open || writes {
         statuses.extend([401, 403]);
     }
-    if route.path.contains('{') {
+    if route.path.contains('{') || (writes && route.access != Access::Open) {
+        // A path, or a field of the body, may name what is not there.
         statuses.insert(404);
     }
     if writes {

@@ -132,7 +132,7 @@ pub(crate) const ACTION: Shape = Shape::new(
     &[&[Field::may(
         "reason",
         Kind::Line { min: 0, max: limits::REASON },
-        "Why; kept with the change, so write nothing personal.",
+        "Why, for whoever reads the request; it is not kept.",
     )
     .hidden()]],
 );
