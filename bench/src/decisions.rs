@@ -92,7 +92,7 @@ fn one(table: &mut Table, name: &str, size: Size, count: usize, bar: &str) {
     let bar = if name == "large" { "≤ 16 bytes" } else { "" };
     table.row(format!("{name} world: index rows per membership ({members})"), figure, bar);
     let figure = format!(
-        "{}, of which {} for grants with everything about them ({:.0} bytes each); built in {:.1} s",
+        "{}, of which {} for grants and all about them ({:.0} bytes each); built in {:.1} s",
         mib(after - before),
         mib(after - ground),
         (after - ground) / members as f64,

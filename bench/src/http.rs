@@ -154,7 +154,8 @@ pub fn run(table: &mut Table) {
     );
     let bare = servers.block_on(serve(bare));
     pair(table, &clients, "not recorded", (ours, bare), &previews, "≥ 0.70");
-    pair(table, &clients, "recorded, event durable before the answer", (ours, bare), &live, "≥ 0.35");
+    let name = "recorded, event durable before the answer";
+    pair(table, &clients, name, (ours, bare), &live, "≥ 0.35");
     let stored = servers.block_on(async {
         let count = Statement::new("select count(*) from events where place = ?1", values![
             building.number
@@ -194,7 +195,7 @@ fn pair(
     let costs = (Sorted::new(costs.0), Sorted::new(costs.1));
     let what = format!("decision over HTTP, {name}, {CONNECTIONS} connections");
     let figure = format!(
-        "{:.2} of a bare handler (median of {TURNS} turns, {:.2} to {:.2}): {:.0}/s beside {:.0}/s; \
+        "{:.2} of a bare handler (median of {TURNS}, {:.2} to {:.2}): {:.0}/s beside {:.0}/s; \
          p50 {:.0} µs, p99 {:.0} µs; processor time per request, caller included, {:.1} beside \
          {:.1} µs",
         ratios.median(),

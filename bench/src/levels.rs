@@ -1,7 +1,9 @@
 //! Access levels made and changed through the use cases, beside a table with a row for every key in
 //! the same database.
 
-use claviger_app::access_level::{AccessLevelWish, ModificationWish, PersonWish, create, delete, modify};
+use claviger_app::access_level::{
+    AccessLevelWish, ModificationWish, PersonWish, create, delete, modify,
+};
 use claviger_app::{App, Context};
 use claviger_domain::ids::{Noun, PlaceNumber, Ref};
 use claviger_domain::noun::access_level::AccessLevelEdit;

@@ -228,7 +228,9 @@ impl World {
                 _ => Posture::Normal,
             })
             .collect();
-        World { size, place, times, level_times, person_levels, lock_levels, suspended, lost, posture }
+        World {
+            size, place, times, level_times, person_levels, lock_levels, suspended, lost, posture,
+        }
     }
 
     pub fn memberships(&self) -> usize {

@@ -1,5 +1,5 @@
-//! What the use cases of all nouns share: changing one object of a place, and making or replacing one
-//! by the caller's own id. Which rule is run is the noun's.
+//! What the use cases of all nouns share: changing one object of a place, and making or replacing
+//! one by the caller's own id. Which rule is run is the noun's.
 
 use std::any::Any;
 
@@ -38,8 +38,8 @@ impl Context {
         .await
     }
 
-    /// Makes the object with that external id (the rule is run without a number) or replaces what is
-    /// set on it.
+    /// Makes the object with that external id (the rule is run without a number) or replaces what
+    /// is set on it.
     pub(crate) async fn make_or_replace<N, T>(
         &self,
         place: Id,

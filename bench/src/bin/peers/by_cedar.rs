@@ -82,7 +82,8 @@ pub fn decider<'a>(
                 ("minute".to_owned(), number(wall.minute.into())),
                 ("date".to_owned(), number(wall.date.into())),
             ]);
-            let (person, lock) = (uid("Person", question.person), uid("Lock", question.lock_number));
+            let person = uid("Person", question.person);
+            let lock = uid("Lock", question.lock_number);
             Request::new(person, action.clone(), lock, context.unwrap(), None).unwrap()
         })
         .collect();
