@@ -47,7 +47,8 @@ async fn whatever_is_done_to_a_trail_is_found() {
     let tampering = [
         ("update trail set verb = 'create' where place = ?1 and seq = 3", 3),
         (
-            "update trail set actor_id = null, actor_kind = 'operator' where place = ?1 and seq = 2",
+            "update trail set actor_id = null, actor_kind = 'operator' \
+             where place = ?1 and seq = 2",
             2,
         ),
         ("update trail set detail = '[]' where place = ?1 and seq = 6", 6),

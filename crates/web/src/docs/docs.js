@@ -169,9 +169,8 @@ function curl(path, verb, operation) {
     if (operation.security.length) lines.push('-H "Authorization: Bearer $TOKEN"');
     if (operation.requestBody) {
         lines.push('-H "Content-Type: application/json"');
-        lines.push(
-            `-d '${JSON.stringify(sample(operation.requestBody.content["application/json"].schema))}'`,
-        );
+        const schema = operation.requestBody.content["application/json"].schema;
+        lines.push(`-d '${JSON.stringify(sample(schema))}'`);
     }
     return make("pre", { tabIndex: 0 }, lines.join(" \\\n  "));
 }
