@@ -64,21 +64,27 @@ pub async fn edit(
     ctx.change(place, Scope::PeopleWrite, Noun::Person, person, rule).await
 }
 
-/// Refuses a change of role that the caller may not make.
+/// Refuses a change of role that the caller may not make, and a change of the addresses by which
+/// somebody with more authority than the caller could be taken over.
 fn may_edit(
     ctx: &Context,
     draft: &Draft,
     number: PersonNumber,
     edit: &PersonEdit,
 ) -> Result<(), Error> {
-    let (place, former) = (draft.state.place.number(), rules::find(&draft.state, number)?.role);
-    match edit.role.filter(|role| *role != former) {
-        None => Ok(()),
-        Some(role) => {
-            ctx.may_give(place, role)?;
-            ctx.may_give(place, former)
-        }
+    let (place, former) = (draft.state.place.number(), rules::find(&draft.state, number)?);
+    let details = &former.details;
+    let readdressed = edit.email.as_ref().is_some_and(|it| *it != details.email)
+        || edit.phone.as_ref().is_some_and(|it| *it != details.phone)
+        || edit.identity.as_ref().is_some_and(|it| *it != details.identity);
+    let role = edit.role.filter(|role| *role != former.role);
+    if let Some(role) = role {
+        ctx.may_give(place, role)?;
     }
+    if readdressed || role.is_some() {
+        ctx.may_give(place, former.role)?;
+    }
+    Ok(())
 }
 
 /// Makes the person with that external id, or replaces what is set on them.

@@ -241,6 +241,9 @@ async fn roles_are_given_by_roles_write_and_owner_by_everything() {
         let owner = world.admin.post(&people, owner).await.expect(201);
         let one = format!("{people}/{}", id(&owner));
         for lesser in [&plain, &giver, &almost] {
+            // Whoever sets the address of an owner could become one.
+            let address = json!({"email": "mallory@example.org"});
+            lesser.patch(&one, address).await.problem(403, "escalation");
             for role in ["guest", "administrator"] {
                 lesser.patch(&one, json!({"role": role})).await.problem(403, "escalation");
             }
