@@ -42,7 +42,7 @@ pub fn write(
 /// Changes the draft's place.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn edit(draft: &mut Draft, edit: &PlaceEdit) -> Result<Arc<Place>, Refusal> {
     let place = open(&draft.state.place);
     write(draft, &place, edit, "update")
