@@ -1,7 +1,10 @@
 //! The change trail: who changed what, and whether it is whole.
 
-use claviger_domain::ids::Id;
+use std::collections::HashMap;
+
+use claviger_domain::ids::{Id, Noun};
 use claviger_domain::noun::scope::Scope;
+use claviger_store::Reason;
 use claviger_store::TrailRange;
 pub use claviger_store::TrailRow;
 
@@ -18,6 +21,15 @@ pub struct Verified {
     pub first_broken: Option<u64>,
 }
 
+/// An entry, and why it was done where somebody said so.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// What stands in the trail.
+    pub row: TrailRow,
+    /// The words, while they are kept and where the caller may read what they are about.
+    pub reason: Option<String>,
+}
+
 /// Entries after `after`, in order, at most `limit`, and whether more follow.
 ///
 /// # Errors
@@ -27,13 +39,34 @@ pub async fn list(
     place: Id,
     after: u64,
     limit: usize,
-) -> Result<(Vec<TrailRow>, bool), Error> {
+) -> Result<(Vec<Entry>, bool), Error> {
     let place = ctx.authorize(place, Scope::ChangesRead)?;
     let range = TrailRange { after_seq: after, before_seq: None, newest_first: false };
     let mut rows = ctx.app.store().trail(place, range, bounded(limit + 1)).await?;
     let more = rows.len() > limit;
     rows.truncate(limit);
-    Ok((rows, more))
+    let (first, last) = (rows.first().map_or(1, |row| row.seq), rows.last().map_or(0, |it| it.seq));
+    let mut reasons: HashMap<u64, Reason> = HashMap::new();
+    if first <= last {
+        let found = ctx.app.store().reasons(place, first, last).await?;
+        reasons.extend(found.into_iter().map(|reason| (reason.seq, reason)));
+    }
+    let scopes = ctx.scopes_in(place).unwrap_or_default();
+    let entry = |row: TrailRow| {
+        let reason = reasons.remove(&row.seq).filter(|it| scopes.has(scope_of(it.noun)));
+        Entry { row, reason: reason.map(|reason| reason.words) }
+    };
+    Ok((rows.into_iter().map(entry).collect(), more))
+}
+
+/// What one must be allowed to read to be told why something was done to such a thing.
+fn scope_of(noun: Noun) -> Scope {
+    match noun {
+        Noun::Grant => Scope::GrantsRead,
+        Noun::Lock | Noun::Share => Scope::LocksRead,
+        Noun::Credential => Scope::CredentialsRead,
+        _ => Scope::PeopleRead,
+    }
 }
 
 /// Looks over the whole trail of a place.

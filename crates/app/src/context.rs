@@ -110,13 +110,21 @@ pub struct Context {
     pub dry_run: bool,
     /// Whether the answer is kept for a request sent again.
     pub keep: Option<Keep>,
+    /// Why, in the caller's words: kept with the change it makes, apart from the trail.
+    pub reason: Option<String>,
 }
 
 impl Context {
     /// A plain call.
     #[must_use]
     pub fn new(app: App, caller: Caller, via: Via) -> Context {
-        Context { app, caller, via, expected: None, dry_run: false, keep: None }
+        Context { app, caller, via, expected: None, dry_run: false, keep: None, reason: None }
+    }
+
+    /// The same call with the reason it is made for.
+    #[must_use]
+    pub fn because(self, reason: Option<String>) -> Context {
+        Context { reason, ..self }
     }
 
     /// The place with that id, if the caller may do `scope` there. A place the caller has nothing

@@ -245,18 +245,40 @@ pub async fn speak_of(
     gone(ctx, state, named.flatten().collect()).await
 }
 
-/// What [`speak_of`] says of a grant that is closed already; nothing of an open one.
+/// Why a grant was closed, in the words of whoever did, while they are kept.
+///
+/// # Errors
+/// As for any read.
+pub async fn note(
+    ctx: &Context,
+    state: &PlaceState,
+    grant: &Grant,
+) -> Result<Option<String>, Error> {
+    if grant.closed.is_none() {
+        return Ok(None);
+    }
+    let (place, number) = (state.place.number(), grant.header.number);
+    let reasons = ctx.app.store().reasons_for(place, Noun::Grant, number).await?;
+    Ok(reasons.into_iter().next_back().map(|reason| reason.words))
+}
+
+/// What [`speak_of`] and [`note`] say of a grant that is closed already; none of an open one.
 ///
 /// # Errors
 /// No such place, no such grant.
-pub async fn gone_before(ctx: &Context, place: Id, grant: &Ref) -> Result<Gone, Error> {
+pub async fn closed_before(
+    ctx: &Context,
+    place: Id,
+    grant: &Ref,
+) -> Result<Option<(Gone, Option<String>)>, Error> {
     let number = ctx.authorize(place, Scope::GrantsWrite)?;
     let state = ctx.app.state(number)?;
     if state.resolve(Noun::Grant, grant).is_some() {
-        return Ok(Gone::new());
+        return Ok(None);
     }
     let closed = closed(ctx, &state, grant).await?;
-    speak_of(ctx, &state, &[closed]).await
+    let note = note(ctx, &state, &closed).await?;
+    Ok(Some((speak_of(ctx, &state, &[closed]).await?, note)))
 }
 
 fn subject_key(subject: Subject) -> (Noun, u32) {

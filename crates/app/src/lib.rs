@@ -249,6 +249,7 @@ impl Context {
             wish: Box::new(move |work| {
                 let value = wish(work)?;
                 plan::check(&ctx, work)?;
+                work.reason.clone_from(&ctx.reason);
                 Ok(Box::new(value))
             }),
             keep: self.keep.clone(),

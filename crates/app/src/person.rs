@@ -12,7 +12,7 @@ use claviger_domain::noun::person::{Person, PersonEdit, PersonState};
 use claviger_domain::noun::role::Role;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::state::PlaceState;
-use claviger_store::{ClosedGrants, EventFilter};
+use claviger_store::{ClosedGrants, EventFilter, Reason};
 
 use crate::context::Context;
 use crate::error::Error;
@@ -194,9 +194,20 @@ pub struct Export {
     pub credentials: Vec<Arc<Credential>>,
     pub grants: Vec<Arc<Grant>>,
     pub events: Vec<Event>,
+    /// Why things were done to them, in the words of whoever did.
+    pub reasons: Vec<Reason>,
     /// The ids of deleted records they speak of.
     pub gone: Gone,
     pub state: Arc<PlaceState>,
+}
+
+impl Export {
+    /// Why one of the grants was closed.
+    #[must_use]
+    pub fn note(&self, grant: &Grant) -> Option<&str> {
+        let about = |it: &&Reason| it.noun == Noun::Grant && it.number == Some(grant.header.number);
+        self.reasons.iter().rev().find(about).map(|reason| reason.words.as_str())
+    }
 }
 
 /// The most events of one export.
@@ -232,5 +243,6 @@ pub async fn export(ctx: &Context, place: Id, person: &Ref) -> Result<Export, Er
     });
     let mut gone = crate::grant::speak_of(ctx, &state, &grants).await?;
     gone.extend(crate::event::speak_of(ctx, &state, &events).await?);
-    Ok(Export { person, account, credentials, grants, events, gone, state })
+    let reasons = store.reasons_about(place, number).await?;
+    Ok(Export { person, account, credentials, grants, events, reasons, gone, state })
 }

@@ -34,6 +34,8 @@ pub struct Work<'s> {
     pub(crate) events: Vec<(PlaceNumber, Event)>,
     pub(crate) operations: Vec<(PlaceNumber, Operation)>,
     pub(crate) deliveries: Vec<(PlaceNumber, NewDelivery)>,
+    /// Why, of what is changed in the place the command is about.
+    pub(crate) reason: Option<String>,
 }
 
 impl<'s> Work<'s> {
@@ -47,6 +49,7 @@ impl<'s> Work<'s> {
             events: Vec::new(),
             operations: Vec::new(),
             deliveries: Vec::new(),
+            reason: None,
         }
     }
 

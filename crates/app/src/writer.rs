@@ -7,12 +7,16 @@ use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use claviger_domain::draft::{Draft, TrailEntry};
+use claviger_domain::draft::{Draft, TrailEntry, Write};
 use claviger_domain::ids::{Noun, PlaceNumber};
 use claviger_domain::noun::Actor;
+use claviger_domain::noun::grant::Subject;
+use claviger_domain::record::Record;
 use claviger_domain::state::{Directory, PlaceState, Working};
 use claviger_domain::time::Instant;
-use claviger_store::{Commit, Committed, Head, Part, Store, StoreError, StoredAnswer, TrailRow};
+use claviger_store::{
+    Commit, Committed, Head, Part, Reason, Store, StoreError, StoredAnswer, TrailRow,
+};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
@@ -222,13 +226,15 @@ impl Task {
                 created_at: now,
             })
         });
-        let Work { places, directory, events, operations, deliveries, .. } = work;
+        let Work { places, directory, events, operations, deliveries, reason, .. } = work;
         if let Some(draft) = directory {
-            let (state, revision) = self.part(batch, DIRECTORY, draft, now, job.actor);
+            let (state, revision) = self.part(batch, DIRECTORY, draft, now, job.actor, None);
             batch.directory = Some(state).filter(|_| revision).or(batch.directory.take());
         }
         for (number, draft) in places {
-            let (state, wrote) = self.part(batch, number, draft, now, job.actor);
+            let why = reason.as_deref().filter(|_| job.place == Some(number));
+            let why = why.and_then(|words| reason_of(&draft, words));
+            let (state, wrote) = self.part(batch, number, draft, now, job.actor, why);
             if wrote {
                 batch.places.insert(number, state);
             }
@@ -265,6 +271,7 @@ impl Task {
         draft: Draft<S>,
         now: Instant,
         actor: Actor,
+        reason: Option<Reason>,
     ) -> (S, bool) {
         let revision = draft.revision();
         let (state, writes, trail) = draft.finish();
@@ -278,10 +285,38 @@ impl Task {
             let row = link(place, &part.after, entry, revision, now, actor);
             part.after.trail_seq = row.seq;
             part.after.trail_hash = row.hash;
+            part.reasons.extend(reason.map(|reason| Reason { seq: row.seq, ..reason }));
             part.trail.push(row);
         }
         (state, true)
     }
+}
+
+/// Why a command was given, with the object and the person and credential it is about, by which it
+/// is found and erased. Its number in the trail comes with the commit.
+fn reason_of(draft: &Draft, words: &str) -> Option<Reason> {
+    let entry = draft.trail()?;
+    let is_object = |write: &&Write| Some(write.record.header().id) == entry.object;
+    let record = draft.writes().iter().find(is_object).map(|write| &write.record);
+    let holder = |number| draft.state.credentials.get(number).and_then(|it| it.person);
+    let (person, credential) = match record {
+        Some(Record::Person(it)) => (Some(it.number()), None),
+        Some(Record::Credential(it)) => (it.person, Some(it.number())),
+        Some(Record::Grant(it)) => match it.subject {
+            Subject::Person(number) => (Some(number), None),
+            Subject::Credential(number) => (holder(number), Some(number)),
+        },
+        _ => (None, None),
+    };
+    Some(Reason {
+        seq: 0,
+        at: draft.now,
+        noun: entry.noun,
+        number: record.map(|record| record.header().number),
+        person: person.map(|number| number.0),
+        credential: credential.map(|number| number.0),
+        words: words.to_owned(),
+    })
 }
 
 /// The next entry of a place's change trail, chained to the one before.

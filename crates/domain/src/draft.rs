@@ -168,6 +168,12 @@ impl<S: Working> Draft<S> {
         &self.writes
     }
 
+    /// What the change trail will say of this command, so far.
+    #[must_use]
+    pub fn trail(&self) -> Option<&TrailEntry> {
+        self.trail.as_ref()
+    }
+
     /// The draft's end: the place as it is now, what was written, and what the trail says of it.
     #[must_use]
     pub fn finish(self) -> (S, Vec<Write>, Option<TrailEntry>) {

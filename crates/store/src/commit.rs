@@ -18,6 +18,7 @@ use crate::answers::{self, StoredAnswer};
 use crate::events::{self, EventBatch};
 use crate::operations::{self, Operation};
 use crate::outbox::NewDelivery;
+use crate::reasons::{self, Reason};
 use crate::trail::{self, TrailRow};
 use crate::{Batch, Outcome, Statement, Store, StoreError, values};
 
@@ -48,6 +49,8 @@ pub struct Part {
     pub writes: Vec<Write>,
     /// The commands.
     pub trail: Vec<TrailRow>,
+    /// Why, of those that were given a reason.
+    pub reasons: Vec<Reason>,
     /// Events; those whose ids are known already are left out.
     pub events: Vec<Event>,
     /// Deliveries.
@@ -66,6 +69,7 @@ impl Part {
             after: before,
             writes: Vec::new(),
             trail: Vec::new(),
+            reasons: Vec::new(),
             events: Vec::new(),
             deliveries: Vec::new(),
             operations: Vec::new(),
@@ -237,6 +241,7 @@ impl Commit {
         rows::append(&mut batch, self);
         for part in &self.parts {
             trail::append(&mut batch, part.place, &part.trail);
+            reasons::append(&mut batch, part);
             operations::append(&mut batch, part.place, &part.operations);
         }
         answers::append(&mut batch, &self.answers);

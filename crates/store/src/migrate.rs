@@ -44,6 +44,7 @@ const MIGRATIONS: &[Migration] = migrations![
     1 "0001_meta.sql",
     2 "0002_nouns.sql",
     3 "0003_records.sql",
+    4 "0004_reasons.sql",
 ];
 
 /// Made by whoever migrates first, so it is not itself a migration.

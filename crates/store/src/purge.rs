@@ -15,10 +15,12 @@ const GRANTS: &str = "delete from grants where place = ?1 and closed_at is not n
 const MEMBERSHIPS: &str = "delete from memberships where place = ?1 and closed_at < ?2 \
      and number < (select max(other.number) from memberships other where other.place = ?1)";
 const HISTORY: &str = "delete from history where place = ?1 and replaced_at < ?2";
+const REASONS: &str = "delete from reasons where place = ?1 and at < ?2";
 
 impl Store {
-    /// Takes out the closed rights of a place that ended before an instant, and former values
-    /// replaced before it. What was true before then cannot be asked any more.
+    /// Takes out the closed rights of a place that ended before an instant, former values replaced
+    /// before it, and the reasons of what was done before it. What was true before then cannot be
+    /// asked any more.
     ///
     /// # Errors
     /// As for any write.
@@ -28,7 +30,7 @@ impl Store {
         before: Instant,
     ) -> Result<(), StoreError> {
         let mut batch = Batch::new();
-        for sql in [GRANTS, MEMBERSHIPS, HISTORY] {
+        for sql in [GRANTS, MEMBERSHIPS, HISTORY, REASONS] {
             batch.run(sql, values![place, before]);
         }
         self.db.write(batch).await.map(drop)

@@ -70,7 +70,9 @@ fn walk(folder: &Path, under: &str, files: &mut Vec<File>) {
             if !made && !["target", ".git", "claviger-data"].contains(&name.as_str()) {
                 walk(&entry.path(), &path, files);
             }
+        // In a linked work tree `.git` is a file.
         } else if kind.is_file()
+            && name != ".git"
             && let Ok(text) = fs::read_to_string(entry.path())
         {
             files.push(File::new(&path, &text));

@@ -188,6 +188,12 @@ pub(super) const TABLES: &[Table] = &[
         references: &[],
     },
     Table {
+        name: "reasons",
+        columns: "place seq at noun number person credential words",
+        later: "",
+        references: &[],
+    },
+    Table {
         name: "events",
         columns: "place seq id kind lock occurred_at received_at method reasons",
         later: "",

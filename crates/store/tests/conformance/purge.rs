@@ -3,11 +3,12 @@
 use claviger_domain::ids::{GrantNumber, Noun};
 use claviger_domain::noun::grant::Target;
 use claviger_domain::noun::{Actor, CloseReason, Closed};
+use claviger_domain::record::Record;
 use claviger_domain::time::{Instant, Window};
-use claviger_store::ClosedGrants;
+use claviger_store::{ClosedGrants, Reason};
 
 use crate::samples;
-use crate::world::{PLACE, on_each_store};
+use crate::world::{PLACE, World, on_each_store};
 
 #[tokio::test]
 async fn closed_rights_go_when_their_time_has_come() {
@@ -44,6 +45,44 @@ async fn closed_rights_go_when_their_time_has_come() {
         assert!(left(5).await.is_some(), "the highest number stays, so that it is not given again");
         let closed = world.store.closed_grants(PLACE, ClosedGrants::All, GrantNumber(0), 10).await;
         assert_eq!(closed.unwrap().len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn reasons_go_with_whom_they_are_about_and_when_their_time_has_come() {
+    on_each_store(async |mut world| {
+        let (ann, bob) = (samples::person(1), samples::person(2));
+        world.put(PLACE, vec![ann.clone().into(), bob.into()]).await;
+        for (person, at) in [(1, 1_000), (2, 1_000), (2, 9_000)] {
+            let mut part = world.part(PLACE, Vec::new());
+            part.reasons.push(Reason {
+                seq: part.after.trail_seq,
+                at: Instant(at),
+                noun: Noun::Person,
+                number: Some(person),
+                person: Some(person),
+                credential: None,
+                words: format!("why {person} {at}"),
+            });
+            world.commit(vec![part]).await.unwrap();
+        }
+        let words = async |world: &World| -> Vec<String> {
+            let found = world.store.reasons(PLACE, 1, 100).await.unwrap();
+            found.into_iter().map(|it| it.words).collect()
+        };
+        assert_eq!(words(&world).await, ["why 1 1000", "why 2 1000", "why 2 9000"]);
+        let about = world.store.reasons_about(PLACE, 2.into()).await.unwrap();
+        assert_eq!(about, world.store.reasons_for(PLACE, Noun::Person, 2).await.unwrap());
+        assert_eq!(about.len(), 2);
+
+        let former = Record::from(ann.clone());
+        let mut deleted = ann;
+        deleted.header.deleted_at = Some(Instant(5));
+        world.change(PLACE, &former, deleted).await;
+        assert_eq!(words(&world).await, ["why 2 1000", "why 2 9000"]);
+        world.store.purge_rights(PLACE, Instant(5_000)).await.unwrap();
+        assert_eq!(words(&world).await, ["why 2 9000"]);
     })
     .await;
 }

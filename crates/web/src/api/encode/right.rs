@@ -21,6 +21,8 @@ pub(crate) struct GrantView<'a> {
     pub(crate) grant: &'a Grant,
     pub(crate) state: RightState,
     pub(crate) revocation: Option<Progress>,
+    /// Why it was closed, in the words of whoever did.
+    pub(crate) note: Option<&'a str>,
 }
 
 /// A grant. `ids` must know deleted subjects and targets too where the grant is closed.
@@ -46,6 +48,7 @@ pub(crate) fn grant(view: GrantView<'_>, ids: Ids<'_>) -> Value {
         "state": view.state.as_str(),
         "closed_at": maybe_at(grant.closed.map(|closed| closed.at)),
         "closed_reason": grant.closed.map(|closed| closed.reason.as_str()),
+        "closed_note": view.note,
         "revocation": revocation,
     });
     object(&grant.header, fields)

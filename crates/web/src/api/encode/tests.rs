@@ -246,7 +246,12 @@ fn rights_and_events() {
     };
     let progress =
         right::Progress { locks_total: 2, locks_confirmed: 1, latest_possible_use: None };
-    let view = GrantView { grant: &edge, state: RightState::Active, revocation: Some(progress) };
+    let view = GrantView {
+        grant: &edge,
+        state: RightState::Active,
+        revocation: Some(progress),
+        note: None,
+    };
     let answer = grant(view, &every_id);
     fits(&shapes::grant::GRANT, &answer);
     assert_eq!(answer["subject"], json!({ "credential_id": Id([2; 16]).to_string() }));

@@ -36,12 +36,13 @@ async fn list(server: Shared, call: Request) -> Answered {
     let paging = call.paging()?;
     let after = paging.after_number()?;
     let found = app::list(&ctx, place, after, paging.limit).await.map_err(problem)?;
-    let next = found.1.then(|| found.0.last().map(|row| row.seq.to_string())).flatten();
+    let next = found.1.then(|| found.0.last().map(|it| it.row.seq.to_string())).flatten();
     let items = found.0.iter().map(shown).collect();
     Ok(Reply::page(paging.answer(items, next.as_deref())))
 }
 
-fn shown(row: &app::TrailRow) -> Value {
+fn shown(entry: &app::Entry) -> Value {
+    let row = &entry.row;
     let values: Map<String, Value> =
         row.values.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
     let hash: String = row.hash.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -55,6 +56,7 @@ fn shown(row: &app::TrailRow) -> Value {
         "object_id": row.object.map(|id| id.to_string()),
         "fields": row.fields,
         "values": values,
+        "reason": entry.reason,
         "revision": row.revision,
         "hash": hash,
     })

@@ -143,6 +143,11 @@ pub(crate) fn object(call: &Request) -> Result<Ref, Problem> {
     call.reference("id")
 }
 
+/// Why, where the body of an action says so.
+pub(crate) fn reason(call: &Request) -> Option<String> {
+    call.fields().str("reason").map(str::to_owned)
+}
+
 /// The external id of the path of a PUT.
 pub(crate) fn external(call: &Request) -> Result<String, Problem> {
     match call.reference("id")? {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::common::{
     After, Answered, Request, Row, Shared, at_place, external, object, page, paging, problem,
-    upserted, with_ids, write,
+    reason, upserted, with_ids, write,
 };
 use crate::api::call::run;
 use crate::api::decode::{Fields, credential as decode};
@@ -149,7 +149,7 @@ async fn delete(server: Shared, call: Request) -> Answered {
 
 async fn report_lost(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
-    let credential = object(&call)?;
+    let (credential, ctx) = (object(&call)?, ctx.because(reason(&call)));
     let run = |ctx| async move { app::report_lost(&ctx, place, credential).await };
     write(ctx, &call, shown, run).await
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::common::{
     After, Answered, Request, Row, Shared, at_place, external, ids_with, object, page, paging,
-    problem, upserted, write,
+    problem, reason, upserted, write,
 };
 use super::schedule;
 use crate::api::call::run;
@@ -114,12 +114,17 @@ pub(super) fn table() -> Vec<Row> {
 
 /// An open grant as an answer.
 pub(super) fn shown(grant: &Grant, state: &PlaceState, now: Instant) -> Value {
-    shown_with(grant, state, &Gone::new(), now)
+    shown_with(grant, state, (&Gone::new(), None), now)
 }
 
-/// A grant as an answer, with the ids of what it speaks of that is gone.
-pub(super) fn shown_with(grant: &Grant, state: &PlaceState, gone: &Gone, now: Instant) -> Value {
-    let view = GrantView { grant, state: grant_state(state, grant, now), revocation: None };
+/// A grant as an answer, with the ids of what it speaks of that is gone, and why it was closed.
+pub(super) fn shown_with(
+    grant: &Grant,
+    state: &PlaceState,
+    (gone, note): (&Gone, Option<&str>),
+    now: Instant,
+) -> Value {
+    let view = GrantView { grant, state: grant_state(state, grant, now), revocation: None, note };
     encode::grant(view, &ids_with(state, gone))
 }
 
@@ -192,7 +197,9 @@ async fn get(server: Shared, call: Request) -> Answered {
     let seen = app::get(&ctx, place, &object(&call)?).await.map_err(problem)?;
     let gone = app::speak_of(&ctx, &seen.state, std::slice::from_ref(&seen.value)).await;
     let gone = gone.map_err(problem)?;
-    Ok(Reply::object(shown_with(&seen.value, &seen.state, &gone, server.app.now())))
+    let note = app::note(&ctx, &seen.state, &seen.value).await.map_err(problem)?;
+    let aside = (&gone, note.as_deref());
+    Ok(Reply::object(shown_with(&seen.value, &seen.state, aside, server.app.now())))
 }
 
 async fn put(server: Shared, call: Request) -> Answered {
@@ -218,9 +225,13 @@ async fn change(server: Shared, call: Request) -> Answered {
 async fn revoke(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
     let (grant, now) = (object(&call)?, server.app.now());
-    let gone = app::gone_before(&ctx, place, &grant).await.map_err(problem)?;
+    let ctx = ctx.because(reason(&call));
+    let before = app::closed_before(&ctx, place, &grant).await.map_err(problem)?;
+    // What is closed already keeps the reason it was closed for.
+    let (gone, note) = before.unwrap_or_else(|| (Gone::new(), ctx.reason.clone()));
     let encode = move |it: &Arc<Grant>, after: &After| {
-        let shown = after.state.map(|state| shown_with(it, state, &gone, now));
+        let aside = (&gone, note.as_deref());
+        let shown = after.state.map(|state| shown_with(it, state, aside, now));
         Reply::object(shown.unwrap_or_default())
     };
     let run = |ctx| async move { app::revoke(&ctx, place, grant).await };

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::common::{
     After, Answered, Request, Row, Shared, at_place, external, object, page, paging, problem,
-    upserted, write,
+    reason, upserted, write,
 };
 use super::person::{AT, access_page};
 use super::schedule;
@@ -211,6 +211,7 @@ async fn posture(server: Shared, call: Request) -> Answered {
             "unreachable": ids(&outcome.unreachable),
         }))
     };
+    let ctx = ctx.because(reason(&call));
     let run = |ctx| async move { app::set_posture(&ctx, place, posture, locks).await };
     write(ctx, &call, encode, run).await
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::common::{
     Answered, Request, Row, Shared, at_place, external, ids_with, object, page, paging, problem,
-    write,
+    reason, write,
 };
 use crate::api::call::run;
 use crate::api::decode::person as decode;
@@ -157,7 +157,7 @@ async fn resume(server: Shared, call: Request) -> Answered {
 
 async fn set_state(server: Shared, call: Request, state: PersonState) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
-    let person = object(&call)?;
+    let (person, ctx) = (object(&call)?, ctx.because(reason(&call)));
     let run = |ctx| async move { app::set_state(&ctx, place, person, state).await };
     write(ctx, &call, |it: &std::sync::Arc<_>, _| Reply::object(encode::person(it)), run).await
 }
@@ -206,8 +206,17 @@ async fn export(server: Shared, call: Request) -> Answered {
         "credentials":
             export.credentials.iter().map(|it| encode::credential(it, &ids)).collect::<Vec<_>>(),
         "grants": grants
-            .map(|it| super::grant::shown_with(it, &export.state, &export.gone, now))
+            .map(|it| {
+                let aside = (&export.gone, export.note(it));
+                super::grant::shown_with(it, &export.state, aside, now)
+            })
             .collect::<Vec<_>>(),
         "events": export.events.iter().map(|it| event(it, &ids)).collect::<Vec<_>>(),
+        "reasons": export.reasons.iter().map(|it| json!({
+            "at": encode::at(it.at),
+            "noun": it.noun.as_str(),
+            "object_id": it.number.and_then(|number| ids(it.noun, number)).map(|id| id.to_string()),
+            "reason": it.words,
+        })).collect::<Vec<_>>(),
     })))
 }

@@ -1,6 +1,6 @@
 //! The fields of the change trail.
 
-use super::{BIG_COUNT, ID, INSTANT, WORD, list};
+use super::{BIG_COUNT, ID, INSTANT, REASON, WORD, list};
 use crate::api::format::Format;
 use crate::api::shape::{Field, Kind, Shape};
 
@@ -30,6 +30,12 @@ pub(crate) const CHANGE: Shape = Shape::new(
         Field::may("object_id", ID, "To which."),
         Field::must("fields", list(&WORD), "The names of changed fields."),
         Field::must("values", Kind::Free, "Values of those that are not personal."),
+        Field::may(
+            "reason",
+            REASON,
+            "Why, in the words of whoever did it. Not part of what is hashed: it is erased with \
+             the person or credential it is about, and after 400 days.",
+        ),
         Field::must("revision", BIG_COUNT, "The place's revision it made."),
         Field::must("hash", Kind::Is(Format::Hex), "SHA-256 over this entry and the one before."),
     ]],

@@ -3,7 +3,9 @@
 use claviger_domain::noun::CloseReason;
 use claviger_domain::noun::grant::{Right, RightState, SourceKind, Via};
 
-use super::{COUNT, HEADER, ID, INSTANT, METADATA, REF, WINDOW, WORD, limits, list, schedule};
+use super::{
+    COUNT, HEADER, ID, INSTANT, METADATA, REASON, REF, WINDOW, WORD, limits, list, schedule,
+};
 use crate::api::format::Format;
 use crate::api::shape::{Field, Kind, Rule, Shape};
 
@@ -76,6 +78,7 @@ pub(crate) const GRANT: Shape = Shape::new(
             Field::must("state", Kind::Enum(RightState::WORDS), "How it stands now.").shown(),
             Field::may("closed_at", INSTANT, "When it was closed.").shown(),
             Field::may("closed_reason", Kind::Enum(CloseReason::WORDS), "Why.").shown(),
+            Field::may("closed_note", REASON, "Why, in the words of whoever revoked it.").shown(),
             Field::may("revocation", Kind::Object(&PROGRESS), "How far that has got.").shown(),
         ],
     ],

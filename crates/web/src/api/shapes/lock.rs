@@ -5,7 +5,7 @@ use claviger_domain::noun::lock::{
 };
 
 use super::{
-    HEADER, ID, INSTANT, LINE, METADATA, NAME, PROSE, REF, STAMP, ZONE, limits, list, refs,
+    HEADER, ID, INSTANT, LINE, METADATA, NAME, PROSE, REASON, REF, STAMP, ZONE, limits, list, refs,
     schedule,
 };
 use crate::api::shape::{Field, Kind, Rule, Shape};
@@ -100,7 +100,7 @@ pub(crate) const POSTURE: Shape = Shape::new(
         Field::must("posture", Kind::Enum(Posture::WORDS), "The posture."),
         Field::has("lock_ids", refs(1, limits::LOCKS), "These locks."),
         Field::has("all", Kind::True, "Every lock of the place."),
-        Field::may("reason", Kind::Line { min: 0, max: limits::REASON }, "Why."),
+        Field::may("reason", REASON, "Why. Kept with the change, shown in the list of changes."),
     ]],
 )
 .ruled(&[Rule::ExactlyOne(&["lock_ids", "all"])]);

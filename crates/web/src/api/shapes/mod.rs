@@ -75,6 +75,7 @@ pub(crate) const LINE: Kind = Kind::Line { min: 0, max: limits::NAME };
 pub(crate) const PROSE: Kind = Kind::Prose { max: limits::PROSE };
 pub(crate) const COUNT: Kind = Kind::Int { min: 0, max: limits::COUNT };
 pub(crate) const BIG_COUNT: Kind = Kind::Int { min: 0, max: i64::MAX };
+pub(crate) const REASON: Kind = Kind::Line { min: 1, max: limits::REASON };
 pub(crate) const WORD: Kind = Kind::Line { min: 1, max: limits::WORD };
 
 /// A list in an answer.
@@ -131,8 +132,8 @@ pub(crate) const ACTION: Shape = Shape::new(
     "What an action may be told.",
     &[&[Field::may(
         "reason",
-        Kind::Line { min: 0, max: limits::REASON },
-        "Why, for whoever reads the request; it is not kept.",
+        REASON,
+        "Why. Kept with the change it makes, shown in the list of changes.",
     )
     .hidden()]],
 );

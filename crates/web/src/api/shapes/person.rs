@@ -7,7 +7,7 @@ use super::credential::CREDENTIAL;
 use super::event::EVENT;
 use super::grant::GRANT;
 use super::place::LANGUAGES;
-use super::{HEADER, ID, LINE, METADATA, NAME, PROSE, WORD, limits, list};
+use super::{HEADER, ID, INSTANT, LINE, METADATA, NAME, PROSE, REASON, WORD, limits, list};
 use crate::api::format::Format;
 use crate::api::shape::{Field, Kind, Rule, Shape};
 
@@ -63,6 +63,17 @@ pub(crate) const PERSON: Shape = Shape::new(
     ],
 );
 
+const WHY: Shape = Shape::new(
+    "GivenReason",
+    "Why something was done to a person, their credentials or their rights.",
+    &[&[
+        Field::must("at", INSTANT, "When."),
+        Field::must("noun", WORD, "To what kind of thing."),
+        Field::may("object_id", ID, "To which, while it is there."),
+        Field::must("reason", REASON, "Why."),
+    ]],
+);
+
 pub(crate) const EXPORT: Shape = Shape::new(
     "PersonExport",
     "Everything that is stored about a person.",
@@ -72,5 +83,6 @@ pub(crate) const EXPORT: Shape = Shape::new(
         Field::must("credentials", list(&Kind::Object(&CREDENTIAL)), "What they carry."),
         Field::must("grants", list(&Kind::Object(&GRANT)), "Their rights, closed ones included."),
         Field::must("events", list(&Kind::Object(&EVENT)), "What happened at locks."),
+        Field::must("reasons", list(&Kind::Object(&WHY)), "Reasons given for what was done."),
     ]],
 );
