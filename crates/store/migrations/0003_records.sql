@@ -12,14 +12,15 @@ create table heads (
     touched_from {bigint} not null default 0
 ){rowless};
 
--- Which objects a commit wrote, for the other nodes.
+-- Which objects a commit wrote, for the other nodes: all of a noun from one number to another.
 create table touched (
     place {bigint} not null,
     revision {bigint} not null,
     noun text not null,
-    number {bigint} not null,
+    first {bigint} not null,
+    last {bigint} not null,
     at {bigint} not null,
-    primary key (place, revision, noun, number)
+    primary key (place, revision, noun, first)
 ){rowless};
 
 -- Which commits were stored, for whoever lost the connection while waiting to know.

@@ -20,6 +20,22 @@ pub struct CaughtUp {
     pub records: Vec<Record>,
 }
 
+/// Records of a noun, from a number to a number.
+type Range = (Noun, u32, u32);
+
+/// The ranges in order, those that meet made one, so that no record is read twice.
+fn joined(mut ranges: Vec<Range>) -> Vec<Range> {
+    ranges.sort_unstable();
+    ranges.dedup_by(|(noun, first, last), (same, _, end)| {
+        let meet = noun == same && *first <= *end;
+        if meet {
+            *end = (*end).max(*last);
+        }
+        meet
+    });
+    ranges
+}
+
 impl Store {
     /// The revisions of all places and of the directory (place 0), for whoever looks which moved.
     ///
@@ -46,13 +62,13 @@ impl Store {
                 Some(found) => found,
                 None => return Ok(None),
             };
-            let by_number = |(noun, number): &(Noun, u32)| {
-                let sql = rows::texts(*noun).by_number.as_str();
-                Statement::new(sql, values![row_place(place, *noun, *number), *number])
+            let by_range = |(noun, first, last): &Range| {
+                let sql = rows::texts(*noun).by_range.as_str();
+                Statement::new(sql, values![row_place(place, *noun, *first), *first, *last])
             };
             let mut statements =
                 vec![Statement::new("select revision from heads where place = ?1", values![place])];
-            statements.extend(touched.iter().map(by_number));
+            statements.extend(touched.iter().map(by_range));
             let answers = self.db.snapshot(statements).await?;
             let mut answers = answers.into_iter();
             let still = answers.next().and_then(|rows| rows.into_iter().next());
@@ -61,10 +77,9 @@ impl Store {
                 continue;
             }
             let mut tools = Tools::new(self.secrets());
-            let mut records = Vec::with_capacity(touched.len());
-            for ((noun, _), row) in touched.iter().zip(answers.map(|rows| rows.into_iter().next()))
-            {
-                if let Some(row) = row {
+            let mut records = Vec::new();
+            for ((noun, ..), rows) in touched.iter().zip(answers) {
+                for row in rows {
                     records.push(rows::read(*noun, row.into_values(), &mut tools)?.1);
                 }
             }
@@ -76,10 +91,10 @@ impl Store {
         &self,
         place: PlaceNumber,
         revision: u64,
-    ) -> Result<Option<(Head, Vec<(Noun, u32)>)>, StoreError> {
+    ) -> Result<Option<(Head, Vec<Range>)>, StoreError> {
         let head = "select revision, trail_seq, trail_hash, touched_from from heads \
              where place = ?1";
-        let touched = "select noun, number from touched where place = ?1 and revision > ?2";
+        let touched = "select noun, first, last from touched where place = ?1 and revision > ?2";
         let answers = self
             .db
             .snapshot(vec![
@@ -94,15 +109,13 @@ impl Store {
         }
         let head =
             Head { revision: row.u64(0)?, trail_seq: row.u64(1)?, trail_hash: row.array(2)? };
-        let mut objects = Vec::with_capacity(touched.len());
+        let mut ranges = Vec::with_capacity(touched.len());
         for row in touched {
             let noun = Noun::parse(row.text(0)?);
             let noun = noun.ok_or_else(|| StoreError::corrupt("touched.noun"))?;
-            objects.push((noun, row.u32(1)?));
+            ranges.push((noun, row.u32(1)?, row.u32(2)?));
         }
-        objects.sort_unstable();
-        objects.dedup();
-        Ok(Some((head, objects)))
+        Ok(Some((head, joined(ranges))))
     }
 
     /// Removes the tickets that expired before an instant. The last one stays, because its number
@@ -135,5 +148,28 @@ impl Store {
         );
         batch.run("delete from commits where at < ?1", values![before]);
         self.db.write(batch).await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_that_meet_are_one() {
+        let (grant, lock) = (Noun::Grant, Noun::Lock);
+        let ranges = vec![
+            (grant, 5, 9),
+            (lock, 7, 7),
+            (grant, 1, 3),
+            (grant, 9, 12),
+            (grant, 6, 6),
+            (lock, 7, 7),
+            (grant, 20, 20),
+        ];
+        let mut wanted = vec![(grant, 1, 3), (grant, 5, 12), (grant, 20, 20), (lock, 7, 7)];
+        wanted.sort_unstable();
+        assert_eq!(joined(ranges), wanted);
+        assert_eq!(joined(Vec::new()), Vec::new());
     }
 }

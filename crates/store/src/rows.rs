@@ -99,6 +99,14 @@ macro_rules! tables {
             match record { $(Record::$noun(it) => table::write(place, &**it),)* }
         }
 
+        /// See [`table::closing`].
+        pub(crate) fn closing(former: &Record, record: &Record) -> Option<Vec<Value>> {
+            match (former, record) {
+                $((Record::$noun(former), Record::$noun(it)) => table::closing(&**former, &**it),)*
+                _ => None,
+            }
+        }
+
         /// The place and record of a row of `noun`.
         pub(crate) fn read(
             noun: Noun,
@@ -114,7 +122,7 @@ macro_rules! tables {
 
         /// Whether the record is closed or deleted.
         pub(crate) fn is_ended(record: &Record) -> bool {
-            let closed = match record { $(Record::$noun(it) => it.is_closed(),)* };
+            let closed = match record { $(Record::$noun(it) => it.closed().is_some(),)* };
             closed || record.header().is_deleted()
         }
 

@@ -2,9 +2,9 @@
 //!
 //! Must not know any noun; those are in `rows`.
 
-use claviger_domain::noun::Header;
+use claviger_domain::noun::{Closed, Header};
 
-use crate::cells::{Cells, put};
+use crate::cells::{Cells, put, put_closed};
 use crate::{StoreError, Value};
 
 /// The first columns of every noun's table.
@@ -15,13 +15,16 @@ const HEADER: &[&str] =
 const CLOSED_COLUMNS: usize = 4;
 
 /// How a noun is kept. `COLUMNS`, `write` and `read` name the same columns in the same order.
-pub(crate) trait Table: Clone {
+pub(crate) trait Table: Clone + PartialEq {
     /// The table's name.
     const NAME: &'static str;
     /// The columns after those of the header.
     const COLUMNS: &'static [&'static str];
     /// Whether its rows are closed rather than deleted; then how they were ends `COLUMNS`.
     const CLOSES: bool = false;
+    /// The columns, those of the header among them, that are enough for a row of the kind that is
+    /// written by the thousand: all others are null in it. None where there is no such kind.
+    const USUAL: &'static [&'static str] = &[];
     /// The fields that decisions read and that can change. None of them is personal.
     const PAST: &'static [&'static str] = &[];
 
@@ -45,9 +48,9 @@ pub(crate) trait Table: Clone {
         Ok(())
     }
 
-    /// Whether it is closed.
-    fn is_closed(&self) -> bool {
-        false
+    /// How it was closed.
+    fn closed(&self) -> Option<&Closed> {
+        None
     }
 
     /// Takes the end of a closed one back.
@@ -58,6 +61,12 @@ pub(crate) trait Table: Clone {
 pub(crate) struct Texts {
     /// All cells of a row; a row with that number is replaced.
     pub(crate) upsert: String,
+    /// All cells of a row that is not there yet.
+    pub(crate) insert: String,
+    /// The cells of `T::USUAL` of such a row.
+    pub(crate) usual: Option<Usual>,
+    /// Closes the rows of place `?7` with numbers from `?8` to `?9`; see [`closing`].
+    pub(crate) close: String,
     /// Takes the external id off the row `(?1, ?2)`.
     pub(crate) release: String,
     /// All rows, to be followed by `where`.
@@ -66,6 +75,8 @@ pub(crate) struct Texts {
     pub(crate) live: String,
     /// The row `(?1, ?2)`.
     pub(crate) by_number: String,
+    /// The rows of place `?1` with numbers from `?2` to `?3`.
+    pub(crate) by_range: String,
     /// The row of place `?1` with the id `?2`.
     pub(crate) by_id: String,
     /// The rows of place `?1` whose end came after `?2`, made by then.
@@ -74,11 +85,42 @@ pub(crate) struct Texts {
     pub(crate) highest: String,
 }
 
+/// How a row is written of which most cells are null.
+pub(crate) struct Usual {
+    sql: String,
+    /// For each cell of a row whether it is written.
+    written: Vec<bool>,
+}
+
+impl Usual {
+    fn of(name: &str, columns: &[&'static str], usual: &[&str]) -> Option<Usual> {
+        let written: Vec<bool> = columns.iter().map(|column| usual.contains(column)).collect();
+        let kept = columns.iter().zip(&written).filter(|(_, written)| **written);
+        let columns: Vec<&str> = kept.map(|(column, _)| *column).collect();
+        (!columns.is_empty()).then(|| Usual { sql: insert(name, &columns), written })
+    }
+
+    /// The statement, and what is left of a row for it; the row itself where another cell of it is
+    /// filled.
+    pub(crate) fn row(&self, mut row: Vec<Value>) -> Result<(&str, Vec<Value>), Vec<Value>> {
+        if row.iter().zip(&self.written).any(|(cell, written)| !written && *cell != Value::Null) {
+            return Err(row);
+        }
+        let mut written = self.written.iter();
+        row.retain(|_| written.next().is_some_and(|written| *written));
+        Ok((&self.sql, row))
+    }
+}
+
+fn insert(name: &str, columns: &[&str]) -> String {
+    let marks: Vec<String> = (1..=columns.len()).map(|n| format!("?{n}")).collect();
+    format!("insert into {name} ({}) values ({})", columns.join(", "), marks.join(", "))
+}
+
 impl Texts {
     pub(crate) fn of<T: Table>() -> Texts {
         let columns: Vec<&str> = HEADER.iter().chain(T::COLUMNS).copied().collect();
         let list = columns.join(", ");
-        let marks: Vec<String> = (1..=columns.len()).map(|n| format!("?{n}")).collect();
         let sets: Vec<String> = columns
             .iter()
             .filter(|column| !["place", "number", "id", "created_at"].contains(column))
@@ -86,6 +128,7 @@ impl Texts {
             .collect();
         let name = T::NAME;
         let select = format!("select {list} from {name}");
+        let insert = insert(name, &columns);
         let (live, ended, unread) = if T::CLOSES {
             ("deleted_at is null and closed_at is null", "closed_at", CLOSED_COLUMNS)
         } else {
@@ -93,10 +136,15 @@ impl Texts {
         };
         Texts {
             upsert: format!(
-                "insert into {name} ({list}) values ({}) on conflict (place, number) do update \
-                 set {}",
-                marks.join(", "),
+                "{insert} on conflict (place, number) do update set {}",
                 sets.join(", ")
+            ),
+            insert,
+            usual: Usual::of(name, &columns, T::USUAL),
+            close: format!(
+                "update {name} set updated_at = ?1, revision = ?2, closed_at = ?3, \
+                 closed_by_kind = ?4, closed_by_id = ?5, closed_reason = ?6 \
+                 where place = ?7 and number between ?8 and ?9"
             ),
             release: format!(
                 "update {name} set external_id = null where place = ?1 and number = ?2"
@@ -107,6 +155,7 @@ impl Texts {
                 columns.split_at(columns.len() - unread).0.join(", ")
             ),
             by_number: format!("{select} where place = ?1 and number = ?2"),
+            by_range: format!("{select} where place = ?1 and number between ?2 and ?3"),
             by_id: format!("{select} where place = ?1 and id = ?2"),
             ended_after: format!(
                 "{select} where place = ?1 and {ended} is not null and {ended} > ?2 \
@@ -138,6 +187,26 @@ pub(crate) fn write<T: Table>(place: u32, it: &T) -> Vec<Value> {
     );
     it.write(&mut out);
     out
+}
+
+/// The first six cells of [`Texts::close`], where closing is all that happened to `former`.
+pub(crate) fn closing<T: Table>(former: &T, it: &T) -> Option<Vec<Value>> {
+    let closed = it.closed()?;
+    if former.closed().is_some() {
+        return None;
+    }
+    let header = it.header();
+    let mut open = it.clone();
+    open.reopen();
+    open.header_mut().updated_at = former.header().updated_at;
+    open.header_mut().revision = former.header().revision;
+    if open != *former {
+        return None;
+    }
+    let mut out = Vec::with_capacity(9);
+    put!(out, header.updated_at, header.revision);
+    put_closed(&mut out, Some(closed));
+    Some(out)
 }
 
 /// The place and record of a row of `Texts::select`.

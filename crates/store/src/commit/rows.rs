@@ -1,9 +1,9 @@
-//! The records of a commit as rows: parents before children, one statement for each table, and what
-//! they replace into the history.
+//! The records of a commit as rows: parents before children, few statements for each table, what
+//! they replace into the history, and which they are for the other nodes.
 //!
 //! Must not write a record twice: PostgreSQL refuses two rows of one upsert that meet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use claviger_domain::draft::Write;
 use claviger_domain::ids::{Noun, PlaceNumber};
@@ -14,8 +14,8 @@ use crate::{Batch, Value, rows, values};
 
 const HISTORY: &str = "insert into history (place, noun, number, replaced_at, revision, fields) \
      values (?1, ?2, ?3, ?4, ?5, ?6) on conflict (place, noun, number, revision) do nothing";
-const TOUCHED: &str = "insert into touched (place, revision, noun, number, at) \
-     values (?1, ?2, ?3, ?4, ?5) on conflict (place, revision, noun, number) do nothing";
+const TOUCHED: &str =
+    "insert into touched (place, revision, noun, first, last, at) values (?1, ?2, ?3, ?4, ?5, ?6)";
 
 /// A record as it was before the commit and is after it.
 struct Change<'a> {
@@ -26,11 +26,15 @@ struct Change<'a> {
 /// By rank of the noun, place of the row and number.
 type Changes<'a> = BTreeMap<(usize, u32, u32), Change<'a>>;
 
+/// The rows of each statement.
+type Rows = Vec<(&'static str, Vec<Vec<Value>>)>;
+
 /// Appends everything that follows from the writes of a commit.
 pub(super) fn append(batch: &mut Batch, commit: &Commit) {
     let mut changes = Changes::new();
     let (mut history, mut touched) = (Vec::new(), Vec::new());
     for part in &commit.parts {
+        let mut objects = BTreeSet::new();
         for write in &part.writes {
             let record = &write.record;
             let (noun, number) = (record.noun(), record.header().number);
@@ -40,11 +44,14 @@ pub(super) fn append(batch: &mut Batch, commit: &Commit) {
                 .or_insert(Change { former: write.former.as_ref(), record });
             change.record = record;
             history.extend(past(place, write));
-            touched.push(touch(part, noun, number, commit));
+            objects.insert((noun, number));
         }
+        touch(&mut touched, part, objects, commit);
     }
+    // What ends gives its external id up by that; it may be another's in the same commit.
+    close(batch, &mut changes);
     release(batch, &changes);
-    upsert(batch, &changes);
+    write(batch, &changes);
     for (sql, rows) in [(HISTORY, history), (TOUCHED, touched)] {
         if !rows.is_empty() {
             batch.many(sql, rows);
@@ -69,13 +76,60 @@ fn past(place: u32, write: &Write) -> Option<Vec<Value>> {
     Some(values![place, noun, header.number, header.updated_at, header.revision, fields])
 }
 
-fn touch(part: &Part, noun: Noun, number: u32, commit: &Commit) -> Vec<Value> {
-    values![part.place, part.after.revision, noun.as_str(), number, commit.at]
+/// One row for each run of numbers: a level of thousands of people is written as one.
+fn touch(
+    touched: &mut Vec<Vec<Value>>,
+    part: &Part,
+    objects: BTreeSet<(Noun, u32)>,
+    commit: &Commit,
+) {
+    let mut runs: Vec<(Noun, u32, u32)> = Vec::new();
+    for (noun, number) in objects {
+        match runs.last_mut() {
+            // Each place's own row stands under the place's own number.
+            Some((same, _, last))
+                if *same == noun && *last + 1 == number && noun != Noun::Place =>
+            {
+                *last = number;
+            }
+            _ => runs.push((noun, number, number)),
+        }
+    }
+    touched.extend(runs.into_iter().map(|(noun, first, last)| {
+        values![part.place, part.after.revision, noun.as_str(), first, last, commit.at]
+    }));
+}
+
+/// Takes out of `changes` the records of which nothing changed but that they are closed, and closes
+/// them run by run of their numbers.
+fn close(batch: &mut Batch, changes: &mut Changes<'_>) {
+    let mut closed = Rows::new();
+    let mut last: Option<(usize, u32, u32)> = None;
+    changes.retain(|(rank, place, number), change| {
+        let former = change.former;
+        let Some(mut row) = former.and_then(|former| rows::closing(former, change.record)) else {
+            return true;
+        };
+        let run = closed.last_mut().and_then(|(_, rows)| rows.last_mut()).filter(|run| {
+            last.is_some_and(|last| last == (*rank, *place, number.saturating_sub(1)))
+                && run.get(..row.len()) == Some(&row)
+        });
+        last = Some((*rank, *place, *number));
+        match run.and_then(|run| run.last_mut()) {
+            Some(end) => *end = Value::from(*number),
+            None => {
+                row.extend(values![*place, *number, *number]);
+                gather(&mut closed, rows::texts(change.record.noun()).close.as_str(), row);
+            }
+        }
+        false
+    });
+    flush(batch, closed);
 }
 
 /// Frees the external ids that records give up, so that others may take them whatever the order.
 fn release(batch: &mut Batch, changes: &Changes<'_>) {
-    let mut last: Option<(&'static str, Vec<Vec<Value>>)> = None;
+    let mut released = Rows::new();
     for ((_, place, number), change) in changes {
         let Some(former) = change.former.map(Record::header) else { continue };
         let kept = former.external_id == change.record.header().external_id
@@ -84,35 +138,42 @@ fn release(batch: &mut Batch, changes: &Changes<'_>) {
             continue;
         }
         let sql = rows::texts(change.record.noun()).release.as_str();
-        gather(batch, &mut last, sql, values![*place, *number]);
+        gather(&mut released, sql, values![*place, *number]);
     }
-    flush(batch, last);
+    flush(batch, released);
 }
 
-fn upsert(batch: &mut Batch, changes: &Changes<'_>) {
-    let mut last: Option<(&'static str, Vec<Vec<Value>>)> = None;
-    for ((_, place, _), change) in changes {
-        let sql = rows::texts(change.record.noun()).upsert.as_str();
-        gather(batch, &mut last, sql, rows::write(*place, change.record));
+fn write(batch: &mut Batch, changes: &Changes<'_>) {
+    let (mut written, mut noun) = (Rows::new(), None);
+    for ((_, place, _), Change { former, record }) in changes {
+        if noun.replace(record.noun()).is_some_and(|before| before != record.noun()) {
+            flush(batch, std::mem::take(&mut written));
+        }
+        let texts = rows::texts(record.noun());
+        let row = rows::write(*place, record);
+        let (sql, row) = match (former, &texts.usual) {
+            (Some(_), _) => (texts.upsert.as_str(), row),
+            (None, None) => (texts.insert.as_str(), row),
+            (None, Some(usual)) => match usual.row(row) {
+                Ok(found) => found,
+                Err(row) => (texts.insert.as_str(), row),
+            },
+        };
+        gather(&mut written, sql, row);
     }
-    flush(batch, last);
+    flush(batch, written);
 }
 
-/// Adds a row to the rows of the same statement, or begins the next statement.
-fn gather(
-    batch: &mut Batch,
-    last: &mut Option<(&'static str, Vec<Vec<Value>>)>,
-    sql: &'static str,
-    row: Vec<Value>,
-) {
-    match last {
-        Some((same, rows)) if std::ptr::eq(*same, sql) => rows.push(row),
-        _ => flush(batch, last.replace((sql, vec![row]))),
+/// Adds a row to the rows of the same statement, of which there are a handful.
+fn gather(gathered: &mut Rows, sql: &'static str, row: Vec<Value>) {
+    match gathered.iter_mut().rev().find(|(same, _)| std::ptr::eq(*same, sql)) {
+        Some((_, rows)) => rows.push(row),
+        None => gathered.push((sql, vec![row])),
     }
 }
 
-fn flush(batch: &mut Batch, last: Option<(&'static str, Vec<Vec<Value>>)>) {
-    if let Some((sql, rows)) = last {
+fn flush(batch: &mut Batch, gathered: Rows) {
+    for (sql, rows) in gathered {
         batch.many(sql, rows);
     }
 }

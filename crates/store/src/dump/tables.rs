@@ -173,7 +173,12 @@ pub(super) const TABLES: &[Table] = &[
         later: "",
         references: &[],
     },
-    Table { name: "touched", columns: "place revision noun number at", later: "", references: &[] },
+    Table {
+        name: "touched",
+        columns: "place revision noun first last at",
+        later: "",
+        references: &[],
+    },
     Table {
         name: "history",
         columns: "place noun number replaced_at revision fields",

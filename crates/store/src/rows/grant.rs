@@ -5,8 +5,8 @@
 use claviger_domain::ids::{
     AccessLevelNumber, CredentialNumber, GrantNumber, LockNumber, PersonNumber,
 };
-use claviger_domain::noun::Header;
 use claviger_domain::noun::grant::{Grant, Right, Source, SourceKind, Subject, Target, Via};
+use claviger_domain::noun::{Closed, Header};
 
 use crate::cells::{Cells, put, put_closed, put_schedule, put_window};
 use crate::table::Table;
@@ -35,6 +35,21 @@ impl Table for Grant {
         "closed_reason",
     ];
     const CLOSES: bool = true;
+    /// A person in a level.
+    const USUAL: &'static [&'static str] = &[
+        "place",
+        "number",
+        "id",
+        "created_at",
+        "updated_at",
+        "revision",
+        "person",
+        "level",
+        "allows",
+        "override_lockdown",
+        "source_kind",
+        "source_via",
+    ];
     const PAST: &'static [&'static str] =
         &["valid_from", "valid_until", "schedule", "timetable", "override_lockdown"];
 
@@ -100,8 +115,8 @@ impl Table for Grant {
         Ok(())
     }
 
-    fn is_closed(&self) -> bool {
-        self.closed.is_some()
+    fn closed(&self) -> Option<&Closed> {
+        self.closed.as_ref()
     }
 
     fn reopen(&mut self) {

@@ -3,8 +3,8 @@
 //! Must not decide anything; `COLUMNS`, `write` and `read` keep one order.
 
 use claviger_domain::ids::{AccessLevelNumber, LockNumber};
-use claviger_domain::noun::Header;
 use claviger_domain::noun::access_level::Membership;
+use claviger_domain::noun::{Closed, Header};
 
 use crate::cells::{Cells, put, put_closed};
 use crate::table::Table;
@@ -15,6 +15,8 @@ impl Table for Membership {
     const COLUMNS: &'static [&'static str] =
         &["level", "lock", "closed_at", "closed_by_kind", "closed_by_id", "closed_reason"];
     const CLOSES: bool = true;
+    const USUAL: &'static [&'static str] =
+        &["place", "number", "id", "created_at", "updated_at", "revision", "level", "lock"];
 
     fn header(&self) -> &Header {
         &self.header
@@ -38,8 +40,8 @@ impl Table for Membership {
         })
     }
 
-    fn is_closed(&self) -> bool {
-        self.closed.is_some()
+    fn closed(&self) -> Option<&Closed> {
+        self.closed.as_ref()
     }
 
     fn reopen(&mut self) {

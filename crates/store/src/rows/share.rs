@@ -3,8 +3,8 @@
 //! Must not decide anything; `COLUMNS`, `write` and `read` keep one order.
 
 use claviger_domain::ids::{LockNumber, PlaceNumber};
-use claviger_domain::noun::Header;
 use claviger_domain::noun::lock::{Share, ShareState};
+use claviger_domain::noun::{Closed, Header};
 
 use crate::cells::{Cells, put, put_closed};
 use crate::table::Table;
@@ -59,8 +59,8 @@ impl Table for Share {
         Ok(())
     }
 
-    fn is_closed(&self) -> bool {
-        self.closed.is_some()
+    fn closed(&self) -> Option<&Closed> {
+        self.closed.as_ref()
     }
 
     fn reopen(&mut self) {

@@ -58,7 +58,7 @@ async fn of_two_commits_on_one_revision_one_is_stored() {
         for round in 0..10 {
             let head = world.store.head(PLACE).await.unwrap().unwrap();
             let one = |n: u32| {
-                let mut part = world.part(PLACE, vec![new(samples::lock(n))]);
+                let mut part = world.part(PLACE, vec![new(samples::lock(round * 10 + n))]);
                 let mut row = part.trail.remove(0);
                 row.seq = head.trail_seq + 1;
                 let row = row.linked(PLACE, &head.trail_hash);

@@ -11,6 +11,7 @@ mod faults;
 mod figures;
 mod folder;
 mod groups;
+mod levels;
 mod lost;
 mod migrations;
 mod nouns;

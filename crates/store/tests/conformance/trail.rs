@@ -13,8 +13,8 @@ const ALL: TrailRange = TrailRange { after_seq: 0, before_seq: None, newest_firs
 /// Makes a place with a trail of six rows.
 async fn six_rows(world: &mut World, place: PlaceNumber) {
     world.put(place, vec![samples::place(place)]).await;
-    for _ in 0..5 {
-        let write = Write { record: samples::person(1).into(), former: None };
+    for number in 1..=5 {
+        let write = Write { record: samples::person(number).into(), former: None };
         world.write(place, vec![write]).await.unwrap();
     }
 }

@@ -43,22 +43,36 @@ pub(super) fn numbered(sql: &str) -> String {
 
 /// `insert into t (..) values (?1, ?2) ..` becomes
 /// `insert into t (..) select c1, c2 from unnest($1::bigint[], $2::text[]) as u(c1, c2) ..`: one
-/// statement for thousands of rows. None when the text is not of that form.
+/// statement for thousands of rows. `update t set a = ?1 where b = ?2` becomes
+/// `update t set a = c1 from unnest(..) as u(c1, c2) where b = c2`. None when the text is of
+/// neither form.
 pub(super) fn unnested(sql: &str, types: &[Type]) -> Option<String> {
+    let columns: Vec<String> = (1..=types.len()).map(|n| format!("c{n}")).collect();
+    let arrays = types.iter().enumerate().map(|(at, t)| format!("${}::{}[]", at + 1, t.name()));
+    let arrays: Vec<String> = arrays.collect();
+    let source = format!("unnest({}) as u({})", arrays.join(", "), columns.join(", "));
+    if sql.starts_with("update ") {
+        let (before, after) = sql.split_once(" where ")?;
+        // A value that is read before it is set must be set row by row.
+        let simple = !sql.contains('\'') && !sql.contains('(') && !before.contains(['+', '-']);
+        let (before, after) = (replace(before, cell).0, replace(after, cell).0);
+        return simple.then(|| format!("{before} from {source} where {after}"));
+    }
     let (start, end) = values_clause(sql)?;
     let (head, list, tail) = (sql.get(..start)?, sql.get(start..end)?, sql.get(end..)?);
     let list = list.trim_start().get("values".len()..)?.trim_start();
     let list = list.strip_prefix('(')?.strip_suffix(')')?;
-    let (selected, used) = replace(list, |number| format!("c{number}"));
+    let (selected, used) = replace(list, cell);
     let outside = replace(head, |_| String::new()).1 + replace(tail, |_| String::new()).1;
     if used == 0 || outside > 0 || tail.trim_start().starts_with(',') {
         return None;
     }
-    let columns: Vec<String> = (1..=types.len()).map(|n| format!("c{n}")).collect();
-    let arrays = types.iter().enumerate().map(|(at, t)| format!("${}::{}[]", at + 1, t.name()));
-    let arrays: Vec<String> = arrays.collect();
-    let (columns, arrays) = (columns.join(", "), arrays.join(", "));
-    Some(format!("{head}select {selected} from unnest({arrays}) as u({columns}){tail}"))
+    Some(format!("{head}select {selected} from {source}{tail}"))
+}
+
+/// The column of the arrays that stands for a parameter.
+fn cell(number: &str) -> String {
+    format!("c{number}")
 }
 
 /// From the word `values` to the end of the list after it.
@@ -176,8 +190,14 @@ mod tests {
                       unnest($1::int8[], $2::text[]) as u(c1, c2) \
                       on conflict (a) do update set b = excluded.b";
         assert_eq!(made.as_deref(), Some(wanted));
+        let made = unnested("update t set a = ?1 where b = ?2", &types);
+        let wanted = "update t set a = c1 from unnest($1::int8[], $2::text[]) as u(c1, c2) \
+                      where b = c2";
+        assert_eq!(made.as_deref(), Some(wanted));
         for other in [
-            "update t set a = ?1 where b = ?2",
+            "update t set a = a + ?1 where b = ?2",
+            "update t set a = ?1 where b = '?2'",
+            "update t set a = ?1",
             "insert into t (a, b) values (?1, ?2), (?1, ?2)",
             "insert into t (a, b) values (?1, ?2) on conflict (a) do update set b = ?2",
             "insert into t (a, b) select a, b from values_of where a = ?1 and b = ?2",
