@@ -15,14 +15,37 @@ use crate::world::{MADE, SMALL, Size, World, id};
 
 const TIMES: usize = 5;
 
+const KEYS: &str = "plain_keys";
+/// As grants are kept: what its rows point at is not looked up row by row. In its favour, it is not
+/// looked up at all.
+const UNCHECKED: &str = "plain_unchecked";
+
 /// The columns of a grant, but with a lock in every row; its primary key, its foreign keys, the
 /// index of ids that every noun has, and one each to find rows by person, lock and level, which a
 /// grant needs no more than a list in memory for. No trail, no history, no notes for other nodes.
 const COLUMNS: &[&str] = &[
-    "place", "number", "id", "external_id", "created_at", "updated_at", "revision", "deleted_at",
-    "person", "lock", "level", "allows", "valid_from", "valid_until", "schedule",
-    "override_lockdown", "source_kind", "source_via", "closed_at", "closed_by_kind",
-    "closed_by_id", "closed_reason",
+    "place",
+    "number",
+    "id",
+    "external_id",
+    "created_at",
+    "updated_at",
+    "revision",
+    "deleted_at",
+    "person",
+    "lock",
+    "level",
+    "allows",
+    "valid_from",
+    "valid_until",
+    "schedule",
+    "override_lockdown",
+    "source_kind",
+    "source_via",
+    "closed_at",
+    "closed_by_kind",
+    "closed_by_id",
+    "closed_reason",
 ];
 
 struct Keys<'a> {
@@ -62,21 +85,24 @@ impl Keys<'_> {
         let columns: Vec<String> =
             COLUMNS.iter().map(|name| format!("{name} {}", kind(name))).collect();
         let rowless = if engine == Engine::Sqlite { " without rowid" } else { "" };
-        let table = format!(
-            "create table plain_keys ({}, primary key (place, number), unique (place, id), \
-             foreign key (place, person) references people (place, number), \
-             foreign key (place, lock) references locks (place, number)){rowless}",
-            columns.join(", ")
-        );
-        let index = |name| format!("create index plain_{name} on plain_keys (place, {name})");
-        for sql in [table, index("person"), index("lock"), index("level")] {
-            let mut batch = Batch::new();
-            batch.run(sql, []);
-            self.write(batch).await;
+        let references = ", foreign key (place, person) references people (place, number), \
+             foreign key (place, lock) references locks (place, number)";
+        for (table, references) in [(KEYS, references), (UNCHECKED, "")] {
+            let make = format!(
+                "create table {table} ({}, primary key (place, number), \
+                 unique (place, id){references}){rowless}",
+                columns.join(", ")
+            );
+            let index = |name| format!("create index {table}_{name} on {table} (place, {name})");
+            for sql in [make, index("person"), index("lock"), index("level")] {
+                let mut batch = Batch::new();
+                batch.run(sql, []);
+                self.write(batch).await;
+            }
         }
     }
 
-    fn rows(&mut self, level: u32, people: u32, locks: u32) -> Batch {
+    fn rows(&mut self, table: &str, level: u32, people: u32, locks: u32) -> Batch {
         let place = PlaceNumber(1);
         let mut rows: Vec<Vec<Value>> = Vec::new();
         for person in 1..=people {
@@ -91,18 +117,15 @@ impl Keys<'_> {
             }
         }
         let marks: Vec<String> = (1..=COLUMNS.len()).map(|n| format!("?{n}")).collect();
-        let sql = format!(
-            "insert into plain_keys ({}) values ({})",
-            COLUMNS.join(", "),
-            marks.join(", ")
-        );
+        let sql =
+            format!("insert into {table} ({}) values ({})", COLUMNS.join(", "), marks.join(", "));
         let mut batch = Batch::new();
         batch.many(sql, rows);
         batch
     }
 
-    async fn insert(&mut self, level: u32, people: u32, locks: u32) -> f64 {
-        let batch = self.rows(level, people, locks);
+    async fn insert(&mut self, table: &str, level: u32, people: u32, locks: u32) -> f64 {
+        let batch = self.rows(table, level, people, locks);
         self.calm().await;
         timed(self.write(batch)).await.1
     }
@@ -121,6 +144,7 @@ struct Took {
     create: Vec<f64>,
     delete: Vec<f64>,
     insert: Vec<f64>,
+    unchecked: Vec<f64>,
     erase: Vec<f64>,
     add_lock: Vec<f64>,
     insert_lock: Vec<f64>,
@@ -180,12 +204,13 @@ async fn one(
     })
     .await;
     took.create.push(ms);
-    took.insert.push(keys.insert(turn + 1, people, locks).await);
+    took.insert.push(keys.insert(KEYS, turn + 1, people, locks).await);
+    took.unchecked.push(keys.insert(UNCHECKED, turn + 1, people, locks).await);
     let more = ModificationWish { add_locks: vec![lock(locks + 1)], ..ModificationWish::default() };
     keys.calm().await;
     let (_, ms) = timed(modify(&ctx, place, Ref::Id(level), more)).await;
     took.add_lock.push(ms);
-    took.insert_lock.push(keys.insert(turn + 1, people, 1).await);
+    took.insert_lock.push(keys.insert(KEYS, turn + 1, people, 1).await);
     let less = ModificationWish { remove_people: vec![person(7)], ..ModificationWish::default() };
     keys.calm().await;
     let (_, ms) = timed(modify(&ctx, place, Ref::Id(level), less)).await;
@@ -214,6 +239,14 @@ fn tell(table: &mut Table, engine: &str, people: u32, locks: u32, took: Took) {
     let small = people == 5_000;
     let bar = if small { "≤ 50 ms, ≥ 12 ×" } else { "≥ 50 ×" };
     table.row(format!("{level}, create"), beside(&took.create, &took.insert, keys), bar);
+    let figure = format!(
+        "{:.0} ms, {:.0} × as long as create (medians: {:.0}, {:.0} ×)",
+        best(&took.unchecked),
+        best(&took.unchecked) / best(&took.create),
+        mid(&took.unchecked),
+        mid(&took.unchecked) / mid(&took.create)
+    );
+    table.row(format!("{level}, the same key rows without foreign keys"), figure, "");
     let bar = if small { "" } else { "≥ 50 ×" };
     let erased = format!("; deleting those rows takes {:.0} ms", best(&took.erase));
     let figure = format!("{}{erased}", beside(&took.delete, &took.insert, keys));

@@ -225,7 +225,7 @@ impl Commit {
     }
 
     /// Guards come first, in ascending order of place, so that two commits cannot wait for one
-    /// another; step `n` is the guard of part `n`.
+    /// another; step `n` is the guard of part `n`. Guards after them say what grants point at.
     fn batch(&self) -> Batch {
         let mut batch = Batch::new();
         for Part { place, before, after, .. } in &self.parts {
@@ -252,9 +252,9 @@ impl Commit {
     }
 
     fn lost_at(&self, step: usize) -> Result<Committed, StoreError> {
-        let part = self.parts.get(step).ok_or_else(|| StoreError::Rejected {
-            reason: "a step that is no guard lost a race".to_owned(),
-        })?;
-        Ok(Committed::RaceLost(part.place))
+        match self.parts.get(step) {
+            Some(part) => Ok(Committed::RaceLost(part.place)),
+            None => Err(StoreError::Constraint { rule: "foreign key", name: "grants".to_owned() }),
+        }
     }
 }

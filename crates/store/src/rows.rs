@@ -35,6 +35,7 @@ use claviger_domain::noun::schedule::Schedule;
 use claviger_domain::noun::webhook::Webhook;
 use claviger_domain::record::Record;
 
+pub(crate) use self::grant::POINTS;
 use crate::cells::{Cells, Tools};
 use crate::table::{self, Table, Texts};
 use crate::{StoreError, Value};

@@ -61,7 +61,8 @@ pub(crate) trait Table: Clone + PartialEq {
 pub(crate) struct Texts {
     /// All cells of a row; a row with that number is replaced.
     pub(crate) upsert: String,
-    /// All cells of a row that is not there yet.
+    /// All cells of a row that is not there yet; what is not closed but deleted may come back
+    /// under its number, as a lock does that is shared again.
     pub(crate) insert: String,
     /// The cells of `T::USUAL` of such a row.
     pub(crate) usual: Option<Usual>,
@@ -134,12 +135,11 @@ impl Texts {
         } else {
             ("deleted_at is null", "deleted_at", 0)
         };
+        let upsert =
+            format!("{insert} on conflict (place, number) do update set {}", sets.join(", "));
         Texts {
-            upsert: format!(
-                "{insert} on conflict (place, number) do update set {}",
-                sets.join(", ")
-            ),
-            insert,
+            insert: if T::CLOSES { insert } else { upsert.clone() },
+            upsert,
             usual: Usual::of(name, &columns, T::USUAL),
             close: format!(
                 "update {name} set updated_at = ?1, revision = ?2, closed_at = ?3, \

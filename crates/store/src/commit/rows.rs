@@ -52,6 +52,7 @@ pub(super) fn append(batch: &mut Batch, commit: &Commit) {
     close(batch, &mut changes);
     release(batch, &changes);
     write(batch, &changes);
+    check(batch, &changes);
     for (sql, rows) in [(HISTORY, history), (TOUCHED, touched)] {
         if !rows.is_empty() {
             batch.many(sql, rows);
@@ -162,6 +163,27 @@ fn write(batch: &mut Batch, changes: &Changes<'_>) {
         gather(&mut written, sql, row);
     }
     flush(batch, written);
+}
+
+/// Looks up what grants point at that have come or were given another schedule; the others point
+/// where they did. New ones have numbers one after the other.
+fn check(batch: &mut Batch, changes: &Changes<'_>) {
+    let mut runs: Vec<(u32, u32, u32)> = Vec::new();
+    for ((_, place, number), Change { former, record }) in changes {
+        let Record::Grant(grant) = record else { continue };
+        if let Some(Record::Grant(former)) = former
+            && former.schedule == grant.schedule
+        {
+            continue;
+        }
+        match runs.last_mut() {
+            Some((same, _, last)) if same == place && *last + 1 == *number => *last = *number,
+            _ => runs.push((*place, *number, *number)),
+        }
+    }
+    for (place, first, last) in runs {
+        batch.guard(rows::POINTS.as_str(), values![place, first, last]);
+    }
 }
 
 /// Adds a row to the rows of the same statement, of which there are a handful.

@@ -34,8 +34,10 @@ pub enum Step {
     /// As `Run`, and its rows (`returning`) are in the outcome.
     Fetch(Statement),
     /// The same statement for many rows. Fast for
-    /// `insert into t (..) values (?1, .., ?n) [on conflict ..]`; two rows of one such insert must
-    /// not meet in the same key of `on conflict .. do update`, which PostgreSQL refuses.
+    /// `insert into t (..) values (?1, .., ?n) [on conflict ..]` and for
+    /// `update t set a = ?1 .. where b = ?n ..`; two rows of one such insert must not meet in the
+    /// same key of `on conflict .. do update`, which PostgreSQL refuses, nor two of one such update
+    /// in the same row of the table.
     Many {
         /// The statement.
         sql: Cow<'static, str>,

@@ -11,7 +11,7 @@ pub(super) struct Table {
     pub(super) columns: &'static str,
     /// Columns that point at rows of the same table, set when all rows are there.
     pub(super) later: &'static str,
-    /// Columns, the table they point at, and the columns there.
+    /// Columns, the table they point at, and the columns there; foreign keys but for `grants`.
     pub(super) references: &'static [(&'static str, &'static str, &'static str)],
 }
 

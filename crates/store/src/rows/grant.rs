@@ -2,6 +2,8 @@
 //!
 //! Must not decide anything; `COLUMNS`, `write` and `read` keep one order.
 
+use std::sync::LazyLock;
+
 use claviger_domain::ids::{
     AccessLevelNumber, CredentialNumber, GrantNumber, LockNumber, PersonNumber,
 };
@@ -11,6 +13,30 @@ use claviger_domain::noun::{Closed, Header};
 use crate::cells::{Cells, put, put_closed, put_schedule, put_window};
 use crate::table::Table;
 use crate::{StoreError, Value};
+
+/// Changes one row where all grants of place `?1` with numbers from `?2` to `?3` point at rows that
+/// are there, and none where one does not: what foreign keys would say, for thousands at once.
+pub(crate) static POINTS: LazyLock<String> = LazyLock::new(|| {
+    let lost = |(column, parent): (&str, &str)| {
+        format!(
+            "g.{column} is not null and not exists \
+             (select 1 from {parent} t where t.place = ?1 and t.number = g.{column})"
+        )
+    };
+    let parents = [
+        ("person", "people"),
+        ("credential", "credentials"),
+        ("lock", "locks"),
+        ("level", "access_levels"),
+        ("schedule", "schedules"),
+        ("issued_under", "grants"),
+    ];
+    let lost = parents.map(lost).join(" or ");
+    format!(
+        "update heads set revision = revision where place = ?1 and not exists \
+         (select 1 from grants g where g.place = ?1 and g.number between ?2 and ?3 and ({lost}))"
+    )
+});
 
 impl Table for Grant {
     const NAME: &'static str = "grants";
