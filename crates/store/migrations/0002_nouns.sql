@@ -361,8 +361,9 @@ create unique index memberships_external on memberships (place, external_id)
 create index memberships_level on memberships (place, level, number);
 create index memberships_closed on memberships (place, closed_at) where closed_at is not null;
 
--- The one edge: person or credential to lock or level. It has no foreign keys, because engines check
--- them row by row: each commit looks up once what all its grants point at, and a restore does.
+-- The one edge: person or credential to lock or level. It has no foreign keys, because engines
+-- check them row by row: each commit looks up once what all its new grants point at, and a restore
+-- looks at all tables.
 create table grants (
     place {bigint} not null,
     number {bigint} not null,
