@@ -130,9 +130,10 @@ impl Keys<'_> {
         timed(self.write(batch)).await.1
     }
 
-    async fn delete(&self, level: u32) -> f64 {
+    async fn delete(&self, table: &str, level: u32) -> f64 {
         let mut batch = Batch::new();
-        batch.run("delete from plain_keys where place = ?1 and level = ?2", values![1, level]);
+        let sql = format!("delete from {table} where place = ?1 and level = ?2");
+        batch.run(sql, values![1, level]);
         self.calm().await;
         timed(self.write(batch)).await.1
     }
@@ -206,6 +207,7 @@ async fn one(
     took.create.push(ms);
     took.insert.push(keys.insert(KEYS, turn + 1, people, locks).await);
     took.unchecked.push(keys.insert(UNCHECKED, turn + 1, people, locks).await);
+    keys.delete(UNCHECKED, turn + 1).await;
     let more = ModificationWish { add_locks: vec![lock(locks + 1)], ..ModificationWish::default() };
     keys.calm().await;
     let (_, ms) = timed(modify(&ctx, place, Ref::Id(level), more)).await;
@@ -218,7 +220,7 @@ async fn one(
     keys.calm().await;
     let (_, ms) = timed(delete(&ctx, place, Ref::Id(level))).await;
     took.delete.push(ms);
-    took.erase.push(keys.delete(turn + 1).await);
+    took.erase.push(keys.delete(KEYS, turn + 1).await);
 }
 
 fn tell(table: &mut Table, engine: &str, people: u32, locks: u32, took: Took) {
