@@ -136,7 +136,7 @@ pub fn run(table: &mut Table) {
         Arc::new(bodies.iter().map(|body| request(&path, &token, body)).collect())
     };
     let (previews, live) = (requests(true), requests(false));
-    let ours = servers.block_on(serve(claviger_web::router(app.clone())));
+    let ours = servers.block_on(serve(claviger_web::router(app.clone(), &Default::default())));
     let one = clients.block_on(async {
         let mut stream = TcpStream::connect(("127.0.0.1", ours)).await.unwrap();
         stream.write_all(&previews[0]).await.unwrap();

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use claviger_domain::command::access_level::{self as rules, Modification};
 use claviger_domain::command::grant::Receiver;
 use claviger_domain::ids::{
-    AccessLevelNumber, CredentialNumber, Id, LockNumber, Noun, PersonNumber, Ref,
+    AccessLevelNumber, Id, LockNumber, Noun, PersonNumber, PlaceNumber, Ref,
 };
 use claviger_domain::noun::access_level::{AccessLevel, AccessLevelEdit};
 use claviger_domain::noun::grant::{Grant, Subject};
 use claviger_domain::noun::lock::Lock;
 use claviger_domain::noun::scope::Scope;
-use claviger_domain::refusal::{FieldError, Refusal};
+use claviger_domain::refusal::{FieldError, Flaws, Refusal};
 use claviger_domain::state::PlaceState;
 
 use crate::context::Context;
@@ -29,6 +29,10 @@ pub struct AccessLevelWish {
     pub schedule: Option<Option<ScheduleWish>>,
     /// Exactly its locks.
     pub locks: Option<Vec<Ref>>,
+    /// Who is put in when the level is made.
+    pub people: Vec<PersonWish>,
+    /// The most keys the new level may have; any number where there is none.
+    pub most_keys: Option<usize>,
 }
 
 /// A person as a caller names one: by reference or address.
@@ -50,6 +54,19 @@ pub struct ModificationWish {
     pub remove_people: Vec<PersonWish>,
     pub add_locks: Vec<Ref>,
     pub remove_locks: Vec<Ref>,
+    /// Whether who or what is to be taken out and is not there is passed over.
+    pub lenient: bool,
+    /// How much the change may come to; anything where there is none.
+    pub most: Option<Most>,
+}
+
+/// How much a change of a level may come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Most {
+    /// Keys of the level after it: its people times its locks.
+    pub keys: usize,
+    /// Keys made and taken back by it.
+    pub changes: usize,
 }
 
 fn prepare(
@@ -93,12 +110,30 @@ pub async fn create(
     wish: AccessLevelWish,
 ) -> Result<Written<Arc<AccessLevel>>, Error> {
     let place = ctx.authorize(place, Scope::AccessLevelsWrite)?;
+    may_change_people(ctx, place, !wish.people.is_empty())?;
+    let via = ctx.via;
     ctx.write(Some(place), move |work| {
         let draft = work.place(place)?;
         let (edit, locks) = prepare(&draft.state, &wish)?;
-        Ok(rules::create(draft, &edit, &locks.unwrap_or_default())?)
+        let level = rules::create(draft, &edit, &locks.unwrap_or_default())?;
+        if wish.people.is_empty() {
+            return Ok(level);
+        }
+        let people = ModificationWish {
+            add_people: wish.people.clone(),
+            most: wish.most_keys.map(|keys| Most { keys, changes: usize::MAX }),
+            ..ModificationWish::default()
+        };
+        let people = find_modification(&draft.state, &people, level.number())?;
+        Ok(rules::modify(draft, level.number(), &people, via)?)
     })
     .await
+}
+
+/// Who puts people in or takes them out gives and takes rights.
+fn may_change_people(ctx: &Context, place: PlaceNumber, people: bool) -> Result<(), Error> {
+    let may = ctx.scopes_in(place).is_some_and(|scopes| scopes.has(Scope::GrantsWrite));
+    if people && !may { Err(Error::Forbidden(Scope::GrantsWrite)) } else { Ok(()) }
 }
 
 /// Changes a level.
@@ -164,27 +199,32 @@ pub async fn modify(
     level: Ref,
     wish: ModificationWish,
 ) -> Result<Written<Arc<AccessLevel>>, Error> {
-    let place = ctx.authorize(place, Scope::AccessLevelsWrite)?;
     let people = !wish.add_people.is_empty() || !wish.remove_people.is_empty();
-    if people && !ctx.scopes_in(place).is_some_and(|scopes| scopes.has(Scope::GrantsWrite)) {
-        return Err(Error::Forbidden(Scope::GrantsWrite));
-    }
-    let ctx2 = ctx.clone();
-    ctx.write(Some(place), move |work| {
-        let draft = work.place(place)?;
-        let number: AccessLevelNumber = resolve(&draft.state, Noun::AccessLevel, &level)?;
-        ctx2.check_seen(&rules::find(&draft.state, number)?.header)?;
-        let modification = find_modification(&draft.state, &wish)?;
-        Ok(rules::modify(draft, number, &modification, ctx2.via)?)
-    })
+    may_change_people(ctx, ctx.authorize(place, Scope::AccessLevelsWrite)?, people)?;
+    let via = ctx.via;
+    ctx.change(
+        place,
+        Scope::AccessLevelsWrite,
+        Noun::AccessLevel,
+        level,
+        move |draft, number: AccessLevelNumber| {
+            let modification = find_modification(&draft.state, &wish, number)?;
+            Ok(rules::modify(draft, number, &modification, via)?)
+        },
+    )
     .await
 }
 
-fn find_modification(state: &PlaceState, wish: &ModificationWish) -> Result<Modification, Error> {
+fn find_modification(
+    state: &PlaceState,
+    wish: &ModificationWish,
+    level: AccessLevelNumber,
+) -> Result<Modification, Error> {
     let mut errors = Vec::new();
+    let mut missing = Vec::new();
     let mut found = Modification {
         add_locks: find_locks(state, &wish.add_locks, "/add_locks", &mut errors),
-        remove_locks: find_locks(state, &wish.remove_locks, "/remove_locks", &mut errors),
+        remove_locks: find_locks(state, &wish.remove_locks, "/remove_locks", &mut missing),
         ..Modification::default()
     };
     for (at, person) in wish.add_people.iter().enumerate() {
@@ -202,10 +242,39 @@ fn find_modification(state: &PlaceState, wish: &ModificationWish) -> Result<Modi
     for (at, person) in wish.remove_people.iter().enumerate() {
         match find_person(state, person) {
             Some(subject) => found.remove_people.push(subject),
-            None => errors.push(nobody(format!("/remove_people/{at}"))),
+            None => missing.push(nobody(format!("/remove_people/{at}"))),
         }
     }
-    if errors.is_empty() { Ok(found) } else { Err(Refusal::Invalid(errors).into()) }
+    if !wish.lenient {
+        errors.append(&mut missing);
+    }
+    if !errors.is_empty() {
+        return Err(Refusal::Invalid(errors).into());
+    }
+    if let Some(most) = wish.most {
+        check_effect(&rules::effect(state, level, &found), most)?;
+    }
+    Ok(found)
+}
+
+fn check_effect(effect: &rules::Effect, most: Most) -> Result<(), Refusal> {
+    let mut flaws = Flaws::default();
+    if effect.keys > most.keys {
+        let detail = format!(
+            "the level would have {} keys (people times locks); at most {} are allowed",
+            effect.keys, most.keys
+        );
+        flaws.invalid("", "too_many_keys", detail);
+    }
+    let changes = effect.created + effect.revoked;
+    if changes > most.changes {
+        let detail = format!(
+            "{} keys would be made and {} taken back; at most {} in one call are allowed",
+            effect.created, effect.revoked, most.changes
+        );
+        flaws.invalid("", "too_many_changes", detail);
+    }
+    flaws.refuse()
 }
 
 fn find_person(state: &PlaceState, person: &PersonWish) -> Option<Subject> {
@@ -305,17 +374,5 @@ pub fn grants(
 /// How many people have an open grant to a level.
 #[must_use]
 pub fn people_count(state: &PlaceState, level: AccessLevelNumber) -> usize {
-    let grants = state.level_grants(level).iter();
-    let people: std::collections::HashSet<PersonNumber> = grants
-        .filter_map(|number| state.grants.get(number))
-        .filter_map(|grant| match grant.subject {
-            Subject::Person(person) => Some(person),
-            Subject::Credential(credential) => owner(state, credential),
-        })
-        .collect();
-    people.len()
-}
-
-fn owner(state: &PlaceState, credential: CredentialNumber) -> Option<PersonNumber> {
-    state.credentials.get(credential).and_then(|credential| credential.person)
+    rules::people(state, level).len()
 }

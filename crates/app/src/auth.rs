@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use claviger_domain::draft::Draft;
 use claviger_domain::ids::{Id, Noun};
@@ -20,6 +20,7 @@ use crate::client::SECRET_PREFIX;
 use crate::context::{Caller, Context};
 use crate::error::Error;
 use crate::random::{is_well_formed, secret, sha256};
+use crate::signed::{self, Claims, SignedError};
 use crate::world::guard;
 
 /// How long an access token lives, in seconds.
@@ -170,6 +171,41 @@ pub enum TokenError {
     Other(Error),
 }
 
+/// The OAuth2 client with that id and secret.
+///
+/// # Errors
+/// There is none; it was tried too often.
+pub fn proven(
+    app: &App,
+    client: &str,
+    client_secret: &str,
+    address: Option<IpAddr>,
+) -> Result<Arc<Client>, TokenError> {
+    let now = app.now();
+    app.limits().check(client, address, now).map_err(TokenError::Other)?;
+    let hash = sha256(client_secret.as_bytes());
+    let directory = app.world().directory();
+    let found = Id::parse(client)
+        .and_then(|id| directory.client(id))
+        .filter(|it| it.kind == ClientKind::Oauth2 && holds(it, &hash, now) && !is_over(it, now));
+    if found.is_none() {
+        app.limits().fail(client, address, now);
+    }
+    found.cloned().ok_or(TokenError::InvalidClient)
+}
+
+/// Whoever holds a signed token of a surface, and what the token says.
+///
+/// # Errors
+/// As [`SignedError`]; a client that is gone makes the token invalid.
+pub fn signed(app: &App, via: Via, token: &str) -> Result<(Caller, Claims), SignedError> {
+    let claims = signed::read(app, via, token)?;
+    let directory = app.world().directory();
+    let client = directory.client(claims.client).filter(|client| !is_over(client, app.now()));
+    let client = client.ok_or(SignedError::Invalid)?;
+    Ok((caller(client, client.scopes), claims))
+}
+
 /// Exchanges a client's id and secret for a token with the scopes asked for, all where none are.
 ///
 /// # Errors
@@ -182,19 +218,7 @@ pub async fn token(
     address: Option<IpAddr>,
 ) -> Result<Token, TokenError> {
     let now = app.now();
-    app.limits().check(client, address, now).map_err(TokenError::Other)?;
-    let hash = sha256(client_secret.as_bytes());
-    let found = {
-        let directory = app.world().directory();
-        let found = Id::parse(client).and_then(|id| directory.client(id).cloned());
-        found.filter(|it| {
-            it.kind == ClientKind::Oauth2 && holds(it, &hash, now) && !is_over(it, now)
-        })
-    };
-    let Some(found) = found else {
-        app.limits().fail(client, address, now);
-        return Err(TokenError::InvalidClient);
-    };
+    let found = proven(app, client, client_secret, address)?;
     let scopes = match wanted.map(str::trim).filter(|text| !text.is_empty()) {
         None => found.scopes,
         Some(text) => {

@@ -112,13 +112,25 @@ pub struct Context {
     pub keep: Option<Keep>,
     /// Why, in the caller's words: kept with the change it makes, apart from the trail.
     pub reason: Option<String>,
+    /// Whether a change of one object is refused at once while another such change of the same
+    /// object is under way, rather than made after it.
+    pub exclusive: bool,
 }
 
 impl Context {
     /// A plain call.
     #[must_use]
     pub fn new(app: App, caller: Caller, via: Via) -> Context {
-        Context { app, caller, via, expected: None, dry_run: false, keep: None, reason: None }
+        Context {
+            app,
+            caller,
+            via,
+            expected: None,
+            dry_run: false,
+            keep: None,
+            reason: None,
+            exclusive: false,
+        }
     }
 
     /// The same call with the reason it is made for.

@@ -23,6 +23,9 @@ pub enum Error {
         /// When to try again.
         retry_after_s: u32,
     },
+    /// Another change of the same object is under way, and the caller does not wait.
+    #[error("another change of the same object is under way")]
+    Busy,
     /// The Idempotency-Key was used for another request.
     #[error("idempotency key used for another request")]
     KeyMismatch,

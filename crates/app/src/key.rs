@@ -2,6 +2,8 @@
 //!
 //! Open ones come from memory, closed ones from storage; nothing here is stored.
 
+mod across;
+
 use std::sync::Arc;
 
 use claviger_domain::ids::{
@@ -16,6 +18,7 @@ use claviger_domain::record::Record;
 use claviger_domain::state::PlaceState;
 use claviger_store::ClosedGrants;
 
+pub use self::across::{Search, across, get_within, is_by_phone, revoke, revoke_all};
 use crate::context::Context;
 use crate::error::Error;
 use crate::read::{Gone, Seen, bounded, gone, resolve};
@@ -31,6 +34,10 @@ pub struct KeyFilter {
     pub level: Option<Ref>,
     /// In this state.
     pub state: Option<RightState>,
+    /// In none of these states.
+    pub without: Vec<RightState>,
+    /// Only of people with a phone number, and of people who are deleted.
+    pub with_phone: bool,
 }
 
 /// A key with the grant behind it.
@@ -61,6 +68,8 @@ struct Wanted {
     person: Option<PersonNumber>,
     level: Option<AccessLevelNumber>,
     state: Option<RightState>,
+    without: Vec<RightState>,
+    with_phone: bool,
 }
 
 /// How many grants are read at first: with a few keys each they fill most pages.
@@ -89,6 +98,8 @@ pub async fn list(
             .map(|it| resolve(&state, Noun::AccessLevel, it))
             .transpose()?,
         state: filter.state,
+        without: filter.without.clone(),
+        with_phone: filter.with_phone,
     };
     let now = ctx.app.now();
     let mut items: Vec<KeyRow> = Vec::new();
@@ -114,6 +125,7 @@ pub async fn list(
                 let Some(key) = key(&state, grant, member.as_deref(), now) else { continue };
                 if wanted.lock.is_some_and(|lock| key.lock != lock)
                     || wanted.state.is_some_and(|state| key.state != state)
+                    || wanted.without.contains(&key.state)
                 {
                     continue;
                 }
@@ -169,6 +181,7 @@ async fn next_grants(
                 (Some(lock), Target::Lock(own)) => own == lock,
                 _ => true,
             }
+            && (!wanted.with_phone || across::is_by_phone(state, grant.subject))
     };
     let filter = match (wanted.level, wanted.person) {
         (Some(level), _) => ClosedGrants::ToLevel(level),

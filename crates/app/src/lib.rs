@@ -40,6 +40,7 @@ pub mod place;
 pub mod schedule;
 pub mod session;
 pub mod setup;
+pub mod signed;
 pub mod webhook;
 
 use std::any::Any;
@@ -97,6 +98,7 @@ struct Inner {
     twins: idempotency::Twins,
     hashing: tokio::sync::Semaphore,
     waiting: decision::Waiting,
+    held: object::Held,
 }
 
 /// How much a server holds in memory.
@@ -161,6 +163,7 @@ impl App {
                 twins: idempotency::Twins::default(),
                 hashing: tokio::sync::Semaphore::new(2),
                 waiting: decision::Waiting::default(),
+                held: object::Held::default(),
             }),
         };
         decision::rebuild_attempts(&app).await?;
@@ -220,6 +223,10 @@ impl App {
 
     pub(crate) fn waiting(&self) -> &decision::Waiting {
         &self.inner.waiting
+    }
+
+    pub(crate) fn held(&self) -> &object::Held {
+        &self.inner.held
     }
 
     /// The published state of a place.

@@ -2,15 +2,38 @@
 //! one by the caller's own id. Which rule is run is the noun's.
 
 use std::any::Any;
+use std::collections::HashSet;
+use std::sync::Mutex;
 
 use claviger_domain::draft::Draft;
-use claviger_domain::ids::{Id, Noun, Ref};
+use claviger_domain::ids::{Id, Noun, PlaceNumber, Ref};
 use claviger_domain::noun::scope::Scope;
 
 use crate::context::Context;
 use crate::error::Error;
 use crate::read::resolve;
-use crate::{Put, Written};
+use crate::world::guard;
+use crate::{App, Put, Written};
+
+/// One object of a place.
+type Object = (PlaceNumber, Noun, u32);
+
+/// The objects that somebody changes who wants to be the only one. Only in memory: a crash leaves
+/// nothing held.
+#[derive(Debug, Default)]
+pub(crate) struct Held(Mutex<HashSet<Object>>);
+
+/// The right to be the only one who changes an object; given back when this is dropped.
+struct Holding {
+    app: App,
+    object: Object,
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        guard(&self.app.held().0).remove(&self.object);
+    }
+}
 
 impl Context {
     /// Runs a rule on one object: authorises, finds it, and refuses where the caller expects it in
@@ -28,6 +51,7 @@ impl Context {
         T: Any + Send,
     {
         let place = self.authorize(place, scope)?;
+        let _holding = self.hold(place, noun, &reference)?;
         let ctx = self.clone();
         self.write(Some(place), move |work| {
             let draft = work.place(place)?;
@@ -68,6 +92,26 @@ impl Context {
             }
         })
         .await
+    }
+
+    /// Makes sure that a caller who wants to be the only one who changes the object is.
+    fn hold(
+        &self,
+        place: PlaceNumber,
+        noun: Noun,
+        reference: &Ref,
+    ) -> Result<Option<Holding>, Error> {
+        if !self.exclusive {
+            return Ok(None);
+        }
+        // What is not there is refused by whoever looks for it.
+        let Some(number) = self.app.state(place)?.resolve(noun, reference) else { return Ok(None) };
+        let object = (place, noun, number);
+        if guard(&self.app.held().0).insert(object) {
+            Ok(Some(Holding { app: self.app.clone(), object }))
+        } else {
+            Err(Error::Busy)
+        }
     }
 
     fn check_number(&self, draft: &Draft, noun: Noun, number: u32) -> Result<(), Error> {

@@ -30,6 +30,8 @@ pub struct PersonFilter {
     pub external_id: Option<String>,
     /// In this state.
     pub state: Option<PersonState>,
+    /// Only those with a phone number.
+    pub has_phone: bool,
 }
 
 /// Makes a person.
@@ -181,6 +183,7 @@ pub fn list(
     let wanted = |person: &Person| {
         narrow.iter().flatten().all(|only| *only == Some(person.number()))
             && filter.state.is_none_or(|state| person.state == state)
+            && (!filter.has_phone || person.details.phone.is_some())
     };
     Ok(page(state, |it| &it.people, |it| it.header.number, paging, wanted))
 }

@@ -6,10 +6,10 @@ use claviger_domain::command::place as rules;
 use claviger_domain::draft::open;
 use claviger_domain::ids::{Id, Noun, OrganizationNumber, PlaceNumber, Ref};
 use claviger_domain::noun::person::PersonEdit;
-use claviger_domain::noun::place::{Place, PlaceEdit};
+use claviger_domain::noun::place::{Organization, Place, PlaceEdit};
 use claviger_domain::noun::role::Role;
 use claviger_domain::noun::scope::Scope;
-use claviger_domain::noun::{Header, account::Account};
+use claviger_domain::noun::{Header, account::Account, client::Client};
 use claviger_domain::refusal::Refusal;
 use claviger_domain::time::{Instant, Zone};
 
@@ -17,7 +17,7 @@ use crate::context::{Caller, Context};
 use crate::error::Error;
 use crate::read::{Paging, Seen};
 use crate::work::Work;
-use crate::{Written, not_here};
+use crate::{App, Written, not_here};
 
 /// A place as it is made: its number and id are given later.
 pub(crate) fn blank(organization: OrganizationNumber, parent: Option<PlaceNumber>) -> Place {
@@ -158,6 +158,64 @@ fn organization(ctx: &Context, parent: Option<PlaceNumber>) -> Result<Organizati
     }
 }
 
+/// The caller with only that place of all it may act in; none where it may not act there.
+#[must_use]
+pub fn within(ctx: &Context, place: Id) -> Option<Caller> {
+    let number = ctx.app.world().by_id(place)?;
+    ctx.scopes_in(number)?;
+    let mut caller = ctx.caller.clone();
+    if let Caller::Client { places, .. } = &mut caller {
+        *places = vec![number];
+    }
+    Some(caller)
+}
+
+/// Where a client may act.
+#[derive(Clone, Debug, Default)]
+pub struct Reach {
+    /// The places it is bound to.
+    pub places: Vec<Id>,
+    /// Its organization, where it may read that.
+    pub organization: Option<Id>,
+}
+
+/// The organization of a place.
+#[must_use]
+pub fn organization_of(ctx: &Context, place: &Place) -> Option<Arc<Organization>> {
+    ctx.app.world().directory().organizations.get(place.organization).cloned()
+}
+
+/// The organization of the program that calls.
+///
+/// # Errors
+/// Another's is not there; the scope is missing.
+pub fn read_organization(ctx: &Context, id: Id) -> Result<Arc<Organization>, Error> {
+    let Caller::Client { number, scopes, .. } = &ctx.caller else {
+        return Err(Error::not_found(Noun::Organization));
+    };
+    if !scopes.has(Scope::OrganizationRead) {
+        return Err(Error::Forbidden(Scope::OrganizationRead));
+    }
+    let directory = ctx.app.world().directory();
+    let own = directory.clients.get(*number).map(|client| client.organization);
+    let found = own.and_then(|number| directory.organizations.get(number));
+    found.filter(|it| it.header.id == id).cloned().ok_or(Error::not_found(Noun::Organization))
+}
+
+/// Where a client may act.
+#[must_use]
+pub fn reach(app: &App, client: &Client) -> Reach {
+    let id = |place: &PlaceNumber| Some(app.world().cell(*place)?.state().place.header.id);
+    let directory = app.world().directory();
+    let organization = directory.organizations.get(client.organization);
+    Reach {
+        places: client.places.iter().filter_map(id).collect(),
+        organization: organization
+            .filter(|_| client.scopes.has(Scope::OrganizationRead))
+            .map(|it| it.header.id),
+    }
+}
+
 /// Changes a place.
 ///
 /// # Errors
@@ -210,14 +268,19 @@ pub fn resolve(ctx: &Context, place: &Ref) -> Result<Id, Error> {
     }
 }
 
-/// The places the caller may read, with the number to go on after.
+/// The places the caller may read and wants, with the number to go on after.
 #[must_use]
-pub fn list(ctx: &Context, paging: Paging) -> (Vec<Arc<Place>>, Option<u32>) {
+pub fn list(
+    ctx: &Context,
+    paging: Paging,
+    wanted: impl Fn(&Place) -> bool,
+) -> (Vec<Arc<Place>>, Option<u32>) {
     let mut seen =
         ctx.app.world().places().into_iter().map(|cell| cell.state().place.clone()).filter(
             |place| {
                 let scopes = ctx.scopes_in(place.number());
                 place.header.number > paging.after
+                    && wanted(place)
                     && scopes.is_some_and(|scopes| scopes.has(Scope::PlacesRead))
             },
         );

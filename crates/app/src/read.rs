@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use claviger_domain::ids::{Id, Noun, Ref};
 use claviger_domain::noun::scope::Scope;
+use claviger_domain::record::Record;
 use claviger_domain::state::{Objects, PlaceState};
 
 use crate::context::Context;
@@ -54,6 +55,46 @@ impl Context {
         self.app.state(number)
     }
 
+    /// The number of the record with that id in a place, one that is closed or deleted too.
+    ///
+    /// # Errors
+    /// No such place.
+    pub(crate) async fn number_of(
+        &self,
+        state: &PlaceState,
+        noun: Noun,
+        id: Id,
+    ) -> Result<Option<u32>, Error> {
+        if let Some(number) = state.number_of(noun, id) {
+            return Ok(Some(number));
+        }
+        let found = self.app.store().record_by_id(state.place.number(), noun, id).await?;
+        Ok(found.map(|record| record.header().number))
+    }
+
+    /// A page of a list in order of numbers that begins after the object with the id `after`, and
+    /// that object may be deleted since.
+    ///
+    /// # Errors
+    /// No such place; there never was such an object.
+    pub async fn paging_after(
+        &self,
+        place: Id,
+        scope: Scope,
+        noun: Noun,
+        after: Option<Id>,
+        limit: usize,
+    ) -> Result<Paging, Error> {
+        let state = self.read(place, scope)?;
+        let after = match after {
+            None => 0,
+            Some(id) => self.number_of(&state, noun, id).await?.ok_or_else(|| {
+                crate::not_here("/after", "there is no such object in this place")
+            })?,
+        };
+        Ok(Paging { after, limit })
+    }
+
     /// Waits until a place has come to a revision, two seconds at most.
     ///
     /// # Errors
@@ -75,10 +116,10 @@ impl Context {
     }
 }
 
-/// The public ids of closed and deleted records, by noun and number.
-pub type Gone = HashMap<(Noun, u32), Id>;
+/// Closed and deleted records, by noun and number: of the deleted ones what is kept of them.
+pub type Gone = HashMap<(Noun, u32), Record>;
 
-/// The public ids of the records named that are closed or deleted: they are not in memory.
+/// The records named that are closed or deleted: they are not in memory.
 pub(crate) async fn gone(
     ctx: &Context,
     state: &PlaceState,
@@ -89,7 +130,7 @@ pub(crate) async fn gone(
     let mut found = Gone::new();
     for (noun, number) in named {
         if let Some(record) = ctx.app.store().record(place, noun, number).await? {
-            found.insert((noun, number), record.header().id);
+            found.insert((noun, number), record);
         }
     }
     Ok(found)

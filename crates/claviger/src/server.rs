@@ -109,7 +109,7 @@ impl Server {
             proxies: config.trusted_proxies.clone(),
             insecure: config.insecure_http,
         });
-        let router = claviger_web::router(app.clone());
+        let router = claviger_web::router(app.clone(), &claviger_web::Options::default());
         Ok(Server {
             url,
             store,

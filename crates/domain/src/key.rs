@@ -3,7 +3,7 @@
 use crate::ids::{AccessLevelNumber, GrantNumber, Id, LockNumber, MembershipNumber, PlaceNumber};
 use crate::noun::access_level::Membership;
 use crate::noun::credential::CredentialState;
-use crate::noun::grant::{Grant, RightState, Subject, Target};
+use crate::noun::grant::{Grant, Right, RightState, Subject, Target};
 use crate::noun::person::PersonState;
 use crate::noun::schedule::ScheduleRef;
 use crate::state::PlaceState;
@@ -79,7 +79,8 @@ pub struct Key {
 }
 
 /// The key of a grant at a lock: a direct grant's own, or through `membership` of its level. `None`
-/// where grant and membership were never open together.
+/// where grant and membership were never open together, and for a right to share, which opens
+/// nothing.
 #[must_use]
 pub fn key(
     state: &PlaceState,
@@ -87,6 +88,9 @@ pub fn key(
     membership: Option<&Membership>,
     now: Instant,
 ) -> Option<Key> {
+    if grant.right != Right::Open {
+        return None;
+    }
     let place = state.place.number();
     let (lock, level, opened, membership_closed) = match (grant.target, membership) {
         (Target::Lock(lock), None) => (lock, None, grant.header.created_at, None),
@@ -101,7 +105,7 @@ pub fn key(
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
     };
-    if membership.is_some() && revoked_at.is_some_and(|revoked| revoked < opened) {
+    if membership.is_some() && revoked_at.is_some_and(|revoked| revoked <= opened) {
         return None;
     }
     let numbers = KeyNumbers {

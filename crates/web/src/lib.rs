@@ -4,8 +4,10 @@
 //! the store or SQL.
 
 mod api;
+mod compat;
 mod docs;
 mod health;
+mod json;
 mod listed;
 
 use std::sync::Arc;
@@ -15,8 +17,10 @@ use axum::middleware::from_fn_with_state;
 use claviger_app::{App, sha256};
 use serde_json::Value;
 
+pub use compat::Options;
+pub use compat::unloc::Options as UnlocOptions;
 #[doc(hidden)]
-pub use listed::{Listed, routes};
+pub use listed::{Listed, routes, vendor_routes};
 
 /// The OpenAPI document of the native API.
 #[must_use]
@@ -25,7 +29,7 @@ pub fn openapi() -> Value {
 }
 
 /// Everything a server answers.
-pub fn router(app: App) -> Router {
+pub fn router(app: App, options: &Options) -> Router {
     let table = api::routes::table();
     let document = api::openapi::document(&table);
     let metrics = health::Metrics::new(app.clone());
@@ -36,9 +40,11 @@ pub fn router(app: App) -> Router {
         ids: ids.clone(),
     };
     let pages = docs::router(&document);
+    let vendors = compat::router(&server.state.app, options);
     api::serve::router(server, &table)
         .merge(pages)
         .merge(health::router(metrics.clone()))
+        .merge(vendors)
         .fallback(move || {
             let ids = ids.clone();
             async move { api::serve::nothing_here(&ids) }

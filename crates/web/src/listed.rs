@@ -6,7 +6,7 @@ use crate::api::format::Format;
 use crate::api::route::Access;
 use crate::api::routes;
 use crate::api::shape::{Kind, Shape, Use};
-use crate::{docs, health};
+use crate::{compat, docs, health};
 
 /// One route.
 #[derive(Clone, Debug)]
@@ -68,6 +68,29 @@ pub fn routes() -> Vec<Listed> {
         ids: BTreeSet::new(),
     });
     native.chain(plain).collect()
+}
+
+/// Every route of the vendors' APIs, the path with the vendor's base.
+#[must_use]
+pub fn vendor_routes() -> Vec<Listed> {
+    let tables = compat::tables().into_iter();
+    let rows = tables.flat_map(|(vendor, rows)| rows.into_iter().map(move |row| (vendor, row)));
+    rows.map(|(vendor, row)| {
+        let path = format!("{}{}", vendor.base, row.path);
+        let params = row.path.split('/').filter(|part| part.starts_with('{'));
+        Listed {
+            method: row.method,
+            ids: params.map(str::to_owned).collect(),
+            path: path.leak(),
+            operation: row.operation,
+            open: row.open,
+            scope: None,
+            body: row.takes != compat::serve::Takes::Nothing,
+            idempotent: false,
+            if_match: false,
+        }
+    })
+    .collect()
 }
 
 fn inside(shape: &'static Shape, at: &str, usage: Use, ids: &mut BTreeSet<String>) {

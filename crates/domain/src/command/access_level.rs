@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::common::{check_external_id, check_schedule, close_grants};
 use super::grant::{self, NewGrant, Receiver};
 use crate::draft::{Changed, Draft, open, set};
-use crate::ids::{AccessLevelNumber, GrantNumber, LockNumber, MembershipNumber, Noun};
+use crate::ids::{
+    AccessLevelNumber, GrantNumber, LockNumber, MembershipNumber, Noun, PersonNumber,
+};
 use crate::noun::CloseReason;
 use crate::noun::access_level::{AccessLevel, AccessLevelEdit, Membership};
 use crate::noun::grant::{GrantEdit, Right, Source, SourceKind, Subject, Target, Via};
@@ -139,6 +141,59 @@ pub fn delete(draft: &mut Draft, number: AccessLevelNumber) -> Result<(), Refusa
 /// Not found.
 pub fn find(state: &PlaceState, number: AccessLevelNumber) -> Result<&Arc<AccessLevel>, Refusal> {
     state.levels.get(number).ok_or(Refusal::NotFound(Noun::AccessLevel))
+}
+
+/// Everybody with an open grant to a level, by a credential of theirs too.
+#[must_use]
+pub fn people(state: &PlaceState, level: AccessLevelNumber) -> HashSet<PersonNumber> {
+    let grants = state.level_grants(level).iter().filter_map(|number| state.grants.get(number));
+    let owner = |it| state.credentials.get(it).and_then(|credential| credential.person);
+    grants
+        .filter_map(|grant| match grant.subject {
+            Subject::Person(person) => Some(person),
+            Subject::Credential(credential) => owner(credential),
+        })
+        .collect()
+}
+
+/// What a modification comes to, in pairs of a person and a lock. What changes nothing does not
+/// count, whoever stands twice counts once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Effect {
+    /// Pairs the level has after it.
+    pub keys: usize,
+    /// Pairs it has then and had not before.
+    pub created: usize,
+    /// Pairs it had before and has no more.
+    pub revoked: usize,
+}
+
+/// What a modification of a level would come to.
+#[must_use]
+pub fn effect(state: &PlaceState, level: AccessLevelNumber, wish: &Modification) -> Effect {
+    let people = people(state, level);
+    let locks: HashSet<LockNumber> = state.level_locks(level).map(|it| it.lock).collect();
+    let known = |receiver: &Receiver| match receiver {
+        Receiver::Known(subject) => Some(*subject),
+        Receiver::Email(email) => state.person_by_email(email).map(Subject::Person),
+        Receiver::Phone(phone) => state.person_by_phone(phone).map(Subject::Person),
+    };
+    let is_in = |subject: Subject| matches!(subject, Subject::Person(it) if people.contains(&it));
+    let unknown: HashSet<&Receiver> =
+        wish.add_people.iter().filter(|receiver| known(receiver).is_none()).collect();
+    let added: HashSet<Subject> =
+        wish.add_people.iter().filter_map(known).filter(|subject| !is_in(*subject)).collect();
+    let removed: HashSet<Subject> =
+        wish.remove_people.iter().copied().filter(|subject| is_in(*subject)).collect();
+    let locks_in: HashSet<LockNumber> =
+        wish.add_locks.iter().copied().filter(|lock| !locks.contains(lock)).collect();
+    let locks_out: HashSet<LockNumber> =
+        wish.remove_locks.iter().copied().filter(|lock| locks.contains(lock)).collect();
+    let people_stay = people.len() - removed.len();
+    let locks_stay = locks.len() - locks_out.len();
+    let stay = people_stay * locks_stay;
+    let keys = (people_stay + added.len() + unknown.len()) * (locks_stay + locks_in.len());
+    Effect { keys, created: keys - stay, revoked: people.len() * locks.len() - stay }
 }
 
 fn check_modification(state: &PlaceState, wish: &Modification) -> Result<(), Refusal> {

@@ -11,7 +11,6 @@ mod demo;
 pub(crate) mod encode;
 pub(crate) mod etag;
 pub(crate) mod format;
-pub(crate) mod json;
 pub(crate) mod openapi;
 pub(crate) mod page;
 pub(crate) mod problem;

@@ -9,11 +9,11 @@ use futures_util::StreamExt;
 use serde_json::{Map, Value};
 
 use super::check::{check, check_kind};
-use super::json;
 use super::page::Paging;
 use super::problem::{Code, Problem};
 use super::route::{Answer, Dialect, Route};
 use super::shape::{FieldError, Kind, Use};
+use crate::json;
 
 /// The text of a header; none where it is absent or not ASCII.
 pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

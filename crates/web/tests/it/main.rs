@@ -34,4 +34,5 @@ mod time_travel;
 mod tokens;
 mod tour;
 mod unauthorised;
+mod unloc;
 mod webhooks;

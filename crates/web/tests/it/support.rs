@@ -213,7 +213,7 @@ async fn open(
     let settings =
         Settings { outbox: outbox.to_owned(), public_url: "http://localhost:8080".into(), clock };
     let app = App::start(store, settings).await.unwrap();
-    let router = claviger_web::router(app.clone());
+    let router = claviger_web::router(app.clone(), &claviger_web::Options::default());
     (app, router)
 }
 

@@ -99,6 +99,7 @@ fn wish(fields: Fields<'_>) -> Result<AccessLevelWish, Problem> {
         edit: decode::edit(fields),
         schedule: schedule::wish(fields.schedule("schedule"), "/schedule")?,
         locks: fields.references("lock_ids"),
+        ..AccessLevelWish::default()
     })
 }
 
@@ -176,6 +177,7 @@ async fn modify(server: Shared, call: Request) -> Answered {
         remove_people: people(read.remove_people),
         add_locks: read.add_locks,
         remove_locks: read.remove_locks,
+        ..ModificationWish::default()
     };
     let level = object(&call)?;
     let run = |ctx| async move { app::modify(&ctx, place, level, wish).await };

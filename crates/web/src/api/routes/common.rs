@@ -298,6 +298,11 @@ pub(crate) fn problem(error: Error) -> Problem {
             let problem = Problem::new(Code::TooManyRequests, detail);
             problem.with_header(RETRY_AFTER, HeaderValue::from(retry_after_s))
         }
+        Error::Busy => {
+            let detail = "Another change of the same object is under way; try again.";
+            let problem = Problem::new(Code::InUse, detail);
+            problem.with_header(RETRY_AFTER, HeaderValue::from(1))
+        }
         Error::KeyMismatch => {
             let detail = "This Idempotency-Key was sent with another body; use a new one.";
             Problem::new(Code::IdempotencyMismatch, detail)
@@ -361,7 +366,9 @@ pub(crate) fn upserted<T>(
 /// The ids of a place's live records, and of those that are gone.
 pub(crate) fn ids_with(state: &PlaceState, gone: &Gone) -> impl Fn(Noun, u32) -> Option<Id> {
     let live = ids_of(state);
-    move |noun, number| live(noun, number).or_else(|| gone.get(&(noun, number)).copied())
+    move |noun, number| {
+        live(noun, number).or_else(|| gone.get(&(noun, number)).map(|it| it.header().id))
+    }
 }
 
 /// The object of a place, encoded with that place's ids.

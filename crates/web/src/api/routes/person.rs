@@ -99,6 +99,7 @@ async fn list(server: Shared, call: Request) -> Answered {
         phone: call.text("phone").map(str::to_owned),
         external_id: call.text("external_id").map(str::to_owned),
         state: call.word("state", PersonState::parse),
+        ..PersonFilter::default()
     };
     let found = app::list(&ctx, place, paging(&call)?, &filter).map_err(problem)?;
     page(&call, found.items.iter().map(|it| encode::person(it)).collect(), found.next)

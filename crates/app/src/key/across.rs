@@ -1,0 +1,253 @@
+//! Keys of a place and of the places below it, in one order: found, and taken back.
+//!
+//! The order is that of the places' numbers, the place itself first, and in each that of its keys.
+
+use std::sync::Arc;
+
+use claviger_domain::command::grant as rules;
+use claviger_domain::draft::{Changed, Draft};
+use claviger_domain::ids::{GrantNumber, Id, Noun, PlaceNumber, Ref};
+use claviger_domain::key::KeyNumbers;
+use claviger_domain::noun::grant::{Grant, Right, SourceKind, Subject, Target};
+use claviger_domain::noun::scope::Scope;
+use claviger_domain::refusal::Refusal;
+use claviger_domain::state::PlaceState;
+
+use super::{KeyFilter, KeyPage, KeyRow};
+use crate::context::Context;
+use crate::error::Error;
+use crate::{Written, not_here};
+
+/// Which keys of a place and of those below it are meant: of people with a phone number.
+#[derive(Clone, Debug, Default)]
+pub struct Search {
+    /// Of the person with this phone number; for shared keys, of those who shared them.
+    pub phone: Option<String>,
+    /// Of this lock.
+    pub lock: Option<Id>,
+    /// In none of these states; read when keys are listed.
+    pub without: Vec<claviger_domain::noun::grant::RightState>,
+    /// Whether the places below are meant too.
+    pub below: bool,
+    /// Whether the keys are meant that people made under a right to share, rather than those that
+    /// were given. Read when keys are taken back.
+    pub shared: bool,
+}
+
+/// Whether a subject is a person with a phone number, or one who is deleted.
+#[must_use]
+pub fn is_by_phone(state: &PlaceState, subject: Subject) -> bool {
+    match subject {
+        Subject::Credential(_) => false,
+        Subject::Person(number) => {
+            state.people.get(number).is_none_or(|person| person.details.phone.is_some())
+        }
+    }
+}
+
+/// The places meant, in order; the place itself first.
+fn places(ctx: &Context, place: Id, scope: Scope, below: bool) -> Result<Vec<PlaceNumber>, Error> {
+    let own = ctx.authorize(place, scope)?;
+    let mut places = vec![own];
+    if below {
+        let world = ctx.app.world();
+        let others = world.places().into_iter().map(|cell| cell.state().place.number());
+        let mut others: Vec<PlaceNumber> =
+            others.filter(|it| *it != own && world.is_within(*it, own)).collect();
+        others.sort_unstable();
+        places.append(&mut others);
+    }
+    Ok(places)
+}
+
+/// The keys after the one with the id `after`, at most `limit`, each page of one place.
+///
+/// # Errors
+/// No such place; a lock or a key to go on after that is not there.
+pub async fn across(
+    ctx: &Context,
+    place: Id,
+    after: Option<Id>,
+    limit: usize,
+    search: &Search,
+) -> Result<Vec<KeyPage>, Error> {
+    let mut places = places(ctx, place, Scope::GrantsRead, search.below)?;
+    known_lock(ctx, &places, search.lock)?;
+    let mut from = (0, 0);
+    if let Some(after) = after {
+        let (at, numbers) = find(ctx, &places, after)
+            .await?
+            .ok_or_else(|| not_here("/after", "there is no such key in this place"))?;
+        places.drain(..at);
+        from = (numbers.grant.0, numbers.membership.0);
+    }
+    let mut pages = Vec::new();
+    let mut left = limit;
+    for number in places {
+        let begin = std::mem::take(&mut from);
+        if left == 0 {
+            break;
+        }
+        let state = ctx.app.state(number)?;
+        let Some(filter) = filter(&state, search) else { continue };
+        let page = super::list(ctx, state.place.header.id, begin, left, &filter).await?;
+        left -= page.items.len();
+        pages.push(page);
+    }
+    Ok(pages)
+}
+
+/// The filter in one of the places; none where nothing there can be meant.
+fn filter(state: &PlaceState, search: &Search) -> Option<KeyFilter> {
+    let reference = |noun, number| Some(Ref::Id(state.record(noun, number)?.header().id));
+    let person = match &search.phone {
+        None => None,
+        Some(phone) => Some(reference(Noun::Person, state.person_by_phone(phone)?.0)?),
+    };
+    let lock = match search.lock {
+        None => None,
+        Some(lock) => {
+            state.resolve(Noun::Lock, &Ref::Id(lock))?;
+            Some(Ref::Id(lock))
+        }
+    };
+    let without = search.without.clone();
+    Some(KeyFilter { lock, person, without, with_phone: true, ..KeyFilter::default() })
+}
+
+fn known_lock(ctx: &Context, places: &[PlaceNumber], lock: Option<Id>) -> Result<(), Error> {
+    let Some(lock) = lock else { return Ok(()) };
+    for place in places {
+        if ctx.app.state(*place)?.resolve(Noun::Lock, &Ref::Id(lock)).is_some() {
+            return Ok(());
+        }
+    }
+    Err(not_here("/lock_id", "there is no such lock in this place"))
+}
+
+/// In which of the places a key is, and its numbers.
+async fn find(
+    ctx: &Context,
+    places: &[PlaceNumber],
+    id: Id,
+) -> Result<Option<(usize, KeyNumbers)>, Error> {
+    if let Some(numbers) = KeyNumbers::of(id) {
+        let at = places.iter().position(|place| *place == numbers.place);
+        return Ok(at.map(|at| (at, numbers)));
+    }
+    for (at, place) in places.iter().enumerate() {
+        let open = ctx.app.state(*place)?.resolve(Noun::Grant, &Ref::Id(id));
+        let number = match open {
+            Some(number) => Some(number),
+            None => {
+                let closed = ctx.app.store().record_by_id(*place, Noun::Grant, id).await?;
+                closed.map(|record| record.header().number)
+            }
+        };
+        if let Some(number) = number {
+            let (grant, membership) = (GrantNumber(number), 0.into());
+            return Ok(Some((at, KeyNumbers { place: *place, grant, membership })));
+        }
+    }
+    Ok(None)
+}
+
+/// One key of a place or of those below it.
+///
+/// # Errors
+/// Not found.
+pub async fn get_within(ctx: &Context, place: Id, id: Id) -> Result<KeyPage, Error> {
+    let places = places(ctx, place, Scope::GrantsRead, true)?;
+    let missing = || Error::not_found(Noun::Grant);
+    let (_, numbers) = find(ctx, &places, id).await?.ok_or_else(missing)?;
+    let owner = ctx.app.state(numbers.place)?.place.header.id;
+    let (seen, gone) = super::get(ctx, owner, id).await?;
+    Ok(KeyPage { items: vec![seen.value], next: None, gone, state: seen.state })
+}
+
+/// Takes one key back; one that was taken back already stays as it is.
+///
+/// # Errors
+/// Not found; the key is part of a level, which it leaves with its person or lock only; it is past
+/// its end.
+pub async fn revoke(ctx: &Context, place: Id, id: Id) -> Result<KeyPage, Error> {
+    let page = get_within(ctx, place, id).await?;
+    let own = ctx.authorize(page.state.place.header.id, Scope::GrantsWrite)?;
+    let Some(KeyRow { key, grant }) = page.items.first() else {
+        return Err(Error::not_found(Noun::Grant));
+    };
+    if key.level.is_some() {
+        let detail = "the key is part of an access level; take its person or lock out of that";
+        return Err(Refusal::InUse(detail.to_owned()).into());
+    }
+    if key.revoked_at.is_some() {
+        return Ok(page);
+    }
+    if key.window.past(ctx.app.now()) {
+        return Err(Refusal::InUse("the key is past its end".to_owned()).into());
+    }
+    let number = grant.number();
+    ctx.commit(Some(own), move |work| {
+        let draft = work.place(own)?;
+        // Another may have been faster; then the key is taken back already.
+        if draft.state.grants.get(number).is_some() {
+            rules::revoke(draft, number)?;
+        }
+        Ok(())
+    })
+    .await?;
+    get_within(ctx, place, id).await
+}
+
+/// Takes back every key that is meant and was given to one person at one lock, all or none; says
+/// how many. Keys that come through a level or a doorbell, and those past their end, stay.
+///
+/// # Errors
+/// No such place; a lock that is not there.
+pub async fn revoke_all(ctx: &Context, place: Id, search: Search) -> Result<Written<usize>, Error> {
+    let places = places(ctx, place, Scope::GrantsWrite, search.below)?;
+    known_lock(ctx, &places, search.lock)?;
+    let own = places.first().copied().ok_or(Error::not_found(Noun::Place))?;
+    ctx.write(Some(own), move |work| {
+        let now = work.now;
+        let mut count = 0;
+        for place in &places {
+            let draft = work.place(*place)?;
+            let meant: Vec<Arc<Grant>> =
+                meant(draft, &search).into_iter().filter(|grant| !grant.window.past(now)).collect();
+            if meant.is_empty() {
+                continue;
+            }
+            let fields = vec![Changed::shown("revoke", meant.len())];
+            draft.note("batch", Noun::Grant, None, fields);
+            for grant in &meant {
+                rules::revoke(draft, grant.number())?;
+            }
+            count += meant.len();
+        }
+        Ok(count)
+    })
+    .await
+}
+
+fn meant(draft: &Draft, search: &Search) -> Vec<Arc<Grant>> {
+    let state = &draft.state;
+    let Some(filter) = filter(state, search) else { return Vec::new() };
+    let lock = filter.lock.and_then(|lock| state.resolve(Noun::Lock, &lock));
+    let person = filter.person.and_then(|person| state.resolve(Noun::Person, &person));
+    let issuer = |grant: &Grant| {
+        let under = grant.issued_under.and_then(|number| state.grants.get(number));
+        under.map(|under| under.subject)
+    };
+    let fits = |grant: &Grant| {
+        let shared = grant.source.kind == SourceKind::Sharing;
+        let whose = if search.shared { issuer(grant) } else { Some(grant.subject) };
+        grant.right == Right::Open
+            && matches!(grant.target, Target::Lock(own) if lock.is_none_or(|it| it == own.0))
+            && shared == search.shared
+            && grant.source.kind != SourceKind::Doorbell
+            && person.is_none_or(|it| whose == Some(Subject::Person(it.into())))
+            && is_by_phone(state, grant.subject)
+    };
+    state.grants.iter().filter(|grant| fits(grant)).cloned().collect()
+}

@@ -1,0 +1,29 @@
+//! The vendors' APIs: for each a folder whose README is the contract, and what they all share.
+//!
+//! A vendor's words stay in its folder; no vendor knows another, nor the native API.
+
+pub(crate) mod fields;
+pub(crate) mod serve;
+pub(crate) mod unloc;
+
+use axum::Router;
+use claviger_app::App;
+
+/// Settings of the vendors' APIs.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Of Unloc's.
+    pub unloc: unloc::Options,
+}
+
+/// Every vendor's rows, each with the base it is served below.
+pub(crate) fn tables() -> Vec<(serve::Vendor, Vec<serve::Row>)> {
+    vec![(unloc::VENDOR, unloc::table())]
+}
+
+/// Every vendor's API.
+pub(crate) fn router(app: &App, options: &Options) -> Router {
+    tables().into_iter().fold(Router::new(), |router, (vendor, table)| {
+        router.merge(serve::router(app, options, vendor, &table))
+    })
+}

@@ -1,0 +1,282 @@
+//! From a vendor's rows to a router: finds the row, lets the caller in or not, reads the query and
+//! the body, runs the handler. What the vendor's own words for a refusal are, the vendor says.
+//!
+//! Shared by all vendors; knows no field and no word of any.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{ConnectInfo, FromRequestParts, OriginalUri, RawPathParams, Request};
+use axum::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method};
+use axum::response::Response;
+use axum::routing::any;
+use claviger_app::{App, Caller};
+use futures_util::{FutureExt, StreamExt};
+use serde_json::{Map, Value};
+
+use super::Options;
+use crate::json;
+
+/// Most bodies.
+pub(crate) const BODY: usize = 1024 * 1024;
+/// Bodies that name thousands of things.
+pub(crate) const BULK_BODY: usize = 16 * 1024 * 1024;
+
+/// A future in a box.
+pub(crate) type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// What runs a row; made by [`run!`] of a function of the vendor's.
+pub(crate) type Handler = fn(Call) -> Boxed<Response>;
+
+/// Makes a [`Handler`] of an `async fn(Call) -> Result<Response, impl IntoResponse>`.
+macro_rules! run {
+    ($handler:path) => {{
+        let run: $crate::compat::serve::Handler = |call| {
+            Box::pin(async move {
+                $handler(call).await.unwrap_or_else(axum::response::IntoResponse::into_response)
+            })
+        };
+        run
+    }};
+}
+pub(crate) use run;
+
+/// What a row takes as a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Takes {
+    /// None; one that is sent is not read.
+    Nothing,
+    /// JSON of at most so many bytes.
+    Json(usize),
+    /// JSON or a form of at most so many bytes.
+    JsonOrForm(usize),
+}
+
+/// One row of a vendor's table.
+#[derive(Clone, Copy)]
+pub(crate) struct Row {
+    /// As it stands in a request.
+    pub(crate) method: &'static str,
+    /// Below the vendor's base, with `{name}` for parameters; a slash at the end is optional.
+    pub(crate) path: &'static str,
+    /// Its name, in `snake_case`.
+    pub(crate) operation: &'static str,
+    /// Whether it is answered to anybody.
+    pub(crate) open: bool,
+    pub(crate) takes: Takes,
+    pub(crate) handler: Handler,
+}
+
+impl Row {
+    /// A row for callers that are known.
+    pub(crate) const fn new(
+        method: &'static str,
+        path: &'static str,
+        operation: &'static str,
+        takes: Takes,
+        handler: Handler,
+    ) -> Row {
+        Row { method, path, operation, open: false, takes, handler }
+    }
+
+    /// Lets anybody in.
+    pub(crate) const fn open(mut self) -> Row {
+        self.open = true;
+        self
+    }
+}
+
+/// What is wrong with a request before its handler is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// There is no such path.
+    NotFound,
+    /// The path takes other methods: these.
+    Method(String),
+    /// The body has more bytes than this.
+    TooLarge(usize),
+    /// The body is of another kind than the row takes.
+    Media,
+    /// The body cannot be read: why.
+    Malformed(String),
+    /// The server failed.
+    Internal,
+}
+
+/// How a vendor lets callers in and refuses.
+#[derive(Clone, Copy)]
+pub(crate) struct Vendor {
+    /// Where it is served, without a slash at the end.
+    pub(crate) base: &'static str,
+    /// Who calls, with the head of the request and the parameters of the path.
+    pub(crate) authenticate: fn(&App, &Parts, &Path) -> Result<Caller, Response>,
+    /// The vendor's words for a trouble.
+    pub(crate) refuse: fn(Trouble) -> Response,
+}
+
+/// The parameters of a path.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Path(Vec<(String, String)>);
+
+impl Path {
+    /// The parameter as it was written; none where the path has none of that name.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// A request whose caller is known and whose body has been read.
+pub(crate) struct Call {
+    pub(crate) app: App,
+    pub(crate) options: Arc<Options>,
+    /// Who calls; none on open rows.
+    pub(crate) caller: Option<Caller>,
+    pub(crate) path: Path,
+    /// The parameters of the query, in their order.
+    pub(crate) query: Vec<(String, String)>,
+    /// The body; null where the row takes none, an object without fields where none was sent.
+    pub(crate) body: Value,
+    /// The head of the request.
+    pub(crate) parts: Parts,
+}
+
+impl Call {
+    /// The whole path of the request as it was sent, without a slash at the end.
+    pub(crate) fn sent_path(&self) -> &str {
+        let sent = self.parts.extensions.get::<OriginalUri>().map(|original| &original.0);
+        sent.unwrap_or(&self.parts.uri).path().trim_end_matches('/')
+    }
+
+    /// The address the request came from.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        self.parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip())
+    }
+}
+
+/// The router of a vendor's table, below its base.
+pub(crate) fn router(app: &App, options: &Options, vendor: Vendor, table: &[Row]) -> Router {
+    let options = Arc::new(options.clone());
+    let mut by_path: BTreeMap<&'static str, Vec<Row>> = BTreeMap::new();
+    for row in table {
+        by_path.entry(row.path).or_default().push(*row);
+    }
+    let router = by_path.into_iter().fold(Router::new(), |router, (path, rows)| {
+        let server = Server { app: app.clone(), options: options.clone(), vendor };
+        let rows: Arc<[Row]> = rows.into();
+        let serve = move |request: Request| {
+            let (server, rows) = (server.clone(), rows.clone());
+            async move { server.serve(&rows, request).await }
+        };
+        router.route(path, any(serve.clone())).route(&format!("{path}/"), any(serve))
+    });
+    let nothing = move || async move { finish((vendor.refuse)(Trouble::NotFound)) };
+    Router::new().nest(vendor.base, router.fallback(nothing))
+}
+
+/// What all rows of a vendor share.
+#[derive(Clone)]
+struct Server {
+    app: App,
+    options: Arc<Options>,
+    vendor: Vendor,
+}
+
+impl Server {
+    async fn serve(&self, rows: &[Row], request: Request) -> Response {
+        let refuse = self.vendor.refuse;
+        let head = request.method() == Method::HEAD;
+        let method = if head { "GET" } else { request.method().as_str() };
+        let Some(row) = rows.iter().find(|row| row.method == method).copied() else {
+            let methods = rows.iter().map(|row| row.method).collect::<Vec<_>>().join(", ");
+            let mut response = refuse(Trouble::Method(methods.clone()));
+            if let Ok(allow) = HeaderValue::try_from(methods) {
+                response.headers_mut().insert(ALLOW, allow);
+            }
+            return finish(response);
+        };
+        let (parts, body) = request.into_parts();
+        let answering = AssertUnwindSafe(self.answer(row, parts, body)).catch_unwind();
+        let response = answering.await.unwrap_or_else(|_| refuse(Trouble::Internal));
+        if response.status().is_server_error() {
+            let (operation, status) = (row.operation, response.status().as_u16());
+            tracing::error!(operation, status, "failed");
+        }
+        finish(response)
+    }
+
+    async fn answer(&self, row: Row, mut parts: Parts, body: Body) -> Response {
+        let Server { app, options, vendor } = self.clone();
+        let Ok(params) = RawPathParams::from_request_parts(&mut parts, &()).await else {
+            return (vendor.refuse)(Trouble::NotFound);
+        };
+        let params = params.iter().map(|(name, it)| (name.to_owned(), it.to_owned()));
+        let path = Path(params.collect());
+        let mut caller = None;
+        if !row.open {
+            match (vendor.authenticate)(&app, &parts, &path) {
+                Ok(known) => caller = Some(known),
+                Err(refused) => return refused,
+            }
+        }
+        let body = match read(row.takes, &parts, body).await {
+            Ok(body) => body,
+            Err(trouble) => return (vendor.refuse)(trouble),
+        };
+        let text = parts.uri.query().unwrap_or_default().as_bytes();
+        let query = form_urlencoded::parse(text).into_owned().collect();
+        (row.handler)(Call { app, options, caller, path, query, body, parts }).await
+    }
+}
+
+async fn read(takes: Takes, parts: &Parts, body: Body) -> Result<Value, Trouble> {
+    let (limit, forms) = match takes {
+        Takes::Nothing => return Ok(Value::Null),
+        Takes::Json(limit) => (limit, false),
+        Takes::JsonOrForm(limit) => (limit, true),
+    };
+    let claimed = parts.headers.get(CONTENT_LENGTH).and_then(|it| it.to_str().ok());
+    if claimed.and_then(|it| it.parse::<u64>().ok()).is_some_and(|it| it > limit as u64) {
+        return Err(Trouble::TooLarge(limit));
+    }
+    let raw = collect(body, limit).await?;
+    let media = parts.headers.get(CONTENT_TYPE).map(|it| it.to_str().unwrap_or_default());
+    let media = media.map(|it| it.split(';').next().unwrap_or_default().trim());
+    if raw.is_empty() {
+        return Ok(Value::Object(Map::new()));
+    }
+    match media {
+        Some(media) if forms && media.eq_ignore_ascii_case("application/x-www-form-urlencoded") => {
+            json::read_form(&raw).map_err(Trouble::Malformed)
+        }
+        // Many programs leave the kind out or send `text/json`; what is not JSON is not read.
+        Some(media) if !media.to_ascii_lowercase().ends_with("json") => Err(Trouble::Media),
+        _ => json::read(&raw).map_err(Trouble::Malformed),
+    }
+}
+
+async fn collect(body: Body, limit: usize) -> Result<Bytes, Trouble> {
+    let mut chunks = body.into_data_stream();
+    let mut whole: Vec<u8> = Vec::new();
+    while let Some(chunk) = chunks.next().await {
+        let ended = |_| Trouble::Malformed("The body ended before it was whole.".to_owned());
+        let chunk = chunk.map_err(ended)?;
+        if whole.len() + chunk.len() > limit {
+            return Err(Trouble::TooLarge(limit));
+        }
+        whole.extend_from_slice(&chunk);
+    }
+    Ok(whole.into())
+}
+
+fn finish(mut response: Response) -> Response {
+    let nosniff = HeaderValue::from_static("nosniff");
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, nosniff);
+    response
+}

@@ -1,0 +1,241 @@
+//! Access groups: every user of one has a key to every lock of it.
+
+use claviger_app::access_level::{self, AccessLevelWish, ModificationWish, Most, PersonWish};
+use claviger_app::schedule::ScheduleWish;
+use claviger_app::{Context, Error, Expected, Id};
+use claviger_domain::ids::{Noun, Ref};
+use claviger_domain::noun::Json;
+use claviger_domain::noun::access_level::AccessLevelEdit;
+use claviger_domain::noun::scope::Scope;
+use claviger_domain::text::is_phone;
+use serde_json::Value;
+use std::collections::HashSet;
+
+use super::{Answered, at_place, by, named, named_with, nothing, object, page_of};
+use crate::compat::fields::{Fields, Wrongs};
+use crate::compat::serve::Call;
+use crate::compat::unloc::error::{Failure, refuse};
+use crate::compat::unloc::{map, wire};
+
+/// The most keys of a group: its people times its locks.
+const MOST_KEYS: usize = 100_000;
+/// The most keys that one call of update-accesses may make and take back.
+const MOST_CHANGES: usize = 10_000;
+
+/// One of a group changes at a time; who comes second is told at once.
+fn alone(call: &Call) -> Result<(Context, Id), Failure> {
+    let (mut ctx, place) = at_place(call)?;
+    ctx.exclusive = true;
+    Ok((ctx, place))
+}
+
+fn group(call: &Call) -> Result<Id, Failure> {
+    object(call, "group", "access group")
+}
+
+/// `POST …/access-groups`.
+pub(crate) async fn create(call: Call) -> Answered {
+    let (ctx, place) = at_place(&call)?;
+    let mut wrongs = Wrongs::default();
+    let body = Fields::of(&call.body, &mut wrongs);
+    if call.options.unloc.strict() {
+        body.only(&[DATA, &["lockIds", "appUserIds"]].concat(), &mut wrongs);
+    }
+    let name = body.must("name", &mut wrongs);
+    body.sized("name", 4, 128, &mut wrongs);
+    let (mut edit, schedule) = data(&call, &body, None, &mut wrongs);
+    edit.name = name.map(str::to_owned);
+    for field in ["lockIds", "appUserIds"] {
+        wrongs.check(body.has(field), field, "is required; it may be empty");
+    }
+    let locks = ids(&body, "lockIds", &mut wrongs);
+    let people = phones(&body, "appUserIds", &mut wrongs);
+    known_users(&call, &ctx, place, &people, "appUserIds", &mut wrongs)?;
+    refuse(wrongs)?;
+    let wish = AccessLevelWish {
+        edit,
+        schedule,
+        locks: Some(locks),
+        people: people.into_iter().map(PersonWish::Phone).collect(),
+        most_keys: Some(MOST_KEYS),
+    };
+    let made = access_level::create(&ctx, place, wish).await?;
+    answer(201, made)
+}
+
+/// What a group says of itself.
+const DATA: &[&str] = &["name", "description", "recurrence", "allowKeySharing", "metadata"];
+
+type Data = (AccessLevelEdit, Option<Option<ScheduleWish>>);
+
+fn data(call: &Call, body: &Fields<'_>, former: Option<&Json>, wrongs: &mut Wrongs) -> Data {
+    body.sized("description", 4, 1024, wrongs);
+    let description = body.may_clear("description", wrongs).map(|it| it.map(str::to_owned));
+    let strict = call.options.unloc.strict();
+    let schedule = body.get("recurrence").map(|value| match value {
+        Value::Null => None,
+        value => {
+            map::timetable(value, body.name("recurrence"), strict, wrongs).map(ScheduleWish::Inline)
+        }
+    });
+    let pairs = map::pairs(body, wrongs);
+    let edit = AccessLevelEdit {
+        description,
+        allow_sharing: sharing(body, wrongs),
+        metadata: pairs.map(|pairs| map::merged(former, Some(pairs))),
+        ..AccessLevelEdit::default()
+    };
+    (edit, schedule)
+}
+
+/// Whether keys may be shared: documented as a text, sent as a boolean by most.
+fn sharing(body: &Fields<'_>, wrongs: &mut Wrongs) -> Option<bool> {
+    match body.get("allowKeySharing")? {
+        Value::Bool(value) => Some(*value),
+        Value::String(text) if text == "true" => Some(true),
+        Value::String(text) if text == "false" => Some(false),
+        _ => {
+            wrongs.add(body.name("allowKeySharing"), "must be true or false");
+            None
+        }
+    }
+}
+
+/// The ids of a list, each once.
+fn ids(body: &Fields<'_>, field: &str, wrongs: &mut Wrongs) -> Vec<Ref> {
+    let mut seen = HashSet::new();
+    let mut found = Vec::new();
+    for (at, text) in body.texts(field, wrongs).unwrap_or_default() {
+        match Id::parse(text) {
+            Some(id) if seen.insert(id) => found.push(by(id)),
+            Some(_) => {}
+            None => wrongs.add(body.item(field, at), map::UUID),
+        }
+    }
+    found
+}
+
+/// The phone numbers of a list, each once.
+fn phones(body: &Fields<'_>, field: &str, wrongs: &mut Wrongs) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let mut found = Vec::new();
+    for (at, text) in body.texts(field, wrongs).unwrap_or_default() {
+        if !is_phone(text) {
+            wrongs.add(body.item(field, at), map::PHONE);
+        } else if seen.insert(text) {
+            found.push(text.to_owned());
+        }
+    }
+    found
+}
+
+/// Where only known users may be added: notes all others.
+fn known_users(
+    call: &Call,
+    ctx: &Context,
+    place: Id,
+    people: &[String],
+    field: &str,
+    wrongs: &mut Wrongs,
+) -> Result<(), Failure> {
+    if !call.options.unloc.strict_users || people.is_empty() {
+        return Ok(());
+    }
+    let seen = claviger_app::place::get(ctx, place)?;
+    for phone in people.iter().filter(|phone| seen.state.person_by_phone(phone).is_none()) {
+        wrongs.add(field, format!("{phone} is no app user of this project"));
+    }
+    Ok(())
+}
+
+/// `GET …/access-groups`.
+pub(crate) async fn list(call: Call) -> Answered {
+    let (ctx, place) = at_place(&call)?;
+    let scope = Scope::AccessLevelsRead;
+    let paging = page_of(&call, &ctx, place, scope, Noun::AccessLevel).await?;
+    let page = access_level::list(&ctx, place, paging)?;
+    let shown = page.items.iter().map(|level| wire::access_group(level, &page.state));
+    Ok(named("accessGroups", shown.collect()))
+}
+
+/// `GET …/access-groups/{group}`.
+pub(crate) async fn get(call: Call) -> Answered {
+    let (ctx, place) = at_place(&call)?;
+    let seen = access_level::get(&ctx, place, &by(group(&call)?))?;
+    Ok(named("accessGroup", wire::access_group(&seen.value, &seen.state)))
+}
+
+/// `PATCH …/access-groups/{group}`.
+pub(crate) async fn update(call: Call) -> Answered {
+    let (mut ctx, place) = alone(&call)?;
+    let id = by(group(&call)?);
+    let seen = access_level::get(&ctx, place, &id)?;
+    let mut wrongs = Wrongs::default();
+    let body = Fields::of(&call.body, &mut wrongs);
+    if call.options.unloc.strict() {
+        body.only(DATA, &mut wrongs);
+    }
+    let name = body.text("name", &mut wrongs);
+    body.sized("name", 4, 64, &mut wrongs);
+    let (mut edit, schedule) = data(&call, &body, seen.value.metadata.as_ref(), &mut wrongs);
+    refuse(wrongs)?;
+    edit.name = name.map(str::to_owned);
+    // What is merged with what was read must not undo what another wrote since.
+    ctx.expected = Some(Expected::Revisions(vec![seen.value.header.revision]));
+    let wish = AccessLevelWish { edit, schedule, ..AccessLevelWish::default() };
+    answer(200, access_level::edit(&ctx, place, id, wish).await?)
+}
+
+/// `POST …/access-groups/{group}/update-accesses`.
+pub(crate) async fn update_accesses(call: Call) -> Answered {
+    let (ctx, place) = alone(&call)?;
+    let id = by(group(&call)?);
+    let mut wrongs = Wrongs::default();
+    let body = Fields::of(&call.body, &mut wrongs);
+    let known = ["appUserIdsToAdd", "appUserIdsToRemove", "lockIdsToAdd", "lockIdsToRemove"];
+    if call.options.unloc.strict() {
+        body.only(&known, &mut wrongs);
+    }
+    if !known.iter().any(|field| body.has(field)) {
+        wrongs.add("body", format!("must have at least one of {}", known.join(", ")));
+    }
+    let add = phones(&body, known[0], &mut wrongs);
+    let remove = phones(&body, known[1], &mut wrongs);
+    for phone in add.iter().filter(|phone| remove.contains(phone)) {
+        wrongs.add(known[0], format!("{phone} is to be removed too"));
+    }
+    known_users(&call, &ctx, place, &add, known[0], &mut wrongs)?;
+    let wish = ModificationWish {
+        add_people: add.into_iter().map(PersonWish::Phone).collect(),
+        remove_people: remove.into_iter().map(PersonWish::Phone).collect(),
+        add_locks: ids(&body, known[2], &mut wrongs),
+        remove_locks: ids(&body, known[3], &mut wrongs),
+        lenient: true,
+        most: Some(Most { keys: MOST_KEYS, changes: MOST_CHANGES }),
+    };
+    for lock in wish.add_locks.iter().filter(|lock| wish.remove_locks.contains(lock)) {
+        if let Ref::Id(lock) = lock {
+            wrongs.add(known[2], format!("{lock} is to be removed too"));
+        }
+    }
+    refuse(wrongs)?;
+    answer(200, access_level::modify(&ctx, place, id, wish).await?)
+}
+
+/// `DELETE …/access-groups/{group}`.
+pub(crate) async fn delete(call: Call) -> Answered {
+    let (ctx, place) = alone(&call)?;
+    access_level::delete(&ctx, place, by(group(&call)?)).await?;
+    Ok(nothing())
+}
+
+type Made = claviger_app::Written<std::sync::Arc<claviger_domain::noun::access_level::AccessLevel>>;
+
+fn answer(status: u16, made: Made) -> Answered {
+    match made {
+        claviger_app::Written::Done { value, state: Some(state), .. } => {
+            Ok(named_with(status, "accessGroup", wire::access_group(&value, &state)))
+        }
+        _ => Err(Error::Internal.into()),
+    }
+}

@@ -1,0 +1,232 @@
+//! Keys: given as a job, found, taken back.
+
+use claviger_app::grant::{self, GrantWish, SubjectWish, TargetWish};
+use claviger_app::key::{self, KeyPage, Search};
+use claviger_app::{Context, Error, Id, operation};
+use claviger_domain::ids::Noun;
+use claviger_domain::noun::grant::{GrantEdit, Right};
+use claviger_domain::text::is_phone;
+use claviger_domain::time::{HOUR, Instant, WindowEdit};
+use serde_json::{Value, json};
+
+use super::{Answered, Query, at_place, by, named, named_with, object};
+use crate::compat::fields::{Fields, Wrongs};
+use crate::compat::serve::Call;
+use crate::compat::unloc::error::{Failure, refuse};
+use crate::compat::unloc::{map, wire};
+
+/// How long ago a key may begin.
+const LATEST_START: i64 = HOUR;
+
+fn shown(page: &KeyPage) -> Vec<Value> {
+    page.items.iter().map(|row| wire::key(row, &page.state, &page.gone)).collect()
+}
+
+fn one(page: &KeyPage) -> Result<Value, Failure> {
+    shown(page).pop().ok_or_else(|| Failure::not_found("key"))
+}
+
+/// `POST …/keys`: all or none; answered with a job, which is done.
+pub(crate) async fn create(call: Call) -> Answered {
+    let (ctx, place) = at_place(&call)?;
+    let now = call.app.now();
+    let strict = call.options.unloc.strict();
+    let mut wrongs = Wrongs::default();
+    let body = Fields::of(&call.body, &mut wrongs);
+    if strict {
+        body.only(&["keys"], &mut wrongs);
+    }
+    let keys = body.list("keys", &mut wrongs);
+    match keys.map(<[Value]>::len) {
+        Some(1..=grant::MOST_ITEMS) => {}
+        _ => {
+            let reason = format!("must be a list of 1 to {} keys", grant::MOST_ITEMS);
+            wrongs.add("keys", reason);
+        }
+    }
+    let mut wishes = Vec::new();
+    for (at, value) in keys.unwrap_or_default().iter().enumerate() {
+        let fields = Fields::at(value, body.item("keys", at), &mut wrongs);
+        wishes.extend(wish(&fields, strict, now, &mut wrongs));
+    }
+    refuse(wrongs)?;
+    let made = grant::batch(&ctx, place, wishes, Vec::new()).await?.done();
+    let job = made.ok_or(Error::Internal)?;
+    let path = call.sent_path();
+    let url = path.strip_suffix("/keys").unwrap_or(path);
+    let base = call.app.settings().public_url.trim_end_matches('/').to_owned();
+    Ok(named_with(
+        202,
+        "jobRef",
+        json!({
+            "id": job.id.to_string(),
+            "jobType": "createKeys",
+            "jobStatusUrl": format!("{base}{url}/jobs/{}", job.id),
+        }),
+    ))
+}
+
+fn wish(fields: &Fields<'_>, strict: bool, now: Instant, wrongs: &mut Wrongs) -> Option<GrantWish> {
+    if strict {
+        let known = ["lockId", "appUserId", "start", "end", "recurrence", "metadata"];
+        fields.only(&known, wrongs);
+    }
+    let lock = fields.must("lockId", wrongs).and_then(|text| {
+        let id = Id::parse(text);
+        wrongs.check(id.is_some(), &fields.name("lockId"), map::UUID);
+        id
+    });
+    let phone = fields.must("appUserId", wrongs);
+    if let Some(phone) = phone {
+        wrongs.check(is_phone(phone), &fields.name("appUserId"), map::PHONE);
+    }
+    let (from, until) = (instant(fields, "start", wrongs), instant(fields, "end", wrongs));
+    if from.is_some_and(|from| from < now.plus(-LATEST_START)) {
+        wrongs.add(fields.name("start"), "must not be more than an hour in the past");
+    }
+    if until.is_some_and(|until| until <= from.unwrap_or(now)) {
+        wrongs.add(fields.name("end"), "must be after the start, and not past");
+    }
+    let schedule = fields
+        .get("recurrence")
+        .and_then(|value| map::timetable(value, fields.name("recurrence"), strict, wrongs));
+    let metadata = map::pairs(fields, wrongs).map(|pairs| map::merged(None, Some(pairs)));
+    Some(GrantWish {
+        subject: SubjectWish::Phone(phone?.to_owned()),
+        target: TargetWish::Lock(by(lock?)),
+        right: Right::Open,
+        schedule: schedule.map(|it| Some(claviger_app::schedule::ScheduleWish::Inline(it))),
+        edit: GrantEdit {
+            window: WindowEdit { from: from.map(Some), until: until.map(Some) },
+            metadata,
+            ..GrantEdit::default()
+        },
+    })
+}
+
+fn instant(fields: &Fields<'_>, name: &str, wrongs: &mut Wrongs) -> Option<Instant> {
+    let text = fields.text(name, wrongs)?;
+    let instant = Instant::parse(text);
+    let reason = "must be an instant such as 2024-01-01T08:00:00.000Z";
+    wrongs.check(instant.is_some(), &fields.name(name), reason);
+    instant
+}
+
+/// `GET …/jobs/{job}`.
+pub(crate) async fn job(call: Call) -> Answered {
+    let (ctx, place) = at_place(&call)?;
+    let id = object(&call, "job", "job")?;
+    let missing = |error| match error {
+        Error::Refused(_) => Failure::not_found("job"),
+        other => other.into(),
+    };
+    let job = operation::get(&ctx, place, id).await.map_err(missing)?;
+    let body: Value = serde_json::from_str(&job.body).unwrap_or_default();
+    let mut created = Vec::new();
+    for result in body["results"].as_array().into_iter().flatten() {
+        let Some(id) = result["id"].as_str().and_then(Id::parse) else { continue };
+        created.push(one(&key::get_within(&ctx, place, id).await?)?);
+    }
+    Ok(named(
+        "job",
+        json!({
+            "id": job.id.to_string(),
+            "type": "createKeys",
+            "status": "succeeded",
+            "created": map::time(job.created_at),
+            "failureReason": null,
+            "resultData": { "createdKeys": created, "failedKeys": [], "creatingKeys": [] },
+        }),
+    ))
+}
+
+/// `GET …/keys`.
+pub(crate) async fn list(call: Call) -> Answered {
+    let (ctx, place) = at_place(&call)?;
+    let mut query = Query::of(
+        &call,
+        &["appUserId", "lockId", "excludeStates", "excludeSubprojectKeys", "limit", "startAfterId"],
+    );
+    let mut search = filters(&mut query);
+    for word in query.several("excludeStates") {
+        match map::states(word) {
+            Some(states) => search.without.extend(states),
+            None => {
+                let reason = "must be of creating, scheduled, active, inactive, expired, revoked, \
+                              error";
+                query.wrongs.add("excludeStates", reason);
+            }
+        }
+    }
+    let (limit, after) = (query.limit(), query.id("startAfterId"));
+    query.refuse()?;
+    let pages = key::across(&ctx, place, after, limit, &search).await?;
+    Ok(named("keys", pages.iter().flat_map(shown).collect()))
+}
+
+fn filters(query: &mut Query<'_>) -> Search {
+    Search {
+        phone: query.phone("appUserId"),
+        lock: query.id("lockId"),
+        below: !query.flag("excludeSubprojectKeys"),
+        ..Search::default()
+    }
+}
+
+/// `GET …/keys/{key}`.
+pub(crate) async fn get(call: Call) -> Answered {
+    let (ctx, place) = at_place(&call)?;
+    let page = key::get_within(&ctx, place, object(&call, "key", "key")?).await?;
+    Ok(named("key", one(&by_phone(page)?)?))
+}
+
+/// Only keys of people are seen here.
+fn by_phone(page: KeyPage) -> Result<KeyPage, Failure> {
+    let seen = page.items.iter().all(|row| key::is_by_phone(&page.state, row.key.subject));
+    if seen { Ok(page) } else { Err(Failure::not_found(map::noun(Noun::Grant))) }
+}
+
+/// `DELETE …/keys/{key}`.
+pub(crate) async fn revoke(call: Call) -> Answered {
+    let (ctx, place) = at_place(&call)?;
+    notify(&mut Query::of(&call, &NOTIFY))?;
+    let id = object(&call, "key", "key")?;
+    by_phone(key::get_within(&ctx, place, id).await?)?;
+    let page = key::revoke(&ctx, place, id).await?;
+    Ok(named("key", one(&page)?))
+}
+
+/// Whether the holder is told: said by programs under several names. Nobody is told by us.
+const NOTIFY: [&str; 3] = ["notify", "notifyInvitee", "sendNotification"];
+
+fn notify(query: &mut Query<'_>) -> Result<(), Failure> {
+    for name in NOTIFY {
+        query.flag(name);
+    }
+    query.refuse()
+}
+
+/// `DELETE …/keys`: every key given to one person at one lock that the filters let through.
+pub(crate) async fn revoke_all(call: Call) -> Answered {
+    revoke_many(call, false).await
+}
+
+/// `DELETE …/shared-keys`: the keys that people made from their phones; `appUserId` is who made
+/// them.
+pub(crate) async fn revoke_shared(call: Call) -> Answered {
+    revoke_many(call, true).await
+}
+
+async fn revoke_many(call: Call, shared: bool) -> Answered {
+    let (ctx, place) = at_place(&call)?;
+    let known = ["appUserId", "lockId", "excludeSubprojectKeys"];
+    let mut query = Query::of(&call, &[&known[..], &NOTIFY[..]].concat());
+    let search = Search { shared, ..filters(&mut query) };
+    notify(&mut query)?;
+    let count = revoked(&ctx, place, search).await?;
+    Ok(named("revokedKeys", count.into()))
+}
+
+async fn revoked(ctx: &Context, place: Id, search: Search) -> Result<usize, Failure> {
+    Ok(key::revoke_all(ctx, place, search).await?.done().ok_or(Error::Internal)?)
+}

@@ -1,0 +1,318 @@
+//! The dictionary: Unloc's words for ours, both ways. Pure; looks nothing up but in the state it is
+//! given.
+
+use claviger_app::{Gone, Id};
+use claviger_domain::ids::Noun;
+use claviger_domain::noun::Json;
+use claviger_domain::noun::grant::RightState;
+use claviger_domain::noun::person::PersonDetails;
+use claviger_domain::noun::schedule::{ScheduleRef, Timetable};
+use claviger_domain::schedule::{Definition, Weekly, WeeklyWindow};
+use claviger_domain::state::PlaceState;
+use claviger_domain::text::is_phone;
+use claviger_domain::time::Instant;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+use crate::compat::fields::{Fields, Given, Wrongs};
+
+/// Days as they are written; the first is bit 0 of a window's days.
+const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
+/// What a noun is called here.
+pub(crate) fn noun(noun: Noun) -> &'static str {
+    match noun {
+        Noun::Place => "project",
+        Noun::Person => "managed user",
+        Noun::Lock => "lock",
+        Noun::AccessLevel => "access group",
+        Noun::Grant => "key",
+        Noun::Controller => "lock connection",
+        Noun::Webhook => "webhook",
+        _ => "resource",
+    }
+}
+
+/// Our pointers beside the parameters they stand for.
+const PARAMS: &[(&str, &str)] = &[
+    ("lock_ids", "lockIds"),
+    ("lock_id", "lockId"),
+    ("add_people", "appUserIdsToAdd"),
+    ("remove_people", "appUserIdsToRemove"),
+    ("add_locks", "lockIdsToAdd"),
+    ("remove_locks", "lockIdsToRemove"),
+    ("phone", "appUserId"),
+    ("valid_from", "start"),
+    ("valid_until", "end"),
+    ("schedule", "recurrence"),
+    ("create", "keys"),
+    ("first_name", "firstName"),
+    ("last_name", "lastName"),
+    ("allow_sharing", "allowKeySharing"),
+    ("after", "startAfterId"),
+];
+
+/// The parameter that a pointer into a native body stands for.
+pub(crate) fn param(pointer: &str) -> String {
+    let parts = pointer.split('/').filter(|part| !matches!(*part, "" | "subject" | "target"));
+    let word = |part| PARAMS.iter().find(|(ours, _)| *ours == part).map_or(part, |(_, it)| *it);
+    let name = parts.map(word).collect::<Vec<_>>().join(".");
+    if name.is_empty() { "body".to_owned() } else { name }
+}
+
+/// An instant with milliseconds, as JavaScript writes it.
+pub(crate) fn time(at: Instant) -> String {
+    at.timestamp().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+/// How a key stands.
+pub(crate) fn state(state: RightState) -> &'static str {
+    match state {
+        RightState::Scheduled => "scheduled",
+        RightState::Active => "active",
+        RightState::Inactive => "inactive",
+        RightState::Expired => "expired",
+        RightState::RevocationPending | RightState::Revoked => "revoked",
+    }
+}
+
+/// The states with that word; none for one that no key has here, `None` for no state at all.
+pub(crate) fn states(word: &str) -> Option<&'static [RightState]> {
+    Some(match word {
+        "scheduled" => &[RightState::Scheduled],
+        "active" => &[RightState::Active],
+        "inactive" => &[RightState::Inactive],
+        "expired" => &[RightState::Expired],
+        "revoked" => &[RightState::RevocationPending, RightState::Revoked],
+        "creating" | "error" => &[],
+        _ => return None,
+    })
+}
+
+/// A person's name; empty where none is known.
+pub(crate) fn person_name(details: &PersonDetails) -> String {
+    match &details.display_name {
+        Some(name) => name.clone(),
+        None => {
+            let names = [&details.first_name, &details.last_name];
+            names.into_iter().flatten().cloned().collect::<Vec<_>>().join(" ")
+        }
+    }
+}
+
+/// The public id of a record, deleted or not; null for one that left none.
+pub(crate) fn id(state: &PlaceState, gone: &Gone, noun: Noun, number: u32) -> Value {
+    let live = state.record(noun, number).map(|record| record.header().id);
+    let found = live.or_else(|| gone.get(&(noun, number)).map(|record| record.header().id));
+    found.map_or(Value::Null, |id: Id| id.to_string().into())
+}
+
+/// A phone number out of a query, where an unencoded plus has become a space.
+pub(crate) fn phone_of_query(text: &str) -> Option<String> {
+    let text = match text.strip_prefix(' ') {
+        Some(rest) => format!("+{rest}"),
+        None => text.to_owned(),
+    };
+    is_phone(&text).then_some(text)
+}
+
+/// What a phone number must be.
+pub(crate) const PHONE: &str = "must be a phone number in E.164: +, then 7 to 15 digits";
+/// What an id must be.
+pub(crate) const UUID: &str = "must be a UUID";
+
+/// A recurrence as a timetable by the clock of the lock.
+pub(crate) fn timetable(
+    value: &Value,
+    at: String,
+    strict: bool,
+    wrongs: &mut Wrongs,
+) -> Option<Arc<Timetable>> {
+    let fields = Fields::at(value, at, wrongs);
+    if strict {
+        fields.only(&["timeSpans", "timespans"], wrongs);
+    }
+    let name = if fields.has("timeSpans") { "timeSpans" } else { "timespans" };
+    let spans = fields.list(name, wrongs);
+    if spans.is_none_or(<[Value]>::is_empty) {
+        wrongs.add(fields.name("timeSpans"), "must be a list of at least one time span");
+    }
+    let mut windows: Vec<WeeklyWindow> = Vec::new();
+    for (index, span) in spans.unwrap_or_default().iter().enumerate() {
+        let span = Fields::at(span, fields.item(name, index), wrongs);
+        let Some(window) = window(&span, strict, wrongs) else { continue };
+        if windows.iter().any(|other| other.days == window.days) {
+            wrongs.add(span.name("weekday"), "stands twice; a day may have one time span");
+        }
+        windows.push(window);
+    }
+    let weekly = Weekly { zone: None, windows, exceptions: Vec::new() };
+    Timetable::new(Definition::Weekly(weekly)).ok()
+}
+
+fn window(span: &Fields, strict: bool, wrongs: &mut Wrongs) -> Option<WeeklyWindow> {
+    if strict {
+        let known = ["weekday", "startHour", "startMinute", "endHour", "endMinute"];
+        span.only(&known, wrongs);
+    }
+    let day = span.must("weekday", wrongs).and_then(|day| {
+        let found = DAYS.iter().position(|known| *known == day);
+        if found.is_none() {
+            wrongs.add(span.name("weekday"), "must be one of mon, tue, wed, thu, fri, sat, sun");
+        }
+        found
+    });
+    let mut number = |name: &str, most: u64| {
+        let value = span.get(name).and_then(Value::as_u64).filter(|value| *value <= most);
+        if value.is_none() {
+            wrongs.add(span.name(name), format!("must be a whole number from 0 to {most}"));
+        }
+        value.and_then(|value| u16::try_from(value).ok())
+    };
+    let start = (number("startHour", 24), number("startMinute", 59));
+    let end = (number("endHour", 24), number("endMinute", 59));
+    let (Some(start_hour), Some(start_minute)) = start else { return None };
+    let (Some(end_hour), Some(end_minute)) = end else { return None };
+    let (from_min, to_min) = (start_hour * 60 + start_minute, end_hour * 60 + end_minute);
+    if from_min >= 1440 {
+        wrongs.add(span.name("startHour"), "must be before 24:00");
+    } else if to_min > 1440 {
+        wrongs.add(span.name("endHour"), "must be at most 24:00");
+    } else if to_min <= from_min {
+        wrongs.add(span.name("endHour"), "must be after the start");
+    } else {
+        return Some(WeeklyWindow { days: 1 << day?, from_min, to_min });
+    }
+    None
+}
+
+/// The recurrence of a key with these schedules; null where there is none or it cannot be said in
+/// one time span a day by the clock of the lock.
+pub(crate) fn recurrence(state: &PlaceState, schedules: [Option<&ScheduleRef>; 2]) -> Value {
+    let mut found = schedules.into_iter().flatten();
+    let (Some(schedule), None) = (found.next(), found.next()) else { return Value::Null };
+    let definition = state.timetable(schedule).map(Timetable::definition);
+    let Some(Definition::Weekly(weekly)) = definition else { return Value::Null };
+    if weekly.zone.is_some() || !weekly.exceptions.is_empty() {
+        return Value::Null;
+    }
+    let mut spans: Vec<(usize, Value)> = Vec::new();
+    for window in &weekly.windows {
+        for (day, name) in DAYS.iter().enumerate().filter(|(day, _)| window.days & 1 << day != 0) {
+            if window.to_min <= window.from_min || spans.iter().any(|(other, _)| *other == day) {
+                return Value::Null;
+            }
+            let span = json!({
+                "weekday": name,
+                "startHour": window.from_min / 60, "startMinute": window.from_min % 60,
+                "endHour": window.to_min / 60, "endMinute": window.to_min % 60,
+            });
+            spans.push((day, span));
+        }
+    }
+    spans.sort_by_key(|(day, _)| *day);
+    json!({ "timeSpans": spans.into_iter().map(|(_, span)| span).collect::<Vec<_>>() })
+}
+
+/// The pairs of text in what the caller keeps.
+pub(crate) fn metadata(kept: Option<&Json>) -> Value {
+    let kept = kept.and_then(|kept| serde_json::from_str(&kept.0).ok());
+    let Some(Value::Object(kept)) = kept else { return json!({}) };
+    kept.into_iter().filter(|(_, value)| value.is_string()).collect::<Map<_, _>>().into()
+}
+
+/// What is kept after pairs were merged into it; null takes a pair out.
+pub(crate) fn merged(kept: Option<&Json>, pairs: Given<&Map<String, Value>>) -> Option<Json> {
+    let former = kept.and_then(|kept| serde_json::from_str(&kept.0).ok());
+    let mut whole = match former {
+        Some(Value::Object(whole)) => whole,
+        _ => Map::new(),
+    };
+    match pairs {
+        None => {}
+        Some(None) => whole.retain(|_, value| !value.is_string()),
+        Some(Some(pairs)) => {
+            for (name, value) in pairs {
+                if value.is_null() {
+                    whole.remove(name);
+                } else {
+                    whole.insert(name.clone(), value.clone());
+                }
+            }
+        }
+    }
+    (!whole.is_empty()).then(|| Json(Value::Object(whole).to_string()))
+}
+
+/// The most pairs of metadata.
+const MOST_PAIRS: usize = 20;
+
+/// The field `metadata`, checked.
+pub(crate) fn pairs<'v>(fields: &Fields<'v>, wrongs: &mut Wrongs) -> Given<&'v Map<String, Value>> {
+    let value = fields.get("metadata")?;
+    let name = fields.name("metadata");
+    if value.is_null() {
+        return Some(None);
+    }
+    let Some(pairs) = value.as_object() else {
+        wrongs.add(name, "must be of type object");
+        return None;
+    };
+    if pairs.len() > MOST_PAIRS {
+        wrongs.add(&name, format!("must have at most {MOST_PAIRS} pairs"));
+    }
+    for (key, value) in pairs {
+        let shown: String = key.chars().take(60).collect();
+        if !(1..=40).contains(&key.chars().count()) {
+            wrongs.add(format!("{name}.{shown}"), "the key must have at most 40 characters");
+        }
+        let fits = value.as_str().is_some_and(|text| text.chars().count() <= 256);
+        if !fits && !value.is_null() {
+            wrongs.add(format!("{name}.{shown}"), "must be a string of at most 256 characters");
+        }
+    }
+    Some(Some(pairs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pointers_become_parameters() {
+        for (pointer, name) in [
+            ("/create/3/target/lock_id", "keys.3.lockId"),
+            ("/create/0/subject/phone", "keys.0.appUserId"),
+            ("/add_locks/12", "lockIdsToAdd.12"),
+            ("/name", "name"),
+            ("", "body"),
+        ] {
+            assert_eq!(param(pointer), name);
+        }
+    }
+
+    #[test]
+    fn times_have_milliseconds() {
+        assert_eq!(time(Instant(1_704_096_000_123_999)), "2024-01-01T08:00:00.123Z");
+        assert_eq!(time(Instant(0)), "1970-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn a_plus_that_became_a_space_is_a_plus() {
+        assert_eq!(phone_of_query(" 4712345678").as_deref(), Some("+4712345678"));
+        assert_eq!(phone_of_query("+4712345678").as_deref(), Some("+4712345678"));
+        for bad in ["4712345678", "+47 12345678", "  4712345678", "+0712345678", ""] {
+            assert_eq!(phone_of_query(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn metadata_merges_and_null_takes_out() {
+        let kept = Json(r#"{"a":"1","address":{"street":"x"},"b":"2"}"#.to_owned());
+        let pairs = json!({ "a": null, "c": "3" });
+        let merged = merged(Some(&kept), Some(pairs.as_object())).unwrap();
+        let whole: Value = serde_json::from_str(&merged.0).unwrap();
+        assert_eq!(whole, json!({ "address": { "street": "x" }, "b": "2", "c": "3" }));
+        assert_eq!(metadata(Some(&merged)), json!({ "b": "2", "c": "3" }));
+    }
+}

@@ -1,0 +1,106 @@
+#![doc = include_str!("README.md")]
+
+mod auth;
+mod error;
+mod handlers;
+mod map;
+mod wire;
+
+use super::serve::{BODY, BULK_BODY, Row, Takes, Vendor, run};
+use handlers::{access_group, key, managed_user, project};
+
+/// The rows that projects and subprojects both have.
+macro_rules! within {
+    ($base:literal) => {{
+        const KEYS: &str = concat!($base, "/keys");
+        const KEY: &str = concat!($base, "/keys/{key}");
+        const SHARED: &str = concat!($base, "/shared-keys");
+        const JOB: &str = concat!($base, "/jobs/{job}");
+        const GROUPS: &str = concat!($base, "/access-groups");
+        const GROUP: &str = concat!($base, "/access-groups/{group}");
+        const ACCESSES: &str = concat!($base, "/access-groups/{group}/update-accesses");
+        const USERS: &str = concat!($base, "/managed-users");
+        const USER: &str = concat!($base, "/managed-users/{user}");
+        [
+            Row::new("POST", KEYS, "create_keys", BULK, run!(key::create)),
+            Row::new("GET", KEYS, "keys", NONE, run!(key::list)),
+            Row::new("DELETE", KEYS, "revoke_keys", NONE, run!(key::revoke_all)),
+            Row::new("GET", KEY, "key", NONE, run!(key::get)),
+            Row::new("DELETE", KEY, "revoke_key", NONE, run!(key::revoke)),
+            Row::new("DELETE", SHARED, "revoke_shared_keys", NONE, run!(key::revoke_shared)),
+            Row::new("GET", JOB, "job", NONE, run!(key::job)),
+            Row::new("POST", GROUPS, "create_group", BULK, run!(access_group::create)),
+            Row::new("GET", GROUPS, "groups", NONE, run!(access_group::list)),
+            Row::new("GET", GROUP, "group", NONE, run!(access_group::get)),
+            Row::new("PATCH", GROUP, "update_group", JSON, run!(access_group::update)),
+            Row::new("PUT", GROUP, "update_group_put", JSON, run!(access_group::update)),
+            Row::new("DELETE", GROUP, "delete_group", NONE, run!(access_group::delete)),
+            Row::new(
+                "POST",
+                ACCESSES,
+                "update_accesses",
+                BULK,
+                run!(access_group::update_accesses),
+            ),
+            Row::new("GET", USERS, "managed_users", NONE, run!(managed_user::list)),
+            Row::new("POST", USERS, "create_managed_user", JSON, run!(managed_user::create)),
+            Row::new("GET", USER, "managed_user", NONE, run!(managed_user::get)),
+            Row::new("PATCH", USER, "update_managed_user", JSON, run!(managed_user::update)),
+            Row::new("DELETE", USER, "delete_managed_user", NONE, run!(managed_user::delete)),
+        ]
+    }};
+}
+
+/// Settings of this API.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Whether app users that are not known yet are an error when they are added to a group.
+    pub strict_users: bool,
+    /// Whether properties and parameters that are not known are passed over.
+    pub ignore_unknown: bool,
+}
+
+impl Options {
+    /// Whether what is not known is refused: a typo must never make a key permanent.
+    pub(crate) fn strict(self) -> bool {
+        !self.ignore_unknown
+    }
+}
+
+/// How callers are let in and refused.
+pub(crate) const VENDOR: Vendor =
+    Vendor { base: "/compat/unloc", authenticate: auth::authenticate, refuse: error::trouble };
+
+const NONE: Takes = Takes::Nothing;
+const JSON: Takes = Takes::Json(BODY);
+const BULK: Takes = Takes::Json(BULK_BODY);
+
+/// Every row.
+pub(crate) fn table() -> Vec<Row> {
+    let forms = Takes::JsonOrForm(BODY);
+    let mut table = vec![
+        Row::new("POST", "/v2/auth/token", "token", forms, run!(auth::token)).open(),
+        Row::new("POST", DISCOVERY, "discover", forms, run!(auth::discover)).open(),
+        Row::new("GET", ORGANIZATION, "organization", NONE, run!(project::organization)),
+        Row::new("GET", PROJECTS, "projects", NONE, run!(project::projects)),
+        Row::new("POST", PROJECTS, "create_project", JSON, run!(project::create)),
+        Row::new("GET", PROJECT, "project", NONE, run!(project::get)),
+        Row::new("PATCH", PROJECT, "update_project", JSON, run!(project::update)),
+        Row::new("GET", LOCKS, "locks", NONE, run!(project::locks)),
+        Row::new("GET", LOCK, "lock", NONE, run!(project::lock)),
+        Row::new("PATCH", LOCK, "update_lock", JSON, run!(project::update_lock)),
+        Row::new("POST", LOCK, "update_lock_post", JSON, run!(project::update_lock)),
+        Row::new("GET", CODE, "temporary_code", NONE, run!(project::temporary_code)),
+    ];
+    table.extend(within!("/v2/projects/{project}"));
+    table.extend(within!("/v2/subprojects/{subproject}"));
+    table
+}
+
+const DISCOVERY: &str = "/v2/auth/resources-discovery";
+const ORGANIZATION: &str = "/v2/organization/{organization}";
+const PROJECTS: &str = "/v2/organization/{organization}/projects";
+const PROJECT: &str = "/v2/projects/{project}";
+const LOCKS: &str = "/v2/projects/{project}/locks";
+const LOCK: &str = "/v2/projects/{project}/locks/{lock}";
+const CODE: &str = "/v2/projects/{project}/vendor-operations/locks/{lock}/temporary-code";

@@ -1,0 +1,119 @@
+//! What Unloc's objects look like. Encodes; decides nothing.
+
+use claviger_app::{Gone, key::KeyRow};
+use claviger_domain::ids::Noun;
+use claviger_domain::noun::access_level::AccessLevel;
+use claviger_domain::noun::grant::Subject;
+use claviger_domain::noun::lock::Lock;
+use claviger_domain::noun::person::Person;
+use claviger_domain::noun::place::Place;
+use claviger_domain::record::Record;
+use claviger_domain::state::PlaceState;
+use serde_json::{Value, json};
+
+use super::map;
+
+/// A project.
+pub(crate) fn project(place: &Place, organization: Option<claviger_app::Id>) -> Value {
+    json!({
+        "id": place.header.id.to_string(),
+        "name": place.name,
+        "organizationId": organization.map(|id| id.to_string()),
+        "timeZone": place.zone.name(),
+        "created": map::time(place.header.created_at),
+        "metadata": map::metadata(place.metadata.as_ref()),
+    })
+}
+
+/// A lock; settings of one that another place owns are that place's, and are given apart.
+pub(crate) fn lock(lock: &Lock, settings: &Lock, state: &PlaceState) -> Value {
+    let kept = lock.metadata.as_ref().and_then(|kept| serde_json::from_str(&kept.0).ok());
+    let kept: Value = kept.unwrap_or_default();
+    let battery = settings.health.battery_percent;
+    let connection = settings.controller.and_then(|it| state.controllers.get(it));
+    json!({
+        "id": lock.header.id.to_string(),
+        "name": lock.name,
+        "vendor": settings.model.as_deref().unwrap_or("claviger"),
+        "address": kept.get("address").filter(|it| it.is_object()),
+        "batteryStatus": battery.map(|percent| json!({ "batteryLevel": percent.to_string() })),
+        "timeZone": settings.zone.as_ref().unwrap_or(&state.place.zone).name(),
+        "lockConnectionId": connection.map(|it| it.header.id.to_string()),
+        "created": map::time(lock.header.created_at),
+        "metadata": map::metadata(lock.metadata.as_ref()),
+    })
+}
+
+/// A key.
+pub(crate) fn key(row: &KeyRow, state: &PlaceState, gone: &Gone) -> Value {
+    let KeyRow { key, grant } = row;
+    let person = match key.subject {
+        Subject::Person(number) => state.people.get(number),
+        Subject::Credential(_) => None,
+    };
+    let app_user = person.map(
+        |person| json!({ "id": person.details.phone, "name": map::person_name(&person.details) }),
+    );
+    let level = key.level.and_then(|level| state.levels.get(level));
+    let schedules = [grant.schedule.as_ref(), level.and_then(|level| level.schedule.as_ref())];
+    let mut shown = json!({
+        "id": key.id.to_string(),
+        "lockId": map::id(state, gone, Noun::Lock, key.lock.0),
+        "appUser": app_user,
+        "start": map::time(key.window.from.unwrap_or(key.created_at)),
+        "end": key.window.until.map(map::time),
+        "created": map::time(key.created_at),
+        "state": map::state(key.state),
+        "recurrence": map::recurrence(state, schedules),
+        "metadata": map::metadata(grant.metadata.as_ref()),
+    });
+    if let Some(number) = key.level {
+        let deleted = match gone.get(&(Noun::AccessLevel, number.0)) {
+            Some(Record::AccessLevel(level)) => Some(level),
+            _ => None,
+        };
+        shown["accessGroup"] = json!({
+            "id": map::id(state, gone, Noun::AccessLevel, number.0),
+            "name": level.or(deleted).map(|level| &level.name),
+        });
+    }
+    shown
+}
+
+/// An access group.
+pub(crate) fn access_group(level: &AccessLevel, state: &PlaceState) -> Value {
+    let locks = state.level_locks(level.number()).filter_map(|it| state.locks.get(it.lock));
+    let mut seen = std::collections::HashSet::new();
+    let grants = state.level_grants(level.number()).iter().filter_map(|it| state.grants.get(it));
+    let people = grants
+        .filter_map(|grant| match grant.subject {
+            Subject::Person(number) => state.people.get(number),
+            Subject::Credential(_) => None,
+        })
+        .filter(|person| seen.insert(person.number()))
+        .filter_map(|person| person.details.phone.clone());
+    json!({
+        "id": level.header.id.to_string(),
+        "name": level.name,
+        "description": level.description,
+        "lockIds": locks.map(|lock| lock.header.id.to_string()).collect::<Vec<_>>(),
+        "appUserIds": people.collect::<Vec<_>>(),
+        "recurrence": map::recurrence(state, [level.schedule.as_ref(), None]),
+        "allowKeySharing": level.allow_sharing,
+        "metadata": map::metadata(level.metadata.as_ref()),
+        "created": map::time(level.header.created_at),
+    })
+}
+
+/// A managed user; whoever has no phone number is none.
+pub(crate) fn managed_user(person: &Person) -> Value {
+    json!({
+        "id": person.header.id.to_string(),
+        "appUserId": person.details.phone,
+        "firstName": person.details.first_name,
+        "lastName": person.details.last_name,
+        "name": map::person_name(&person.details),
+        "created": map::time(person.header.created_at),
+        "metadata": map::metadata(person.details.metadata.as_ref()),
+    })
+}

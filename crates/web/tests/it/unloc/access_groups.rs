@@ -1,0 +1,309 @@
+//! Access groups as the vendor's guide shows them.
+
+use serde_json::{Value, json};
+
+use super::{NOBODYS, Unloc, phone, refused};
+use crate::kit::texts;
+use crate::support::{id, on_each_engine};
+
+async fn locks(program: &Unloc, count: usize) -> Vec<String> {
+    let mut ids = Vec::new();
+    for number in 0..count {
+        ids.push(id(&program.it.lock(&format!("Door {number}")).await).to_owned());
+    }
+    ids
+}
+
+fn refs(ids: &[String]) -> Vec<&str> {
+    ids.iter().map(String::as_str).collect()
+}
+
+fn pairs(keys: &[Value], state: &str) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let with_state = keys.iter().filter(|key| key["state"] == state);
+    let mut all: Vec<_> =
+        with_state.map(|key| (text(&key["appUser"]["id"]), text(&key["lockId"]))).collect();
+    all.sort();
+    all
+}
+
+#[tokio::test]
+async fn the_guide_word_for_word() {
+    on_each_engine(|world| async move {
+        let program = Unloc::at(&world).await;
+        let doors = locks(&program, 3).await;
+        let people = [phone(1), phone(2)];
+        let made = program
+            .post(
+                "/access-groups",
+                json!({
+                    "name": "Test Access Group", "description": "Test Access Group Description",
+                    "lockIds": doors[..2], "appUserIds": people,
+                }),
+            )
+            .await
+            .expect(201);
+        let group = &made["accessGroup"];
+        assert_eq!(group["name"], "Test Access Group");
+        assert_eq!(group["description"], "Test Access Group Description");
+        assert_eq!((&group["lockIds"], &group["appUserIds"]), (&json!(doors[..2]), &json!(people)));
+        let path = format!("/access-groups/{}", id(group));
+        assert_eq!(program.get(&path).await.expect(200)["accessGroup"], *group);
+        let listed = program.get("/access-groups/").await.expect(200);
+        assert_eq!(listed["accessGroups"], json!([group]));
+
+        let keys = program.keys("", 3).await;
+        assert_eq!(pairs(&keys, "active").len(), 4);
+        for key in &keys {
+            let of = json!({ "id": group["id"], "name": "Test Access Group" });
+            assert_eq!(key["accessGroup"], of);
+            assert_eq!(key["end"], Value::Null);
+            let one = format!("/keys/{}", id(key));
+            assert_eq!(program.get(&one).await.expect(200)["key"], *key);
+            refused(&program.delete(&one).await, 409, &[]);
+        }
+        let bulk = program.delete("/keys").await.expect(200);
+        assert_eq!(bulk, json!({ "revokedKeys": 0 }), "they are not revoked in bulk either");
+        assert_eq!(pairs(&program.keys("", 100).await, "active").len(), 4);
+
+        let renamed = json!({ "name": "Renamed", "description": null, "metadata": { "a": "1" } });
+        let renamed = program.patch(&path, renamed).await.expect(200);
+        let renamed = &renamed["accessGroup"];
+        assert_eq!((&renamed["name"], &renamed["description"]), (&json!("Renamed"), &json!(null)));
+        assert_eq!(renamed["lockIds"], group["lockIds"]);
+        let named = program.keys("", 100).await;
+        assert!(named.iter().all(|key| key["accessGroup"]["name"] == "Renamed"));
+
+        let changed = program
+            .post(
+                &format!("{path}/update-accesses"),
+                json!({
+                    "appUserIdsToAdd": [phone(3)], "appUserIdsToRemove": [phone(2)],
+                    "lockIdsToAdd": [doors[2], doors[1]], "lockIdsToRemove": [doors[0]],
+                }),
+            )
+            .await
+            .expect(200);
+        assert_eq!(changed["accessGroup"]["appUserIds"], json!([phone(1), phone(3)]));
+        assert_eq!(changed["accessGroup"]["lockIds"], json!(doors[1..]));
+        let keys = program.keys("", 2).await;
+        let wanted = [1, 3].map(|it| [&doors[1], &doors[2]].map(|door| (phone(it), door.clone())));
+        let mut wanted = wanted.concat();
+        wanted.sort();
+        assert_eq!(pairs(&keys, "active"), wanted);
+        assert_eq!(pairs(&keys, "revoked").len(), 3, "what was taken back stays listed");
+
+        program.delete(&path).await.expect(204);
+        refused(&program.get(&path).await, 404, &[]);
+        refused(&program.delete(&path).await, 404, &[]);
+        let keys = program.keys("", 100).await;
+        assert_eq!(pairs(&keys, "revoked").len(), 7);
+        assert!(keys.iter().all(|key| key["accessGroup"]["name"] == "Renamed"));
+        assert_eq!(program.keys("&excludeStates=revoked", 100).await, [] as [Value; 0]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_door_opens_for_who_is_in_and_natively_given_rights_are_keys() {
+    on_each_engine(|world| async move {
+        let program = Unloc::at(&world).await;
+        let it = &program.it;
+        let door = it.lock("Door").await;
+        let group = program.group("Staff", &[id(&door)], &[&phone(1)]).await;
+        let native = it.get(&format!("/access-levels/{}", id(&group))).await;
+        assert_eq!((&native["name"], &native["people_count"]), (&json!("Staff"), &json!(1)));
+        let person = it.get(&format!("/people?phone={}", phone(1).replace('+', "%2B"))).await;
+        let person = person["items"][0].clone();
+        let card = it.card(&person, "77").await;
+        assert!(it.opens(&door, "77").await);
+        let update = format!("/access-groups/{}/update-accesses", id(&group));
+        let out = json!({ "appUserIdsToRemove": [phone(1)] });
+        program.post(&update, out).await.expect(200);
+        assert!(!it.opens(&door, "77").await);
+
+        it.level_grant(&person, &native).await;
+        let keys = program.keys("&excludeStates=revoked", 10).await;
+        assert_eq!(keys.len(), 1);
+        assert_eq!(keys[0]["accessGroup"]["id"], group["id"]);
+        let direct = it.grant(&person, &door).await;
+        let keys = program.keys("&excludeStates=revoked", 10).await;
+        assert_eq!(keys.len(), 2);
+        assert_eq!(keys[1]["id"], direct["id"]);
+        assert!(keys[1].get("accessGroup").is_none());
+        let by_card = json!({
+            "subject": {"credential_id": id(&card)}, "target": {"lock_id": id(&door)},
+        });
+        let by_card = it.made("/grants", by_card).await;
+        assert_eq!(program.keys("", 10).await.len(), 3, "only people with phones are seen");
+        refused(&program.get(&format!("/keys/{}", id(&by_card))).await, 404, &[]);
+
+        it.acted(&format!("/people/{}/suspend", id(&person))).await;
+        let keys = program.keys("&excludeStates=revoked", 10).await;
+        assert!(keys.iter().all(|key| key["state"] == "inactive"), "{keys:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn bad_input_is_named_and_changes_nothing() {
+    on_each_engine(|world| async move {
+        let program = Unloc::at(&world).await;
+        let doors = locks(&program, 2).await;
+        let foreign = world.here().neighbour("Next door").await.lock("Theirs").await;
+        let group = program.group("Staff", &refs(&doors), &[&phone(1)]).await;
+        let path = format!("/access-groups/{}", id(&group));
+        let update = format!("{path}/update-accesses");
+        let before = world.revisions().await;
+        let good = json!({ "name": "Other", "lockIds": [], "appUserIds": [] });
+        let with = |fields: Value| {
+            let mut body = good.clone();
+            for (name, value) in fields.as_object().unwrap() {
+                body[name] = value.clone();
+            }
+            body
+        };
+        for (fields, names) in [
+            (json!({ "name": "abc" }), vec!["name"]),
+            (json!({ "name": "x".repeat(129) }), vec!["name"]),
+            (json!({ "name": null }), vec!["name"]),
+            (json!({ "description": "abc" }), vec!["description"]),
+            (json!({ "description": "x".repeat(1025) }), vec!["description"]),
+            (json!({ "lockIds": null }), vec!["lockIds"]),
+            (
+                json!({ "lockIds": [doors[0], NOBODYS, id(&foreign)] }),
+                vec!["lockIds.1", "lockIds.2"],
+            ),
+            (json!({ "lockIds": ["door", 7] }), vec!["lockIds.1", "lockIds.0"]),
+            (
+                json!({ "appUserIds": ["0047123", "+47 40 00 00 00", "+4712345678"] }),
+                vec!["appUserIds.0", "appUserIds.1"],
+            ),
+            (json!({ "appUserId": [phone(3)] }), vec!["appUserId"]),
+            (json!({ "allowKeySharing": "perhaps" }), vec!["allowKeySharing"]),
+            (json!({ "metadata": { "x": 1 } }), vec!["metadata.x"]),
+            (json!({ "recurrence": {} }), vec!["recurrence.timeSpans"]),
+        ] {
+            refused(&program.post("/access-groups", with(fields)).await, 400, &names);
+        }
+        let answer = program.post("/access-groups", json!({ "name": "Other" })).await;
+        refused(&answer, 400, &["lockIds", "appUserIds"]);
+        for (body, names) in [
+            (json!({}), vec!["body"]),
+            (
+                json!({ "appUserIdsToAdd": ["x"], "appUserIdsToRemove": ["y"] }),
+                vec!["appUserIdsToAdd.0", "appUserIdsToRemove.0"],
+            ),
+            (json!({ "lockIdsToAdd": [id(&foreign)] }), vec!["lockIdsToAdd.0"]),
+            (
+                json!({ "lockIdsToAdd": [doors[0]], "lockIdsToRemove": [doors[0]] }),
+                vec!["lockIdsToAdd"],
+            ),
+            (
+                json!({ "appUserIdsToAdd": [phone(5)], "appUserIdsToRemove": [phone(5)] }),
+                vec!["appUserIdsToAdd"],
+            ),
+        ] {
+            refused(&program.post(&update, body).await, 400, &names);
+        }
+        refused(&program.patch(&path, json!({ "name": "x".repeat(65) })).await, 400, &["name"]);
+        refused(&program.patch(&path, json!({ "lockIds": [] })).await, 400, &["lockIds"]);
+        let seed = "{ name: \"Test\", lockIds: [], appUserIds: [], }".to_owned();
+        let path_of = program.path("/access-groups");
+        let answer = program.actor.send("POST", &path_of, &[], Some(seed)).await;
+        refused(&answer, 400, &[]);
+        let other = world.here().neighbour("Elsewhere").await.level("Theirs", &[]).await;
+        for unknown in [NOBODYS, "abc", id(&other)] {
+            let path = format!("/access-groups/{unknown}");
+            refused(&program.get(&path).await, 404, &[]);
+            refused(&program.delete(&path).await, 404, &[]);
+            let body = json!({ "appUserIdsToAdd": [phone(1)] });
+            refused(&program.post(&format!("{path}/update-accesses"), body).await, 404, &[]);
+        }
+        let after = world.revisions().await;
+        let own = |all: &[(u32, u64)]| all.iter().find(|(place, _)| *place == 1).copied();
+        assert_eq!(own(&after), own(&before));
+
+        // Who and what is not in the group is taken out without an error.
+        let nothing = json!({ "appUserIdsToRemove": [phone(9)], "lockIdsToRemove": [NOBODYS] });
+        let answer = program.post(&update, nothing).await.expect(200);
+        assert_eq!(answer["accessGroup"]["lockIds"], group["lockIds"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn caps_count_pairs_once() {
+    on_each_engine(|world| async move {
+        let program = Unloc::at(&world).await;
+        let doors = locks(&program, 21).await;
+        let people: Vec<String> = (0..5001).map(phone).collect();
+        let body = |locks: &[String], people: &[String]| {
+            json!({ "name": "Everybody", "lockIds": locks, "appUserIds": people })
+        };
+        let over = program.post("/access-groups", body(&doors[..20], &people)).await;
+        refused(&over, 400, &["body"]);
+        assert!(over.text.contains("100020"), "{}", over.text);
+        // Somebody who stands twice counts once.
+        let mut twice = people[..5000].to_vec();
+        twice.push(people[0].clone());
+        let made = program.post("/access-groups", body(&doors[..20], &twice)).await.expect(201);
+        let update = format!("/access-groups/{}/update-accesses", id(&made["accessGroup"]));
+        let three = json!({ "lockIdsToRemove": doors[..3] });
+        refused(&program.post(&update, three).await, 400, &["body"]);
+        refused(&program.post(&update, json!({ "lockIdsToAdd": [doors[20]] })).await, 400, &["body"]);
+        let two = json!({ "lockIdsToRemove": [doors[0], doors[1], doors[0]] });
+        let left = program.post(&update, two).await.expect(200);
+        assert_eq!(left["accessGroup"]["lockIds"].as_array().unwrap().len(), 18);
+        let page = program.get("/keys?limit=5000&excludeStates=revoked").await.expect(200);
+        assert_eq!(page["keys"].as_array().unwrap().len(), 2500, "the most of a page");
+        // Everything at once is refused by no cap.
+        program.delete(update.trim_end_matches("/update-accesses")).await.expect(204);
+        assert_eq!(program.keys("&excludeStates=revoked", 2500).await.len(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_twenty_callers_who_win_are_in_order_and_who_lose_are_told_at_once() {
+    on_each_engine(|world| async move {
+        let program = std::sync::Arc::new(Unloc::at(&world).await);
+        let doors = locks(&program, 2).await;
+        let group = program.group("Staff", &refs(&doors), &[]).await;
+        let path = format!("/access-groups/{}/update-accesses", id(&group));
+        let mut callers = tokio::task::JoinSet::new();
+        for caller in 0..20 {
+            let (program, path) = (program.clone(), path.clone());
+            callers.spawn(async move {
+                let people: Vec<String> =
+                    (0..50).map(|person| phone(1000 * (caller + 1) + person)).collect();
+                let answer = program.post(&path, json!({ "appUserIdsToAdd": people })).await;
+                (people, answer)
+            });
+        }
+        let mut wanted = Vec::new();
+        let mut lost = 0;
+        while let Some(done) = callers.join_next().await {
+            let (people, answer) = done.unwrap();
+            if answer.status == 409 {
+                refused(&answer, 409, &[]);
+                assert_eq!(answer.header("retry-after"), "1");
+                lost += 1;
+            } else {
+                let shown = answer.expect(200)["accessGroup"]["appUserIds"].clone();
+                let shown = texts(&shown).into_iter().map(str::to_owned).collect::<Vec<_>>();
+                assert!(people.iter().all(|person| shown.contains(person)));
+                wanted.extend(people);
+            }
+        }
+        println!("{lost} of 20 callers were told that the group is busy");
+        let group = program.get(&format!("/access-groups/{}", id(&group))).await.expect(200);
+        let mut there = texts(&group["accessGroup"]["appUserIds"]);
+        there.sort_unstable();
+        wanted.sort_unstable();
+        assert_eq!(there, wanted.iter().map(String::as_str).collect::<Vec<_>>());
+        // Nobody holds it any more.
+        program.post(&path, json!({ "appUserIdsToRemove": [] })).await.expect(200);
+    })
+    .await;
+}
