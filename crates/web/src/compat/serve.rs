@@ -116,7 +116,7 @@ pub(crate) struct Vendor {
     /// Where it is served, without a slash at the end.
     pub(crate) base: &'static str,
     /// Who calls, with the head of the request and the parameters of the path.
-    pub(crate) authenticate: fn(&App, &Parts, &Path) -> Result<Caller, Response>,
+    pub(crate) authenticate: fn(&App, &Parts, &Path) -> Result<Caller, Box<Response>>,
     /// The vendor's words for a trouble.
     pub(crate) refuse: fn(Trouble) -> Response,
 }
@@ -222,7 +222,7 @@ impl Server {
         if !row.open {
             match (vendor.authenticate)(&app, &parts, &path) {
                 Ok(known) => caller = Some(known),
-                Err(refused) => return refused,
+                Err(refused) => return *refused,
             }
         }
         let body = match read(row.takes, &parts, body).await {

@@ -18,8 +18,8 @@ const INSTALLER: &str = "project.installer";
 const ORGANIZATION: &str = "organization.admin";
 
 /// Lets in whoever holds a token for what the path names.
-pub(crate) fn authenticate(app: &App, parts: &Parts, path: &Path) -> Result<Caller, Response> {
-    known(app, parts, path).map_err(IntoResponse::into_response)
+pub(crate) fn authenticate(app: &App, parts: &Parts, path: &Path) -> Result<Caller, Box<Response>> {
+    known(app, parts, path).map_err(|failure| Box::new(failure.into_response()))
 }
 
 fn known(app: &App, parts: &Parts, path: &Path) -> Result<Caller, Failure> {
