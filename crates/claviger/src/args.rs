@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 
+use crate::compat;
 use crate::config::Partial;
+use crate::exit::Failure;
 use crate::logs::LogFormat;
 
 /// Physical access management that you run yourself.
@@ -99,6 +101,10 @@ pub(crate) struct Serve {
     /// Serve plain HTTP to other machines: passwords and keys go over the wire in the clear
     #[arg(long)]
     pub(crate) insecure_http: bool,
+
+    /// Also serve a vendor's API at the root of this address, such as unloc=127.0.0.1:9001; repeatable
+    #[arg(long = "compat", value_name = "VENDOR=ADDRESS")]
+    pub(crate) compat: Vec<String>,
 
     /// For tests: run the clock ahead, such as 31d or 12h; on a loopback address only
     #[arg(long, value_name = "TIME", value_parser = duration)]
@@ -323,17 +329,21 @@ impl Global {
 
 impl Serve {
     /// The settings among the flags.
-    pub(crate) fn partial(&self, global: &Global) -> Partial {
+    ///
+    /// # Errors
+    /// A vendor that is not known.
+    pub(crate) fn partial(&self, global: &Global) -> Result<Partial, Failure> {
         let proxies = self.trusted_proxies.clone();
-        Partial {
+        Ok(Partial {
             listen: self.listen.clone(),
             public_url: self.public_url.clone(),
             tls_cert: self.tls_cert.clone(),
             tls_key: self.tls_key.clone(),
             trusted_proxies: (!proxies.is_empty()).then_some(proxies),
             insecure_http: self.insecure_http.then_some(true),
+            compat: compat::Partial::flags(&self.compat)?,
             ..global.partial()
-        }
+        })
     }
 }
 

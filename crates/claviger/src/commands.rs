@@ -41,7 +41,7 @@ async fn one(args: Args) -> Result<(), Failure> {
         Command::Serve(args) => serve::run(args, &global).await,
         Command::Demo(args) => demo::run(args, &global).await,
         Command::Setup(args) => setup::run(args, &global).await,
-        Command::Compat(args) => compat::run(&args),
+        Command::Compat(args) => compat::run(args, &global).await,
         Command::Import(args) => import::run(args, &global).await,
         Command::Export(args) => export::run(args, &global).await,
         Command::Backup(args) => backup::run(args, &global).await,

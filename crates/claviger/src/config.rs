@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::cidr::Range;
+use crate::compat::{self, Compat};
 use crate::exit::Failure;
 use crate::logs::LogFormat;
 use crate::outgoing::Rules;
@@ -31,6 +32,7 @@ pub(crate) struct Partial {
     pub(crate) allow_webhook_ports: Option<Vec<u16>>,
     pub(crate) log: Option<String>,
     pub(crate) log_format: Option<LogFormat>,
+    pub(crate) compat: Option<compat::Partial>,
 }
 
 /// The first one's value of each key, or else the second one's.
@@ -43,11 +45,16 @@ macro_rules! merge {
 impl Partial {
     /// These settings, and `lower`'s where they say nothing.
     pub(crate) fn over(self, lower: Partial) -> Partial {
-        merge!(
+        let compat = match (self.compat.clone(), lower.compat.clone()) {
+            (Some(first), Some(second)) => Some(first.over(second)),
+            (first, second) => first.or(second),
+        };
+        let merged = merge!(
             self, lower, data database_url secret_file listen public_url tls_cert tls_key
             trusted_proxies insecure_http allow_http_webhooks allow_webhook_addresses
-            allow_webhook_ports log log_format
-        )
+            allow_webhook_ports log log_format compat
+        );
+        Partial { compat, ..merged }
     }
 
     /// The settings of a file.
@@ -111,6 +118,7 @@ impl Partial {
             allow_webhook_ports: ports.transpose().map_err(wrong)?,
             log: get("LOG"),
             log_format,
+            compat: None,
         })
     }
 
@@ -142,7 +150,7 @@ impl Partial {
             data: self.data.unwrap_or_else(|| PathBuf::from("./claviger-data")),
             database_url: self.database_url.map(database_url).transpose()?,
             secret_file: self.secret_file,
-            listen: listen(self.listen.as_deref().unwrap_or("127.0.0.1:8080"))?,
+            listen: listen("listen", self.listen.as_deref().unwrap_or("127.0.0.1:8080"))?,
             public_url,
             tls,
             trusted_proxies: ranges("trusted_proxies", self.trusted_proxies)?,
@@ -154,6 +162,7 @@ impl Partial {
             },
             log: self.log,
             log_format: self.log_format.unwrap_or_default(),
+            compat: self.compat.unwrap_or_default().settle()?,
         })
     }
 }
@@ -173,13 +182,18 @@ pub(crate) struct Config {
     pub(crate) webhooks: Rules,
     pub(crate) log: Option<String>,
     pub(crate) log_format: LogFormat,
+    pub(crate) compat: Compat,
 }
 
-fn listen(text: &str) -> Result<SocketAddr, Failure> {
+/// Reads an address and a port out of the setting `key`.
+///
+/// # Errors
+/// It is none.
+pub(crate) fn listen(key: &str, text: &str) -> Result<SocketAddr, Failure> {
     let local = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
     local.as_deref().unwrap_or(text).parse().map_err(|_| {
         let right = "is not an address and a port such as 127.0.0.1:8080 or [::1]:8080";
-        Failure::new(format!("listen: {text:?} {right}"))
+        Failure::new(format!("{key}: {text:?} {right}"))
     })
 }
 
@@ -230,6 +244,7 @@ impl Config {
         set("allow_webhook_ports", Some(Value::from(ports)));
         set("log", self.log.clone().map(Value::from));
         set("log_format", Some(Value::from(self.log_format.as_str())));
+        set("compat", Some(self.compat.show()));
         table.to_string()
     }
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::http::header::HOST;
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -36,6 +38,8 @@ pub(crate) struct Doors {
     pub(crate) proxies: Vec<Range>,
     /// Whether other machines than the proxies may speak plain HTTP.
     pub(crate) insecure: bool,
+    /// Host names, in lower case, at whose root only what hangs below a base is served.
+    pub(crate) hosts: Vec<(String, &'static str)>,
 }
 
 impl Doors {
@@ -69,10 +73,29 @@ impl Doors {
         client
     }
 
-    /// Serves until `stop` says true, then lets requests under way end.
+    /// Puts the path of a request below the base that is served at the root of its listener or host
+    /// name; a path that is below it already stays.
+    fn rebase(&self, base: Option<&'static str>, request: &mut Request<Body>) {
+        let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+        let host = host.unwrap_or_default().to_ascii_lowercase();
+        let name = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name);
+        let named = self.hosts.iter().find(|(known, _)| *known == name || *known == host);
+        let Some(base) = base.or(named.map(|(_, base)| *base)) else { return };
+        let path = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+        if path.strip_prefix(base).is_some_and(|rest| rest.starts_with('/')) {
+            return;
+        }
+        if let Ok(uri) = format!("{base}{path}").parse() {
+            *request.uri_mut() = uri;
+        }
+    }
+
+    /// Serves until `stop` says true, then lets requests under way end. Where there is a base, only
+    /// what hangs below it is served.
     pub(crate) async fn serve(
         self: Arc<Doors>,
         listener: TcpListener,
+        base: Option<&'static str>,
         router: Router,
         mut stop: watch::Receiver<bool>,
     ) {
@@ -87,9 +110,9 @@ impl Doors {
                 Ok((stream, peer)) if self.lets_in(peer.ip()) => {
                     let (doors, router) = (self.clone(), router.clone());
                     let watcher = graceful.watcher();
-                    tokio::spawn(
-                        async move { doors.connection(stream, peer, router, watcher).await },
-                    );
+                    tokio::spawn(async move {
+                        doors.connection(stream, peer, base, router, watcher).await
+                    });
                 }
                 Ok((_, peer)) => tracing::debug!(%peer, "plain HTTP from elsewhere was refused"),
                 Err(error) => {
@@ -109,15 +132,16 @@ impl Doors {
         self: Arc<Doors>,
         stream: TcpStream,
         peer: SocketAddr,
+        base: Option<&'static str>,
         router: TowerToHyperService<Router>,
         watcher: Watcher,
     ) {
         let _ = stream.set_nodelay(true);
         let Some(tls) = &self.tls else {
-            return self.clone().requests(stream, peer, router, watcher).await;
+            return self.clone().requests(stream, peer, base, router, watcher).await;
         };
         match tokio::time::timeout(SLOWEST_HEAD, tls.accept(stream)).await {
-            Ok(Ok(stream)) => self.clone().requests(stream, peer, router, watcher).await,
+            Ok(Ok(stream)) => self.clone().requests(stream, peer, base, router, watcher).await,
             Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS with a client"),
             Err(_) => tracing::debug!(%peer, "a client took too long for TLS"),
         }
@@ -127,6 +151,7 @@ impl Doors {
         self: Arc<Doors>,
         stream: S,
         peer: SocketAddr,
+        base: Option<&'static str>,
         router: TowerToHyperService<Router>,
         watcher: Watcher,
     ) where
@@ -136,6 +161,7 @@ impl Doors {
             let client = self.client(peer, request.headers());
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(client));
+            self.rebase(base, &mut request);
             router.call(request)
         });
         let connection = http1::Builder::new()
@@ -154,7 +180,8 @@ mod tests {
 
     fn doors() -> Doors {
         let proxies = vec![Range::parse("10.0.0.0/8").unwrap()];
-        Doors { tls: None, proxies, insecure: false }
+        let hosts = vec![("unloc.example.org".to_owned(), "/compat/unloc")];
+        Doors { tls: None, proxies, insecure: false, hosts }
     }
 
     #[test]
@@ -171,6 +198,22 @@ mod tests {
         ] {
             assert_eq!(doors.lets_in(peer.parse().unwrap()), may, "{peer}");
         }
+    }
+
+    #[test]
+    fn a_vendor_is_served_at_the_root_of_its_name_and_address() {
+        let path = |base, host: &str, path: &str| {
+            let request = Request::builder().uri(path).header("host", host);
+            let mut request = request.body(Body::empty()).unwrap();
+            doors().rebase(base, &mut request);
+            request.uri().to_string()
+        };
+        let unloc = Some("/compat/unloc");
+        assert_eq!(path(unloc, "localhost:9001", "/v2/x?y=1"), "/compat/unloc/v2/x?y=1");
+        assert_eq!(path(unloc, "localhost", "/compat/unloc/v2"), "/compat/unloc/v2");
+        assert_eq!(path(unloc, "localhost", "/api/v1/me"), "/compat/unloc/api/v1/me");
+        assert_eq!(path(None, "Unloc.Example.org:443", "/v2/x"), "/compat/unloc/v2/x");
+        assert_eq!(path(None, "example.org", "/v2/x"), "/v2/x");
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod archive;
 mod args;
 mod cidr;
 mod commands;
+mod compat;
 mod config;
 mod doors;
 mod errand;

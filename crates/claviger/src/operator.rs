@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use claviger_app::{App, Caller, Context, Id, Via, Zone, backup, import, setup};
+use claviger_app::{App, Caller, Context, Id, Via, Zone, backup, client, import, setup};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -35,6 +35,8 @@ pub(crate) enum Task {
     Export { place: String },
     /// Everything as one file, which comes in pieces.
     Backup { passphrase: Option<String> },
+    /// Credentials for programs written for a vendor's API.
+    Compat { vendor: String, place: String },
     /// Whether everything is whole.
     Verify,
 }
@@ -83,6 +85,7 @@ impl Operator {
             }
             Task::Export { place } => self.export(&place, out).await,
             Task::Backup { passphrase } => self.backup(passphrase, out).await,
+            Task::Compat { vendor, place } => self.compat(&vendor, &place).await,
             Task::Verify => self.verify(out).await,
         }
     }
@@ -109,6 +112,26 @@ impl Operator {
             "place": {"id": made.place.to_string()},
             "admin": {"email": made.admin_email, "setup_code": made.setup_code},
             "client": {"id": made.client.to_string(), "secret": made.client_secret},
+        }))
+    }
+
+    async fn compat(&self, vendor: &str, place: &str) -> Result<Value, Failure> {
+        if vendor != "unloc" {
+            let line = format!("the API of {vendor} is not built yet; no credentials were made");
+            return Err(Failure::new(line));
+        }
+        let ctx = Context { via: Via::CommandLine, ..self.context() };
+        let made = client::for_program(&ctx, id(place)?, "Unloc client").await?;
+        Ok(json!({
+            "vendor": vendor,
+            "base_path": "/compat/unloc",
+            "hosts": [],
+            "credentials": {
+                "client_id": made.client.to_string(),
+                "client_secret": made.secret,
+                "project_id": made.place.to_string(),
+                "organization_id": made.organization.to_string(),
+            },
         }))
     }
 

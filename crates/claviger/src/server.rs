@@ -33,7 +33,7 @@ pub(crate) struct Server {
     lock: claviger_app::FolderLock,
     stop_doors: watch::Sender<bool>,
     stop_work: watch::Sender<bool>,
-    doors: JoinHandle<()>,
+    doors: Vec<JoinHandle<()>>,
     work: [JoinHandle<()>; 2],
 }
 
@@ -42,8 +42,11 @@ pub(crate) struct Server {
 /// # Errors
 /// As it says.
 fn check(config: &Config, ahead: Option<Duration>) -> Result<(), Failure> {
-    let address = config.listen.ip();
-    let local = address.to_canonical().is_loopback();
+    let others = config.compat.listen.iter().map(|(address, _)| address);
+    let is_local = |address: &SocketAddr| address.ip().to_canonical().is_loopback();
+    let open = std::iter::once(&config.listen).chain(others).find(|address| !is_local(address));
+    let local = open.is_none();
+    let address = open.unwrap_or(&config.listen).ip();
     if ahead.is_some() && !local {
         return Err(Failure::new(format!(
             "--clock-ahead is for tests and only works on a loopback address, not on {address}"
@@ -87,9 +90,14 @@ impl Server {
         folder.make()?;
         let lock = folder.lock().await?;
         let listener = bind(config.listen).await?;
+        let mut listeners = vec![];
+        for (address, base) in &config.compat.listen {
+            listeners.push((bind(*address).await?, Some(*base)));
+        }
         let address = listener.local_addr().map_err(|error| Failure::new(error.to_string()))?;
         let scheme = if acceptor.is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{address}");
+        listeners.push((listener, None));
         let opened = folder.open(lock).await?;
         let store = opened.store.clone();
         let ahead = ahead.map_or(0, |ahead| i64::try_from(ahead.as_micros()).unwrap_or(0));
@@ -108,13 +116,18 @@ impl Server {
             tls: acceptor,
             proxies: config.trusted_proxies.clone(),
             insecure: config.insecure_http,
+            hosts: config.compat.hosts.clone(),
         });
-        let router = claviger_web::router(app.clone(), &claviger_web::Options::default());
+        let router = claviger_web::router(app.clone(), &config.compat.options);
+        let serve = |(listener, base)| {
+            let stopped = doors_stopped.clone();
+            tokio::spawn(doors.clone().serve(listener, base, router.clone(), stopped))
+        };
         Ok(Server {
             url,
             store,
             lock: opened.lock,
-            doors: tokio::spawn(doors.serve(listener, router, doors_stopped)),
+            doors: listeners.into_iter().map(serve).collect(),
             work: [
                 tokio::spawn(socket.serve(operator.clone(), work_stopped.clone())),
                 tokio::spawn(jobs::run(app, send, work_stopped)),
@@ -128,7 +141,9 @@ impl Server {
     /// Ends: requests first, then tasks and background work, then the store.
     pub(crate) async fn stop(self) {
         self.stop_doors.send_replace(true);
-        let _ = self.doors.await;
+        for doors in self.doors {
+            let _ = doors.await;
+        }
         self.stop_work.send_replace(true);
         for mut work in self.work {
             // Deliveries under way may be cut off: they are sent again.

@@ -1,19 +1,46 @@
 //! `compat`: credentials for programs written for a vendor's API.
 
+use std::path::Path;
+
 use clap::ValueEnum as _;
+use serde_json::Value;
 
-use crate::args::Compat;
+use crate::args::{Compat, Global};
+use crate::commands::settings;
 use crate::exit::Failure;
+use crate::folder::Folder;
+use crate::operator::Task;
+use crate::{errand, terminal};
 
-/// Says that no vendor's API is built yet.
+/// Makes the credentials and prints them.
 ///
 /// # Errors
-/// Always.
-pub(crate) fn run(args: &Compat) -> Result<(), Failure> {
+/// Why none were made.
+pub(crate) async fn run(args: Compat, global: &Global) -> Result<(), Failure> {
+    let folder = Folder::of(&settings(global)?);
     let value = args.vendor.to_possible_value();
-    let vendor = value.as_ref().map_or("this vendor", |value| value.get_name());
-    let place = &args.place;
-    Err(Failure::new(format!(
-        "the API of {vendor} is not built yet; no credentials were made for place {place}"
-    )))
+    let vendor = value.as_ref().map_or("", |value| value.get_name()).to_owned();
+    let task = Task::Compat { vendor, place: args.place };
+    let made = errand::run(&folder, task, None, Path::new("")).await?;
+    if global.json {
+        terminal::json(&made);
+    } else {
+        terminal::answer(&words(&made));
+    }
+    Ok(())
+}
+
+/// What was made, for people.
+fn words(made: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let credentials = made["credentials"].as_object().into_iter().flatten();
+    let lines: Vec<String> =
+        credentials.map(|(name, value)| format!("{name:<16} {}", text(value))).collect();
+    format!(
+        "{:<16} {}\n\n{}\n\nPut the server's address and the base path before the paths of the \
+         vendor's API.\nSecrets are shown this once.",
+        "base path",
+        text(&made["base_path"]),
+        lines.join("\n"),
+    )
 }

@@ -16,7 +16,7 @@ pub(crate) async fn run(args: Serve, global: &Global) -> Result<(), Failure> {
         Some(path) => Partial::file(path)?,
         None => Partial::default(),
     };
-    let config = args.partial(global).over(environment()?).over(file).settle()?;
+    let config = args.partial(global)?.over(environment()?).over(file).settle()?;
     if args.show_config {
         terminal::answer(&config.show());
         return Ok(());

@@ -4,6 +4,7 @@
 
 mod backup;
 mod client;
+mod compat;
 mod import;
 mod network;
 mod run;

@@ -10,7 +10,7 @@ use axum::Router;
 use claviger_app::App;
 
 /// Settings of the vendors' APIs.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// Of Unloc's.
     pub unloc: unloc::Options,

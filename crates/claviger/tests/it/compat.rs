@@ -1,0 +1,62 @@
+//! A vendor's API at its path and at the root of an address of its own, with credentials made at
+//! the command line while the server runs.
+
+use serde_json::{Value, json};
+
+use crate::client::{Client, send};
+use crate::run::{Temporary, get};
+
+/// An address of this machine that nobody listens at.
+fn free_address() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
+#[test]
+fn a_program_of_a_vendors_works_after_its_address_is_changed() {
+    let temporary = Temporary::new();
+    let data = temporary.data("data");
+    let own = free_address();
+    let server = data.serve_with(&["--compat", &format!("unloc={own}")]);
+    let made = data.setup();
+    let native = Client::new(&server.url, &made);
+    let lock = native.make("/locks", json!({"name": "Door"}));
+    let place = get(&made, "/place/id");
+    let compat = data.run(&["compat", "--vendor", "unloc", "--place", &place, "--json"]).json();
+    assert_eq!(
+        (&compat["vendor"], &compat["base_path"]),
+        (&json!("unloc"), &json!("/compat/unloc"))
+    );
+    let credentials = &compat["credentials"];
+    assert_eq!(credentials["project_id"], json!(place));
+    assert_eq!(get(credentials, "/organization_id"), get(&made, "/organization/id"));
+    let mut body = json!({
+        "grant_type": "client_credentials", "scope": "project.admin",
+        "client_id": credentials["client_id"], "client_secret": credentials["client_secret"],
+        "project_id": credentials["project_id"],
+    });
+    for (base, path) in [(&server.url, "/compat/unloc/v2"), (&format!("http://{own}"), "/v2")] {
+        let (status, token) = send(base, "POST", &format!("{path}/auth/token/"), "", &body);
+        assert_eq!(status, 200, "{token}");
+        let token = get(&token, "/access_token");
+        let keys = format!("{path}/projects/{place}/keys");
+        let wish = json!({"keys": [{"lockId": lock, "appUserId": "+4740000001"}]});
+        let (status, answer) = send(base, "POST", &keys, &token, &wish);
+        assert_eq!(status, 202, "{answer}");
+        let (status, listed) = send(base, "GET", &keys, &token, &Value::Null);
+        assert_eq!((status, &listed["keys"][0]["lockId"]), (200, &json!(lock)));
+        // Nothing but the vendor's API is there.
+        let (status, _) = send(&format!("http://{own}"), "GET", "/api/v1/me", &token, &Value::Null);
+        assert_eq!(status, 404);
+    }
+    body["client_secret"] = json!("wrong");
+    let (status, refused) = send(&server.url, "POST", "/compat/unloc/v2/auth/token/", "", &body);
+    assert_eq!((status, &refused["error"]), (401, &json!("invalid_client")));
+    let nowhere = "01890000-0000-7000-8000-000000000000";
+    let refused = data.run(&["compat", "--vendor", "unloc", "--place", nowhere]).refusal();
+    assert!(refused.contains("place"), "{refused}");
+    server.stop();
+    let listen = ["serve", "--data", data.text(), "--listen", "127.0.0.1:0", "--compat"];
+    let refused = crate::run::claviger(&[&listen[..], &["unloc=0.0.0.0:0"]].concat()).refusal();
+    assert!(refused.contains("--insecure-http"), "{refused}");
+}
