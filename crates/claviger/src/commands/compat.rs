@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::ValueEnum as _;
 use serde_json::Value;
 
-use crate::args::{Compat, Global};
+use crate::args::{Compat, Global, Vendor};
 use crate::commands::settings;
 use crate::exit::Failure;
 use crate::folder::Folder;
@@ -17,9 +17,13 @@ use crate::{errand, terminal};
 /// # Errors
 /// Why none were made.
 pub(crate) async fn run(args: Compat, global: &Global) -> Result<(), Failure> {
-    let folder = Folder::of(&settings(global)?);
     let value = args.vendor.to_possible_value();
     let vendor = value.as_ref().map_or("", |value| value.get_name()).to_owned();
+    if !matches!(args.vendor, Vendor::Unloc) {
+        let line = format!("the API of {vendor} is not built yet; no credentials were made");
+        return Err(Failure::new(line));
+    }
+    let folder = Folder::of(&settings(global)?);
     let task = Task::Compat { vendor, place: args.place };
     let made = errand::run(&folder, task, None, Path::new("")).await?;
     if global.json {
