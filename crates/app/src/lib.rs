@@ -37,6 +37,7 @@ pub mod mail;
 pub mod operation;
 pub mod person;
 pub mod place;
+pub mod program;
 pub mod schedule;
 pub mod session;
 pub mod setup;

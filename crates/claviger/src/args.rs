@@ -102,7 +102,8 @@ pub(crate) struct Serve {
     #[arg(long)]
     pub(crate) insecure_http: bool,
 
-    /// Also serve a vendor's API at the root of this address, such as unloc=127.0.0.1:9001; repeatable
+    /// Serve a vendor's API at the root of this address too, such as unloc=127.0.0.1:9001;
+    /// repeatable
     #[arg(long = "compat", value_name = "VENDOR=ADDRESS")]
     pub(crate) compat: Vec<String>,
 

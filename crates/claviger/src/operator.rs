@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use claviger_app::{App, Caller, Context, Id, Via, Zone, backup, client, import, setup};
+use claviger_app::{App, Caller, Context, Id, Via, Zone, backup, import, program, setup};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -117,7 +117,7 @@ impl Operator {
 
     async fn compat(&self, vendor: &str, place: &str) -> Result<Value, Failure> {
         let ctx = Context { via: Via::CommandLine, ..self.context() };
-        let made = client::for_program(&ctx, id(place)?, "Unloc client").await?;
+        let made = program::make(&ctx, id(place)?, "Unloc client").await?;
         Ok(json!({
             "vendor": vendor,
             "base_path": "/compat/unloc",

@@ -1,3 +1,5 @@
+//! Unloc's API v2: its rows and settings. Its README is the contract, and stands below.
+//!
 #![doc = include_str!("README.md")]
 
 mod auth;

@@ -138,6 +138,14 @@ async fn one_bad_key_and_none_is_given() {
         refused(&program.post("/keys", json!({ "keys": many })).await, 400, &["keys"]);
         assert_eq!(program.it.get("").await["revision"], before);
         assert_eq!(program.keys("", 10).await, [] as [Value; 0]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn filters_that_make_no_sense_are_named() {
+    on_each_engine(|world| async move {
+        let program = Unloc::at(&world).await;
         for (query, name) in [
             ("limit=0", "limit"),
             ("limit=x", "limit"),
