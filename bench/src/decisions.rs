@@ -18,7 +18,7 @@ const BATCH: usize = 1_000;
 #[inline]
 pub fn ask<'s>(state: &'s PlaceState, question: &Question) -> Option<Decision<'s>> {
     let number = LockNumber(state.number_of(Noun::Lock, question.lock)?);
-    let door = Door::of(state, state.locks.get(number)?);
+    let door = Door::at(state, number)?;
     let request = Request {
         lock: number,
         presented: Presented::Card(question.card),

@@ -3,12 +3,20 @@
 //! Must not read a clock or randomness: an [`IdSource`] is handed in.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use crate::time::Instant;
 
 /// A public id: a UUID. Which noun it names is known from where it is looked up.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Id(pub [u8; 16]);
+
+impl Hash for Id {
+    /// As one number: locks are found by their ids on the way of a decision.
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        hasher.write_u128(u128::from_ne_bytes(self.0));
+    }
+}
 
 impl Id {
     /// Reads the hyphenated form, either case; `None` for anything else.

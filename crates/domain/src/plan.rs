@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::draft::Write;
 use crate::ids::{AccessLevelNumber, LockNumber};
 use crate::noun::credential::CredentialState;
-use crate::noun::grant::{Grant, Right, Subject, Target};
+use crate::noun::grant::{Grant, Subject, Target};
 use crate::noun::person::PersonState;
 use crate::noun::schedule::ScheduleRef;
 use crate::record::Record;
@@ -166,12 +166,9 @@ fn access(state: &PlaceState, pair: Pair) -> BTreeMap<String, Way> {
         },
     };
     let levels = state.lock_levels(pair.lock);
-    for reach in state.reach(pair.subject).iter() {
-        if !reach.reaches(pair.lock, levels) {
-            continue;
-        }
-        let Some(grant) = state.grants.get(reach.grant()) else { continue };
-        let level = reach.level().and_then(|level| state.levels.get(level));
+    for hit in state.reach(pair.subject).hits(pair.lock, levels) {
+        let Some(grant) = state.grants.get(hit.grant()) else { continue };
+        let level = hit.level().and_then(|level| state.levels.get(level));
         let schedules = [grant.schedule.as_ref(), level.and_then(|it| it.schedule.as_ref())];
         let zone = state.zone_of(lock).name();
         let times: Vec<String> = schedules
@@ -181,7 +178,7 @@ fn access(state: &PlaceState, pair: Pair) -> BTreeMap<String, Way> {
             .map(|times| said(times.definition(), zone))
             .collect();
         let window = grant.window.intersect(&valid);
-        if grant.right == Right::Open && !window.is_empty() {
+        if !window.is_empty() {
             let way = (window, times, grant.override_lockdown);
             ways.insert(format!("{way:?}"), way);
         }

@@ -72,6 +72,11 @@ impl Reasons {
         self.0 |= 1 << reason as u8;
     }
 
+    /// Adds all of another set.
+    pub fn join(&mut self, other: Reasons) {
+        self.0 |= other.0;
+    }
+
     /// Takes one out.
     pub fn remove(&mut self, reason: Reason) {
         self.0 &= !(1 << reason as u8);

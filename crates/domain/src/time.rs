@@ -35,6 +35,7 @@ impl Instant {
 
     /// Whole seconds since the epoch, rounded down.
     #[must_use]
+    #[inline]
     pub fn seconds(self) -> i64 {
         self.0.div_euclid(SECOND)
     }

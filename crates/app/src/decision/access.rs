@@ -151,9 +151,10 @@ fn row(
         None => None,
     };
     let door = match &owner {
-        Some((owner, number)) => Door::of(owner, owner.locks.get(*number).ok_or_else(missing)?),
-        None => Door::of(state, own),
+        Some((owner, number)) => Door::at(owner, *number),
+        None => Door::at(state, lock),
     };
+    let door = door.ok_or_else(missing)?;
     let (presented, id) = match subject {
         Subject::Person(person) => {
             (Presented::Person(person), state.people.get(person).map(|it| it.header.id))

@@ -164,9 +164,7 @@ impl Sides {
     }
 
     pub(crate) fn door(&self) -> Result<Door<'_>, Error> {
-        let lock = self.owner.state.locks.get(self.owner.lock);
-        let lock = lock.ok_or(Error::not_found(Noun::Lock))?;
-        Ok(Door::of(&self.owner.state, lock))
+        Door::at(&self.owner.state, self.owner.lock).ok_or(Error::not_found(Noun::Lock))
     }
 }
 
@@ -289,9 +287,10 @@ fn bare(decision: &Decision, state: &PlaceState) -> Decided {
 }
 
 fn subject(decision: &Decision, found: &Found) -> EventSubject {
+    let (credential, person) = decision.about();
     EventSubject {
-        person: decision.person.map(|person| person.number()),
-        credential: decision.credential.map(|credential| credential.number()),
+        person,
+        credential,
         grant: decision.by().next(),
         card: match found {
             Found::Card(card) => Some(*card),
@@ -313,8 +312,8 @@ fn pin_state(app: &App, sides: &Sides, found: &Found, tag: Option<Tag>, live: bo
 
 fn hint_text(hint: Hint, decision: &Decision, side: &Side) -> String {
     let lock = side.state.locks.get(side.lock).map_or("this lock", |lock| lock.name.as_str());
-    let who = decision.person.map_or_else(
-        || decision.credential.and_then(|it| it.label.clone()).unwrap_or("the credential".into()),
+    let who = decision.person().map_or_else(
+        || decision.credential().and_then(|it| it.label.clone()).unwrap_or("the credential".into()),
         |person| {
             let details = &person.details;
             let names = [&details.first_name, &details.last_name];

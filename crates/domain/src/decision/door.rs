@@ -1,78 +1,101 @@
 //! The settings of the lock that is asked, read from its owner's place.
 
+use crate::ids::LockNumber;
 use crate::noun::lock::{Lock, PinRule, Posture};
 use crate::noun::schedule::{ScheduleRef, Timetable};
-use crate::state::PlaceState;
+use crate::state::{LockRow, PlaceState};
 use crate::time::{Instant, Zone};
 
 /// A lock's own settings, resolved at its owner; they bind every place the lock is in.
 #[derive(Clone, Copy, Debug)]
 pub struct Door<'s> {
-    lock: &'s Lock,
-    zone: &'s Zone,
-    unlock: Option<&'s Timetable>,
-    pin: Option<&'s Timetable>,
+    owner: &'s PlaceState,
+    lock: LockNumber,
+    row: &'s LockRow,
 }
 
 impl<'s> Door<'s> {
     /// The settings of `lock`, which `owner` owns.
     #[must_use]
-    #[inline]
-    pub fn of(owner: &'s PlaceState, lock: &'s Lock) -> Door<'s> {
-        let timetable = |schedule: &'s Option<ScheduleRef>| {
-            schedule.as_ref().and_then(|schedule| owner.timetable(schedule))
-        };
-        Door {
-            lock,
-            zone: owner.zone_of(lock),
-            unlock: timetable(&lock.unlock_schedule),
-            pin: timetable(&lock.pin_schedule),
-        }
+    pub fn of(owner: &'s PlaceState, lock: &Lock) -> Door<'s> {
+        let lock = lock.number();
+        Door { owner, lock, row: owner.lock_levels(lock) }
     }
 
-    /// The owner's record of the lock.
+    /// The same by the lock's number at its owner, if there is such a lock.
     #[must_use]
-    pub fn lock(&self) -> &'s Lock {
-        self.lock
+    #[inline]
+    pub fn at(owner: &'s PlaceState, lock: LockNumber) -> Option<Door<'s>> {
+        let row = owner.lock_levels(lock);
+        row.is_present.then_some(Door { owner, lock, row })
     }
 
     /// The zone of the lock.
     #[must_use]
+    #[inline]
     pub fn zone(&self) -> &'s Zone {
-        self.zone
+        self.row.zone.as_ref().unwrap_or(&self.owner.place.zone)
     }
 
+    #[inline]
     pub(super) fn posture(&self) -> Posture {
-        self.lock.posture
+        self.row.posture
     }
 
+    /// The PIN rule at the times at which it holds.
+    #[inline]
+    pub(super) fn pin(&self) -> PinRule {
+        self.row.pin
+    }
+
+    /// The times at which the door is held open.
+    #[inline]
     pub(super) fn unlock(&self) -> Option<&'s Timetable> {
-        self.unlock
+        if self.row.has_unlock_times {
+            self.times(|lock| lock.unlock_schedule.as_ref())
+        } else {
+            None
+        }
     }
 
+    /// The times at which the PIN rule holds; always where there are none.
+    #[inline]
     pub(super) fn pin_times(&self) -> Option<&'s Timetable> {
-        self.pin
+        if self.row.has_pin_times { self.times(|lock| lock.pin_schedule.as_ref()) } else { None }
+    }
+
+    fn times(
+        &self,
+        which: impl FnOnce(&'s Lock) -> Option<&'s ScheduleRef>,
+    ) -> Option<&'s Timetable> {
+        self.owner.timetable(which(self.owner.locks.get(self.lock)?)?)
     }
 
     /// Whether the door stands open to everybody at `now`.
     #[inline]
     pub(super) fn is_free(&self, now: Instant) -> bool {
-        match self.lock.posture {
+        match self.posture() {
             Posture::FreeAccess => true,
-            Posture::Normal => {
-                self.unlock.is_some_and(|unlock| unlock.compiled().is_open(now, self.zone))
-            }
+            Posture::Normal => self.is_held_open(now),
             Posture::Lockdown | Posture::Disabled => false,
         }
+    }
+
+    /// Whether the unlock schedule holds the door open at `now`, the posture apart.
+    #[inline]
+    pub(super) fn is_held_open(&self, now: Instant) -> bool {
+        self.unlock().is_some_and(|times| times.compiled().is_open(now, self.zone()))
     }
 
     /// The PIN rule that holds at `now`.
     #[inline]
     pub(super) fn pin_rule(&self, now: Instant) -> PinRule {
-        match (self.lock.pin, self.pin) {
-            (PinRule::Never, _) => PinRule::Never,
-            (_, Some(times)) if !times.compiled().is_open(now, self.zone) => PinRule::Never,
-            (rule, _) => rule,
+        if self.pin() == PinRule::Never {
+            return PinRule::Never;
+        }
+        match self.pin_times() {
+            Some(times) if !times.compiled().is_open(now, self.zone()) => PinRule::Never,
+            _ => self.pin(),
         }
     }
 }

@@ -50,10 +50,7 @@ impl Decision<'_> {
         let first = self.reasons.first().map(of)?;
         let one = self.reasons.iter().all(|reason| of(reason) == first).then_some(first);
         // Where the unlock schedule holds the door open, only the posture keeps anybody out.
-        let held_open = self
-            .door
-            .unlock()
-            .is_some_and(|times| times.compiled().is_open(self.request.now, self.door.zone()));
+        let held_open = self.door.is_held_open(self.request.now);
         one.or(held_open.then_some(Hint::NormalPosture))
     }
 }

@@ -14,7 +14,6 @@ pub use attempts::{Attempts, FREE_ATTEMPTS};
 pub use door::Door;
 pub use hint::Hint;
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::ids::{CredentialNumber, GrantNumber, LockNumber, PersonNumber};
@@ -22,9 +21,9 @@ use crate::noun::card::CardValue;
 use crate::noun::credential::{Credential, CredentialKind, CredentialState, SessionHints, Tag};
 use crate::noun::event::Method;
 use crate::noun::lock::{PinRule, Posture};
-use crate::noun::person::Person;
+use crate::noun::person::{Person, PersonState};
 use crate::reason::{Reason, Reasons};
-use crate::state::PlaceState;
+use crate::state::{Hit, HolderRow, PlaceState};
 use crate::time::Instant;
 use grants::Standing;
 
@@ -90,63 +89,56 @@ pub struct Decision<'s> {
     pub method: Method,
     /// Every condition found to fail.
     pub reasons: Reasons,
-    /// The credential, where one was recognised.
-    pub credential: Option<&'s Arc<Credential>>,
-    /// The person, where one is known.
-    pub person: Option<&'s Arc<Person>>,
-    /// Their numbers, so that neither object need be read.
+    /// Of whom, so that no object need be read.
     numbers: Numbers,
 }
 
+/// The credential and the person that were recognised.
 #[derive(Clone, Copy, Debug, Default)]
 struct Numbers {
     credential: Option<CredentialNumber>,
     person: Option<PersonNumber>,
 }
 
-/// The credential or person that was presented, if this place knows it.
+/// The credential that was presented, if this place knows it.
 #[must_use]
-#[inline]
 pub fn identify(state: &PlaceState, presented: Presented) -> Option<&Arc<Credential>> {
-    state.credentials.get(number_of(state, presented)?)
+    state.credentials.get(find(state, presented)?.0)
 }
 
 #[inline]
-fn number_of(state: &PlaceState, presented: Presented) -> Option<CredentialNumber> {
-    match presented {
-        Presented::Credential(number) => Some(number),
-        Presented::Card(card) => state.credential_by_card(card),
-        Presented::Code(tag) => state.credential_by_code(tag),
-        Presented::Person(_) => None,
-    }
+fn find(state: &PlaceState, presented: Presented) -> Option<(CredentialNumber, HolderRow)> {
+    let number = match presented {
+        Presented::Card(card) => return state.held_by_card(card),
+        Presented::Credential(number) => number,
+        Presented::Code(tag) => state.credential_by_code(tag)?,
+        Presented::Person(_) => return None,
+    };
+    let holder = state.holder(number);
+    holder.is_present().then_some((number, holder))
 }
 
 /// Decides one request in one place, at a lock whose settings are `door`.
 ///
 /// The order of checks and what each means is the table in `decision.md`.
 #[must_use]
+#[inline]
 pub fn decide<'s>(state: &'s PlaceState, door: Door<'s>, request: &Request) -> Decision<'s> {
-    let number = number_of(state, request.presented);
-    let credential = number.and_then(|number| state.credentials.get(number));
-    let holder = number.map(|number| state.holder(number)).unwrap_or_default();
-    let person_number = match request.presented {
+    let found = find(state, request.presented);
+    let (credential, holder) = found.unzip();
+    let person = match request.presented {
         Presented::Person(number) => Some(number),
-        _ => holder.person(),
+        _ => holder.and_then(HolderRow::person),
     };
-    let person = person_number.and_then(|number| state.people.get(number));
+    let known = person.and_then(|number| state.person_reach(number).person());
     let mut decision = Decision {
         state,
         door,
         request: *request,
         granted: false,
-        method: method(request, credential),
+        method: method(request, holder),
         reasons: Reasons::NONE,
-        credential,
-        person,
-        numbers: Numbers {
-            credential: number.filter(|_| credential.is_some()),
-            person: person_number.filter(|_| person.is_some()),
-        },
+        numbers: Numbers { credential, person: person.filter(|_| known.is_some()) },
     };
     if door.posture() == Posture::Disabled {
         decision.reasons.add(Reason::LockDisabled);
@@ -158,12 +150,16 @@ pub fn decide<'s>(state: &'s PlaceState, door: Door<'s>, request: &Request) -> D
     if matches!(request.presented, Presented::Code(_)) && request.lockouts.codes {
         decision.reasons.add(Reason::PinLockedOut);
         // Known or not: the answer must not tell.
-        (decision.credential, decision.person) = (None, None);
         decision.numbers = Numbers::default();
-    } else if decision.credential.is_none() && decision.person.is_none() {
+    } else if credential.is_none() && known.is_none() {
         decision.reasons.add(Reason::CredentialUnknown);
     } else {
-        decision.check_subject();
+        if let Some((number, holder)) = found {
+            decision.check_credential(number, holder);
+        }
+        if known == Some(PersonState::Suspended) {
+            decision.reasons.add(Reason::PersonSuspended);
+        }
         decision.check_grants();
         decision.granted = decision.reasons.is_empty();
         return decision;
@@ -174,12 +170,13 @@ pub fn decide<'s>(state: &'s PlaceState, door: Door<'s>, request: &Request) -> D
     decision
 }
 
-fn method(request: &Request, credential: Option<&Arc<Credential>>) -> Method {
+#[inline]
+fn method(request: &Request, holder: Option<HolderRow>) -> Method {
     let kind = match request.presented {
         Presented::Person(_) => return Method::Remote,
         Presented::Card(_) => CredentialKind::Card,
         Presented::Code(_) => CredentialKind::Code,
-        Presented::Credential(_) => credential.map_or(CredentialKind::Card, |it| it.kind),
+        Presented::Credential(_) => holder.map_or(CredentialKind::Card, HolderRow::kind),
     };
     match kind {
         CredentialKind::Card if matches!(request.pin, Pin::Right | Pin::Wrong) => {
@@ -192,37 +189,55 @@ fn method(request: &Request, credential: Option<&Arc<Credential>>) -> Method {
 }
 
 impl<'s> Decision<'s> {
-    /// Checks 4 to 7: the credential, the person and the PIN.
-    fn check_subject(&mut self) {
-        let now = self.request.now;
-        let holder = self.numbers.credential.map(|number| self.state.holder(number));
-        if let Some(credential) = self.credential.filter(|_| !holder.is_some_and(|it| it.is_plain))
+    /// The credential, where one was recognised.
+    #[must_use]
+    pub fn credential(&self) -> Option<&'s Arc<Credential>> {
+        self.state.credentials.get(self.numbers.credential?)
+    }
+
+    /// The person, where one is known.
+    #[must_use]
+    pub fn person(&self) -> Option<&'s Arc<Person>> {
+        self.state.people.get(self.numbers.person?)
+    }
+
+    /// Whom the decision is about: the numbers of what [`Decision::credential`] and
+    /// [`Decision::person`] look up.
+    #[must_use]
+    pub fn about(&self) -> (Option<CredentialNumber>, Option<PersonNumber>) {
+        (self.numbers.credential, self.numbers.person)
+    }
+
+    /// Checks 4, 5 and 7: the credential and its PIN. Its object is read only where it has to be.
+    #[inline]
+    fn check_credential(&mut self, number: CredentialNumber, holder: HolderRow) {
+        let asks_pin = self.door.pin_rule(self.request.now) != PinRule::Never;
+        if (asks_pin || !holder.is_ordinary())
+            && let Some(credential) = self.state.credentials.get(number)
         {
-            match credential.state {
-                CredentialState::Active => {}
-                CredentialState::Lost => self.reasons.add(Reason::CredentialLost),
-                CredentialState::Disabled => self.reasons.add(Reason::CredentialDisabled),
-            }
-            if credential.valid.before(now) {
-                self.reasons.add(Reason::CredentialNotYetValid);
-            } else if credential.valid.past(now) {
-                self.reasons.add(Reason::CredentialExpired);
-            }
+            self.check_closely(credential, asks_pin);
         }
-        if let Some(credential) = self.credential
-            && self.door.pin_rule(now) != PinRule::Never
-            && let Some(flaw) = self.pin_flaw(credential)
-        {
-            self.reasons.add(flaw);
+    }
+
+    #[cold]
+    fn check_closely(&mut self, credential: &Credential, asks_pin: bool) {
+        match credential.state {
+            CredentialState::Active => {}
+            CredentialState::Lost => self.reasons.add(Reason::CredentialLost),
+            CredentialState::Disabled => self.reasons.add(Reason::CredentialDisabled),
         }
-        if self.numbers.person.is_some_and(|number| self.state.is_suspended(number)) {
-            self.reasons.add(Reason::PersonSuspended);
+        if credential.valid.before(self.request.now) {
+            self.reasons.add(Reason::CredentialNotYetValid);
+        } else if credential.valid.past(self.request.now) {
+            self.reasons.add(Reason::CredentialExpired);
         }
+        let flaw = if asks_pin { self.pin_flaw(credential) } else { None };
+        flaw.into_iter().for_each(|flaw| self.reasons.add(flaw));
     }
 
     /// What is wrong with the PIN at a time when the lock's rule holds.
     fn pin_flaw(&self, credential: &Credential) -> Option<Reason> {
-        match (self.door.lock().pin, &credential.pin, self.request.pin) {
+        match (self.door.pin(), &credential.pin, self.request.pin) {
             (PinRule::Never, _, _) | (PinRule::IfSet, None, _) => None,
             (PinRule::Always, None, _) => Some(Reason::PinNotSet),
             (_, Some(_), Pin::Missing) => Some(Reason::PinMissing),
@@ -235,58 +250,25 @@ impl<'s> Decision<'s> {
         }
     }
 
-    /// Checks 8 and 9, and whether lockdown is overridden.
-    fn check_grants(&mut self) {
-        let lockdown = self.door.posture() == Posture::Lockdown;
-        let (mut any, mut open, mut overridden) = (false, false, false);
-        let mut outside = Reasons::NONE;
-        // Not a `for` loop: the rows are walked from within, which is a third faster.
-        let _ = self.reaching().try_for_each(|reach| {
-            any = true;
-            match self.standing(reach) {
-                Standing::Open if !lockdown => {
-                    open = true;
-                    return ControlFlow::Break(());
-                }
-                Standing::Open => {
-                    open = true;
-                    overridden |= self.overrides(reach);
-                }
-                Standing::Outside(reason) => outside.add(reason),
-            }
-            ControlFlow::Continue(())
-        });
-        if lockdown && !overridden {
-            self.reasons.add(Reason::Lockdown);
-        }
-        if !any {
-            self.reasons.add(Reason::NoGrant);
-        } else if !open {
-            outside.iter().for_each(|reason| self.reasons.add(reason));
-        }
-    }
-
     /// The grants that allow; where none does, those that would but for the reasons. In order: the
     /// person's, then the credential's, each by number. Nothing where the door stands free.
     pub fn by(&self) -> impl Iterator<Item = GrantNumber> {
         let free = self.method == Method::FreeAccess;
-        let in_time = |reach| matches!(self.standing(reach), Standing::Open);
+        let in_time = |hit| matches!(self.standing(hit), Standing::Open);
         let any_open = !free && self.reaching().any(in_time);
         let only_overrides =
             self.door.posture() == Posture::Lockdown && !self.reasons.has(Reason::Lockdown);
         self.reaching()
-            .filter(move |reach| {
-                !free
-                    && (!any_open || in_time(*reach))
-                    && (!only_overrides || self.overrides(*reach))
+            .filter(move |hit| {
+                !free && (!any_open || in_time(*hit)) && (!only_overrides || self.overrides(*hit))
             })
-            .map(|reach| reach.grant())
+            .map(Hit::grant)
     }
 
     /// Hints for what the credential switches on, when it was let in.
     #[must_use]
     pub fn session(&self) -> Option<SessionHints> {
-        self.credential.filter(|_| self.granted).and_then(|credential| credential.session)
+        self.credential().filter(|_| self.granted).and_then(|credential| credential.session)
     }
 
     /// What was asked.

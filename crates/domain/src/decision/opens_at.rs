@@ -4,7 +4,7 @@ use super::{Decision, Pin};
 use crate::noun::lock::{PinRule, Posture};
 use crate::noun::schedule::{ScheduleRef, Timetable};
 use crate::reason::Reason;
-use crate::state::Reach;
+use crate::state::Hit;
 use crate::time::{DAY, Instant, Window};
 
 /// How far ahead is looked.
@@ -39,7 +39,7 @@ impl Decision<'_> {
             _ => None,
         };
         let let_in = if self.only_time_stands() {
-            self.reaching().filter_map(|reach| self.next_opening(reach, until)).min()
+            self.reaching().filter_map(|hit| self.next_opening(hit, until)).min()
         } else {
             None
         };
@@ -57,21 +57,21 @@ impl Decision<'_> {
                 || (reason == Reason::Lockdown && lockdown)
                 // A PIN rule may end; `next_opening` waits for that.
                 || matches!(reason, Reason::PinNotSet | Reason::PinMissing | Reason::PinWrong)
-                || (reason == Reason::PinLockedOut && self.credential.is_some())
+                || (reason == Reason::PinLockedOut && self.numbers.credential.is_some())
         }) && !self.reasons.has(Reason::CredentialUnknown)
     }
 
     /// When this grant would let the one in.
-    fn next_opening(&self, reach: Reach, until: Instant) -> Option<Instant> {
+    fn next_opening(&self, hit: Hit<'_>, until: Instant) -> Option<Instant> {
         let state = self.state;
-        let grant = state.grants.get(reach.grant())?;
+        let grant = state.grants.get(hit.grant())?;
         if self.door.posture() == Posture::Lockdown && !grant.override_lockdown {
             return None;
         }
-        let valid = self.credential.map_or(Window::ALWAYS, |credential| credential.valid);
+        let valid = self.credential().map_or(Window::ALWAYS, |credential| credential.valid);
         let window = grant.window.intersect(&valid);
         let until = window.until.map_or(until, |end| end.min(until));
-        let level = reach.level().and_then(|level| state.levels.get(level));
+        let level = hit.level().and_then(|level| state.levels.get(level));
         let times = |schedule: &Option<ScheduleRef>| -> Option<Timetable> {
             schedule.as_ref().and_then(|schedule| state.timetable(schedule)).cloned()
         };
@@ -98,8 +98,8 @@ impl Decision<'_> {
 
     /// Whether the PIN fails at times when the lock's rule holds.
     fn pin_in_the_way(&self) -> bool {
-        let Some(credential) = self.credential else { return false };
-        match (self.door.lock().pin, &credential.pin) {
+        let Some(credential) = self.credential() else { return false };
+        match (self.door.pin(), &credential.pin) {
             (PinRule::Never, _) | (PinRule::IfSet, None) => false,
             (PinRule::Always, None) => true,
             (_, Some(_)) => match self.request.pin {

@@ -80,11 +80,13 @@ pub(crate) fn number_of(date: civil::Date) -> i32 {
 }
 
 /// 0 for Monday to 6 for Sunday.
+#[inline]
 pub(crate) fn weekday(day: i32) -> i32 {
     (day + 3).rem_euclid(7)
 }
 
 /// The day and the second of that day of a wall time.
+#[inline]
 pub(crate) fn split(wall_s: i64) -> (i32, i64) {
     // Within the years 0 to 9999 a day always fits; beyond them no schedule says anything.
     (i32::try_from(wall_s.div_euclid(DAY_S)).unwrap_or(i32::MAX), wall_s.rem_euclid(DAY_S))

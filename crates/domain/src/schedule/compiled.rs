@@ -1,6 +1,7 @@
 //! The compiled schedule: open or closed at an instant, and when that changes.
 //! Must not allocate where only one instant is asked for, and never fails.
 
+use super::hours::Hours;
 use super::ical::Occurrences;
 use super::weekly::Week;
 use crate::time::{Instant, Window, Zone};
@@ -22,6 +23,14 @@ impl Compiled {
 
     pub(crate) fn ical(occurrences: Occurrences) -> Compiled {
         Compiled(Form::Occurrences(occurrences))
+    }
+
+    /// The same in one row, as far as it fits.
+    pub(crate) fn hours(&self) -> Hours {
+        match &self.0 {
+            Form::Week(week) => week.hours(),
+            Form::Occurrences(_) => Hours::Long,
+        }
     }
 
     /// Whether the schedule is open at `at`; `lock_zone` counts where the schedule names no zone.

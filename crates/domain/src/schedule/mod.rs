@@ -8,10 +8,12 @@ mod calendar;
 mod compiled;
 mod definition;
 mod edges;
+mod hours;
 mod ical;
 mod minute;
 mod weekly;
 
 pub use compiled::Compiled;
 pub use definition::{DayWindow, Definition, Exception, Flaw, Weekly, WeeklyWindow};
+pub(crate) use hours::Hours;
 pub use minute::{format_minute, parse_minute};

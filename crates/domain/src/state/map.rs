@@ -1,43 +1,62 @@
-//! Maps from ids and other keys to numbers, in small tables that are shared until written to.
+//! Maps from ids and other keys to numbers, in buckets that are shared until written to.
 //!
-//! A tree of 64-way nodes over small hash tables: a write copies one table and the nodes above it,
-//! and no write ever rebuilds the whole.
+//! Linear hashing (Litwin 1980) over a [`Table`]: the map grows by one bucket at a time, which takes
+//! over some of the entries of one other, so no write ever rebuilds the whole. A bucket of the maps
+//! that decisions ask is one cache line, and a look-up reads nothing else.
 
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
-use std::sync::Arc;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use foldhash::fast::RandomState;
 
-/// A full table splits into 64.
-const SPLIT: usize = 256;
-const BITS: u32 = 6;
+use super::table::Table;
 
+/// The first `N` entries that belong here; `spill` says where the others are, 0 that there are none.
 #[derive(Clone, Debug)]
-enum Node<K, V> {
-    Leaf(HashTable<(K, V)>),
-    Branch(Vec<Arc<Node<K, V>>>),
+#[repr(align(64))]
+struct Bucket<K, V, const N: usize> {
+    first: [Option<(K, V)>; N],
+    spill: u32,
 }
 
-/// A map with keyed random hashing; cloning shares everything.
-#[derive(Clone, Debug)]
-pub struct Map<K, V> {
-    hasher: DefaultHashBuilder,
-    root: Arc<Node<K, V>>,
-}
-
-impl<K, V> Default for Map<K, V> {
-    fn default() -> Map<K, V> {
-        Map { hasher: DefaultHashBuilder::default(), root: Arc::new(Node::Leaf(HashTable::new())) }
+impl<K, V, const N: usize> Default for Bucket<K, V, N> {
+    fn default() -> Bucket<K, V, N> {
+        Bucket { first: [const { None }; N], spill: 0 }
     }
 }
 
-/// Which of the 64 branches at `depth`; the table itself uses the lowest and the highest bits.
-fn branch(hash: u64, depth: u32) -> usize {
-    (hash >> (20 + depth * BITS)) as usize & 63
+/// A map with keyed random hashing; cloning shares everything. A bucket holds `N` entries and is
+/// on average filled with one less.
+#[derive(Clone, Debug)]
+pub struct Map<K, V, const N: usize = 3> {
+    hasher: RandomState,
+    buckets: Table<Bucket<K, V, N>>,
+    /// What found no room in its bucket, by the number the bucket names.
+    spills: Table<Vec<(K, V)>>,
+    /// Numbers given in `spills` so far.
+    spilled: u32,
+    /// Buckets in use.
+    size: u32,
+    /// `size` rounded up to a power of two, less one.
+    mask: u32,
+    len: usize,
 }
 
-impl<K: Hash + Eq + Clone, V: Copy> Map<K, V> {
+impl<K, V, const N: usize> Default for Map<K, V, N> {
+    fn default() -> Map<K, V, N> {
+        Map {
+            hasher: RandomState::default(),
+            buckets: Table::default(),
+            spills: Table::default(),
+            spilled: 0,
+            size: 1,
+            mask: 0,
+            len: 0,
+        }
+    }
+}
+
+impl<K: Hash + Eq + Clone, V: Copy, const N: usize> Map<K, V, N> {
     /// The value of `key`.
     #[must_use]
     #[inline]
@@ -45,37 +64,55 @@ impl<K: Hash + Eq + Clone, V: Copy> Map<K, V> {
     where
         K: Borrow<Q>,
     {
-        let hash = self.hasher.hash_one(key);
-        let mut node = &*self.root;
-        let mut depth = 0;
-        loop {
-            match node {
-                Node::Branch(nodes) => {
-                    node = &nodes[branch(hash, depth)];
-                    depth += 1;
-                }
-                Node::Leaf(table) => {
-                    return table.find(hash, |(k, _)| k.borrow() == key).map(|(_, v)| *v);
-                }
+        let bucket = self.buckets.get(self.bucket_of(key))?;
+        let mut found = None;
+        // All are looked at: which of them it is cannot be foreseen, so stopping early costs more.
+        for (own, value) in bucket.first.iter().flatten() {
+            if own.borrow() == key {
+                found = Some(*value);
             }
         }
+        if found.is_none() && bucket.spill != 0 { self.spilled(bucket.spill, key) } else { found }
+    }
+
+    #[cold]
+    fn spilled<Q: Eq + ?Sized>(&self, spill: u32, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        let entries = self.spills.get(spill)?;
+        entries.iter().find(|(own, _)| own.borrow() == key).map(|(_, value)| *value)
+    }
+
+    #[inline]
+    fn bucket_of<Q: Hash + ?Sized>(&self, key: &Q) -> u32 {
+        let at = self.hasher.hash_one(key) as u32 & self.mask;
+        // A bucket that is not there yet: its entries are still with the one it will split from.
+        if at < self.size { at } else { at & (self.mask >> 1) }
     }
 
     /// Sets the value of `key`.
     pub fn insert(&mut self, key: K, value: V) {
-        let hash = self.hasher.hash_one(&key);
-        let hasher = self.hasher.clone();
-        let (table, node) = Self::leaf(&mut self.root, hash);
-        match table.entry(hash, |(k, _)| *k == key, |(k, _)| hasher.hash_one(k)) {
-            hashbrown::hash_table::Entry::Occupied(mut entry) => entry.get_mut().1 = value,
-            hashbrown::hash_table::Entry::Vacant(entry) => {
-                entry.insert((key, value));
-            }
+        self.remove(&key);
+        self.put(key, value);
+        self.len += 1;
+        if self.len > self.size as usize * (N - 1) {
+            self.grow();
         }
-        // Past 7 levels the hash has no bits left; such a table just grows.
-        if table.len() > SPLIT && node < 7 {
-            self.split(hash, node);
+    }
+
+    /// Puts in what is not there.
+    fn put(&mut self, key: K, value: V) {
+        let bucket = self.buckets.edit(self.bucket_of(&key));
+        if let Some(free) = bucket.first.iter_mut().find(|entry| entry.is_none()) {
+            *free = Some((key, value));
+            return;
         }
+        if bucket.spill == 0 {
+            self.spilled += 1;
+            bucket.spill = self.spilled;
+        }
+        self.spills.edit(bucket.spill).push((key, value));
     }
 
     /// Takes `key` out.
@@ -83,10 +120,17 @@ impl<K: Hash + Eq + Clone, V: Copy> Map<K, V> {
     where
         K: Borrow<Q>,
     {
-        let hash = self.hasher.hash_one(key);
-        let (table, _) = Self::leaf(&mut self.root, hash);
-        if let Ok(entry) = table.find_entry(hash, |(k, _)| k.borrow() == key) {
-            entry.remove();
+        if self.get(key).is_none() {
+            return;
+        }
+        self.len -= 1;
+        let bucket = self.buckets.edit(self.bucket_of(key));
+        let is_it = |(own, _): &(K, V)| own.borrow() == key;
+        let inside = bucket.first.iter_mut().find(|entry| entry.as_ref().is_some_and(is_it));
+        match (inside, bucket.spill) {
+            (Some(entry), 0) => *entry = None,
+            (Some(entry), spill) => *entry = self.spills.edit(spill).pop(),
+            (None, spill) => self.spills.edit(spill).retain(|entry| !is_it(entry)),
         }
     }
 
@@ -101,43 +145,26 @@ impl<K: Hash + Eq + Clone, V: Copy> Map<K, V> {
         }
     }
 
-    /// The table for `hash`, to be written to, and its depth.
-    fn leaf(mut node: &mut Arc<Node<K, V>>, hash: u64) -> (&mut HashTable<(K, V)>, u32) {
-        let mut depth = 0;
-        loop {
-            match Arc::make_mut(node) {
-                Node::Leaf(table) => return (table, depth),
-                Node::Branch(nodes) => {
-                    node = &mut nodes[branch(hash, depth)];
-                    depth += 1;
-                }
-            }
+    /// Adds a bucket, and gives it what belongs there from the one it splits from.
+    fn grow(&mut self) {
+        let added = self.size;
+        self.size += 1;
+        self.mask = self.size.next_power_of_two() - 1;
+        let bucket = self.buckets.edit(added & (self.mask >> 1));
+        let mut entries: Vec<(K, V)> = bucket.first.iter_mut().filter_map(Option::take).collect();
+        if bucket.spill != 0 {
+            entries.append(self.spills.edit(bucket.spill));
         }
-    }
-
-    /// Turns the table that holds `hash`, at `depth`, into 64 tables.
-    fn split(&mut self, hash: u64, depth: u32) {
-        let mut node = &mut self.root;
-        for level in 0..depth {
-            let Node::Branch(nodes) = Arc::make_mut(node) else { return };
-            node = &mut nodes[branch(hash, level)];
-        }
-        let Node::Leaf(table) = Arc::make_mut(node) else { return };
-        let mut tables: Vec<HashTable<(K, V)>> = (0..64).map(|_| HashTable::new()).collect();
-        let hasher = self.hasher.clone();
-        for entry in std::mem::take(table) {
-            let hash = hasher.hash_one(&entry.0);
-            let into = &mut tables[branch(hash, depth)];
-            into.insert_unique(hash, entry, |(k, _)| hasher.hash_one(k));
-        }
-        let nodes = tables.into_iter().map(|table| Arc::new(Node::Leaf(table))).collect();
-        *node = Arc::new(Node::Branch(nodes));
+        entries.into_iter().for_each(|(key, value)| self.put(key, value));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use super::*;
+    use crate::ids::Id;
 
     #[test]
     fn holds_what_a_plain_map_holds() {
@@ -156,5 +183,13 @@ mod tests {
             assert_eq!(map.get(&key), expected);
         }
         assert_eq!(map.get(&20_000), None);
+        assert_eq!((before.len, map.len), (20_000, 10_000));
+        (0..20_000u64).for_each(|key| map.remove(&key));
+        assert!(map.len == 0 && (0..20_000u64).all(|key| map.get(&key).is_none()));
+    }
+
+    #[test]
+    fn a_bucket_of_ids_is_one_cache_line() {
+        assert_eq!(size_of::<Bucket<Id, NonZeroU32, 3>>(), 64);
     }
 }

@@ -4,6 +4,7 @@
 //! Rows go in through [`PlaceState::apply`] only, whether from a command, a start or another node.
 
 mod directory;
+mod enter;
 mod index;
 mod map;
 mod place;
@@ -11,7 +12,8 @@ mod roster;
 mod table;
 
 pub use directory::Directory;
-pub use index::{HolderRow, LockRow, Reach, SubjectRow};
+pub(crate) use index::{Hit, HolderRow, LevelTimes};
+pub use index::{LockRow, Reach, Reaches};
 pub use map::Map;
 pub use place::{IdentityKey, PlaceState};
 pub use roster::Roster;

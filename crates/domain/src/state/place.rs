@@ -1,27 +1,29 @@
-//! The working set of one place and how a record enters it.
+//! The working set of one place, and what it can be asked.
 
+use std::hash::{Hash, Hasher};
+use std::num::{NonZeroU8, NonZeroU32};
 use std::sync::Arc;
 
-use super::index::{HolderRow, LockRow, Reach, SubjectRow};
+use super::index::{HolderRow, LevelRow, LockRow, Reaches, Subjects};
 use super::map::Map;
 use super::roster::Roster;
 use super::table::{Objects, Table};
 use crate::ids::{
-    AccessLevelNumber, AccountNumber, CredentialNumber, GrantNumber, Id, LockNumber, Noun,
-    PersonNumber, Ref,
+    AccessLevelNumber, AccountNumber, CredentialNumber, Id, LockNumber, Noun, PersonNumber, Ref,
+    ScheduleNumber,
 };
-use crate::noun::Header;
 use crate::noun::access_level::{AccessLevel, Membership};
 use crate::noun::card::CardValue;
 use crate::noun::controller::Controller;
 use crate::noun::credential::{Credential, Tag};
 use crate::noun::grant::{Grant, Subject, Target};
 use crate::noun::lock::{Lock, Share};
-use crate::noun::person::{Identity, Person, PersonState};
+use crate::noun::person::{Identity, Person};
 use crate::noun::place::Place;
 use crate::noun::schedule::{Schedule, ScheduleRef, Timetable};
 use crate::noun::webhook::Webhook;
 use crate::record::Record;
+use crate::schedule::Hours;
 use crate::text::folded;
 use crate::time::Zone;
 
@@ -47,17 +49,40 @@ impl IdentityKey {
     }
 }
 
-/// What identifies a card, without the gaps that a `u128` brings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct CardKey {
-    high: u64,
-    low: u64,
-    bits: u8,
+/// What identifies a card, so small that two with what is known of them fill a cache line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct CardKey {
+    value: [u8; 16],
+    bits: NonZeroU8,
 }
 
-#[inline]
-fn card_key(card: CardValue) -> CardKey {
-    CardKey { high: (card.value >> 64) as u64, low: card.value as u64, bits: card.bits }
+impl CardKey {
+    /// No card has no bits.
+    #[inline]
+    pub(super) fn of(card: CardValue) -> Option<CardKey> {
+        Some(CardKey { value: card.value.to_ne_bytes(), bits: NonZeroU8::new(card.bits)? })
+    }
+}
+
+impl Hash for CardKey {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        hasher.write_u128(u128::from_ne_bytes(self.value));
+        hasher.write_u8(self.bits.get());
+    }
+}
+
+/// The credential a card is of, and what is known of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    credential: NonZeroU32,
+    holder: HolderRow,
+}
+
+impl Held {
+    /// Numbers begin at 1.
+    pub(super) fn of(credential: CredentialNumber, holder: HolderRow) -> Option<Held> {
+        Some(Held { credential: NonZeroU32::new(credential.0)?, holder })
+    }
 }
 
 /// Everything of one place that is not closed or deleted.
@@ -90,28 +115,31 @@ pub struct PlaceState {
     /// Webhooks.
     pub webhooks: Objects<Webhook>,
     /// By noun code.
-    ids: [Map<Id, u32>; 16],
-    external_ids: Map<(Noun, String), u32>,
-    emails: Map<String, PersonNumber>,
-    phones: Map<String, PersonNumber>,
-    identities: Map<IdentityKey, PersonNumber>,
-    accounts: Map<AccountNumber, PersonNumber>,
-    cards: Map<CardKey, CredentialNumber>,
-    codes: Map<Tag, CredentialNumber>,
-    holders: Table<HolderRow>,
-    suspended: Table<bool>,
-    person_reach: Table<SubjectRow>,
-    credential_reach: Table<SubjectRow>,
-    lock_levels: Table<LockRow>,
-    lock_grants: Table<Roster>,
-    level_grants: Table<Roster>,
-    level_memberships: Table<Roster>,
-    person_credentials: Table<Roster>,
-    lock_shares: Table<Roster>,
+    pub(super) ids: [Map<Id, NonZeroU32>; 16],
+    pub(super) external_ids: Map<(Noun, String), u32>,
+    pub(super) emails: Map<String, PersonNumber>,
+    pub(super) phones: Map<String, PersonNumber>,
+    pub(super) identities: Map<IdentityKey, PersonNumber>,
+    pub(super) accounts: Map<AccountNumber, PersonNumber>,
+    pub(super) cards: Map<CardKey, Held, 2>,
+    pub(super) codes: Map<Tag, CredentialNumber>,
+    pub(super) holders: Table<HolderRow>,
+    pub(super) persons: Subjects,
+    /// Credentials as subjects of grants of their own.
+    pub(super) bearers: Subjects,
+    pub(super) lock_rows: Table<LockRow>,
+    pub(super) level_rows: Table<LevelRow>,
+    /// By schedule.
+    pub(super) hours: Table<Hours>,
+    pub(super) lock_grants: Table<Roster>,
+    pub(super) level_grants: Table<Roster>,
+    pub(super) level_memberships: Table<Roster>,
+    pub(super) person_credentials: Table<Roster>,
+    pub(super) lock_shares: Table<Roster>,
 }
 
-static NO_REACH: SubjectRow = SubjectRow::EMPTY;
-static NO_LEVELS: LockRow = LockRow::EMPTY;
+static NO_LOCK: LockRow = LockRow::EMPTY;
+static NO_HOURS: Hours = Hours::Absent;
 static NOBODY: Roster = Roster::EMPTY;
 
 impl PlaceState {
@@ -141,10 +169,11 @@ impl PlaceState {
             cards: Map::default(),
             codes: Map::default(),
             holders: Table::default(),
-            suspended: Table::default(),
-            person_reach: Table::default(),
-            credential_reach: Table::default(),
-            lock_levels: Table::default(),
+            persons: Subjects::default(),
+            bearers: Subjects::default(),
+            lock_rows: Table::default(),
+            level_rows: Table::default(),
+            hours: Table::default(),
             lock_grants: Table::default(),
             level_grants: Table::default(),
             level_memberships: Table::default(),
@@ -169,7 +198,7 @@ impl PlaceState {
     #[must_use]
     #[inline]
     pub fn number_of(&self, noun: Noun, id: Id) -> Option<u32> {
-        self.ids[noun as usize].get(&id)
+        self.ids[noun as usize].get(&id).map(NonZeroU32::get)
     }
 
     /// The number of the `noun` with that external id.
@@ -215,7 +244,14 @@ impl PlaceState {
     #[must_use]
     #[inline]
     pub fn credential_by_card(&self, card: CardValue) -> Option<CredentialNumber> {
-        self.cards.get(&card_key(card))
+        self.held_by_card(card).map(|(number, _)| number)
+    }
+
+    /// The same, with what is known of it.
+    #[inline]
+    pub(crate) fn held_by_card(&self, card: CardValue) -> Option<(CredentialNumber, HolderRow)> {
+        let held = self.cards.get(&CardKey::of(card)?)?;
+        Some((CredentialNumber(held.credential.get()), held.holder))
     }
 
     /// The credential with that code.
@@ -224,48 +260,52 @@ impl PlaceState {
         self.codes.get(&code)
     }
 
-    /// Who holds a credential.
-    #[must_use]
+    /// What is known of a credential.
     #[inline]
-    pub fn holder(&self, credential: CredentialNumber) -> HolderRow {
+    pub(crate) fn holder(&self, credential: CredentialNumber) -> HolderRow {
         self.holders.get(credential.0).copied().unwrap_or_default()
-    }
-
-    /// Whether a person is suspended.
-    #[must_use]
-    #[inline]
-    pub fn is_suspended(&self, person: PersonNumber) -> bool {
-        self.suspended.get(person.0).copied().unwrap_or_default()
     }
 
     /// The open grants of a person.
     #[must_use]
     #[inline]
-    pub fn person_reach(&self, person: PersonNumber) -> &SubjectRow {
-        self.person_reach.get(person.0).unwrap_or(&NO_REACH)
+    pub fn person_reach(&self, person: PersonNumber) -> Reaches<'_> {
+        self.persons.get(person.0)
     }
 
     /// The open grants of a credential.
     #[must_use]
     #[inline]
-    pub fn credential_reach(&self, credential: CredentialNumber) -> &SubjectRow {
-        self.credential_reach.get(credential.0).unwrap_or(&NO_REACH)
+    pub fn credential_reach(&self, credential: CredentialNumber) -> Reaches<'_> {
+        self.bearers.get(credential.0)
     }
 
     /// The open grants of a subject.
     #[must_use]
-    pub fn reach(&self, subject: Subject) -> &SubjectRow {
+    pub fn reach(&self, subject: Subject) -> Reaches<'_> {
         match subject {
             Subject::Person(person) => self.person_reach(person),
             Subject::Credential(credential) => self.credential_reach(credential),
         }
     }
 
-    /// The levels a lock is in.
+    /// The levels a lock is in, and those of its settings that decisions read.
     #[must_use]
     #[inline]
     pub fn lock_levels(&self, lock: LockNumber) -> &LockRow {
-        self.lock_levels.get(lock.0).unwrap_or(&NO_LEVELS)
+        self.lock_rows.get(lock.0).unwrap_or(&NO_LOCK)
+    }
+
+    /// When the grants of a level hold.
+    #[inline]
+    pub(crate) fn level_row(&self, level: AccessLevelNumber) -> LevelRow {
+        self.level_rows.get(level.0).copied().unwrap_or_default()
+    }
+
+    /// The hours of a schedule.
+    #[inline]
+    pub(crate) fn hours(&self, schedule: ScheduleNumber) -> &Hours {
+        self.hours.get(schedule.0).unwrap_or(&NO_HOURS)
     }
 
     /// The open grants straight to a lock.
@@ -360,131 +400,4 @@ impl PlaceState {
             Noun::Organization | Noun::Account | Noun::Client | Noun::Ticket => None,
         }
     }
-
-    /// Takes a record in: puts it, replaces what had its number, or takes that out where the record
-    /// is deleted or closed. Accounts, clients, organizations and tickets are not a place's.
-    pub fn apply(&mut self, record: &Record) {
-        let header = record.header();
-        self.revision = self.revision.max(header.revision);
-        self.reserve(record.noun(), header.number);
-        let number = header.number;
-        let live = !header.is_deleted();
-        macro_rules! put {
-            ($field:ident, $it:expr, $live:expr, $index:ident) => {{
-                let former = self.$field.set(number, $live.then(|| $it.clone()));
-                if let Some(former) = &former {
-                    self.unname(record.noun(), &former.header);
-                    self.$index(former, false);
-                }
-                if $live {
-                    self.name(record.noun(), &$it.header);
-                    self.$index($it, true);
-                }
-            }};
-        }
-        match record {
-            Record::Place(it) => self.place = it.clone(),
-            Record::Person(it) => put!(people, it, live, index_person),
-            Record::Credential(it) => put!(credentials, it, live, index_credential),
-            Record::Controller(it) => put!(controllers, it, live, index_nothing),
-            Record::Lock(it) => put!(locks, it, live, index_nothing),
-            Record::Share(it) => put!(shares, it, live && it.closed.is_none(), index_share),
-            Record::AccessLevel(it) => put!(levels, it, live, index_nothing),
-            Record::Membership(it) => {
-                put!(memberships, it, live && it.closed.is_none(), index_membership);
-            }
-            Record::Schedule(it) => put!(schedules, it, live, index_nothing),
-            Record::Grant(it) => put!(grants, it, live && it.closed.is_none(), index_grant),
-            Record::Webhook(it) => put!(webhooks, it, live, index_nothing),
-            Record::Organization(_)
-            | Record::Account(_)
-            | Record::Client(_)
-            | Record::Ticket(_) => {}
-        }
-    }
-
-    fn name(&mut self, noun: Noun, header: &Header) {
-        self.ids[noun as usize].insert(header.id, header.number);
-        if let Some(external_id) = &header.external_id {
-            self.external_ids.insert((noun, external_id.clone()), header.number);
-        }
-    }
-
-    fn unname(&mut self, noun: Noun, header: &Header) {
-        self.ids[noun as usize].remove(&header.id);
-        if let Some(external_id) = &header.external_id {
-            self.external_ids.remove_own(&(noun, external_id.clone()), header.number);
-        }
-    }
-
-    fn index_nothing<T>(&mut self, _: &Arc<T>, _: bool) {}
-
-    fn index_person(&mut self, person: &Arc<Person>, add: bool) {
-        let number = person.number();
-        let details = &person.details;
-        let keys = details.identity.iter().flat_map(IdentityKey::of);
-        *self.suspended.edit(number.0) = add && person.state == PersonState::Suspended;
-        if add {
-            details.email.iter().for_each(|email| self.emails.insert(folded(email), number));
-            details.phone.iter().for_each(|phone| self.phones.insert(phone.clone(), number));
-            person.account.iter().for_each(|account| self.accounts.insert(*account, number));
-            keys.for_each(|key| self.identities.insert(key, number));
-        } else {
-            details
-                .email
-                .iter()
-                .for_each(|email| self.emails.remove_own(folded(email).as_str(), number));
-            details.phone.iter().for_each(|phone| self.phones.remove_own(phone.as_str(), number));
-            person.account.iter().for_each(|account| self.accounts.remove_own(account, number));
-            keys.for_each(|key| self.identities.remove_own(&key, number));
-        }
-    }
-
-    fn index_credential(&mut self, credential: &Arc<Credential>, add: bool) {
-        let number = credential.number();
-        let code = credential.code.iter().map(|code| code.tag);
-        let holder = if add { HolderRow::new(credential) } else { HolderRow::default() };
-        *self.holders.edit(number.0) = holder;
-        if add {
-            credential.parts.iter().for_each(|part| self.cards.insert(card_key(part.card), number));
-            code.for_each(|tag| self.codes.insert(tag, number));
-        } else {
-            credential
-                .parts
-                .iter()
-                .for_each(|part| self.cards.remove_own(&card_key(part.card), number));
-            code.for_each(|tag| self.codes.remove_own(&tag, number));
-        }
-        if let Some(person) = credential.person {
-            set(self.person_credentials.edit(person.0), number.0, add);
-        }
-    }
-
-    fn index_share(&mut self, share: &Arc<Share>, add: bool) {
-        set(self.lock_shares.edit(share.lock.0), share.header.number, add);
-    }
-
-    fn index_membership(&mut self, membership: &Arc<Membership>, add: bool) {
-        let (level, lock) = (membership.level, membership.lock);
-        set(self.level_memberships.edit(level.0), membership.header.number, add);
-        let row = self.lock_levels.edit(lock.0);
-        if add { row.insert(level) } else { row.remove(level) }
-    }
-
-    fn index_grant(&mut self, grant: &Arc<Grant>, add: bool) {
-        let number = grant.header.number;
-        match grant.target {
-            Target::Lock(lock) => set(self.lock_grants.edit(lock.0), number, add),
-            Target::AccessLevel(level) => set(self.level_grants.edit(level.0), number, add),
-        }
-        let row = match grant.subject {
-            Subject::Person(person) => self.person_reach.edit(person.0),
-            Subject::Credential(credential) => self.credential_reach.edit(credential.0),
-        };
-        if add { row.insert(Reach::new(grant)) } else { row.remove(GrantNumber(number)) }
-    }
-}
-
-fn set(roster: &mut Roster, number: u32, add: bool) {
-    if add { roster.insert(number) } else { roster.remove(number) }
 }

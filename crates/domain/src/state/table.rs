@@ -1,7 +1,7 @@
 //! Dense tables addressed by number, in chunks that are shared until written to.
 //!
 //! A read follows three pointers; a write copies one chunk of 64 rows, one node of 64 pointers and
-//! the root. Rows never touched cost nothing, however high the numbers go.
+//! the root. Chunks never touched cost nothing, however high the numbers go.
 
 use std::sync::Arc;
 
@@ -15,12 +15,12 @@ type Node<T> = Arc<[Option<Leaf<T>>; WIDTH]>;
 /// Rows of `T` by number; a row that was never written is `T::default()`.
 #[derive(Clone, Debug)]
 pub struct Table<T> {
-    root: Arc<Vec<Option<Node<T>>>>,
+    root: Arc<[Option<Node<T>>]>,
 }
 
 impl<T> Default for Table<T> {
     fn default() -> Table<T> {
-        Table { root: Arc::default() }
+        Table { root: Arc::from([]) }
     }
 }
 
@@ -38,11 +38,12 @@ impl<T: Clone + Default> Table<T> {
     /// The row with that number, to be written to.
     pub fn edit(&mut self, number: u32) -> &mut T {
         let number = number as usize;
-        let root = Arc::make_mut(&mut self.root);
         let at = number >> (2 * BITS);
-        if at >= root.len() {
-            root.resize(at + 1, None);
+        if at >= self.root.len() {
+            let wider = (0..=at).map(|at| self.root.get(at).cloned().flatten());
+            self.root = wider.collect();
         }
+        let root = Arc::make_mut(&mut self.root);
         let node = root[at].get_or_insert_with(|| Arc::new([const { None }; WIDTH]));
         let leaf = Arc::make_mut(node)[(number >> BITS) & MASK]
             .get_or_insert_with(|| Arc::new(std::array::from_fn(|_| T::default())));

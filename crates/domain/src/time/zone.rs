@@ -14,6 +14,10 @@ const TABLE_FROM_S: i64 = 946_684_800;
 /// Seconds of the first instant the table of offsets need not hold: 2060-01-01T00:00:00Z.
 const TABLE_UNTIL_S: i64 = 2_840_140_800;
 
+/// The table is entered by stretches of this power of two of seconds, 24 days: offsets change less
+/// often.
+const STEP: u32 = 21;
+
 /// Every zone asked for so far, by name; what it holds follows from the bundled data alone.
 static KNOWN: Mutex<BTreeMap<String, Zone>> = Mutex::new(BTreeMap::new());
 
@@ -27,6 +31,8 @@ struct Rules {
     turns: Box<[(i64, i32)]>,
     /// The end of the last of `turns`, in seconds since the epoch.
     end_s: i64,
+    /// The turn that holds at the beginning of each step.
+    steps: Box<[u16]>,
 }
 
 /// A stretch of time `[from_s, until_s)`, in seconds since the epoch, with one offset from UTC.
@@ -75,14 +81,21 @@ impl Zone {
 
     /// The offset at `at_s` seconds since the epoch and how long it holds.
     #[must_use]
+    #[inline]
     pub fn stretch(&self, at_s: i64) -> Stretch {
-        let turns = &self.0.turns;
-        let after = turns.partition_point(|turn| turn.0 <= at_s);
-        if after == 0 || at_s >= self.0.end_s {
-            return slow_stretch(&self.0.zone, at_s);
+        let Rules { zone, turns, end_s, steps } = &*self.0;
+        if at_s < TABLE_FROM_S || at_s >= *end_s {
+            return slow_stretch(zone, at_s);
         }
-        let (from_s, offset_s) = turns[after - 1];
-        let until_s = turns.get(after).map_or(self.0.end_s, |turn| turn.0);
+        let step = ((at_s - TABLE_FROM_S) >> STEP) as usize;
+        let mut at = usize::from(steps[step.min(steps.len() - 1)]);
+        while let Some((next_s, _)) = turns.get(at + 1)
+            && *next_s <= at_s
+        {
+            at += 1;
+        }
+        let (from_s, offset_s) = turns[at];
+        let until_s = turns.get(at + 1).map_or(*end_s, |turn| turn.0);
         Stretch { offset_s: i64::from(offset_s), from_s, until_s }
     }
 }
@@ -96,11 +109,17 @@ impl Rules {
             turns.push((stretch.from_s, i32::try_from(stretch.offset_s).unwrap_or(0)));
             at_s = stretch.until_s;
         }
-        Rules { zone, turns: turns.into(), end_s: at_s }
+        let steps = (0..=(TABLE_UNTIL_S - TABLE_FROM_S) >> STEP).map(|step| {
+            let begins_s = TABLE_FROM_S + (step << STEP);
+            let after = turns.partition_point(|turn: &(i64, i32)| turn.0 <= begins_s);
+            u16::try_from(after - 1).unwrap_or(0)
+        });
+        Rules { zone, steps: steps.collect(), turns: turns.into(), end_s: at_s }
     }
 }
 
 /// The stretch as the rules say it, without the table.
+#[cold]
 fn slow_stretch(zone: &TimeZone, at_s: i64) -> Stretch {
     let at = Timestamp::from_second(at_s).unwrap_or(if at_s < 0 {
         Timestamp::MIN

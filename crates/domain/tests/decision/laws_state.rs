@@ -36,7 +36,7 @@ fn same_decisions(one: &Built, two: &Built, questions: &[Question]) {
         assert_eq!((a.hint(), a.session()), (b.hint(), b.session()), "{question:?}");
         let person =
             |it: Option<&Arc<claviger_domain::noun::person::Person>>| it.map(|p| p.header.number);
-        assert_eq!(person(a.person), person(b.person), "{question:?}");
+        assert_eq!(person(a.person()), person(b.person()), "{question:?}");
     }
 }
 

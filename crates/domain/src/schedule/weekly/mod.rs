@@ -9,6 +9,7 @@ pub(crate) use compile::compile;
 
 use super::calendar::{DAY_S, join, split, weekday};
 use super::edges;
+use super::hours::Hours;
 use super::minute::DAY_MIN;
 use crate::time::{Instant, SECOND, Zone};
 
@@ -39,6 +40,14 @@ struct Day {
 }
 
 impl Week {
+    /// The same in one row, where it fits.
+    pub(crate) fn hours(&self) -> Hours {
+        match self.zone {
+            None => Hours::of(&self.edges, self.days.iter().map(|differs| differs.number)),
+            Some(_) => Hours::Long,
+        }
+    }
+
     /// Whether it is open at `at`.
     pub(crate) fn is_open(&self, at: Instant, lock_zone: &Zone) -> bool {
         let at_s = at.seconds();
@@ -115,11 +124,11 @@ impl Week {
     }
 }
 
-fn minute_of(second: i64) -> u16 {
+pub(super) fn minute_of(second: i64) -> u16 {
     (second / 60) as u16
 }
 
-fn week_minute(day: i32, minute: u16) -> u16 {
+pub(super) fn week_minute(day: i32, minute: u16) -> u16 {
     weekday(day) as u16 * DAY_MIN + minute
 }
 
