@@ -8,7 +8,7 @@ use std::hash::{Hash, Hasher};
 use crate::time::Instant;
 
 /// A public id: a UUID. Which noun it names is known from where it is looked up.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Id(pub [u8; 16]);
 
 impl Hash for Id {

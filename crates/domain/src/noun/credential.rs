@@ -30,7 +30,7 @@ words! {
 }
 
 /// A keyed hash of a PIN or code: equal exactly when the digits are.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tag(pub [u8; 16]);
 
 impl std::fmt::Debug for Tag {

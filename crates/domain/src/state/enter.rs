@@ -66,14 +66,14 @@ impl PlaceState {
             self.ids[noun as usize].insert(header.id, number);
         }
         if let Some(external_id) = &header.external_id {
-            self.external_ids.insert((noun, external_id.clone()), header.number);
+            self.external_ids.insert((noun as u8, external_id.clone()), header.number);
         }
     }
 
     fn unname(&mut self, noun: Noun, header: &Header) {
         self.ids[noun as usize].remove(&header.id);
         if let Some(external_id) = &header.external_id {
-            self.external_ids.remove_own(&(noun, external_id.clone()), header.number);
+            self.external_ids.remove_own(&(noun as u8, external_id.clone()), header.number);
         }
     }
 
@@ -106,7 +106,7 @@ impl PlaceState {
         let holder = HolderRow::new(credential);
         *self.holders.edit(number.0) = if add { holder } else { HolderRow::default() };
         let held = Held::of(number, holder);
-        for key in credential.parts.iter().filter_map(|part| CardKey::of(part.card)) {
+        for key in credential.parts.iter().map(|part| CardKey::of(part.card)) {
             if let Some(held) = held {
                 if add { self.cards.insert(key, held) } else { self.cards.remove_own(&key, held) }
             }

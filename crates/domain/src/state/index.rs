@@ -181,23 +181,24 @@ impl<'s> Iterator for Hits<'s> {
             self.found &= self.found - 1;
             return Some(Hit { reaches: self.reaches, at, target: *target });
         }
-        if self.reaches.row.more.is_some() { self.next_of_more() } else { None }
+        let Hits { reaches, lock, levels, at, .. } = *self;
+        reaches.row.more.as_ref()?;
+        let (at, target) = reaches.next_of_more(lock, levels, at)?;
+        self.at = at + 1;
+        Some(Hit { reaches, at: INLINE_GRANTS + at, target })
     }
 }
 
-impl<'s> Hits<'s> {
+impl Reaches<'_> {
+    /// The next of the grants beyond the first, from a position on, that reaches the lock.
     #[cold]
-    fn next_of_more(&mut self) -> Option<Hit<'s>> {
-        let more = self.reaches.row.more.as_ref()?;
-        while let Some(Reach { target, .. }) = more.get(self.at).copied() {
-            self.at += 1;
+    fn next_of_more(self, lock: LockNumber, row: &LockRow, from: usize) -> Option<(usize, u32)> {
+        let more = self.row.more.as_ref()?.iter().enumerate().skip(from);
+        let mut targets = more.map(|(at, reach)| (at, reach.target));
+        targets.find(|(_, target)| {
             let plain = target & !TIMED;
-            if plain == self.lock.0 || self.levels.contains(plain) {
-                let at = INLINE_GRANTS + self.at - 1;
-                return Some(Hit { reaches: self.reaches, at, target });
-            }
-        }
-        None
+            plain == lock.0 || row.contains(plain)
+        })
     }
 }
 
@@ -206,13 +207,14 @@ impl SubjectRow {
     /// compared with all, without a branch: the compiler does four at a time.
     #[inline]
     fn inline_hits(&self, lock: LockNumber, levels: &LockRow) -> u32 {
-        let targets = self.first.map(|target| target & !TIMED);
         let mut found = [0; INLINE_GRANTS];
-        for door in levels.first.into_iter().chain([lock.0]) {
-            for (found, target) in found.iter_mut().zip(targets) {
-                *found |= if target == door { u32::MAX } else { 0 };
+        let mut compare = |with: u32| {
+            for (found, target) in found.iter_mut().zip(&self.first) {
+                *found |= if target & !TIMED == with { u32::MAX } else { 0 };
             }
-        }
+        };
+        levels.first.iter().for_each(|level| compare(*level));
+        compare(lock.0);
         found.iter().zip(0..).fold(0, |bits, (hit, at)| bits | hit & 1 << at)
     }
 

@@ -11,17 +11,18 @@ use foldhash::fast::RandomState;
 
 use super::table::Table;
 
-/// The first `N` entries that belong here; `spill` says where the others are, 0 that there are none.
+/// The first `N` entries that belong here, with no value where there are fewer; `spill` says where
+/// the others are, 0 that there are none.
 #[derive(Clone, Debug)]
 #[repr(align(64))]
 struct Bucket<K, V, const N: usize> {
-    first: [Option<(K, V)>; N],
+    first: [(K, Option<V>); N],
     spill: u32,
 }
 
-impl<K, V, const N: usize> Default for Bucket<K, V, N> {
+impl<K: Default, V, const N: usize> Default for Bucket<K, V, N> {
     fn default() -> Bucket<K, V, N> {
-        Bucket { first: [const { None }; N], spill: 0 }
+        Bucket { first: std::array::from_fn(|_| (K::default(), None)), spill: 0 }
     }
 }
 
@@ -56,7 +57,7 @@ impl<K, V, const N: usize> Default for Map<K, V, N> {
     }
 }
 
-impl<K: Hash + Eq + Clone, V: Copy, const N: usize> Map<K, V, N> {
+impl<K: Hash + Eq + Clone + Default, V: Copy, const N: usize> Map<K, V, N> {
     /// The value of `key`.
     #[must_use]
     #[inline]
@@ -67,9 +68,9 @@ impl<K: Hash + Eq + Clone, V: Copy, const N: usize> Map<K, V, N> {
         let bucket = self.buckets.get(self.bucket_of(key))?;
         let mut found = None;
         // All are looked at: which of them it is cannot be foreseen, so stopping early costs more.
-        for (own, value) in bucket.first.iter().flatten() {
+        for (own, value) in &bucket.first {
             if own.borrow() == key {
-                found = Some(*value);
+                found = found.or(*value);
             }
         }
         if found.is_none() && bucket.spill != 0 { self.spilled(bucket.spill, key) } else { found }
@@ -104,8 +105,8 @@ impl<K: Hash + Eq + Clone, V: Copy, const N: usize> Map<K, V, N> {
     /// Puts in what is not there.
     fn put(&mut self, key: K, value: V) {
         let bucket = self.buckets.edit(self.bucket_of(&key));
-        if let Some(free) = bucket.first.iter_mut().find(|entry| entry.is_none()) {
-            *free = Some((key, value));
+        if let Some(free) = bucket.first.iter_mut().find(|(_, value)| value.is_none()) {
+            *free = (key, Some(value));
             return;
         }
         if bucket.spill == 0 {
@@ -125,12 +126,17 @@ impl<K: Hash + Eq + Clone, V: Copy, const N: usize> Map<K, V, N> {
         }
         self.len -= 1;
         let bucket = self.buckets.edit(self.bucket_of(key));
-        let is_it = |(own, _): &(K, V)| own.borrow() == key;
-        let inside = bucket.first.iter_mut().find(|entry| entry.as_ref().is_some_and(is_it));
-        match (inside, bucket.spill) {
-            (Some(entry), 0) => *entry = None,
-            (Some(entry), spill) => *entry = self.spills.edit(spill).pop(),
-            (None, spill) => self.spills.edit(spill).retain(|entry| !is_it(entry)),
+        let inside = bucket.first.iter_mut();
+        let inside =
+            inside.filter(|(_, value)| value.is_some()).find(|(own, _)| own.borrow() == key);
+        let spill = bucket.spill;
+        match inside {
+            Some(entry) if spill == 0 => *entry = (K::default(), None),
+            Some(entry) => {
+                let other = self.spills.edit(spill).pop();
+                *entry = other.map_or_else(Default::default, |(key, value)| (key, Some(value)));
+            }
+            None => self.spills.edit(spill).retain(|(own, _)| own.borrow() != key),
         }
     }
 
@@ -151,7 +157,9 @@ impl<K: Hash + Eq + Clone, V: Copy, const N: usize> Map<K, V, N> {
         self.size += 1;
         self.mask = self.size.next_power_of_two() - 1;
         let bucket = self.buckets.edit(added & (self.mask >> 1));
-        let mut entries: Vec<(K, V)> = bucket.first.iter_mut().filter_map(Option::take).collect();
+        let first = bucket.first.iter_mut().map(std::mem::take);
+        let mut entries: Vec<(K, V)> =
+            first.filter_map(|(key, value)| Some((key, value?))).collect();
         if bucket.spill != 0 {
             entries.append(self.spills.edit(bucket.spill));
         }

@@ -1,7 +1,7 @@
 //! The working set of one place, and what it can be asked.
 
 use std::hash::{Hash, Hasher};
-use std::num::{NonZeroU8, NonZeroU32};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::index::{HolderRow, LevelRow, LockRow, Reaches, Subjects};
@@ -36,6 +36,13 @@ pub enum IdentityKey {
     Identifier(String, String),
 }
 
+impl Default for IdentityKey {
+    /// Nobody's.
+    fn default() -> IdentityKey {
+        IdentityKey::Subject(String::new(), String::new())
+    }
+}
+
 impl IdentityKey {
     /// The keys of an identity.
     pub fn of(identity: &Identity) -> impl Iterator<Item = IdentityKey> {
@@ -50,24 +57,23 @@ impl IdentityKey {
 }
 
 /// What identifies a card, so small that two with what is known of them fill a cache line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct CardKey {
     value: [u8; 16],
-    bits: NonZeroU8,
+    bits: u8,
 }
 
 impl CardKey {
-    /// No card has no bits.
     #[inline]
-    pub(super) fn of(card: CardValue) -> Option<CardKey> {
-        Some(CardKey { value: card.value.to_ne_bytes(), bits: NonZeroU8::new(card.bits)? })
+    pub(super) fn of(card: CardValue) -> CardKey {
+        CardKey { value: card.value.to_ne_bytes(), bits: card.bits }
     }
 }
 
 impl Hash for CardKey {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         hasher.write_u128(u128::from_ne_bytes(self.value));
-        hasher.write_u8(self.bits.get());
+        hasher.write_u8(self.bits);
     }
 }
 
@@ -116,7 +122,7 @@ pub struct PlaceState {
     pub webhooks: Objects<Webhook>,
     /// By noun code.
     pub(super) ids: [Map<Id, NonZeroU32>; 16],
-    pub(super) external_ids: Map<(Noun, String), u32>,
+    pub(super) external_ids: Map<(u8, String), u32>,
     pub(super) emails: Map<String, PersonNumber>,
     pub(super) phones: Map<String, PersonNumber>,
     pub(super) identities: Map<IdentityKey, PersonNumber>,
@@ -204,7 +210,7 @@ impl PlaceState {
     /// The number of the `noun` with that external id.
     #[must_use]
     pub fn by_external_id(&self, noun: Noun, external_id: &str) -> Option<u32> {
-        self.external_ids.get(&(noun, external_id.to_owned()))
+        self.external_ids.get(&(noun as u8, external_id.to_owned()))
     }
 
     /// The number of the `noun` a caller names so.
@@ -250,7 +256,7 @@ impl PlaceState {
     /// The same, with what is known of it.
     #[inline]
     pub(crate) fn held_by_card(&self, card: CardValue) -> Option<(CredentialNumber, HolderRow)> {
-        let held = self.cards.get(&CardKey::of(card)?)?;
+        let held = self.cards.get(&CardKey::of(card))?;
         Some((CredentialNumber(held.credential.get()), held.holder))
     }
 
@@ -399,5 +405,15 @@ impl PlaceState {
             Noun::Webhook => self.webhooks.get(number).cloned().map(Record::from),
             Noun::Organization | Noun::Account | Noun::Client | Noun::Ticket => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_cards_and_their_holders_fit_a_cache_line() {
+        assert!(size_of::<(CardKey, Option<Held>)>() * 2 + size_of::<u32>() <= 64);
     }
 }
