@@ -457,8 +457,8 @@ mod tests {
         let mut row = LockRow::default();
         row.insert(AccessLevelNumber(30));
         for number in (1..=40).rev() {
-            let timed = if number % 2 == 0 { TIMED } else { 0 };
-            let share = if number % 3 == 0 { SHARE } else { 0 };
+            let timed = if number.is_multiple_of(2) { TIMED } else { 0 };
+            let share = if number.is_multiple_of(3) { SHARE } else { 0 };
             let level = word(AccessLevelNumber(30 - number % 2));
             subjects.insert(9, Reach { target: level | timed | share, grant: number });
         }
@@ -468,7 +468,8 @@ mod tests {
         assert_eq!(all, (1..=41).filter(|it| *it != 4).collect::<Vec<u32>>());
         let hits = subjects.get(9).hits(LockNumber(5), &row);
         let hits: Vec<u32> = hits.map(|hit| hit.grant().0).collect();
-        let right = |it: &u32| *it == 41 || (it % 2 == 0 && it % 3 != 0 && *it != 4);
+        let right =
+            |it: &u32| *it == 41 || (it.is_multiple_of(2) && !it.is_multiple_of(3) && *it != 4);
         assert_eq!(hits, (1..=41).filter(right).collect::<Vec<u32>>());
     }
 }
