@@ -456,7 +456,7 @@ mod tests {
         let mut subjects = Subjects::default();
         let mut row = LockRow::default();
         row.insert(AccessLevelNumber(30));
-        for number in (1..=40).rev() {
+        for number in (1..=40u32).rev() {
             let timed = if number.is_multiple_of(2) { TIMED } else { 0 };
             let share = if number.is_multiple_of(3) { SHARE } else { 0 };
             let level = word(AccessLevelNumber(30 - number % 2));
