@@ -101,9 +101,9 @@ fn one(table: &mut Table, name: &str, size: Size, count: usize, bar: &str) {
     table.row(format!("{name} world: memory of the whole place"), figure, "");
 }
 
-/// What the rows that decisions walk take, counted from what is in them. A person: a row of 64 bytes
-/// and one of 48 for the numbers of the first twelve grants; a credential: 4 bytes; a lock: a row of
-/// 64 bytes with eight levels; a level: 4 bytes. What does not fit is in lists of their own.
+/// What the rows that decisions walk take, counted from what is in them. A person: a row of 64
+/// bytes and one of 48 for the numbers of the first twelve grants; a credential: 4 bytes; a lock:
+/// a row of 64 bytes with eight levels; a level: 4 bytes. The rest is in lists.
 fn index_bytes(state: &PlaceState, size: &Size) -> f64 {
     let mut bytes = (4 * size.people + 4 * size.levels) as usize;
     for person in 1..=size.people {

@@ -1,4 +1,4 @@
-//! The common schedule in one cache line: weekly hours by the clock of the lock, with few exceptions.
+//! The common schedule in one cache line: weekly hours by the clock of the lock, few exceptions.
 //! Answers only what it holds; the compiled schedule is asked about the rest.
 
 use super::calendar::split;

@@ -1,8 +1,8 @@
 //! Maps from ids and other keys to numbers, in buckets that are shared until written to.
 //!
-//! Linear hashing (Litwin 1980) over a [`Table`]: the map grows by one bucket at a time, which takes
-//! over some of the entries of one other, so no write ever rebuilds the whole. A bucket of the maps
-//! that decisions ask is one cache line, and a look-up reads nothing else.
+//! Linear hashing (Litwin 1980) over a [`Table`]: the map grows by one bucket at a time, which
+//! takes over some of the entries of one other, so no write ever rebuilds the whole. A bucket of
+//! the maps that decisions ask is one cache line, and a look-up reads nothing else.
 
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
