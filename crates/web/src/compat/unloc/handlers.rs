@@ -72,10 +72,11 @@ impl<'c> Query<'c> {
         Query { given: &call.query, wrongs }
     }
 
-    /// The parameter's value; of several the last.
+    /// The parameter's value; of several the last. An empty one is there, and wrong: a filter that
+    /// a program forgot to fill must not let everything through.
     pub(crate) fn text(&self, name: &str) -> Option<&'c str> {
         let found = self.given.iter().rev().find(|(known, _)| known == name);
-        found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+        found.map(|(_, value)| value.as_str())
     }
 
     /// Every value of a parameter that may be repeated or hold several, separated by commas.

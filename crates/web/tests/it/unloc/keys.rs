@@ -162,6 +162,8 @@ async fn filters_that_make_no_sense_are_named() {
         refused(&program.get(&unknown).await, 400, &["startAfterId"]);
         refused(&program.delete(&format!("/keys?lockId={NOBODYS}")).await, 400, &["lockId"]);
         refused(&program.delete("/keys?lockId=x").await, 400, &["lockId"]);
+        refused(&program.delete("/keys?lockId=").await, 400, &["lockId"]);
+        refused(&program.delete("/keys?appUserId=").await, 400, &["appUserId"]);
         refused(&program.delete("/keys?appUser=%2B4740000001").await, 400, &["appUser"]);
     })
     .await;

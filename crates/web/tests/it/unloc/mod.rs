@@ -2,6 +2,7 @@
 
 mod access_groups;
 mod auth;
+mod golden;
 mod histories;
 mod keys;
 mod users;
