@@ -15,6 +15,7 @@ use claviger_app::{
 };
 use claviger_domain::ids::{Id, Noun, Ref};
 use claviger_domain::noun::grant::Via;
+use claviger_domain::noun::scope::Scope;
 use claviger_domain::refusal::{FieldError as Flaw, Refusal};
 use claviger_domain::state::PlaceState;
 use serde_json::{Value, json};
@@ -25,6 +26,7 @@ use crate::api::problem::{Code, Problem};
 use crate::api::reply::Reply;
 use crate::api::route::{Access, Method, Route};
 use crate::api::shape::FieldError;
+use crate::rate;
 
 /// The cookie of a session.
 pub(crate) const COOKIE: &str = "__Host-claviger";
@@ -60,6 +62,10 @@ pub(crate) fn authenticate<'a>(
 ) -> Boxed<'a, Result<Known, Problem>> {
     Box::pin(async move {
         let known = known(&server.app, parts, route.method)?;
+        if !matches!(route.access, Access::Scope(Scope::DecisionsMake)) {
+            // A lock that asks is never kept waiting.
+            rate::count(&server.app, &known.caller, parts)?;
+        }
         if let Access::Scope(scope) = route.access
             && let Some((_, named)) = path.iter().find(|(name, _)| name == "place")
         {
@@ -213,7 +219,15 @@ where
             Some(encode(value.downcast_ref::<T>()?, state, revision))
         }));
     }
-    let written = run(ctx).await.map_err(problem)?;
+    let written = match run(ctx.clone()).await {
+        // Another node was faster with the same key: what it answered is the answer.
+        Err(Error::Answered) if let Some(key) = &call.idempotency_key => {
+            drop(turn);
+            let (_, kept) = begin(&ctx, call, key).await?;
+            return kept.map(Reply::again).ok_or_else(|| problem(Error::Answered));
+        }
+        written => written.map_err(problem)?,
+    };
     drop(turn);
     Ok(match written {
         Written::Done { value, revision, state } => encode(&value, state.as_deref(), revision),
@@ -292,6 +306,14 @@ pub(crate) fn problem(error: Error) -> Problem {
         Error::Forbidden(scope) => {
             let detail = format!("This needs the scope {}.", scope.as_str());
             Problem::new(Code::ForbiddenScope, detail)
+        }
+        Error::NotForPrograms => {
+            let detail = "This is for people with a session; a program has none.";
+            Problem::new(Code::ForbiddenScope, detail)
+        }
+        Error::Answered => {
+            let detail = "Another request with this Idempotency-Key was faster; send it again.";
+            Problem::new(Code::Conflict, detail)
         }
         Error::TooMany { retry_after_s } => {
             let detail = format!("Too many failures; try again in {retry_after_s} s.");
