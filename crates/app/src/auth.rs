@@ -128,7 +128,7 @@ fn caller(client: &Client, scopes: Scopes) -> Caller {
         number: client.number(),
         id: client.header.id,
         scopes,
-        places: client.places.clone(),
+        places: client.places.as_slice().into(),
         controller: client.controller,
     }
 }

@@ -31,7 +31,7 @@ pub enum Caller {
         /// What its token allows.
         scopes: Scopes,
         /// Where.
-        places: Vec<PlaceNumber>,
+        places: Arc<[PlaceNumber]>,
         /// The one controller for whose locks it may decide and report.
         controller: Option<(PlaceNumber, ControllerNumber)>,
     },

@@ -108,6 +108,7 @@ struct Inner {
     store: Store,
     world: Arc<World>,
     writer: Writer,
+    recorder: decision::Recorder,
     settings: Settings,
     limits: auth::Limits,
     rates: rate::Rates,
@@ -169,11 +170,13 @@ impl App {
         }
         let world = Arc::new(World::new(directory, places));
         let writer = Writer::start(store.clone(), world.clone(), settings.clock, heads);
+        let recorder = decision::Recorder::start(store.clone(), world.clone());
         let app = App {
             inner: Arc::new(Inner {
                 store,
                 world,
                 writer,
+                recorder,
                 settings,
                 limits: auth::Limits::default(),
                 rates: rate::Rates::default(),
@@ -240,6 +243,10 @@ impl App {
 
     pub(crate) fn hashing(&self) -> &tokio::sync::Semaphore {
         &self.inner.hashing
+    }
+
+    pub(crate) fn recorder(&self) -> &decision::Recorder {
+        &self.inner.recorder
     }
 
     pub(crate) fn waiting(&self) -> &decision::Waiting {

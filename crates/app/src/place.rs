@@ -165,7 +165,7 @@ pub fn within(ctx: &Context, place: Id) -> Option<Caller> {
     ctx.scopes_in(number)?;
     let mut caller = ctx.caller.clone();
     if let Caller::Client { places, .. } = &mut caller {
-        *places = vec![number];
+        *places = [number].into();
     }
     Some(caller)
 }

@@ -27,7 +27,7 @@ pub(crate) fn context(call: &Call) -> Context {
         number: 0.into(),
         id: Id([0; 16]),
         scopes: claviger_domain::noun::scope::Scopes::NONE,
-        places: Vec::new(),
+        places: [].into(),
         controller: None,
     });
     Context::new(call.app.clone(), caller, Via::Unloc)
