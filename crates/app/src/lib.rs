@@ -41,6 +41,7 @@ pub mod program;
 pub mod schedule;
 pub mod session;
 pub mod setup;
+pub mod sharing;
 pub mod signed;
 pub mod webhook;
 
