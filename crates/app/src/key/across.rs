@@ -180,7 +180,7 @@ pub async fn revoke(ctx: &Context, place: Id, id: Id) -> Result<KeyPage, Error> 
         let detail = "the key is part of an access level; take its person or lock out of that";
         return Err(Refusal::InUse(detail.to_owned()).into());
     }
-    if grant.source.kind == SourceKind::Doorbell {
+    if let Some((_, Some(_))) = crate::doorbell::named_by(&page.state, grant) {
         let detail = "the key is a doorbell's; take its person off the doorbell's list";
         return Err(Refusal::InUse(detail.to_owned()).into());
     }
