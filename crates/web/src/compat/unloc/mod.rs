@@ -9,7 +9,9 @@ mod map;
 mod wire;
 
 use super::serve::{BODY, BULK_BODY, Row, Takes, Vendor, run};
-use handlers::{access_group, key, managed_user, project, sharing, subproject};
+use handlers::{
+    access_group, connection, doorbell, job, key, managed_user, project, sharing, subproject,
+};
 
 /// The rows that projects and subprojects both have.
 macro_rules! within {
@@ -34,7 +36,7 @@ macro_rules! within {
             Row::new("POST", RIGHTS, "create_sharing_rights", BULK, run!(sharing::create)),
             Row::new("GET", RIGHTS, "sharing_rights", NONE, run!(sharing::list)),
             Row::new("DELETE", RIGHTS, "revoke_sharing_rights", NONE, run!(sharing::revoke)),
-            Row::new("GET", JOB, "job", NONE, run!(key::job)),
+            Row::new("GET", JOB, "job", NONE, run!(job::get)),
             Row::new("POST", GROUPS, "create_group", BULK, run!(access_group::create)),
             Row::new("GET", GROUPS, "groups", NONE, run!(access_group::list)),
             Row::new("GET", GROUP, "group", NONE, run!(access_group::get)),
@@ -107,9 +109,48 @@ pub(crate) fn table() -> Vec<Row> {
         Row::new("GET", BORROWED, "subproject_locks", NONE, run!(project::locks)),
         Row::new("GET", ONE_BORROWED, "subproject_lock", NONE, run!(project::lock)),
     ];
+    table.extend(connections());
+    table.extend(doorbells());
     table.extend(within!("/v2/projects/{project}"));
     table.extend(within!("/v2/subprojects/{subproject}"));
     table
+}
+
+fn connections() -> [Row; 6] {
+    const LIST: &str = "/v2/projects/{project}/lock-connections";
+    // Where one is made, a vendor stands in the place of the connection.
+    const ONE: &str = "/v2/projects/{project}/lock-connections/{connection}";
+    const METADATA: &str = "/v2/projects/{project}/lock-connections/{connection}/metadata";
+    const REFRESH: &str = "/v2/projects/{project}/lock-connections/{connection}/refresh";
+    [
+        Row::new("GET", LIST, "lock_connections", NONE, run!(connection::list)),
+        Row::new("POST", ONE, "create_lock_connection", JSON, run!(connection::create)),
+        Row::new("GET", ONE, "lock_connection", NONE, run!(connection::get)),
+        Row::new("PATCH", ONE, "update_lock_connection", JSON, run!(connection::update)),
+        Row::new(
+            "PATCH",
+            METADATA,
+            "update_lock_connection_metadata",
+            JSON,
+            run!(connection::update_metadata),
+        ),
+        Row::new("PUT", REFRESH, "refresh_lock_connection", NONE, run!(connection::refresh)),
+    ]
+}
+
+fn doorbells() -> [Row; 7] {
+    const LIST: &str = "/v2/projects/{project}/doorbells";
+    const ONE: &str = "/v2/projects/{project}/doorbells/{doorbell}";
+    const USERS: &str = "/v2/projects/{project}/doorbells/{doorbell}/lists/{list}";
+    [
+        Row::new("GET", LIST, "doorbells", NONE, run!(doorbell::list)),
+        Row::new("POST", LIST, "create_doorbell", BULK, run!(doorbell::create)),
+        Row::new("GET", ONE, "doorbell", NONE, run!(doorbell::get)),
+        Row::new("PATCH", ONE, "update_doorbell", JSON, run!(doorbell::update)),
+        Row::new("DELETE", ONE, "delete_doorbell", NONE, run!(doorbell::delete)),
+        Row::new("PATCH", USERS, "update_doorbell_list", JSON, run!(doorbell::update_list)),
+        Row::new("POST", USERS, "update_doorbell_list_post", JSON, run!(doorbell::update_list)),
+    ]
 }
 
 const DISCOVERY: &str = "/v2/auth/resources-discovery";

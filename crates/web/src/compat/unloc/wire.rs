@@ -1,6 +1,6 @@
 //! What Unloc's objects look like. Encodes; decides nothing.
 
-use claviger_app::{Gone, Id, key::KeyRow, sharing::SharingRight};
+use claviger_app::{Gone, Id, doorbell, key::KeyRow, sharing::SharingRight};
 use claviger_domain::ids::Noun;
 use claviger_domain::noun::access_level::AccessLevel;
 use claviger_domain::noun::grant::Subject;
@@ -81,6 +81,9 @@ pub(crate) fn key(row: &KeyRow, state: &PlaceState, gone: &Gone) -> Value {
         };
         let issuer = state.grants.get(number).or(closed);
         shown["issuer"] = issuer.map_or(Value::Null, |it| app_user(state, it.subject));
+    }
+    if let Some((id, name)) = doorbell::named_by(state, grant) {
+        shown["doorbell"] = json!({ "id": id.to_string(), "name": name });
     }
     if let Some(number) = key.level {
         let deleted = match gone.get(&(Noun::AccessLevel, number.0)) {

@@ -93,7 +93,7 @@ pub(crate) async fn list(call: Call) -> Answered {
         }
     };
     let paging = claviger_app::Paging { after, limit };
-    let (found, _) = place::list(&ctx, paging, |place| place.parent == Some(above));
+    let (found, _) = place::list(&ctx, paging, |place| place.parent == Some(above))?;
     let mut shown = Vec::with_capacity(found.len());
     for place in found {
         let Seen { value, state } = place::get(&ctx, place.header.id)?;
