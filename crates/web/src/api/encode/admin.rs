@@ -22,6 +22,7 @@ pub(crate) fn place(place: &Place, ids: Ids<'_>) -> Value {
         "retention_reason": place.retention_reason,
         "parent_id": id_of(ids, Noun::Place, place.parent),
         "language": place.language,
+        "default_privacy": place.default_privacy.as_str(),
         "metadata": free(place.metadata.as_ref()),
     });
     object(&place.header, fields)

@@ -1,5 +1,6 @@
 //! The fields of a place, and of what a caller learns about itself.
 
+use claviger_domain::noun::lock::Privacy;
 use claviger_domain::noun::role::Role;
 use claviger_domain::noun::scope::Scope;
 use serde_json::{Map, Value};
@@ -38,6 +39,12 @@ pub(crate) const PLACE: Shape = Shape::new(
             ),
             Field::may("parent_id", REF, "The place it belongs to.").fixed(),
             Field::has("language", Kind::Enum(LANGUAGES), "The language of mails to its people."),
+            Field::has(
+                "default_privacy",
+                Kind::Enum(Privacy::WORDS),
+                "The privacy of locks made here that are given none; full unless given. Locks that \
+                 are there keep theirs.",
+            ),
             METADATA,
         ],
     ],

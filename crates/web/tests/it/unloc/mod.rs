@@ -4,7 +4,9 @@ mod access_groups;
 mod auth;
 mod histories;
 mod keys;
+mod log;
 mod users;
+mod webhooks;
 
 use serde_json::{Value, json};
 
