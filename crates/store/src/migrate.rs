@@ -46,6 +46,7 @@ const MIGRATIONS: &[Migration] = migrations![
     3 "0003_records.sql",
     4 "0004_reasons.sql",
     5 "0005_event_filing.sql",
+    6 "0006_privacy.sql",
 ];
 
 /// Made by whoever migrates first, so it is not itself a migration.

@@ -133,6 +133,8 @@ mod tests {
             outbox: folder(),
             public_url: "http://localhost".into(),
             clock: Clock::default(),
+            rate_per_client: None,
+            smtp: None,
         };
         let app = App::start(store, settings).await.unwrap();
         let wish = setup::Wish {
@@ -156,6 +158,7 @@ mod tests {
             received_at: now,
             method: None,
             reasons: Reasons::NONE,
+            hidden: false,
             subject: EventSubject::default(),
         };
         let place = PlaceNumber(place);

@@ -15,9 +15,10 @@ use crate::cells::{Cells, Tools};
 use crate::{Row, Statement, Store, StoreError, Value, values};
 
 const COLUMNS: &str = "e.place, e.seq, e.id, e.kind, e.lock, e.occurred_at, e.received_at, \
-     e.method, e.reasons, s.person, s.credential, s.grant_number, s.card_bits, s.card_value";
+     e.method, e.reasons, e.hidden, s.person, s.credential, s.grant_number, s.card_bits, \
+     s.card_value";
 
-/// Which events of a place; what is absent does not narrow.
+/// Which events of a place; what is absent does not narrow. Hidden ones are not found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventFilter {
     /// Counted after this one.
@@ -34,7 +35,13 @@ pub struct EventFilter {
     pub person: Option<PersonNumber>,
     /// Decisions that let somebody in (`true`) or kept somebody out (`false`) only.
     pub granted: Option<bool>,
-    /// In descending order of `seq`.
+    /// With an id before this one.
+    pub before_id: Option<Id>,
+    /// With this id or one after it.
+    pub from_id: Option<Id>,
+    /// In the order of ids, which many places share, rather than of `seq`.
+    pub by_id: bool,
+    /// In descending order.
     pub newest_first: bool,
 }
 
@@ -74,6 +81,9 @@ impl EventFilter {
         clause.and("e.received_at >=", self.received.from);
         clause.and("e.received_at <", self.received.until);
         clause.and("e.kind =", self.granted.map(kind));
+        clause.and("e.hidden =", Some(false));
+        clause.and("e.id <", self.before_id);
+        clause.and("e.id >=", self.from_id);
         let roads = self.roads(&mut clause);
         let direction = if self.newest_first { "desc" } else { "asc" };
         let limit = clause.arg(limit);
@@ -84,8 +94,11 @@ impl EventFilter {
                 format!("select {COLUMNS} from {from}{further}")
             })
             .collect();
-        // By the second column, which is the sequence: both roads are walked in that order.
-        let sql = format!("{} order by 2 {direction} limit ?{limit}", roads.join(" union all "));
+        // By the second column, which is the sequence: both roads are walked in that order. The
+        // third is the id.
+        let order = if self.by_id { 3 } else { 2 };
+        let roads = roads.join(" union all ");
+        let sql = format!("{roads} order by {order} {direction} limit ?{limit}");
         Statement::new(sql, clause.args)
     }
 
@@ -138,6 +151,7 @@ fn read(row: Row) -> Result<(PlaceNumber, Event), StoreError> {
         received_at: cells.instant()?,
         method: cells.opt_word(Method::parse)?,
         reasons: cells.words::<Reason, Reasons>(Reason::parse)?,
+        hidden: cells.bool()?,
         subject: EventSubject {
             person: cells.opt()?.map(PersonNumber),
             credential: cells.opt()?.map(CredentialNumber),

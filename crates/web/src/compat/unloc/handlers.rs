@@ -5,10 +5,12 @@ pub(crate) mod connection;
 pub(crate) mod doorbell;
 pub(crate) mod job;
 pub(crate) mod key;
+pub(crate) mod log;
 pub(crate) mod managed_user;
 pub(crate) mod project;
 pub(crate) mod sharing;
 pub(crate) mod subproject;
+pub(crate) mod webhook;
 
 use axum::response::{IntoResponse, Response};
 use claviger_app::{Caller, Context, Id, Via};

@@ -7,9 +7,11 @@ mod doorbells;
 mod golden;
 mod histories;
 mod keys;
+mod log;
 mod sharing;
 mod subprojects;
 mod users;
+mod webhooks;
 
 use serde_json::{Value, json};
 
