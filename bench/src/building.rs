@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use claviger_app::{App, Caller, Clock, Context, Id, Settings, Via, Zone, auth, setup};
+use claviger_app::{App, Caller, Context, Id, Settings, Via, Zone, auth, setup};
 use claviger_domain::ids::{Noun, PlaceNumber};
 use claviger_domain::noun::Actor;
 use claviger_domain::record::Record;
@@ -45,11 +45,7 @@ pub fn types(engine: Engine) -> &'static str {
 
 pub async fn start(location: &Location, secrets: &Arc<Secrets>) -> App {
     let store = Store::open(location, secrets.clone()).await.unwrap();
-    let settings = Settings {
-        outbox: std::env::temp_dir(),
-        public_url: "http://localhost:8080".into(),
-        clock: Clock::default(),
-    };
+    let settings = Settings::new(std::env::temp_dir(), "http://localhost:8080".into());
     App::start(store, settings).await.unwrap()
 }
 

@@ -38,6 +38,7 @@ pub mod operation;
 pub mod person;
 pub mod place;
 pub mod program;
+pub mod rate;
 pub mod schedule;
 pub mod session;
 pub mod setup;
@@ -82,6 +83,16 @@ pub struct Settings {
     pub public_url: String,
     /// The server's clock.
     pub clock: Clock,
+    /// How many requests a minute an API client may send; none: as many as it likes.
+    pub rate_per_client: Option<u32>,
+}
+
+impl Settings {
+    /// The least that must be said; the rest as it is unless somebody says otherwise.
+    #[must_use]
+    pub fn new(outbox: PathBuf, public_url: String) -> Settings {
+        Settings { outbox, public_url, clock: Clock::default(), rate_per_client: None }
+    }
 }
 
 /// Everything a use case works with; cheap to clone.
@@ -96,6 +107,7 @@ struct Inner {
     writer: Writer,
     settings: Settings,
     limits: auth::Limits,
+    rates: rate::Rates,
     twins: idempotency::Twins,
     hashing: tokio::sync::Semaphore,
     waiting: decision::Waiting,
@@ -161,6 +173,7 @@ impl App {
                 writer,
                 settings,
                 limits: auth::Limits::default(),
+                rates: rate::Rates::default(),
                 twins: idempotency::Twins::default(),
                 hashing: tokio::sync::Semaphore::new(2),
                 waiting: decision::Waiting::default(),
@@ -216,6 +229,10 @@ impl App {
 
     pub(crate) fn limits(&self) -> &auth::Limits {
         &self.inner.limits
+    }
+
+    pub(crate) fn rates(&self) -> &rate::Rates {
+        &self.inner.rates
     }
 
     pub(crate) fn hashing(&self) -> &tokio::sync::Semaphore {

@@ -30,6 +30,7 @@ pub(crate) struct Partial {
     pub(crate) allow_http_webhooks: Option<bool>,
     pub(crate) allow_webhook_addresses: Option<Vec<String>>,
     pub(crate) allow_webhook_ports: Option<Vec<u16>>,
+    pub(crate) rate_per_client: Option<u32>,
     pub(crate) log: Option<String>,
     pub(crate) log_format: Option<LogFormat>,
     pub(crate) compat: Option<compat::Partial>,
@@ -52,7 +53,7 @@ impl Partial {
         let merged = merge!(
             self, lower, data database_url secret_file listen public_url tls_cert tls_key
             trusted_proxies insecure_http allow_http_webhooks allow_webhook_addresses
-            allow_webhook_ports log log_format compat
+            allow_webhook_ports rate_per_client log log_format compat
         );
         Partial { compat, ..merged }
     }
@@ -94,6 +95,9 @@ impl Partial {
         let ports = ports.map(|ports| ports.iter().map(|port| port.parse()).collect());
         let ports: Option<Result<Vec<u16>, _>> = ports;
         let wrong = |_| Failure::new("CLAVIGER_ALLOW_WEBHOOK_PORTS: must be ports with commas");
+        let rate = get("RATE_PER_CLIENT").map(|text| {
+            text.parse().map_err(|_| Failure::new("CLAVIGER_RATE_PER_CLIENT: must be a number"))
+        });
         let log_format = match get("LOG_FORMAT").as_deref() {
             None => None,
             Some("text") => Some(LogFormat::Text),
@@ -116,6 +120,7 @@ impl Partial {
             allow_http_webhooks: flag("ALLOW_HTTP_WEBHOOKS")?,
             allow_webhook_addresses: list("ALLOW_WEBHOOK_ADDRESSES"),
             allow_webhook_ports: ports.transpose().map_err(wrong)?,
+            rate_per_client: rate.transpose()?,
             log: get("LOG"),
             log_format,
             compat: None,
@@ -146,6 +151,9 @@ impl Partial {
             Some(url) => Some(public_url(&url)?),
             None => None,
         };
+        if self.rate_per_client == Some(0) {
+            return Err(Failure::new("rate_per_client: must be at least 1; leave it out for none"));
+        }
         Ok(Config {
             data: self.data.unwrap_or_else(|| PathBuf::from("./claviger-data")),
             database_url: self.database_url.map(database_url).transpose()?,
@@ -160,6 +168,7 @@ impl Partial {
                 addresses: ranges("allow_webhook_addresses", self.allow_webhook_addresses)?,
                 ports: self.allow_webhook_ports.unwrap_or_default(),
             },
+            rate_per_client: self.rate_per_client,
             log: self.log,
             log_format: self.log_format.unwrap_or_default(),
             compat: self.compat.unwrap_or_default().settle()?,
@@ -180,6 +189,8 @@ pub(crate) struct Config {
     pub(crate) trusted_proxies: Vec<Range>,
     pub(crate) insecure_http: bool,
     pub(crate) webhooks: Rules,
+    /// Requests a minute.
+    pub(crate) rate_per_client: Option<u32>,
     pub(crate) log: Option<String>,
     pub(crate) log_format: LogFormat,
     pub(crate) compat: Compat,
@@ -242,6 +253,7 @@ impl Config {
         set("allow_webhook_addresses", Some(ranges(&self.webhooks.addresses)));
         let ports: Vec<i64> = self.webhooks.ports.iter().map(|port| i64::from(*port)).collect();
         set("allow_webhook_ports", Some(Value::from(ports)));
+        set("rate_per_client", self.rate_per_client.map(|rate| Value::from(i64::from(rate))));
         set("log", self.log.clone().map(Value::from));
         set("log_format", Some(Value::from(self.log_format.as_str())));
         set("compat", Some(self.compat.show()));
@@ -299,6 +311,8 @@ mod tests {
             ("CLAVIGER_PUBLIC_URL", "example.org"),
             ("CLAVIGER_LOG_FORMAT", "xml"),
             ("CLAVIGER_ALLOW_WEBHOOK_PORTS", "80,http"),
+            ("CLAVIGER_RATE_PER_CLIENT", "many"),
+            ("CLAVIGER_RATE_PER_CLIENT", "0"),
             ("CLAVIGER_TLS_CERT", "/x"),
         ] {
             let refused = environment(&[(key, value)]).and_then(Partial::settle).err();

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use claviger_app::{App, Clock, Settings};
+use claviger_app::{App, Settings};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -43,11 +43,7 @@ pub(crate) async fn run(
     };
     let opened = folder.open(lock).await?;
     let store = opened.store.clone();
-    let settings = Settings {
-        outbox: folder.outbox(),
-        public_url: "http://127.0.0.1:8080".to_owned(),
-        clock: Clock::default(),
-    };
+    let settings = Settings::new(folder.outbox(), "http://127.0.0.1:8080".to_owned());
     let app = App::start(opened.store, settings).await?;
     let operator = Operator { app, folder: folder.clone() };
     let (out, messages) = mpsc::channel(16);

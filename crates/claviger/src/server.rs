@@ -101,10 +101,11 @@ impl Server {
         let opened = folder.open(lock).await?;
         let store = opened.store.clone();
         let ahead = ahead.map_or(0, |ahead| i64::try_from(ahead.as_micros()).unwrap_or(0));
+        let public_url = config.public_url.clone().unwrap_or_else(|| url.clone());
         let settings = Settings {
-            outbox: folder.outbox(),
-            public_url: config.public_url.clone().unwrap_or_else(|| url.clone()),
             clock: Clock::ahead(ahead),
+            rate_per_client: config.rate_per_client,
+            ..Settings::new(folder.outbox(), public_url)
         };
         let app = App::start(opened.store, settings).await?;
         let send = outgoing::sender(config.webhooks.clone())?;

@@ -9,11 +9,12 @@ mod docs;
 mod health;
 mod json;
 mod listed;
+mod rate;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use claviger_app::{App, sha256};
 use serde_json::Value;
 
@@ -34,6 +35,7 @@ pub fn router(app: App, options: &Options) -> Router {
     let document = api::openapi::document(&table);
     let metrics = health::Metrics::new(app.clone());
     let ids = api::serve::RequestIds::new(prefix(&app));
+    let is_limited = app.settings().rate_per_client.is_some();
     let server = api::serve::Server {
         state: Arc::new(api::routes::Server { app }),
         authenticate: api::routes::authenticate,
@@ -41,7 +43,11 @@ pub fn router(app: App, options: &Options) -> Router {
     };
     let pages = docs::router(&document);
     let vendors = compat::router(&server.state.app, options);
-    api::serve::router(server, &table)
+    let mut routes = api::serve::router(server, &table);
+    if is_limited {
+        routes = routes.layer(from_fn(rate::shown));
+    }
+    routes
         .merge(pages)
         .merge(health::router(metrics.clone()))
         .merge(vendors)

@@ -146,7 +146,7 @@ impl World {
         let home = folder();
         let secrets = Arc::new(Secrets::load_or_create(&home.join("secrets"), false).unwrap());
         let outbox = home.join("outbox");
-        let (app, router) = open(&location, &secrets, &outbox, Clock::default()).await;
+        let (app, router) = open(&location, &secrets, &outbox, Clock::default(), |it| it).await;
         let wish = setup::Wish {
             organization: "Hus AB".into(),
             place: "Main house".into(),
@@ -168,9 +168,14 @@ impl World {
 
     /// The same database opened anew with a clock that many seconds ahead of the machine's.
     pub(crate) async fn later(self, seconds: i64) -> World {
+        self.reopened(seconds, |it| it).await
+    }
+
+    /// The same database opened anew by a server with other settings.
+    pub(crate) async fn reopened(self, ahead_s: i64, change: fn(Settings) -> Settings) -> World {
         let World { place, admin, setup_code, outbox, location, secrets, .. } = self;
-        let clock = Clock::ahead(seconds * 1_000_000);
-        let (app, router) = open(&location, &secrets, &outbox, clock).await;
+        let clock = Clock::ahead(ahead_s * 1_000_000);
+        let (app, router) = open(&location, &secrets, &outbox, clock, change).await;
         let admin = Actor { router: router.clone(), token: admin.token };
         World { app, router, place, admin, setup_code, outbox, location, secrets }
     }
@@ -208,10 +213,11 @@ async fn open(
     secrets: &Arc<Secrets>,
     outbox: &Path,
     clock: Clock,
+    change: fn(Settings) -> Settings,
 ) -> (App, Router) {
     let store = Store::open(location, secrets.clone()).await.unwrap();
-    let settings =
-        Settings { outbox: outbox.to_owned(), public_url: "http://localhost:8080".into(), clock };
+    let settings = Settings::new(outbox.to_owned(), "http://localhost:8080".into());
+    let settings = change(Settings { clock, ..settings });
     let app = App::start(store, settings).await.unwrap();
     let router = claviger_web::router(app.clone(), &claviger_web::Options::default());
     (app, router)

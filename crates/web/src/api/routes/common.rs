@@ -15,6 +15,7 @@ use claviger_app::{
 };
 use claviger_domain::ids::{Id, Noun, Ref};
 use claviger_domain::noun::grant::Via;
+use claviger_domain::noun::scope::Scope;
 use claviger_domain::refusal::{FieldError as Flaw, Refusal};
 use claviger_domain::state::PlaceState;
 use serde_json::{Value, json};
@@ -25,6 +26,7 @@ use crate::api::problem::{Code, Problem};
 use crate::api::reply::Reply;
 use crate::api::route::{Access, Method, Route};
 use crate::api::shape::FieldError;
+use crate::rate;
 
 /// The cookie of a session.
 pub(crate) const COOKIE: &str = "__Host-claviger";
@@ -60,6 +62,10 @@ pub(crate) fn authenticate<'a>(
 ) -> Boxed<'a, Result<Known, Problem>> {
     Box::pin(async move {
         let known = known(&server.app, parts, route.method)?;
+        if !matches!(route.access, Access::Scope(Scope::DecisionsMake)) {
+            // A lock that asks is never kept waiting.
+            rate::count(&server.app, &known.caller, parts)?;
+        }
         if let Access::Scope(scope) = route.access
             && let Some((_, named)) = path.iter().find(|(name, _)| name == "place")
         {
