@@ -115,7 +115,7 @@ pub async fn change_password(
     new: String,
     address: Option<IpAddr>,
 ) -> Result<(), Error> {
-    let Caller::Account { number, id } = ctx.caller else { return Err(Error::Unauthenticated) };
+    let Caller::Account { number, id } = ctx.caller else { return Err(Error::NotForPrograms) };
     let app = &ctx.app;
     let now = app.now();
     let name = format!("password {id}");

@@ -347,6 +347,7 @@ pub fn list(ctx: &Context, paging: Paging) -> Result<(Vec<Arc<Client>>, Option<u
 /// As [`create`]; not found; stale.
 pub async fn edit(ctx: &Context, id: Id, wish: ClientWish) -> Result<Written<Arc<Client>>, Error> {
     let former = seen(ctx, id, Scope::ClientsWrite)?;
+    may_take(ctx, &former)?;
     let found = find(ctx, &wish, Some(&former))?;
     let ctx2 = ctx.clone();
     ctx.write(None, move |work| {
@@ -411,7 +412,8 @@ pub async fn rotate(ctx: &Context, id: Id) -> Result<Written<Rotated>, Error> {
     .await
 }
 
-/// Whoever gets a client's secret gets its scopes.
+/// Whoever gets a client's secret gets its scopes; and who may do less than a client can neither
+/// change it nor take it away.
 fn may_take(ctx: &Context, client: &Client) -> Result<(), Error> {
     within_controller(ctx, client.controller)?;
     if client.places.is_empty() && !held_anywhere(ctx, client.scopes) {
@@ -423,9 +425,10 @@ fn may_take(ctx: &Context, client: &Client) -> Result<(), Error> {
 /// Deletes a client; its tokens end with it.
 ///
 /// # Errors
-/// Not found; stale.
+/// Not found; stale; it may do more than the caller.
 pub async fn delete(ctx: &Context, id: Id) -> Result<Written<()>, Error> {
     let former = seen(ctx, id, Scope::ClientsWrite)?;
+    may_take(ctx, &former)?;
     let ctx2 = ctx.clone();
     ctx.write(None, move |work| {
         let draft = work.directory();

@@ -17,6 +17,12 @@ pub enum Error {
     /// The caller has not this scope.
     #[error("needs {}", .0.as_str())]
     Forbidden(Scope),
+    /// The caller is a program, and this is for people with a session.
+    #[error("not for programs")]
+    NotForPrograms,
+    /// The request was answered meanwhile, by another node, under the same Idempotency-Key.
+    #[error("answered elsewhere")]
+    Answered,
     /// Too many tries.
     #[error("too many tries")]
     TooMany {
@@ -63,6 +69,9 @@ impl From<StoreError> for Error {
         tracing::error!(%error, "storage");
         match error {
             StoreError::Full => Error::Full,
+            StoreError::Conflict { constraint } if constraint.starts_with("answers.") => {
+                Error::Answered
+            }
             StoreError::Unavailable { .. } | StoreError::CommitUnknown => Error::Unavailable,
             _ => Error::Internal,
         }

@@ -58,7 +58,7 @@ pub async fn run(app: App, send: Send, mut stop: watch::Receiver<bool>) {
 }
 
 /// Returns when the work is to stop; a sender that is gone stops it as well.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 

@@ -62,7 +62,7 @@ pub use claviger_domain::refusal::{FieldError, Refusal};
 pub use claviger_domain::time::{Instant, Zone};
 pub use claviger_store::dump::is_half_restored;
 pub use claviger_store::migrate::{known_schema, schema_number};
-pub use claviger_store::{Db, FolderLock, Location, Secrets, Store, StoreError};
+pub use claviger_store::{Claim, Db, FolderLock, Location, Secrets, Store, StoreError};
 pub use clock::Clock;
 pub use context::{Caller, Context, Encode, Expected, Keep, Kept};
 pub use error::Error;
@@ -85,13 +85,16 @@ pub struct Settings {
     pub clock: Clock,
     /// How many requests a minute an API client may send; none: as many as it likes.
     pub rate_per_client: Option<u32>,
+    /// Through what mails are sent; none: they stay in the outbox folder.
+    pub smtp: Option<mail::Smtp>,
 }
 
 impl Settings {
     /// The least that must be said; the rest as it is unless somebody says otherwise.
     #[must_use]
     pub fn new(outbox: PathBuf, public_url: String) -> Settings {
-        Settings { outbox, public_url, clock: Clock::default(), rate_per_client: None }
+        let clock = Clock::default();
+        Settings { outbox, public_url, clock, rate_per_client: None, smtp: None }
     }
 }
 

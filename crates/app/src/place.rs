@@ -269,12 +269,19 @@ pub fn resolve(ctx: &Context, place: &Ref) -> Result<Id, Error> {
 }
 
 /// The places the caller may read and wants, with the number to go on after.
-#[must_use]
+///
+/// # Errors
+/// A program has not the scope, anywhere.
 pub fn list(
     ctx: &Context,
     paging: Paging,
     wanted: impl Fn(&Place) -> bool,
-) -> (Vec<Arc<Place>>, Option<u32>) {
+) -> Result<(Vec<Arc<Place>>, Option<u32>), Error> {
+    if let Caller::Client { scopes, .. } = &ctx.caller
+        && !scopes.has(Scope::PlacesRead)
+    {
+        return Err(Error::Forbidden(Scope::PlacesRead));
+    }
     let mut seen =
         ctx.app.world().places().into_iter().map(|cell| cell.state().place.clone()).filter(
             |place| {
@@ -287,5 +294,5 @@ pub fn list(
     let items: Vec<Arc<Place>> = seen.by_ref().take(paging.limit).collect();
     let more = seen.next().is_some();
     let next = items.last().filter(|_| more).map(|last| last.header.number);
-    (items, next)
+    Ok((items, next))
 }

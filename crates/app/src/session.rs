@@ -194,9 +194,9 @@ pub fn list(ctx: &Context) -> Vec<SessionRow> {
 /// Ends one of the caller's sessions, or all of them.
 ///
 /// # Errors
-/// Not authenticated.
+/// A program calls.
 pub async fn end(ctx: &Context, only: Option<Id>) -> Result<(), Error> {
-    let Caller::Account { number, .. } = ctx.caller else { return Err(Error::Unauthenticated) };
+    let Caller::Account { number, .. } = ctx.caller else { return Err(Error::NotForPrograms) };
     ctx.commit(None, move |work| {
         end_all(work.directory(), number, only);
         Ok(())

@@ -115,15 +115,18 @@ impl Task {
     }
 
     /// Commits a batch. What the store refuses as a whole is tried one by one, so that one wish's
-    /// misfortune is its own.
+    /// misfortune is its own; unless the store is not there for any of them.
     async fn batch(&mut self, jobs: Vec<Job>) {
         let jobs = match self.attempt(jobs).await {
             Ok(()) => return,
-            Err((jobs, error)) if jobs.len() == 1 => {
+            Err((jobs, error))
+                if jobs.len() == 1 || matches!(error, StoreError::Unavailable { .. }) =>
+            {
                 let error = Error::from(error);
                 for job in jobs {
                     let again = match &error {
                         Error::Full => Error::Full,
+                        Error::Answered => Error::Answered,
                         Error::Unavailable => Error::Unavailable,
                         _ => Error::Internal,
                     };

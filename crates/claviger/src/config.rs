@@ -3,6 +3,8 @@
 //! One list of keys makes the file, the environment (`CLAVIGER_` and the key in capitals; lists
 //! with commas between) and the dump. Must not show a secret: the database's address may hold one.
 
+mod mail;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +33,7 @@ pub(crate) struct Partial {
     pub(crate) allow_webhook_addresses: Option<Vec<String>>,
     pub(crate) allow_webhook_ports: Option<Vec<u16>>,
     pub(crate) rate_per_client: Option<u32>,
+    pub(crate) mail: Option<mail::Partial>,
     pub(crate) log: Option<String>,
     pub(crate) log_format: Option<LogFormat>,
     pub(crate) compat: Option<compat::Partial>,
@@ -50,12 +53,16 @@ impl Partial {
             (Some(first), Some(second)) => Some(first.over(second)),
             (first, second) => first.or(second),
         };
+        let mail = match (self.mail.clone(), lower.mail.clone()) {
+            (Some(first), Some(second)) => Some(first.over(second)),
+            (first, second) => first.or(second),
+        };
         let merged = merge!(
             self, lower, data database_url secret_file listen public_url tls_cert tls_key
             trusted_proxies insecure_http allow_http_webhooks allow_webhook_addresses
-            allow_webhook_ports rate_per_client log log_format compat
+            allow_webhook_ports rate_per_client mail log log_format compat
         );
-        Partial { compat, ..merged }
+        Partial { compat, mail, ..merged }
     }
 
     /// The settings of a file.
@@ -121,6 +128,7 @@ impl Partial {
             allow_webhook_addresses: list("ALLOW_WEBHOOK_ADDRESSES"),
             allow_webhook_ports: ports.transpose().map_err(wrong)?,
             rate_per_client: rate.transpose()?,
+            mail: mail::Partial::environment(&get)?,
             log: get("LOG"),
             log_format,
             compat: None,
@@ -169,6 +177,7 @@ impl Partial {
                 ports: self.allow_webhook_ports.unwrap_or_default(),
             },
             rate_per_client: self.rate_per_client,
+            mail: self.mail.map(mail::Partial::settle).transpose()?,
             log: self.log,
             log_format: self.log_format.unwrap_or_default(),
             compat: self.compat.unwrap_or_default().settle()?,
@@ -191,6 +200,8 @@ pub(crate) struct Config {
     pub(crate) webhooks: Rules,
     /// Requests a minute.
     pub(crate) rate_per_client: Option<u32>,
+    /// Through what mails are sent.
+    pub(crate) mail: Option<claviger_app::mail::Server>,
     pub(crate) log: Option<String>,
     pub(crate) log_format: LogFormat,
     pub(crate) compat: Compat,
@@ -254,6 +265,7 @@ impl Config {
         let ports: Vec<i64> = self.webhooks.ports.iter().map(|port| i64::from(*port)).collect();
         set("allow_webhook_ports", Some(Value::from(ports)));
         set("rate_per_client", self.rate_per_client.map(|rate| Value::from(i64::from(rate))));
+        set("mail", self.mail.as_ref().map(mail::show));
         set("log", self.log.clone().map(Value::from));
         set("log_format", Some(Value::from(self.log_format.as_str())));
         set("compat", Some(self.compat.show()));
@@ -294,11 +306,19 @@ mod tests {
     #[test]
     fn what_is_shown_is_a_file_without_secrets() {
         let url = Some("postgres://user:hush@db/claviger".to_owned());
-        let partial = Partial { database_url: url, ..Partial::default() };
+        let mail = [
+            ("CLAVIGER_MAIL_HOST", "mail.example.org"),
+            ("CLAVIGER_MAIL_USER", "access"),
+            ("CLAVIGER_MAIL_PASSWORD", "hush"),
+            ("CLAVIGER_MAIL_FROM", "access@example.org"),
+        ];
+        let partial = environment(&mail).unwrap_or_else(|failure| panic!("{failure:?}"));
+        let partial = Partial { database_url: url, ..partial };
         let text = partial.settle().unwrap_or_else(|failure| panic!("{failure:?}")).show();
         assert!(!text.contains("hush"), "{text}");
         let again: Partial = toml::from_str(&text).unwrap();
         assert_eq!(again.listen.as_deref(), Some("127.0.0.1:8080"));
+        assert!(again.mail.is_some(), "{text}");
     }
 
     #[test]
@@ -313,6 +333,7 @@ mod tests {
             ("CLAVIGER_ALLOW_WEBHOOK_PORTS", "80,http"),
             ("CLAVIGER_RATE_PER_CLIENT", "many"),
             ("CLAVIGER_RATE_PER_CLIENT", "0"),
+            ("CLAVIGER_MAIL_PORT", "smtp"),
             ("CLAVIGER_TLS_CERT", "/x"),
         ] {
             let refused = environment(&[(key, value)]).and_then(Partial::settle).err();

@@ -50,7 +50,7 @@ pub(crate) async fn run(
     let (_, answer) = tokio::join!(operator.run(task, out), take(messages, file, path));
     drop(operator);
     store.close().await;
-    drop(opened.lock);
+    drop((opened.claim, opened.lock));
     answer
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use claviger_app::{Db, FolderLock, Location, Secrets, Store, StoreError};
+use claviger_app::{Claim, Db, FolderLock, Location, Secrets, Store, StoreError};
 use claviger_app::{is_half_restored, schema_number};
 
 use crate::config::Config;
@@ -36,6 +36,8 @@ pub(crate) struct Opened {
     pub(crate) store: Store,
     /// Held until the store is closed.
     pub(crate) lock: FolderLock,
+    /// The same for a database that is not in the folder.
+    pub(crate) claim: Claim,
 }
 
 impl Folder {
@@ -160,9 +162,10 @@ impl Folder {
     /// Opens what the folder keeps, under a lock of it.
     ///
     /// # Errors
-    /// What the store says: a newer schema, missing secrets, a database that is none.
+    /// Another process has the database; what the store says: a newer schema, missing secrets, a database that is none.
     pub(crate) async fn open(&self, lock: FolderLock) -> Result<Opened, Failure> {
-        Ok(Opened { store: self.store().await?, lock })
+        let claim = Claim::take(&self.database).await?;
+        Ok(Opened { store: self.store().await?, lock, claim })
     }
 
     /// Opens the database, for who has the lock.

@@ -15,6 +15,7 @@ mod folder;
 mod logs;
 mod operator;
 mod outgoing;
+mod ownership;
 mod server;
 mod socket;
 mod terminal;

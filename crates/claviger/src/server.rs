@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use claviger_app::mail::{self, Smtp};
 use claviger_app::{App, Clock, Settings, Store, jobs};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -19,7 +20,7 @@ use crate::exit::Failure;
 use crate::folder::Folder;
 use crate::operator::Operator;
 use crate::socket::Socket;
-use crate::{outgoing, tls};
+use crate::{outgoing, ownership, tls};
 
 /// How long background work may take once the server is asked to end.
 const LAST_WORK: Duration = Duration::from_secs(20);
@@ -34,7 +35,8 @@ pub(crate) struct Server {
     stop_doors: watch::Sender<bool>,
     stop_work: watch::Sender<bool>,
     doors: Vec<JoinHandle<()>>,
-    work: [JoinHandle<()>; 2],
+    work: [JoinHandle<()>; 3],
+    lost: JoinHandle<Failure>,
 }
 
 /// Refuses what would show passwords to the network or move a real clock.
@@ -105,6 +107,7 @@ impl Server {
         let settings = Settings {
             clock: Clock::ahead(ahead),
             rate_per_client: config.rate_per_client,
+            smtp: config.mail.as_ref().map(Smtp::new).transpose().map_err(Failure::new)?,
             ..Settings::new(folder.outbox(), public_url)
         };
         let app = App::start(opened.store, settings).await?;
@@ -126,17 +129,25 @@ impl Server {
         };
         Ok(Server {
             url,
-            store,
+            lost: tokio::spawn(ownership::until_lost(store.db().clone(), opened.claim)),
             lock: opened.lock,
+            store,
             doors: listeners.into_iter().map(serve).collect(),
             work: [
                 tokio::spawn(socket.serve(operator.clone(), work_stopped.clone())),
+                tokio::spawn(mail::run(app.clone(), work_stopped.clone())),
                 tokio::spawn(jobs::run(app, send, work_stopped)),
             ],
             operator,
             stop_doors,
             stop_work,
         })
+    }
+
+    /// Returns when the database is not this server's any more, with the reason; then it must end.
+    pub(crate) async fn lost(&mut self) -> Failure {
+        let ended = (&mut self.lost).await;
+        ended.unwrap_or_else(|_| Failure::new("nobody watches the database any more"))
     }
 
     /// Ends: requests first, then tasks and background work, then the store.
@@ -155,6 +166,10 @@ impl Server {
         }
         drop(self.operator);
         self.store.close().await;
+        self.lost.abort();
+        if !self.lost.is_finished() {
+            let _ = self.lost.await;
+        }
         drop(self.lock);
     }
 }

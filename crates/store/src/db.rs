@@ -185,5 +185,43 @@ impl Db {
     }
 }
 
+/// A database as one process's own. The folder lock keeps a second one from a SQLite file; a
+/// PostgreSQL database can be reached from other folders, and is claimed by itself.
+pub struct Claim {
+    inner: Option<postgres::claim::Claim>,
+}
+
+impl std::fmt::Debug for Claim {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Claim(..)")
+    }
+}
+
+impl Claim {
+    /// Takes the database for as long as this lives.
+    ///
+    /// # Errors
+    /// [`StoreError::Claimed`] when another process has it; otherwise as for opening it.
+    pub async fn take(location: &Location) -> Result<Claim, StoreError> {
+        let inner = match location {
+            Location::Sqlite(_) => None,
+            Location::Postgres(url) => Some(postgres::claim::Claim::take(url).await?),
+        };
+        Ok(Claim { inner })
+    }
+
+    /// Takes the database again if the connection that held it was lost.
+    ///
+    /// # Errors
+    /// [`StoreError::Claimed`] when another process took it meanwhile; any other error leaves it
+    /// open whether this one has it.
+    pub async fn renew(&mut self) -> Result<(), StoreError> {
+        match &mut self.inner {
+            None => Ok(()),
+            Some(claim) => claim.renew().await,
+        }
+    }
+}
+
 /// Picks the migration to apply from those applied, or refuses them.
 type NextMigration = fn(&[Applied]) -> Result<Option<&'static Migration>, StoreError>;

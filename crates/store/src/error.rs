@@ -63,6 +63,12 @@ pub enum StoreError {
         /// Its process number, or `unknown`.
         holder: String,
     },
+    /// Another server, of another folder, uses the PostgreSQL database.
+    #[error(
+        "another Claviger uses this PostgreSQL database: run one server per database, and commands \
+         with that server's --data"
+    )]
+    Claimed,
     /// The database was written by a later version of this program.
     #[error(
         "the database has schema {found}, this program knows schemas up to {known}: \

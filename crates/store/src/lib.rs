@@ -43,7 +43,7 @@ pub use catch_up::CaughtUp;
 pub use claviger_domain::draft::Write;
 pub use closed::{ClosedGrants, Past, Undo};
 pub use commit::{Commit, Committed, Head, Part};
-pub use db::{Batch, Db, Engine, Location, Outcome, Row, Statement, Step, Value};
+pub use db::{Batch, Claim, Db, Engine, Location, Outcome, Row, Statement, Step, Value};
 pub use digits::Digits;
 pub use error::StoreError;
 pub use events::{EventBatch, EventFilter};

@@ -10,7 +10,7 @@ use crate::{logs, terminal};
 /// Serves.
 ///
 /// # Errors
-/// Why it did not start.
+/// Why it did not start, or ended without being asked.
 pub(crate) async fn run(args: Serve, global: &Global) -> Result<(), Failure> {
     let file = match &args.config {
         Some(path) => Partial::file(path)?,
@@ -23,7 +23,7 @@ pub(crate) async fn run(args: Serve, global: &Global) -> Result<(), Failure> {
     }
     logs::start(config.log_format, config.log.as_deref().unwrap_or("info"))?;
     let mut signals = EndSignals::listen()?;
-    let server = Server::start(&config, args.clock_ahead).await?;
+    let mut server = Server::start(&config, args.clock_ahead).await?;
     if let Some(ahead) = args.clock_ahead {
         let seconds = ahead.as_secs();
         terminal::message(&format!(
@@ -36,9 +36,12 @@ pub(crate) async fn run(args: Serve, global: &Global) -> Result<(), Failure> {
         tracing::warn!("plain HTTP for other machines: passwords and keys travel in the clear");
     }
     terminal::answer(&format!("claviger ready {}", server.url));
-    signals.asked().await;
-    tracing::info!("asked to end");
+    let lost = tokio::select! {
+        () = signals.asked() => None,
+        lost = server.lost() => Some(lost),
+    };
+    tracing::info!("ending");
     server.stop().await;
     tracing::info!("ended");
-    Ok(())
+    lost.map_or(Ok(()), Err)
 }

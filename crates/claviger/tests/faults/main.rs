@@ -4,4 +4,5 @@
 
 mod crash;
 mod full_disk;
+mod refused;
 mod server;

@@ -30,7 +30,13 @@ pub(crate) fn claviger(data: &Path, database: Option<&str>) -> Command {
 
 impl Server {
     pub(crate) fn start(data: &Path, database: Option<&str>) -> Server {
+        Server::start_with(data, database, &[])
+    }
+
+    /// Starts it with something in its environment.
+    pub(crate) fn start_with(data: &Path, database: Option<&str>, env: &[(&str, &Path)]) -> Server {
         let mut command = claviger(data, database);
+        command.envs(env.iter().copied());
         command.args(["serve", "--listen", "127.0.0.1:0"]);
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");

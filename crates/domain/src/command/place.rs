@@ -67,6 +67,9 @@ fn check(place: &Place, edit: &PlaceEdit) -> Result<(), Refusal> {
     let language = edit.language.as_ref().unwrap_or(&place.language);
     let known = ["en", "sv"].contains(&language.as_str());
     flaws.check(known, "/language", "bad_language", "must be en or sv");
+    if edit.courier_mode == Some(true) {
+        flaws.invalid("/courier_mode", "not_built", "only false is built; true comes later");
+    }
     if let Some(Some(external_id)) = &edit.external_id {
         let detail = "must be 1-128 of letters, digits and . _ - : @";
         flaws.check(is_external_id(external_id), "/external_id", "bad_external_id", detail);

@@ -58,6 +58,8 @@ pub struct PlaceEdit {
     pub retention_reason: Option<Option<String>>,
     /// `en` or `sv`.
     pub language: Option<String>,
+    /// Whether phones carry lists to locks they hold no key for; only false is built.
+    pub courier_mode: Option<bool>,
     /// The caller's own id.
     pub external_id: Option<Option<String>>,
     /// Kept for the caller.

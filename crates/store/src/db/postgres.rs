@@ -4,6 +4,7 @@
 //! Must not: give a connection back to the pool with a transaction open on it, or call a commit
 //! failed of which it does not know.
 
+pub(super) mod claim;
 mod fault;
 mod link;
 mod many;

@@ -3,7 +3,7 @@
 //! Holds nothing of what went wrong inside; that is for the log.
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, HeaderName};
+use axum::http::header::{CONTENT_TYPE, HeaderName, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -180,6 +180,11 @@ impl Problem {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         for (name, value) in &self.headers {
             headers.append(name, value.clone());
+        }
+        if self.code == Code::Unauthorized && !headers.contains_key(WWW_AUTHENTICATE) {
+            // A 401 says how to do better (RFC 9110, section 15.5.2).
+            let bearer = HeaderValue::from_static("Bearer realm=\"claviger\"");
+            headers.insert(WWW_AUTHENTICATE, bearer);
         }
         response
     }

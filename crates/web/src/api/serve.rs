@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::Router;
 use axum::extract::{FromRequestParts, RawPathParams, Request};
 use axum::http::HeaderValue;
-use axum::http::header::{ALLOW, HeaderName, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{ALLOW, HeaderName, X_CONTENT_TYPE_OPTIONS};
 use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::any;
@@ -136,7 +136,7 @@ where
                 // A path that names nothing is refused after the caller is known, not before.
                 let named = path.as_deref().unwrap_or_default();
                 let known = (self.authenticate)(&self.state, &parts, route, named).await;
-                Some(known.map_err(challenge)?)
+                Some(known?)
             }
         };
         let path = path?;
@@ -206,15 +206,6 @@ fn not_allowed<H>(routes: &[Route<H>]) -> Problem {
         Ok(allow) => problem.with_header(ALLOW, allow),
         Err(_) => problem,
     }
-}
-
-/// A 401 says how to do better (RFC 9110, section 15.5.2).
-fn challenge(problem: Problem) -> Problem {
-    if problem.code != Code::Unauthorized {
-        return problem;
-    }
-    let bearer = HeaderValue::from_static("Bearer realm=\"claviger\"");
-    problem.with_header(WWW_AUTHENTICATE, bearer)
 }
 
 fn finish(mut response: Response, request_id: &str) -> Response {

@@ -142,3 +142,34 @@ async fn wrong_clients_are_refused() {
     })
     .await;
 }
+
+/// Who may do less than a client can read it, but neither change it nor take it away.
+#[tokio::test]
+async fn nobody_changes_a_client_that_may_do_more() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let make = async |scopes: &[&str]| {
+            let body = json!({
+                "name": "Strong", "kind": "oauth2", "scopes": scopes, "place_ids": [it.place],
+            });
+            it.actor.post(LIST, body).await.expect(201)
+        };
+        let strong = make(&["people:write", "locks:operate"]).await;
+        let even = make(&["people:read"]).await;
+        let weak = it.key(&["clients:write", "people:write"]).await;
+        let path = one(LIST, &strong);
+        weak.get(&path).await.expect(200);
+        let before = world.revisions().await;
+        for body in [json!({"name": "x"}), json!({"scopes": ["people:read"]}), json!({"expires_at": null})] {
+            weak.patch(&path, body).await.problem(403, "escalation");
+        }
+        weak.delete(&path).await.problem(403, "escalation");
+        weak.post(&format!("{path}/rotate"), json!({})).await.problem(403, "escalation");
+        assert_eq!(world.revisions().await, before);
+
+        weak.patch(&one(LIST, &even), json!({"name": "x"})).await.expect(200);
+        weak.delete(&one(LIST, &even)).await.expect(204);
+        it.actor.delete(&path).await.expect(204);
+    })
+    .await;
+}

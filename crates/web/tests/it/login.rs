@@ -234,7 +234,11 @@ async fn sessions_are_listed_and_ended() {
         // A program has no session to list or to end.
         let none = world.admin.get("/api/v1/sessions").await.expect(200);
         assert_eq!(none["items"], json!([]));
-        world.admin.delete("/api/v1/session").await.problem(401, "unauthorized");
+        world.admin.delete("/api/v1/session").await.problem(403, "forbidden_scope");
+        world.admin.delete("/api/v1/sessions").await.problem(403, "forbidden_scope");
+        let words = json!({"old": "correct horse 1", "new": "correct horse 2"});
+        let refused = world.admin.post("/api/v1/account/password", words).await;
+        refused.problem(403, "forbidden_scope");
     })
     .await;
 }
@@ -280,7 +284,7 @@ async fn a_changed_password_ends_every_session() {
         for ended in [&browser, &other] {
             ended.get("/api/v1/me").await.problem(401, "unauthorized");
         }
-        log_in(&world, "admin@localhost", PASSWORD).await.problem(401, "unauthorized");
+        log_in(&world, "admin@localhost", PASSWORD).await.problem(403, "forbidden_scope");
         log_in(&world, "admin@localhost", new).await.expect(201);
         let by_program = json!({"old": new, "new": PASSWORD});
         world.admin.post(path, by_program).await.problem(401, "unauthorized");

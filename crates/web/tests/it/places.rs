@@ -136,3 +136,32 @@ async fn me_says_who_calls() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_program_without_the_scope_is_told_so() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let program = it.key(&["people:read"]).await;
+        program.get("/api/v1/places").await.problem(403, "forbidden_scope");
+        let program = it.key(&["places:read"]).await;
+        let seen = program.get("/api/v1/places").await.expect(200);
+        assert_eq!(seen["items"].as_array().unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn courier_mode_comes_later() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        assert_eq!(it.get("").await["courier_mode"], false);
+        it.patch("", json!({"courier_mode": false})).await.expect(200);
+        let before = world.revisions().await;
+        it.patch("", json!({"courier_mode": true})).await.problem(422, "not_built");
+        let place = json!({"name": "Annex", "courier_mode": true});
+        it.actor.post("/api/v1/places", place).await.problem(422, "not_built");
+        invalid(it.patch("", json!({"courier_mode": 1})).await, &["/courier_mode"]);
+        assert_eq!(world.revisions().await, before);
+    })
+    .await;
+}

@@ -360,3 +360,24 @@ async fn an_answer_is_kept_for_a_day() {
     })
     .await;
 }
+
+/// Two nodes do not know of each other's requests under way: one stores its answer first, and the
+/// other gives that answer too.
+#[tokio::test]
+async fn one_key_at_two_nodes_is_one_answer() {
+    on_each_engine(|world| async move {
+        let (one, other) = (world.admin.clone(), world.another_node().await);
+        let people = world.at("/people");
+        for round in 0..10 {
+            let (key, body) = (format!("n-{round}"), json!({"first_name": format!("P{round}")}));
+            let (first, second) = tokio::join!(
+                keyed(&one, &people, &key, &body),
+                keyed(&other, &people, &key, &body)
+            );
+            assert_eq!(first.status, 201, "{}", first.text);
+            same(&first, &second, "at two nodes");
+        }
+        assert_eq!(count(&world, "/people").await, 10);
+    })
+    .await;
+}

@@ -59,6 +59,8 @@ impl Answer {
             self.text
         );
         assert_eq!(self.header("content-type"), "application/problem+json");
+        // RFC 9110, section 15.5.2.
+        assert_eq!(self.header("www-authenticate").is_empty(), status != 401, "{}", self.text);
         self.body
     }
 
@@ -178,6 +180,13 @@ impl World {
         let (app, router) = open(&location, &secrets, &outbox, clock, change).await;
         let admin = Actor { router: router.clone(), token: admin.token };
         World { app, router, place, admin, setup_code, outbox, location, secrets }
+    }
+
+    /// A second node over the same database, with the set-up client.
+    pub(crate) async fn another_node(&self) -> Actor {
+        let World { outbox, location, secrets, .. } = self;
+        let (_, router) = open(location, secrets, outbox, Clock::default(), |it| it).await;
+        Actor { router, token: self.admin.token.clone() }
     }
 
     /// A path within the place.

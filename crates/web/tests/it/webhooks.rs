@@ -349,3 +349,36 @@ async fn five_days_of_only_failures_disable_an_endpoint() {
     })
     .await;
 }
+
+/// A webhook for locks that are all gone hears nothing and says so; it does not read as one for all.
+#[tokio::test]
+async fn a_webhook_whose_locks_are_gone_says_that_it_hears_nothing() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let (door, gate) = (it.lock("Door").await, it.lock("Gate").await);
+        let body = json!({"url": "https://example.org/h", "lock_ids": [id(&door), id(&gate)]});
+        let made = it.made("/webhooks", body).await;
+        let path = one("/webhooks", &made);
+        let stands = async || {
+            let it = it.get(&path).await;
+            (it["lock_ids"].clone(), it["disabled_reason"].clone())
+        };
+        it.delete(&one("/locks", &door)).await.expect(204);
+        assert_eq!(stands().await, (json!([id(&gate)]), Value::Null));
+        it.delete(&one("/locks", &gate)).await.expect(204);
+        assert_eq!(stands().await, (json!([]), json!("locks_gone")));
+        // Another address does not make it one for all.
+        it.patch(&path, json!({"url": "https://example.org/i"})).await.expect(200);
+        assert_eq!(stands().await, (json!([]), json!("locks_gone")));
+        let shed = it.lock("Shed").await;
+        it.post("/posture", json!({"posture": "lockdown", "all": true})).await.expect(200);
+        assert!(it.list(&format!("{path}/deliveries")).await.is_empty());
+        it.patch(&path, json!({"lock_ids": [id(&shed)]})).await.expect(200);
+        assert_eq!(stands().await, (json!([id(&shed)]), Value::Null));
+        it.post("/posture", json!({"posture": "normal", "all": true})).await.expect(200);
+        assert_eq!(it.list(&format!("{path}/deliveries")).await.len(), 1);
+        it.patch(&path, json!({"lock_ids": []})).await.expect(200);
+        assert_eq!(stands().await, (json!([]), Value::Null));
+    })
+    .await;
+}

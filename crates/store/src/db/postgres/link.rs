@@ -41,7 +41,7 @@ pub(super) fn pool(url: &str) -> Result<Pool, StoreError> {
         .map_err(|e| StoreError::unavailable(e.to_string()))
 }
 
-fn config(url: &str) -> Result<Config, StoreError> {
+pub(super) fn config(url: &str) -> Result<Config, StoreError> {
     let mut config: Config = url.parse().map_err(|e: Error| {
         let cause = std::error::Error::source(&e).map_or_else(String::new, ToString::to_string);
         StoreError::setting(format!(

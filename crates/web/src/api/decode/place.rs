@@ -14,6 +14,7 @@ pub(crate) fn edit(fields: Fields<'_>) -> PlaceEdit {
         retention_days: fields.int("retention_days").map(|days| days.unwrap_or(RETENTION_DAYS)),
         retention_reason: fields.text("retention_reason"),
         language: fields.text("language").map(|it| it.unwrap_or_else(|| LANGUAGES[0].to_owned())),
+        courier_mode: fields.bool("courier_mode", false),
         external_id: fields.text("external_id"),
         metadata: fields.json("metadata"),
     }

@@ -1,6 +1,6 @@
 //! Organizations, places, clients and webhooks as answers, without their secrets.
 
-use claviger_domain::ids::{Id, Noun};
+use claviger_domain::ids::{Id, LockNumber, Noun};
 use claviger_domain::noun::client::Client;
 use claviger_domain::noun::place::{Organization, Place};
 use claviger_domain::noun::webhook::Webhook;
@@ -22,6 +22,7 @@ pub(crate) fn place(place: &Place, ids: Ids<'_>) -> Value {
         "retention_reason": place.retention_reason,
         "parent_id": id_of(ids, Noun::Place, place.parent),
         "language": place.language,
+        "courier_mode": false,
         "metadata": free(place.metadata.as_ref()),
     });
     object(&place.header, fields)
@@ -43,6 +44,10 @@ pub(crate) fn client(client: &Client, ids: Ids<'_>, controller: Option<Id>) -> V
 
 /// A webhook.
 pub(crate) fn webhook(webhook: &Webhook, ids: Ids<'_>) -> Value {
+    let gone = |lock: &LockNumber| ids(Noun::Lock, lock.0).is_none();
+    let deaf = !webhook.locks.is_empty() && webhook.locks.iter().all(gone);
+    let disabled =
+        if webhook.disabled_at.is_some() { Some("failing") } else { deaf.then_some("locks_gone") };
     let locks = webhook.locks.iter().filter_map(|lock| ids(Noun::Lock, lock.0)).map(id);
     let fields = json!({
         "url": webhook.url,
@@ -51,6 +56,7 @@ pub(crate) fn webhook(webhook: &Webhook, ids: Ids<'_>) -> Value {
         "format": webhook.format,
         "failing_since": maybe_at(webhook.failing_since),
         "disabled_at": maybe_at(webhook.disabled_at),
+        "disabled_reason": disabled,
     });
     object(&webhook.header, fields)
 }

@@ -219,7 +219,15 @@ where
             Some(encode(value.downcast_ref::<T>()?, state, revision))
         }));
     }
-    let written = run(ctx).await.map_err(problem)?;
+    let written = match run(ctx.clone()).await {
+        // Another node was faster with the same key: what it answered is the answer.
+        Err(Error::Answered) if let Some(key) = &call.idempotency_key => {
+            drop(turn);
+            let (_, kept) = begin(&ctx, call, key).await?;
+            return kept.map(Reply::again).ok_or_else(|| problem(Error::Answered));
+        }
+        written => written.map_err(problem)?,
+    };
     drop(turn);
     Ok(match written {
         Written::Done { value, revision, state } => encode(&value, state.as_deref(), revision),
@@ -298,6 +306,14 @@ pub(crate) fn problem(error: Error) -> Problem {
         Error::Forbidden(scope) => {
             let detail = format!("This needs the scope {}.", scope.as_str());
             Problem::new(Code::ForbiddenScope, detail)
+        }
+        Error::NotForPrograms => {
+            let detail = "This is for people with a session; a program has none.";
+            Problem::new(Code::ForbiddenScope, detail)
+        }
+        Error::Answered => {
+            let detail = "Another request with this Idempotency-Key was faster; send it again.";
+            Problem::new(Code::Conflict, detail)
         }
         Error::TooMany { retry_after_s } => {
             let detail = format!("Too many failures; try again in {retry_after_s} s.");

@@ -90,7 +90,7 @@ async fn me(server: Shared, call: Request) -> Answered {
 
 async fn list(server: Shared, call: Request) -> Answered {
     let ctx = context(&server, &call)?;
-    let (items, next) = app::list(&ctx, paging(&call)?, |_| true);
+    let (items, next) = app::list(&ctx, paging(&call)?, |_| true).map_err(problem)?;
     page(&call, items.iter().map(|it| shown(&ctx, it)).collect(), next)
 }
 

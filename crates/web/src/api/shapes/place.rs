@@ -38,6 +38,12 @@ pub(crate) const PLACE: Shape = Shape::new(
             ),
             Field::may("parent_id", REF, "The place it belongs to.").fixed(),
             Field::has("language", Kind::Enum(LANGUAGES), "The language of mails to its people."),
+            Field::has(
+                "courier_mode",
+                Kind::Bool,
+                "Whether phones carry revocation lists to locks they hold no key for; false unless \
+                 given, and not built.",
+            ),
             METADATA,
         ],
     ],

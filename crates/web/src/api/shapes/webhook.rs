@@ -21,7 +21,11 @@ pub(crate) const WEBHOOK: Shape = Shape::new(
                 Kind::List { of: &Kind::Enum(EventKind::WORDS), min: 0, max: 64, unique: true },
                 "Which kinds of event; none named: all.",
             ),
-            Field::has("lock_ids", refs(0, limits::LOCKS), "Which locks; none named: all."),
+            Field::has(
+                "lock_ids",
+                refs(0, limits::LOCKS),
+                "Which locks; none named: all, unless disabled_reason is locks_gone.",
+            ),
             Field::has("format", Kind::Enum(FORMATS), "The form of the body."),
             Field::has(
                 "secret",
@@ -31,6 +35,13 @@ pub(crate) const WEBHOOK: Shape = Shape::new(
             .once(),
             Field::may("failing_since", INSTANT, "Since when only failures are seen.").shown(),
             Field::may("disabled_at", INSTANT, "When it was given up.").shown(),
+            Field::may(
+                "disabled_reason",
+                Kind::Enum(&["failing", "locks_gone"]),
+                "Why it hears nothing: only failures for days, or every lock it was for is gone \
+                 (set lock_ids anew).",
+            )
+            .shown(),
         ],
     ],
 );

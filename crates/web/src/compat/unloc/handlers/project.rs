@@ -50,7 +50,7 @@ pub(crate) async fn projects(call: Call) -> Answered {
         }
     };
     let paging = claviger_app::Paging { after, limit };
-    let (found, _) = place::list(&ctx, paging, |place| place.parent.is_none());
+    let (found, _) = place::list(&ctx, paging, |place| place.parent.is_none())?;
     Ok(named("projects", found.iter().map(|place| shown(&ctx, place)).collect()))
 }
 

@@ -1,6 +1,12 @@
-//! Mail: written as files into the outbox folder, which is the operator's to read and to send.
+//! Mail: written as files into the outbox folder, which is the operator's. Where a mail server is
+//! set, the folder is emptied through it in the background; else the operator sends them.
 //!
-//! Must not be shown to a place's administrators: it holds one-time secrets.
+//! Must not be shown to a place's administrators: it holds one-time secrets. No request waits for a
+//! mail server.
+
+mod smtp;
+
+pub use smtp::{Security, Server, Smtp, is_sender, run};
 
 use std::path::PathBuf;
 
@@ -28,11 +34,20 @@ async fn post(app: &App, to: &str, subject: &str, body: String) -> Result<(), Er
         tracing::warn!("an address cannot be mailed to");
         return Ok(());
     };
-    let from = "Claviger <no-reply@localhost>".parse::<Mailbox>().map_err(|_| Error::Internal)?;
-    let message = Message::builder().from(from).to(to).subject(subject).body(body);
+    let from = match &app.settings().smtp {
+        Some(smtp) => smtp.from.clone(),
+        None => "Claviger <no-reply@localhost>".parse().map_err(|_| Error::Internal)?,
+    };
+    let id = random::ids(app.now()).next_id();
+    let message = Message::builder()
+        .message_id(Some(format!("<{id}@{}>", from.email.domain())))
+        .from(from)
+        .to(to)
+        .subject(subject)
+        .body(body);
     let message = message.map_err(|_| Error::Internal)?.formatted();
     let folder = app.settings().outbox.clone();
-    let name = format!("{}.eml", random::ids(app.now()).next_id());
+    let name = format!("{id}.eml");
     let written = tokio::task::spawn_blocking(move || write(folder, &name, &message)).await;
     written.map_err(|_| Error::Internal)?.map_err(|error| {
         tracing::error!(%error, "the outbox folder cannot be written to");
