@@ -103,8 +103,9 @@ async fn a_disk_that_does_not_sync_is_answered_clearly_and_got_over() {
     let home = folder();
     let (data, mark, library) = (home.join("data"), home.join("broken"), home.join("sync.so"));
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/faults/failing_sync.c");
-    let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source);
-    assert!(built.status().expect("a C compiler, as for the build").success());
+    let mut build = Command::new("cc");
+    build.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source);
+    assert!(build.status().expect("a C compiler, as for the build").success());
     let made = set_up(&data, None);
     let env = [("LD_PRELOAD", library.as_path()), ("FAILING_SYNC", mark.as_path())];
     let server = Server::start_with(&data, None, &env);

@@ -160,7 +160,9 @@ async fn nobody_changes_a_client_that_may_do_more() {
         let path = one(LIST, &strong);
         weak.get(&path).await.expect(200);
         let before = world.revisions().await;
-        for body in [json!({"name": "x"}), json!({"scopes": ["people:read"]}), json!({"expires_at": null})] {
+        for body in
+            [json!({"name": "x"}), json!({"scopes": ["people:read"]}), json!({"expires_at": null})]
+        {
             weak.patch(&path, body).await.problem(403, "escalation");
         }
         weak.delete(&path).await.problem(403, "escalation");

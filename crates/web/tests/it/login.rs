@@ -284,10 +284,10 @@ async fn a_changed_password_ends_every_session() {
         for ended in [&browser, &other] {
             ended.get("/api/v1/me").await.problem(401, "unauthorized");
         }
-        log_in(&world, "admin@localhost", PASSWORD).await.problem(403, "forbidden_scope");
+        log_in(&world, "admin@localhost", PASSWORD).await.problem(401, "unauthorized");
         log_in(&world, "admin@localhost", new).await.expect(201);
         let by_program = json!({"old": new, "new": PASSWORD});
-        world.admin.post(path, by_program).await.problem(401, "unauthorized");
+        world.admin.post(path, by_program).await.problem(403, "forbidden_scope");
     })
     .await;
 }

@@ -12,8 +12,7 @@ use super::link;
 use crate::StoreError;
 
 /// Any fixed number, beside which stands the schema's name: two schemas are two databases.
-const TRY: &str =
-    "select pg_try_advisory_lock(202311, hashtext(current_database() || current_schema()))";
+const TRY: &str = "select pg_try_advisory_lock(202311, hashtext(coalesce(current_schema(), '')))";
 
 /// How long to wait for a connection and for each answer.
 const PATIENCE: Duration = Duration::from_secs(5);
