@@ -162,7 +162,8 @@ impl Folder {
     /// Opens what the folder keeps, under a lock of it.
     ///
     /// # Errors
-    /// Another process has the database; what the store says: a newer schema, missing secrets, a database that is none.
+    /// Another process has the database; what the store says: a newer schema, missing secrets, a
+    /// database that is none.
     pub(crate) async fn open(&self, lock: FolderLock) -> Result<Opened, Failure> {
         let claim = Claim::take(&self.database).await?;
         Ok(Opened { store: self.store().await?, lock, claim })

@@ -155,8 +155,8 @@ impl Failed {
         }
     }
 
-    /// Whether the server will not take this mail whenever it is asked. What it thinks of our log-in
-    /// or our TLS can be put right.
+    /// Whether the server will not take this mail whenever it is asked. What it thinks of our
+    /// log-in or our TLS can be put right.
     fn is_final(&self) -> bool {
         match self {
             Failed::Smtp(error) => {

@@ -93,7 +93,8 @@ impl Partial {
             (None, None) => None,
             (Some(_), None) => {
                 return Err(Failure::new(
-                    "mail.user is set, but neither mail.password_file nor CLAVIGER_MAIL_PASSWORD is",
+                    "mail.user is set, but neither mail.password_file nor \
+                     CLAVIGER_MAIL_PASSWORD is",
                 ));
             }
             (None, Some(_)) => {

@@ -7,6 +7,7 @@ use std::process::Command;
 use claviger_store::testing::folder;
 use serde_json::{Value, json};
 
+use crate::refused::refusals;
 use crate::server::{Server, claviger, set_up, token};
 
 /// A small file system of its own, gone when dropped.
@@ -53,7 +54,7 @@ async fn a_full_disk_is_answered_clearly_and_nothing_is_half_stored() {
     let people = format!("{}/api/v1/places/{place}/people", server.url);
     let body = json!({"first_name": "A", "note": "x".repeat(3500)});
     let (mut stored, mut refused) = (0, 0);
-    while refused < 20 {
+    while refused < refusals() {
         match post(&http, &people, &token, &body).await {
             (201, _) => stored += 1,
             (507, problem) => {

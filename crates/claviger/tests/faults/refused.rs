@@ -84,7 +84,8 @@ impl Site {
     }
 }
 
-fn refusals() -> u32 {
+/// How many writes each fault refuses.
+pub(crate) fn refusals() -> u32 {
     if std::env::var_os("CLAVIGER_LONG").is_some() { 500 } else { 20 }
 }
 

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 /// The longest input that is made.
 const MOST_BYTES: usize = 4096;
+/// Bytes that readers look for.
+const BYTES: &[u8] = b"\0\n\r\",;:=-+ 019AZaz{}[]\\\x7f\xff";
 /// No input may take longer, in a build without optimisation.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -81,7 +83,7 @@ impl Random {
             }
             1 if !input.is_empty() => {
                 let at = self.below(input.len());
-                input[at] = b"\0\n\r\",;:=-+ 019AZaz{}[]\\\x7f\xff"[self.below(28)];
+                input[at] = BYTES[self.below(BYTES.len())];
             }
             2 => drop(input.drain(range)),
             3 => {

@@ -350,7 +350,8 @@ async fn five_days_of_only_failures_disable_an_endpoint() {
     .await;
 }
 
-/// A webhook for locks that are all gone hears nothing and says so; it does not read as one for all.
+/// A webhook for locks that are all gone hears nothing and says so; it does not read as one for
+/// all.
 #[tokio::test]
 async fn a_webhook_whose_locks_are_gone_says_that_it_hears_nothing() {
     on_each_engine(|world| async move {
