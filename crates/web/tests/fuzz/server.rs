@@ -37,7 +37,7 @@ impl Server {
             let made = setup::run(&app, wish).await.unwrap();
             (app, made)
         });
-        let router = claviger_web::router(app.clone());
+        let router = claviger_web::router(app.clone(), &claviger_web::Options::default());
         let mut server = Server { runtime, app, place: made.place, router, token: String::new() };
         let login = json!({
             "grant_type": "client_credentials",

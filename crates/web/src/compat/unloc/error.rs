@@ -144,6 +144,8 @@ impl From<Error> for Failure {
                 ..Failure::conflict("Another change of the same object is under way; try again.")
             },
             Error::KeyMismatch => Failure::conflict("The key was used for another request."),
+            Error::Answered => Failure::conflict("The same request was faster; send it again."),
+            Error::NotForPrograms => Failure::forbidden("This is for people with a session."),
             Error::Full => Failure::new(507, "Insufficient Storage", "The disk is full."),
             Error::NotYet | Error::Unavailable => Failure {
                 retry_after_s: Some(1),
