@@ -1,16 +1,21 @@
-//! Controllers of a place.
+//! Controllers of a place, alone and with the locks that their makers list.
 
 use std::sync::Arc;
 
-use claviger_domain::command::controller as rules;
-use claviger_domain::ids::{ControllerNumber, Id, Noun, Ref};
+use claviger_domain::command::{controller as rules, lock};
+use claviger_domain::draft::{Changed, Draft};
+use claviger_domain::ids::{ControllerNumber, Id, LockNumber, Noun, Ref};
 use claviger_domain::noun::controller::{Controller, ControllerEdit};
+use claviger_domain::noun::lock::LockEdit;
 use claviger_domain::noun::scope::Scope;
+use claviger_domain::refusal::Refusal;
+use claviger_domain::state::PlaceState;
+use claviger_store::Operation;
 
-use crate::Written;
 use crate::context::Context;
 use crate::error::Error;
 use crate::read::{Page, Paging, Seen, page, resolve};
+use crate::{Written, operation};
 
 /// Makes a controller.
 ///
@@ -45,7 +50,7 @@ pub async fn edit(
     .await
 }
 
-/// Deletes a controller.
+/// Deletes a controller; the keys of one that is a doorbell are taken back with it.
 ///
 /// # Errors
 /// Not found; in use; stale.
@@ -55,7 +60,10 @@ pub async fn delete(ctx: &Context, place: Id, controller: Ref) -> Result<Written
         Scope::ControllersWrite,
         Noun::Controller,
         controller,
-        move |draft, number: ControllerNumber| Ok(rules::delete(draft, number)?),
+        move |draft, number: ControllerNumber| {
+            crate::doorbell::close(draft, number)?;
+            Ok(rules::delete(draft, number)?)
+        },
     )
     .await
 }
@@ -76,6 +84,145 @@ pub fn get(ctx: &Context, place: Id, controller: &Ref) -> Result<Seen<Arc<Contro
 /// # Errors
 /// No such place.
 pub fn list(ctx: &Context, place: Id, paging: Paging) -> Result<Page<Arc<Controller>>, Error> {
+    list_where(ctx, place, paging, |_| true)
+}
+
+/// A page of the controllers that `wanted` lets through.
+///
+/// # Errors
+/// No such place.
+pub fn list_where(
+    ctx: &Context,
+    place: Id,
+    paging: Paging,
+    wanted: impl Fn(&Controller) -> bool,
+) -> Result<Page<Arc<Controller>>, Error> {
     let state = ctx.read(place, Scope::ControllersRead)?;
-    Ok(page(state, |it| &it.controllers, |it| it.header.number, paging, |_| true))
+    Ok(page(state, |it| &it.controllers, |it| it.header.number, paging, wanted))
+}
+
+/// A lock as the maker of a controller lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedLock {
+    /// The maker's own id of it, unique among the locks of one controller: at most 64 of letters,
+    /// digits and `. _ - @`. The lock's external id here is made of it.
+    pub id: String,
+    /// What it is called when it comes in; afterwards its name is the place's business.
+    pub name: String,
+}
+
+/// The kinds of stored results of [`connect`] and [`refresh`].
+pub const CONNECT: &str = "connect";
+/// See [`CONNECT`].
+pub const REFRESH: &str = "refresh";
+
+/// Makes a controller and the locks its maker lists, of that model, all or none. The stored result
+/// names the controller, then the locks.
+///
+/// # Errors
+/// As the rules say.
+pub async fn connect(
+    ctx: &Context,
+    place: Id,
+    edit: ControllerEdit,
+    model: &'static str,
+    listed: Vec<ListedLock>,
+) -> Result<Written<Operation>, Error> {
+    ctx.authorize(place, Scope::LocksWrite)?;
+    let place = ctx.authorize(place, Scope::ControllersWrite)?;
+    let maker = ctx.caller.actor();
+    ctx.write(Some(place), move |work| {
+        let draft = work.place(place)?;
+        let controller = rules::create(draft, &edit)?;
+        let mut results = vec![(201, controller.header.id)];
+        for one in &listed {
+            results.push((201, onboard(draft, &controller, model, one)?));
+        }
+        let operation = operation::finished(work, maker, CONNECT, &results);
+        work.operation(place, operation.clone());
+        Ok(operation)
+    })
+    .await
+}
+
+/// Makes the locks of a controller those its maker lists: what is missing comes in, what is listed
+/// no more is deleted with all rights on it, in the places it is shared to as well. Locks of the
+/// controller that never were the maker's stay. The stored result names the controller with 200,
+/// locks that came with 201, locks that went with 204. A list that could not be read changes
+/// nothing: the stored result says why.
+///
+/// # Errors
+/// Not found; stale.
+pub async fn refresh(
+    ctx: &Context,
+    place: Id,
+    controller: Ref,
+    model: &'static str,
+    listed: Result<Vec<ListedLock>, String>,
+) -> Result<Written<Operation>, Error> {
+    ctx.authorize(place, Scope::LocksWrite)?;
+    let place = ctx.authorize(place, Scope::ControllersWrite)?;
+    let ctx2 = ctx.clone();
+    ctx.write(Some(place), move |work| {
+        let draft = work.place(place)?;
+        let number: ControllerNumber = resolve(&draft.state, Noun::Controller, &controller)?;
+        let found = rules::find(&draft.state, number)?.clone();
+        ctx2.check_seen(&found.header)?;
+        let maker = ctx2.caller.actor();
+        let operation = match &listed {
+            Err(why) => operation::failed(work, maker, REFRESH, why),
+            Ok(listed) => {
+                let mut results = vec![(200, found.header.id)];
+                let known = of_maker(&draft.state, &found);
+                let is_known = |one: &&ListedLock| known.iter().any(|(id, ..)| *id == one.id);
+                let is_listed = |id: &str| listed.iter().any(|one| one.id == id);
+                let come: Vec<&ListedLock> = listed.iter().filter(|it| !is_known(it)).collect();
+                let gone = known.iter().filter(|(id, ..)| !is_listed(id));
+                let gone: Vec<(Id, LockNumber)> = gone.map(|it| (it.1, it.2)).collect();
+                let fields = vec![
+                    Changed::shown("onboarded", come.len()),
+                    Changed::shown("offboarded", gone.len()),
+                ];
+                draft.note("refresh", Noun::Controller, Some(found.header.id), fields);
+                for one in come {
+                    results.push((201, onboard(draft, &found, model, one)?));
+                }
+                for (id, number) in gone {
+                    crate::lock::remove(work, place, number)?;
+                    results.push((204, id));
+                }
+                operation::finished(work, maker, REFRESH, &results)
+            }
+        };
+        work.operation(place, operation.clone());
+        Ok(operation)
+    })
+    .await
+}
+
+/// The locks of a controller that came from its maker's list, each with the maker's id of it.
+fn of_maker(state: &PlaceState, controller: &Controller) -> Vec<(String, Id, LockNumber)> {
+    let prefix = format!("{}:", controller.header.id);
+    let own = state.locks.iter().filter(|lock| lock.controller == Some(controller.number()));
+    let known = own.filter_map(|lock| {
+        let id = lock.header.external_id.as_deref()?.strip_prefix(&prefix)?;
+        Some((id.to_owned(), lock.header.id, lock.number()))
+    });
+    known.collect()
+}
+
+fn onboard(
+    draft: &mut Draft,
+    controller: &Controller,
+    model: &str,
+    listed: &ListedLock,
+) -> Result<Id, Refusal> {
+    let edit = LockEdit {
+        external_id: Some(Some(format!("{}:{}", controller.header.id, listed.id))),
+        name: Some(listed.name.clone()),
+        model: Some(Some(model.to_owned())),
+        controller: Some(Some(controller.number())),
+        ..LockEdit::default()
+    };
+    Ok(lock::create(draft, &edit)?.header.id)
 }

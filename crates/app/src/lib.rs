@@ -25,6 +25,7 @@ pub mod controller;
 pub mod credential;
 pub mod decision;
 pub mod delivery;
+pub mod doorbell;
 pub mod event;
 pub mod export;
 pub mod grant;

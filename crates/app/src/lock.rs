@@ -308,16 +308,36 @@ pub async fn unshare(ctx: &Context, place: Id, lock: Ref, with: Id) -> Result<Wr
         let number: LockNumber = resolve(&draft.state, Noun::Lock, &lock)?;
         let share = rules::share_with(&draft.state, number, other);
         share.map_or(Ok(()), |share| ctx2.check_seen(&share.header))?;
-        let accepted = share.is_some_and(|share| share.state == ShareState::Accepted);
-        if accepted {
-            let (owner, borrower) = work.two(place, other)?;
-            rules::unshare(owner, Some(borrower), number, other)?;
-        } else {
-            rules::unshare(draft, None, number, other)?;
-        }
-        Ok(())
+        take_back(work, place, number, other)
     })
     .await
+}
+
+/// Takes a lock back from another place, which may have accepted it.
+fn take_back(
+    work: &mut Work,
+    place: PlaceNumber,
+    number: LockNumber,
+    other: PlaceNumber,
+) -> Result<(), Error> {
+    let draft = work.place(place)?;
+    let share = rules::share_with(&draft.state, number, other);
+    if share.is_some_and(|share| share.state == ShareState::Accepted) {
+        let (owner, borrower) = work.two(place, other)?;
+        rules::unshare(owner, Some(borrower), number, other)?;
+    } else {
+        rules::unshare(draft, None, number, other)?;
+    }
+    Ok(())
+}
+
+/// Deletes a lock that may be shared: takes it back from every place first.
+pub(crate) fn remove(work: &mut Work, place: PlaceNumber, number: LockNumber) -> Result<(), Error> {
+    let state = &work.place(place)?.state;
+    let shares = state.lock_shares(number).iter().filter_map(|share| state.shares.get(share));
+    let others: Vec<PlaceNumber> = shares.map(|share| share.place).collect();
+    others.into_iter().try_for_each(|other| take_back(work, place, number, other))?;
+    Ok(rules::delete(work.place(place)?, number)?)
 }
 
 /// A lock that another place offers or has shared.

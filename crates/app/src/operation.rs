@@ -33,6 +33,18 @@ pub(crate) fn finished(
     }
 }
 
+/// The result of work that could not be done, and why.
+pub(crate) fn failed(work: &mut Work, maker: Actor, kind: &str, why: &str) -> Operation {
+    Operation {
+        id: work.next_id(),
+        maker,
+        kind: kind.to_owned(),
+        state: "failed".to_owned(),
+        body: json!({"results": [], "errors": [{"detail": why}]}).to_string(),
+        created_at: work.now,
+    }
+}
+
 /// A stored result; only its maker sees it.
 ///
 /// # Errors

@@ -269,6 +269,10 @@ pub(crate) struct Sim {
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     pub(crate) hostile: f64,
 
+    /// Let a program written for Unloc's API give and take back access first
+    #[arg(long)]
+    pub(crate) unloc: bool,
+
     /// The building stands in the place already
     #[arg(long)]
     pub(crate) furnished: bool,

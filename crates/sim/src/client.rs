@@ -172,6 +172,41 @@ impl Client {
         Ok(sent.status().as_u16())
     }
 
+    /// The client's id and secret, where it has any.
+    pub(crate) fn secret(&self) -> Option<(&str, &str)> {
+        match &self.inner.login {
+            Login::Token(_) => None,
+            Login::Client { id, secret } => Some((id, secret)),
+        }
+    }
+
+    /// Id of the place.
+    pub(crate) fn place(&self) -> &str {
+        &self.inner.place
+    }
+
+    /// Asks any path of the server once, with any token; an answer without a body is `null`.
+    pub(crate) async fn elsewhere<A: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: &serde_json::Value,
+    ) -> Result<A, ClientError> {
+        let what = format!("{method} {path}");
+        let mut request = self.inner.http.request(method, format!("{}{path}", self.inner.root));
+        if !body.is_null() {
+            request = request.json(body);
+        }
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        let sent = request.timeout(FURNISHING).send().await;
+        let sent =
+            sent.map_err(|source| ClientError::Unreachable { what: what.clone(), source })?;
+        read(&what, sent).await
+    }
+
     async fn write(
         &self,
         method: Method,
@@ -230,7 +265,7 @@ impl Client {
     }
 
     /// The token in use, fetched when there is none or it is the one that was `refused`.
-    async fn token(&self, refused: Option<&str>) -> Result<Arc<str>, ClientError> {
+    pub(crate) async fn token(&self, refused: Option<&str>) -> Result<Arc<str>, ClientError> {
         let inner = &self.inner;
         let (id, secret) = match &inner.login {
             Login::Token(token) => return Ok(token.as_str().into()),
@@ -267,7 +302,8 @@ async fn read<A: DeserializeOwned>(what: &str, response: Response) -> Result<A, 
         Err(source) => return Err(ClientError::Unreachable { what, source }),
     };
     if status.is_success() {
-        return serde_json::from_str(&text)
+        let text = if text.is_empty() { "null" } else { &text };
+        return serde_json::from_str(text)
             .map_err(|source| ClientError::Unreadable { what, source });
     }
     let problem: Problem = serde_json::from_str(&text).unwrap_or_default();

@@ -16,6 +16,7 @@ mod options;
 mod rng;
 mod tally;
 mod traffic;
+mod unloc;
 mod visit;
 mod wire;
 
@@ -47,7 +48,8 @@ pub enum SimError {
     Client(#[from] ClientError),
 }
 
-/// Furnishes the place (unless told not to) and sends visits until `options` say enough or `stop`
+/// Furnishes the place (unless told not to), lets a program written for Unloc's API work there once
+/// (if told to) and sends visits until `options` say enough or `stop`
 /// turns true (or its sender is dropped); visits under way are waited for, at most some seconds.
 ///
 /// `on_tick` hears of the tally every [`Options::tick`] and once at the end.
@@ -79,6 +81,12 @@ pub async fn run(
     } else {
         Furnished::already(&building)
     };
+    if options.unloc {
+        tokio::select! {
+            done = unloc::run(&client, seed, &mut tally) => done?,
+            () = traffic::asked_to_stop(&mut stop) => return Ok(tally),
+        }
+    }
     let scene = Arc::new(traffic::Scene { client, building, furnished });
     traffic::drive(scene, &options, &mut stop, &mut tally, &mut on_tick).await;
     Ok(tally)

@@ -29,6 +29,9 @@ pub struct Options {
     pub levels: usize,
     /// Put the building into the place first; otherwise it must stand there already.
     pub furnish: bool,
+    /// Let a program written for Unloc's API give and take back access first; needs a client's
+    /// [`Login`], `controllers:write` and `locks:write`.
+    pub unloc: bool,
     /// Visits per second; as fast as `concurrency` allows when none.
     pub rate: Option<f64>,
     /// Stop after so many visits.
@@ -55,6 +58,7 @@ impl Options {
             locks: 40,
             levels: 12,
             furnish: true,
+            unloc: false,
             rate: Some(5.0),
             visits: None,
             duration: None,
@@ -72,6 +76,8 @@ impl Options {
             Some("the rate must be at least 0.0001 visits per second")
         } else if self.concurrency == 0 {
             Some("at least one visit must be allowed at once")
+        } else if self.unloc && !matches!(self.login, Login::Client { .. }) {
+            Some("the Unloc program needs a client id and a secret")
         } else if !(0.0..1.0).contains(&self.hostile) {
             Some("the hostile share must be from 0 to below 1")
         } else if self.tick.is_zero() {

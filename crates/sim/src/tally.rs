@@ -39,6 +39,8 @@ pub struct Tally {
     pub methods: BTreeMap<String, u64>,
     /// By reason; a denial may count under several.
     pub reasons: BTreeMap<String, u64>,
+    /// Doors tried by the program that is written for Unloc's API, apart from the visits.
+    pub checks: u64,
     /// How long answers took.
     pub latency: Latency,
     /// Answers that contradict what the simulator is certain of.
@@ -158,6 +160,9 @@ impl fmt::Display for Tally {
         self.columns(f)?;
         for (what, times) in &self.unanswered {
             writeln!(f, "unanswered  {what} ({times})")?;
+        }
+        if self.checks > 0 {
+            writeln!(f, "Unloc program  {} checks at virtual locks", self.checks)?;
         }
         if self.hostile.sent > 0 {
             let HostileTally { sent, as_expected, .. } = self.hostile;

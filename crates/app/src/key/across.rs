@@ -168,8 +168,8 @@ pub async fn get_within(ctx: &Context, place: Id, id: Id) -> Result<KeyPage, Err
 /// Takes one key back; one that was taken back already stays as it is.
 ///
 /// # Errors
-/// Not found; the key is part of a level, which it leaves with its person or lock only; it is past
-/// its end.
+/// Not found; the key is part of a level, which it leaves with its person or lock only, or a
+/// doorbell's; it is past its end.
 pub async fn revoke(ctx: &Context, place: Id, id: Id) -> Result<KeyPage, Error> {
     let page = get_within(ctx, place, id).await?;
     let own = ctx.authorize(page.state.place.header.id, Scope::GrantsWrite)?;
@@ -178,6 +178,10 @@ pub async fn revoke(ctx: &Context, place: Id, id: Id) -> Result<KeyPage, Error> 
     };
     if key.level.is_some() {
         let detail = "the key is part of an access level; take its person or lock out of that";
+        return Err(Refusal::InUse(detail.to_owned()).into());
+    }
+    if let Some((_, Some(_))) = crate::doorbell::named_by(&page.state, grant) {
+        let detail = "the key is a doorbell's; take its person off the doorbell's list";
         return Err(Refusal::InUse(detail.to_owned()).into());
     }
     if key.revoked_at.is_some() {

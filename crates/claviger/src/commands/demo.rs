@@ -85,6 +85,7 @@ async fn show(
     let login = Login::Client { id: get("/client/id"), secret: get("/client/secret") };
     let mut options = sim::of(&args.building, url.clone(), get("/place/id"), login);
     options.duration = None;
+    options.unloc = true;
     let (stop, stopped) = watch::channel(false);
     let time = args.time.unwrap_or(Duration::MAX);
     let running = sim::watched(options, stopped);

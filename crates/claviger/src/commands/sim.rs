@@ -23,6 +23,7 @@ pub(crate) async fn run(args: Sim, global: &Global) -> Result<(), Failure> {
     let login = Login::Client { id: args.client_id, secret };
     let mut options = of(&args.building, args.url, args.place, login);
     options.furnish = !args.furnished;
+    options.unloc = args.unloc;
     options.duration = args.duration;
     options.visits = args.visits;
     options.concurrency = args.concurrency;

@@ -121,6 +121,7 @@ fn the_demo_runs_and_leaves_nothing() {
     assert!(begun.elapsed() < Duration::from_secs(30));
     assert!(ended.out.starts_with("claviger ready http://127.0.0.1:"), "{ended:?}");
     assert!(ended.out.contains("/docs") && ended.out.contains("surprises 0"), "{ended:?}");
+    assert!(ended.out.contains("Unloc program  81 checks"), "{ended:?}");
     assert!(!ended.out.contains("visits 0 "), "{ended:?}");
     assert!(names(&temporary.path(".")).is_empty());
 }
@@ -153,6 +154,18 @@ fn the_simulator_works_against_a_server() {
     let fixed = ["sim", "--url", &server.url, "--visits", "50", "--hostile", "0.1", "--json"];
     let tally = claviger(&[&fixed[..], &login, &building].concat()).json();
     assert_eq!(tally["visits"], serde_json::json!(50), "{tally}");
+    assert_eq!(tally["checks"], serde_json::json!(0), "{tally}");
+    // Twice: what the Unloc program makes it takes away again. Four phones at four locks after
+    // five steps, and one look at what a refresh leaves.
+    for _ in 0..2 {
+        let tally = claviger(&[&fixed[..], &login, &building, &["--unloc"]].concat()).json();
+        assert_eq!(tally["checks"], serde_json::json!(81), "{tally}");
+        assert_eq!(tally["surprises"], serde_json::json!(0), "{tally}");
+        let client = Client::new(&server.url, &made);
+        assert!(client.list("/controllers").is_empty());
+        assert_eq!(client.list("/locks").len(), 3);
+        assert_eq!(client.list("/people").len(), 10);
+    }
     let login = ["--place", &place, "--client-id", &id, "--client-secret", "clvk_wrong"];
     let refused = claviger(&[&fixed[..], &login, &building].concat()).refusal();
     assert!(refused.contains("401"), "{refused}");

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, FromRequestParts, OriginalUri, RawPathParams, Request};
+use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams, Request};
 use axum::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method};
@@ -148,12 +148,6 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// The whole path of the request as it was sent, without a slash at the end.
-    pub(crate) fn sent_path(&self) -> &str {
-        let sent = self.parts.extensions.get::<OriginalUri>().map(|original| &original.0);
-        sent.unwrap_or(&self.parts.uri).path().trim_end_matches('/')
-    }
-
     /// The address the request came from.
     pub(crate) fn address(&self) -> Option<IpAddr> {
         self.parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip())

@@ -1,11 +1,13 @@
 //! Who calls: tokens for one project or one organization, and which of them a client may have.
 
+use axum::http::Method;
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use claviger_app::auth::{TOKEN_LIFE_S, TokenError, proven, signed};
 use claviger_app::signed::{Claims, SignedError, issue};
 use claviger_app::{App, Caller, Context, Id, Via, place};
+use claviger_domain::noun::scope::Scope;
 use claviger_domain::time::SECOND;
 use serde_json::json;
 
@@ -47,7 +49,27 @@ fn known(app: &App, parts: &Parts, path: &Path) -> Result<Caller, Failure> {
         caller = place::within(&ctx, claims.resource)
             .ok_or_else(|| Failure::forbidden("The credentials have no rights to the project."))?;
     }
+    if claims.scope == INSTALLER {
+        if !installs(parts, path) {
+            let detail =
+                "A token with the scope project.installer refreshes lock connections only.";
+            return Err(Failure::forbidden(detail));
+        }
+        if let Caller::Client { scopes, .. } = &mut caller {
+            let needed = [Scope::LocksWrite, Scope::ControllersWrite].into_iter();
+            *scopes = needed.filter(|scope| scopes.has(*scope)).collect();
+        }
+    }
     Ok(caller)
+}
+
+/// Whether an installer may ask this: to refresh a connection, and to see it and the job of it.
+fn installs(parts: &Parts, path: &Path) -> bool {
+    match parts.method {
+        Method::PUT => path.get("connection").is_some(),
+        Method::GET => path.get("connection").is_some() || path.get("job").is_some(),
+        _ => false,
+    }
 }
 
 /// `POST /v2/auth/token`.

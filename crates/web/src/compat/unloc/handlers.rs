@@ -1,6 +1,9 @@
 //! What the rows do: decode, one call of a use case, encode. Holds no rule of access.
 
 pub(crate) mod access_group;
+pub(crate) mod connection;
+pub(crate) mod doorbell;
+pub(crate) mod job;
 pub(crate) mod key;
 pub(crate) mod managed_user;
 pub(crate) mod project;

@@ -50,6 +50,8 @@ const PARAMS: &[(&str, &str)] = &[
     ("last_name", "lastName"),
     ("allow_sharing", "allowKeySharing"),
     ("after", "startAfterId"),
+    ("add_users", "doorbellUsersToAdd"),
+    ("update_users", "doorbellUsersToUpdate"),
 ];
 
 /// The parameter that a pointer into a native body stands for.

@@ -9,7 +9,7 @@ mod map;
 mod wire;
 
 use super::serve::{BODY, BULK_BODY, Row, Takes, Vendor, run};
-use handlers::{access_group, key, managed_user, project};
+use handlers::{access_group, connection, doorbell, job, key, managed_user, project};
 
 /// The rows that projects and subprojects both have.
 macro_rules! within {
@@ -30,7 +30,7 @@ macro_rules! within {
             Row::new("GET", KEY, "key", NONE, run!(key::get)),
             Row::new("DELETE", KEY, "revoke_key", NONE, run!(key::revoke)),
             Row::new("DELETE", SHARED, "revoke_shared_keys", NONE, run!(key::revoke_shared)),
-            Row::new("GET", JOB, "job", NONE, run!(key::job)),
+            Row::new("GET", JOB, "job", NONE, run!(job::get)),
             Row::new("POST", GROUPS, "create_group", BULK, run!(access_group::create)),
             Row::new("GET", GROUPS, "groups", NONE, run!(access_group::list)),
             Row::new("GET", GROUP, "group", NONE, run!(access_group::get)),
@@ -94,9 +94,48 @@ pub(crate) fn table() -> Vec<Row> {
         Row::new("POST", LOCK, "update_lock_post", JSON, run!(project::update_lock)),
         Row::new("GET", CODE, "temporary_code", NONE, run!(project::temporary_code)),
     ];
+    table.extend(connections());
+    table.extend(doorbells());
     table.extend(within!("/v2/projects/{project}"));
     table.extend(within!("/v2/subprojects/{subproject}"));
     table
+}
+
+fn connections() -> [Row; 6] {
+    const LIST: &str = "/v2/projects/{project}/lock-connections";
+    // Where one is made, a vendor stands in the place of the connection.
+    const ONE: &str = "/v2/projects/{project}/lock-connections/{connection}";
+    const METADATA: &str = "/v2/projects/{project}/lock-connections/{connection}/metadata";
+    const REFRESH: &str = "/v2/projects/{project}/lock-connections/{connection}/refresh";
+    [
+        Row::new("GET", LIST, "lock_connections", NONE, run!(connection::list)),
+        Row::new("POST", ONE, "create_lock_connection", JSON, run!(connection::create)),
+        Row::new("GET", ONE, "lock_connection", NONE, run!(connection::get)),
+        Row::new("PATCH", ONE, "update_lock_connection", JSON, run!(connection::update)),
+        Row::new(
+            "PATCH",
+            METADATA,
+            "update_lock_connection_metadata",
+            JSON,
+            run!(connection::update_metadata),
+        ),
+        Row::new("PUT", REFRESH, "refresh_lock_connection", NONE, run!(connection::refresh)),
+    ]
+}
+
+fn doorbells() -> [Row; 7] {
+    const LIST: &str = "/v2/projects/{project}/doorbells";
+    const ONE: &str = "/v2/projects/{project}/doorbells/{doorbell}";
+    const USERS: &str = "/v2/projects/{project}/doorbells/{doorbell}/lists/{list}";
+    [
+        Row::new("GET", LIST, "doorbells", NONE, run!(doorbell::list)),
+        Row::new("POST", LIST, "create_doorbell", BULK, run!(doorbell::create)),
+        Row::new("GET", ONE, "doorbell", NONE, run!(doorbell::get)),
+        Row::new("PATCH", ONE, "update_doorbell", JSON, run!(doorbell::update)),
+        Row::new("DELETE", ONE, "delete_doorbell", NONE, run!(doorbell::delete)),
+        Row::new("PATCH", USERS, "update_doorbell_list", JSON, run!(doorbell::update_list)),
+        Row::new("POST", USERS, "update_doorbell_list_post", JSON, run!(doorbell::update_list)),
+    ]
 }
 
 const DISCOVERY: &str = "/v2/auth/resources-discovery";

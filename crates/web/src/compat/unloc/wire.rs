@@ -1,6 +1,6 @@
 //! What Unloc's objects look like. Encodes; decides nothing.
 
-use claviger_app::{Gone, key::KeyRow};
+use claviger_app::{Gone, doorbell, key::KeyRow};
 use claviger_domain::ids::Noun;
 use claviger_domain::noun::access_level::AccessLevel;
 use claviger_domain::noun::grant::Subject;
@@ -67,6 +67,9 @@ pub(crate) fn key(row: &KeyRow, state: &PlaceState, gone: &Gone) -> Value {
         "recurrence": map::recurrence(state, schedules),
         "metadata": map::metadata(grant.metadata.as_ref()),
     });
+    if let Some((id, name)) = doorbell::named_by(state, grant) {
+        shown["doorbell"] = json!({ "id": id.to_string(), "name": name });
+    }
     if let Some(number) = key.level {
         let deleted = match gone.get(&(Noun::AccessLevel, number.0)) {
             Some(Record::AccessLevel(level)) => Some(level),

@@ -2,6 +2,8 @@
 
 mod access_groups;
 mod auth;
+mod connections;
+mod doorbells;
 mod golden;
 mod histories;
 mod keys;

@@ -2,14 +2,14 @@
 
 use claviger_app::grant::{self, GrantWish, SubjectWish, TargetWish};
 use claviger_app::key::{self, KeyPage, Search};
-use claviger_app::{Context, Error, Id, operation};
+use claviger_app::{Context, Error, Id};
 use claviger_domain::ids::Noun;
 use claviger_domain::noun::grant::{GrantEdit, Right};
 use claviger_domain::text::is_phone;
 use claviger_domain::time::{HOUR, Instant, WindowEdit};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{Answered, Query, at_place, by, named, named_with, object};
+use super::{Answered, Query, at_place, by, named, object};
 use crate::compat::fields::{Fields, Wrongs};
 use crate::compat::serve::Call;
 use crate::compat::unloc::error::{Failure, refuse};
@@ -22,7 +22,8 @@ fn shown(page: &KeyPage) -> Vec<Value> {
     page.items.iter().map(|row| wire::key(row, &page.state, &page.gone)).collect()
 }
 
-fn one(page: &KeyPage) -> Result<Value, Failure> {
+/// The one key of a page.
+pub(crate) fn one(page: &KeyPage) -> Result<Value, Failure> {
     shown(page).pop().ok_or_else(|| Failure::not_found("key"))
 }
 
@@ -52,18 +53,7 @@ pub(crate) async fn create(call: Call) -> Answered {
     refuse(wrongs)?;
     let made = grant::batch(&ctx, place, wishes, Vec::new()).await?.done();
     let job = made.ok_or(Error::Internal)?;
-    let path = call.sent_path();
-    let url = path.strip_suffix("/keys").unwrap_or(path);
-    let base = call.app.settings().public_url.trim_end_matches('/').to_owned();
-    Ok(named_with(
-        202,
-        "jobRef",
-        json!({
-            "id": job.id.to_string(),
-            "jobType": "createKeys",
-            "jobStatusUrl": format!("{base}{url}/jobs/{}", job.id),
-        }),
-    ))
+    Ok(super::job::started(&call, &job))
 }
 
 fn wish(fields: &Fields<'_>, strict: bool, now: Instant, wrongs: &mut Wrongs) -> Option<GrantWish> {
@@ -110,34 +100,6 @@ fn instant(fields: &Fields<'_>, name: &str, wrongs: &mut Wrongs) -> Option<Insta
     let reason = "must be an instant such as 2024-01-01T08:00:00.000Z";
     wrongs.check(instant.is_some(), &fields.name(name), reason);
     instant
-}
-
-/// `GET …/jobs/{job}`.
-pub(crate) async fn job(call: Call) -> Answered {
-    let (ctx, place) = at_place(&call)?;
-    let id = object(&call, "job", "job")?;
-    let missing = |error| match error {
-        Error::Refused(_) => Failure::not_found("job"),
-        other => other.into(),
-    };
-    let job = operation::get(&ctx, place, id).await.map_err(missing)?;
-    let body: Value = serde_json::from_str(&job.body).unwrap_or_default();
-    let mut created = Vec::new();
-    for result in body["results"].as_array().into_iter().flatten() {
-        let Some(id) = result["id"].as_str().and_then(Id::parse) else { continue };
-        created.push(one(&key::get_within(&ctx, place, id).await?)?);
-    }
-    Ok(named(
-        "job",
-        json!({
-            "id": job.id.to_string(),
-            "type": "createKeys",
-            "status": "succeeded",
-            "created": map::time(job.created_at),
-            "failureReason": null,
-            "resultData": { "createdKeys": created, "failedKeys": [], "creatingKeys": [] },
-        }),
-    ))
 }
 
 /// `GET …/keys`.

@@ -1,0 +1,277 @@
+//! Doorbells: lists of users at a lock, each with a key that comes and goes with the list.
+
+use std::collections::HashSet;
+
+use claviger_app::doorbell::{self, Doorbell, DoorbellEdit, List, ListEdit, NewUser};
+use claviger_app::{Context, Error, Id, Written, controller};
+use claviger_domain::ids::Noun;
+use claviger_domain::noun::controller::Controller;
+use claviger_domain::noun::scope::Scope;
+use claviger_domain::state::PlaceState;
+use claviger_domain::text::is_phone;
+use serde_json::{Value, json};
+
+use super::{Answered, at_place, by, named, named_with, nothing, object, page_of};
+use crate::compat::fields::{Fields, Given, Wrongs};
+use crate::compat::serve::Call;
+use crate::compat::unloc::error::{Failure, refuse};
+use crate::compat::unloc::map;
+
+/// The most lists of one doorbell.
+const MOST_LISTS: usize = 20;
+/// The most users that one list gets in one call.
+const MOST_USERS: usize = 500;
+
+fn shown(controller: &Controller, state: &PlaceState) -> Value {
+    let Some(doorbell) = doorbell::read(controller) else { return Value::Null };
+    let users = doorbell::users(state, controller);
+    let on = |list: Id| -> Vec<Value> {
+        let users = users.iter().filter(|user| user.list == list);
+        let shown = users.map(|user| {
+            let details = state.people.get(user.person).map(|person| &person.details);
+            let own = || details.map(map::person_name).unwrap_or_default();
+            let id = user.grant.header.id.to_string();
+            json!({
+                "id": id,
+                "appUserId": details.and_then(|details| details.phone.as_deref()),
+                "name": user.name.clone().unwrap_or_else(own),
+                "keyId": id,
+            })
+        });
+        shown.collect()
+    };
+    let list = |list: &List| {
+        json!({
+            "id": list.id.to_string(),
+            "name": list.name,
+            "openingHours": list.opening_hours,
+            "doorbellUsers": on(list.id),
+        })
+    };
+    json!({
+        "id": controller.header.id.to_string(),
+        "name": doorbell.name,
+        "lockId": doorbell.lock.to_string(),
+        "visitorInstructions": doorbell.instructions,
+        "stickerUuid": doorbell.sticker,
+        "doorbellUserLists": doorbell.lists.iter().map(list).collect::<Vec<_>>(),
+        "created": map::time(controller.header.created_at),
+    })
+}
+
+fn answer(status: u16, made: Written<std::sync::Arc<Controller>>) -> Answered {
+    match made {
+        Written::Done { value, state: Some(state), .. } => {
+            Ok(named_with(status, "doorbell", shown(&value, &state)))
+        }
+        _ => Err(Error::Internal.into()),
+    }
+}
+
+/// The words of a refusal where what is missing is the doorbell.
+fn missing(error: Error) -> Failure {
+    match error {
+        Error::Refused(claviger_app::Refusal::NotFound(Noun::Controller)) => {
+            Failure::not_found("doorbell")
+        }
+        other => other.into(),
+    }
+}
+
+fn find(call: &Call) -> Result<(Context, Id, Id, Doorbell), Failure> {
+    let (ctx, place) = at_place(call)?;
+    let id = object(call, "doorbell", "doorbell")?;
+    let (_, doorbell) = doorbell::get(&ctx, place, id).map_err(missing)?;
+    Ok((ctx, place, id, doorbell))
+}
+
+/// What a doorbell says of itself.
+const DATA: [&str; 3] = ["name", "visitorInstructions", "stickerUuid"];
+
+fn data(body: &Fields<'_>, wrongs: &mut Wrongs) -> DoorbellEdit {
+    let name = body.text("name", wrongs).map(str::to_owned);
+    body.sized("name", 5, 256, wrongs);
+    let instructions = body.may_clear("visitorInstructions", wrongs);
+    body.sized("visitorInstructions", 0, 2048, wrongs);
+    let sticker = body.may_clear("stickerUuid", wrongs);
+    if let Some(Some(text)) = sticker {
+        wrongs.check(Id::parse(text).is_some(), "stickerUuid", map::UUID);
+    }
+    let owned = |it: Given<&str>| it.map(|it| it.map(str::to_owned));
+    DoorbellEdit { name, instructions: owned(instructions), sticker: owned(sticker) }
+}
+
+/// `POST …/doorbells`.
+pub(crate) async fn create(call: Call) -> Answered {
+    let (ctx, place) = at_place(&call)?;
+    let strict = call.options.unloc.strict();
+    let mut wrongs = Wrongs::default();
+    let body = Fields::of(&call.body, &mut wrongs);
+    if strict {
+        body.only(&[&DATA[..], &["lockId", "doorbellUserLists"]].concat(), &mut wrongs);
+    }
+    wrongs.check(body.has("name"), "name", "is required");
+    let edit = data(&body, &mut wrongs);
+    let lock = body.must("lockId", &mut wrongs).and_then(|text| {
+        let id = Id::parse(text);
+        wrongs.check(id.is_some(), "lockId", map::UUID);
+        id
+    });
+    let given = body.list("doorbellUserLists", &mut wrongs).unwrap_or_default();
+    let reason = format!("must be a list of 1 to {MOST_LISTS} lists");
+    wrongs.check((1..=MOST_LISTS).contains(&given.len()), "doorbellUserLists", &reason);
+    let (mut lists, mut users) = (Vec::new(), Vec::new());
+    for (at, value) in given.iter().take(MOST_LISTS).enumerate() {
+        let fields = Fields::at(value, body.item("doorbellUserLists", at), &mut wrongs);
+        if strict {
+            fields.only(&["name", "openingHours", "doorbellUsers"], &mut wrongs);
+        }
+        let id = doorbell::new_list(&ctx);
+        let name = fields.must("name", &mut wrongs).unwrap_or_default().to_owned();
+        fields.sized("name", 1, 256, &mut wrongs);
+        let opening_hours = hours(&fields, strict, &mut wrongs).flatten();
+        lists.push(List { id, name, opening_hours });
+        let on = new_users(&fields, "doorbellUsers", strict, &mut wrongs);
+        users.extend(on.into_iter().map(|user| (id, user)));
+    }
+    refuse(wrongs)?;
+    let doorbell = Doorbell {
+        name: edit.name.unwrap_or_default(),
+        lock: lock.ok_or(Error::Internal)?,
+        instructions: edit.instructions.flatten(),
+        sticker: edit.sticker.flatten(),
+        lists,
+    };
+    answer(201, doorbell::create(&ctx, place, doorbell, users).await?)
+}
+
+/// When the users of a list may be called: as a recurrence is written.
+fn hours(fields: &Fields<'_>, strict: bool, wrongs: &mut Wrongs) -> Given<Value> {
+    match fields.get("openingHours")? {
+        Value::Null => Some(None),
+        value => {
+            map::timetable(value, fields.name("openingHours"), strict, wrongs)?;
+            Some(Some(value.clone()))
+        }
+    }
+}
+
+/// Users to be put on a list, each number once: the first stands.
+fn new_users(fields: &Fields<'_>, field: &str, strict: bool, wrongs: &mut Wrongs) -> Vec<NewUser> {
+    let mut seen = HashSet::new();
+    let mut found = Vec::new();
+    for (at, value) in few(fields, field, wrongs).iter().enumerate() {
+        let user = Fields::at(value, fields.item(field, at), wrongs);
+        if strict {
+            user.only(&["appUserId", "name"], wrongs);
+        }
+        let (phone, name) = (user.must("appUserId", wrongs), user.must("name", wrongs));
+        user.sized("name", 1, 256, wrongs);
+        let (Some(phone), Some(name)) = (phone, name) else { continue };
+        wrongs.check(is_phone(phone), &user.name("appUserId"), map::PHONE);
+        if seen.insert(phone) {
+            found.push(NewUser { phone: phone.to_owned(), name: name.to_owned() });
+        }
+    }
+    found
+}
+
+/// A list of at most 500 things.
+fn few<'v>(fields: &Fields<'v>, field: &str, wrongs: &mut Wrongs) -> &'v [Value] {
+    let found = fields.list(field, wrongs).unwrap_or_default();
+    let reason = format!("must have at most {MOST_USERS} items");
+    wrongs.check(found.len() <= MOST_USERS, &fields.name(field), &reason);
+    &found[..found.len().min(MOST_USERS)]
+}
+
+/// `GET …/doorbells`.
+pub(crate) async fn list(call: Call) -> Answered {
+    let (ctx, place) = at_place(&call)?;
+    let paging = page_of(&call, &ctx, place, Scope::ControllersRead, Noun::Controller).await?;
+    let page = doorbell::list(&ctx, place, paging)?;
+    let found = page.items.iter().map(|it| shown(it, &page.state));
+    Ok(named("doorbells", found.collect()))
+}
+
+/// `GET …/doorbells/{doorbell}`.
+pub(crate) async fn get(call: Call) -> Answered {
+    let (ctx, place) = at_place(&call)?;
+    let id = object(&call, "doorbell", "doorbell")?;
+    let (seen, _) = doorbell::get(&ctx, place, id).map_err(missing)?;
+    Ok(named("doorbell", shown(&seen.value, &seen.state)))
+}
+
+/// `PATCH …/doorbells/{doorbell}`.
+pub(crate) async fn update(call: Call) -> Answered {
+    let (ctx, place, id, _) = find(&call)?;
+    let mut wrongs = Wrongs::default();
+    let body = Fields::of(&call.body, &mut wrongs);
+    if call.options.unloc.strict() {
+        body.only(&DATA, &mut wrongs);
+    }
+    let edit = data(&body, &mut wrongs);
+    refuse(wrongs)?;
+    answer(200, doorbell::edit(&ctx, place, id, edit).await.map_err(missing)?)
+}
+
+/// `DELETE …/doorbells/{doorbell}`: with the keys of its users.
+pub(crate) async fn delete(call: Call) -> Answered {
+    let (ctx, place, id, _) = find(&call)?;
+    controller::delete(&ctx, place, by(id)).await.map_err(missing)?;
+    Ok(nothing())
+}
+
+/// `PATCH …/doorbells/{doorbell}/lists/{list}`.
+pub(crate) async fn update_list(call: Call) -> Answered {
+    let (ctx, place, id, doorbell) = find(&call)?;
+    let list = object(&call, "list", "doorbell list")?;
+    if !doorbell.lists.iter().any(|it| it.id == list) {
+        return Err(Failure::not_found("doorbell list"));
+    }
+    let strict = call.options.unloc.strict();
+    let mut wrongs = Wrongs::default();
+    let body = Fields::of(&call.body, &mut wrongs);
+    let [add, remove, update] = CHANGES;
+    if strict {
+        body.only(&["name", "openingHours", add, remove, update], &mut wrongs);
+    }
+    let name = body.text("name", &mut wrongs).map(str::to_owned);
+    body.sized("name", 1, 256, &mut wrongs);
+    let mut remove_users = HashSet::new();
+    for (at, text) in body.texts(remove, &mut wrongs).unwrap_or_default() {
+        match Id::parse(text) {
+            Some(id) => drop(remove_users.insert(id)),
+            None => wrongs.add(body.item(remove, at), map::UUID),
+        }
+    }
+    let mut update_users: Vec<(Id, String)> = Vec::new();
+    for (at, value) in few(&body, update, &mut wrongs).iter().enumerate() {
+        let user = Fields::at(value, body.item(update, at), &mut wrongs);
+        if strict {
+            user.only(&["id", "name"], &mut wrongs);
+        }
+        let (id, name) = (user.must("id", &mut wrongs), user.must("name", &mut wrongs));
+        user.sized("name", 1, 256, &mut wrongs);
+        let (Some(id), Some(name)) = (id, name) else { continue };
+        match Id::parse(id) {
+            None => wrongs.add(user.name("id"), map::UUID),
+            Some(id) if remove_users.contains(&id) => {
+                wrongs.add(user.name("id"), "is to be removed too");
+            }
+            Some(id) => update_users.push((id, name.to_owned())),
+        }
+    }
+    let edit = ListEdit {
+        name,
+        opening_hours: hours(&body, strict, &mut wrongs),
+        add_users: new_users(&body, add, strict, &mut wrongs),
+        remove_users: remove_users.into_iter().collect(),
+        update_users,
+    };
+    refuse(wrongs)?;
+    answer(200, doorbell::edit_list(&ctx, place, id, list, edit).await.map_err(missing)?)
+}
+
+/// What changes who is on a list.
+const CHANGES: [&str; 3] =
+    ["doorbellUsersToAdd", "doorbellUserIdsToRemove", "doorbellUsersToUpdate"];
