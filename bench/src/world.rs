@@ -161,6 +161,7 @@ pub fn place(number: PlaceNumber) -> Place {
         retention_days: 30,
         retention_reason: None,
         language: "sv".to_owned(),
+        default_privacy: Privacy::Full,
         metadata: None,
     }
 }

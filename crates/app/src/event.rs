@@ -1,5 +1,7 @@
 //! Events of a place: read in the order they were stored, and watched.
 
+mod log;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -11,6 +13,7 @@ use claviger_domain::time::Window;
 use claviger_store::EventFilter;
 use tokio::sync::watch;
 
+pub use self::log::{LogRow, LogWish, log};
 use crate::context::Context;
 use crate::error::Error;
 use crate::read::{Gone, bounded, gone, resolve};

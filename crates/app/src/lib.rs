@@ -66,6 +66,7 @@ pub use claviger_store::{Claim, Db, FolderLock, Location, Secrets, Store, StoreE
 pub use clock::Clock;
 pub use context::{Caller, Context, Encode, Expected, Keep, Kept};
 pub use error::Error;
+pub use outbox::Format;
 pub use plan::{PlanRow, Planned};
 pub use random::sha256;
 pub use read::{Gone, Page, Paging, Seen};
@@ -210,6 +211,12 @@ impl App {
     /// Whether storage answers.
     pub async fn is_ready(&self) -> bool {
         self.store().revisions().await.is_ok()
+    }
+
+    /// Adds the forms of webhooks' bodies that vendors have, before anything is served; said again
+    /// it changes nothing.
+    pub fn add_formats(&self, formats: &'static [Format]) {
+        self.world().set_formats(formats);
     }
 
     /// The store, for whoever closes it at the end.

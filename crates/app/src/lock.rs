@@ -100,7 +100,8 @@ pub async fn put(
         Noun::Lock,
         external_id,
         move |draft, number: Option<LockNumber>| {
-            let edit = prepare(&draft.state, &wish)?;
+            let mut edit = prepare(&draft.state, &wish)?;
+            edit.privacy = edit.privacy.or(Some(draft.state.place.default_privacy));
             match number {
                 None => Ok(rules::create(draft, &edit)?),
                 Some(number) => Ok(rules::edit(draft, number, &edit)?),
@@ -247,6 +248,7 @@ fn posture_event(work: &mut Work, place: PlaceNumber, lock: LockNumber) {
         method: None,
         reasons: Reasons::NONE,
         subject: EventSubject::default(),
+        hidden: false,
     };
     work.event(place, event);
 }

@@ -1,4 +1,5 @@
-//! Which webhooks hear of an event, and the body they are sent.
+//! Which webhooks hear of an event, and the body they are sent. The forms of a body that vendors
+//! have are theirs: whoever knows them adds them when the server starts.
 
 use claviger_domain::noun::event::Event;
 use claviger_domain::noun::lock::Lock;
@@ -7,10 +8,32 @@ use claviger_domain::time::Instant;
 use claviger_store::NewDelivery;
 
 use crate::random;
+use crate::world::World;
 
-/// The deliveries an event causes, written in its own transaction.
-pub(crate) fn deliveries(state: &PlaceState, event: &Event, now: Instant) -> Vec<NewDelivery> {
+/// A form of the body of deliveries.
+#[derive(Clone, Copy, Debug)]
+pub struct Format {
+    /// What webhooks call it.
+    pub name: &'static str,
+    /// The body for an event; none for one that is not told in this form.
+    pub body: fn(&PlaceState, &Event) -> Option<String>,
+}
+
+/// The form of the native API.
+const STANDARD: Format =
+    Format { name: "standard", body: |state, event| Some(standard(state, event)) };
+
+/// The deliveries an event causes, written in its own transaction. Nobody hears of a hidden one.
+pub(crate) fn deliveries(
+    world: &World,
+    state: &PlaceState,
+    event: &Event,
+    now: Instant,
+) -> Vec<NewDelivery> {
     let mut ids = None;
+    if event.hidden {
+        return Vec::new();
+    }
     state
         .webhooks
         .iter()
@@ -19,19 +42,26 @@ pub(crate) fn deliveries(state: &PlaceState, event: &Event, now: Instant) -> Vec
                 && (webhook.events.is_empty() || webhook.events.contains(&event.kind))
                 && (webhook.locks.is_empty() || webhook.locks.contains(&event.lock))
         })
-        .map(|webhook| NewDelivery {
-            id: ids.get_or_insert_with(|| random::ids(now)).next_id(),
-            webhook: webhook.number(),
-            event: Some(event.id),
-            body: body(state, event),
-            created_at: now,
-            next_at: now,
+        .filter_map(|webhook| {
+            let mut known = std::iter::once(&STANDARD).chain(world.formats());
+            let Some(format) = known.find(|format| format.name == webhook.format) else {
+                tracing::error!(format = webhook.format, "a webhook's format is not known");
+                return None;
+            };
+            Some(NewDelivery {
+                body: (format.body)(state, event)?,
+                id: ids.get_or_insert_with(|| random::ids(now)).next_id(),
+                webhook: webhook.number(),
+                event: Some(event.id),
+                created_at: now,
+                next_at: now,
+            })
         })
         .collect()
 }
 
 /// The body of a `standard` delivery: type, time and the event as the native API shows it.
-pub(crate) fn body(state: &PlaceState, event: &Event) -> String {
+fn standard(state: &PlaceState, event: &Event) -> String {
     let lock = state.locks.get(event.lock).map(|lock: &std::sync::Arc<Lock>| lock.header.id);
     let subject = &event.subject;
     let person = subject.person.and_then(|it| state.people.get(it)).map(|it| it.header.id);

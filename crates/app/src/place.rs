@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use claviger_domain::command::place as rules;
+use claviger_domain::command::{lock, place as rules};
 use claviger_domain::draft::open;
 use claviger_domain::ids::{Id, Noun, OrganizationNumber, PlaceNumber, Ref};
+use claviger_domain::noun::lock::Privacy;
 use claviger_domain::noun::person::PersonEdit;
 use claviger_domain::noun::place::{Organization, Place, PlaceEdit};
 use claviger_domain::noun::role::Role;
@@ -38,6 +39,7 @@ pub(crate) fn blank(organization: OrganizationNumber, parent: Option<PlaceNumber
         retention_days: 30,
         retention_reason: None,
         language: "en".to_owned(),
+        default_privacy: Privacy::Full,
         metadata: None,
     }
 }
@@ -222,11 +224,38 @@ pub fn reach(app: &App, client: &Client) -> Reach {
 /// As the rules say; not found; stale.
 pub async fn edit(ctx: &Context, place: Id, edit: PlaceEdit) -> Result<Written<Arc<Place>>, Error> {
     let place = ctx.authorize(place, Scope::PlacesWrite)?;
+    write(ctx, place, edit, false).await
+}
+
+/// Changes a place and gives every lock it owns the place's default privacy, all or nothing.
+///
+/// # Errors
+/// As [`edit`].
+pub async fn edit_with_locks(
+    ctx: &Context,
+    place: Id,
+    edit: PlaceEdit,
+) -> Result<Written<Arc<Place>>, Error> {
+    ctx.authorize(place, Scope::LocksWrite)?;
+    let place = ctx.authorize(place, Scope::PlacesWrite)?;
+    write(ctx, place, edit, true).await
+}
+
+async fn write(
+    ctx: &Context,
+    place: PlaceNumber,
+    edit: PlaceEdit,
+    locks_too: bool,
+) -> Result<Written<Arc<Place>>, Error> {
     let ctx2 = ctx.clone();
     ctx.write(Some(place), move |work| {
         let draft = work.place(place)?;
         ctx2.check_seen(&draft.state.place.header)?;
-        Ok(rules::edit(draft, &edit)?)
+        let made = rules::edit(draft, &edit)?;
+        if locks_too {
+            lock::set_privacy(draft, made.default_privacy)?;
+        }
+        Ok(made)
     })
     .await
 }

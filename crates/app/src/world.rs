@@ -3,13 +3,15 @@
 //! Readers never wait; the writer is the only one who publishes.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 use claviger_domain::decision::Attempts;
 use claviger_domain::ids::{CredentialNumber, Id, LockNumber, PlaceNumber};
 use claviger_domain::state::{Directory, PlaceState};
 use tokio::sync::watch;
+
+use crate::outbox::Format;
 
 /// One place as it is published.
 #[derive(Debug)]
@@ -50,6 +52,7 @@ pub(crate) struct World {
     directory: ArcSwap<Directory>,
     places: ArcSwap<HashMap<PlaceNumber, Arc<PlaceCell>>>,
     by_id: ArcSwap<HashMap<Id, PlaceNumber>>,
+    formats: OnceLock<&'static [Format]>,
 }
 
 impl World {
@@ -63,7 +66,17 @@ impl World {
             directory: ArcSwap::from_pointee(directory),
             places: ArcSwap::from_pointee(places),
             by_id: ArcSwap::from_pointee(by_id),
+            formats: OnceLock::new(),
         }
+    }
+
+    /// The forms of the body of deliveries beside the native one.
+    pub(crate) fn formats(&self) -> &'static [Format] {
+        self.formats.get().copied().unwrap_or_default()
+    }
+
+    pub(crate) fn set_formats(&self, formats: &'static [Format]) {
+        let _ = self.formats.set(formats);
     }
 
     pub(crate) fn directory(&self) -> Guard<Arc<Directory>> {

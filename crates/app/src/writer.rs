@@ -245,7 +245,7 @@ impl Task {
         for (place, event) in events {
             let state = batch.place(place).ok_or(Error::not_found(Noun::Place))?;
             let part = self.open_part(batch, place);
-            part.deliveries.extend(outbox::deliveries(&state, &event, now));
+            part.deliveries.extend(outbox::deliveries(&self.world, &state, &event, now));
             part.events.push(event);
         }
         for (place, operation) in operations {

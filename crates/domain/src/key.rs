@@ -115,7 +115,7 @@ pub fn key(
     };
     let ended = |at: Instant| grant.window.until.is_none_or(|until| at < until);
     Some(Key {
-        id: if membership.is_some() { numbers.id() } else { grant.header.id },
+        id: key_id(state, grant, membership),
         numbers,
         lock,
         subject: grant.subject,
@@ -128,6 +128,18 @@ pub fn key(
             _ => open_state(state, grant, lock, level, now),
         },
     })
+}
+
+/// The id of the key that a grant is through a membership of its level, or by itself.
+#[must_use]
+pub fn key_id(state: &PlaceState, grant: &Grant, membership: Option<&Membership>) -> Id {
+    match membership {
+        None => grant.header.id,
+        Some(membership) => {
+            let (place, grant) = (state.place.number(), grant.number());
+            KeyNumbers { place, grant, membership: membership.number() }.id()
+        }
+    }
 }
 
 /// How a grant stands; for one to a level, at whichever of its locks is best off.

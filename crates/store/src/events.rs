@@ -22,8 +22,9 @@ pub use read::EventFilter;
 const TAKE: &str =
     "update heads set event_seq = event_seq + ?2 where place = ?1 returning event_seq";
 const INSERT: &str = "insert into events \
-     (place, seq, id, kind, lock, occurred_at, received_at, method, reasons) \
-     values (?1, (select event_seq from heads where place = ?1) - ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+     (place, seq, id, kind, lock, occurred_at, received_at, method, reasons, hidden) \
+     values (?1, (select event_seq from heads where place = ?1) - ?2, \
+     ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 const INSERT_SUBJECT: &str = "insert into event_subjects \
      (place, seq, occurred_at, person, credential, grant_number, card_bits, card_value) \
      values (?1, (select event_seq from heads where place = ?1) - ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
@@ -74,10 +75,10 @@ impl EventBatch {
 
 fn row(place: PlaceNumber, later: u64, event: &Event) -> Vec<Value> {
     let reasons: Vec<&str> = event.reasons.iter().map(Reason::code).collect();
-    let mut out = Vec::with_capacity(9);
+    let mut out = Vec::with_capacity(10);
     put!(out, place, later, event.id, event.kind.as_str(), event.lock);
     put!(out, event.occurred_at, event.received_at, event.method.map(Method::as_str));
-    put!(out, reasons.join(" "));
+    put!(out, reasons.join(" "), event.hidden);
     out
 }
 

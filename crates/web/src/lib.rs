@@ -10,6 +10,7 @@ mod health;
 mod json;
 mod listed;
 mod rate;
+mod url;
 
 use std::sync::Arc;
 
@@ -31,6 +32,7 @@ pub fn openapi() -> Value {
 
 /// Everything a server answers.
 pub fn router(app: App, options: &Options) -> Router {
+    app.add_formats(compat::FORMATS);
     let table = api::routes::table();
     let document = api::openapi::document(&table);
     let metrics = health::Metrics::new(app.clone());

@@ -18,6 +18,7 @@ use claviger_domain::ids::{
 use claviger_domain::noun::card::CardValue;
 use claviger_domain::noun::credential::{SessionHints, Tag};
 use claviger_domain::noun::event::{EventSubject, Method};
+use claviger_domain::noun::lock::Privacy;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::reason::Reasons;
 use claviger_domain::refusal::{FieldError, Refusal};
@@ -161,6 +162,12 @@ impl Sides {
 
     fn all(&self) -> impl Iterator<Item = &Side> {
         std::iter::once(&self.own).chain(&self.others)
+    }
+
+    /// What events at the lock keep; the owner's to say.
+    fn privacy(&self) -> Privacy {
+        let lock = self.owner.state.locks.get(self.owner.lock);
+        lock.map_or(Privacy::Full, |lock| lock.privacy)
     }
 
     pub(crate) fn door(&self) -> Result<Door<'_>, Error> {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use claviger_domain::ids::{Id, LockNumber, PlaceNumber};
 use claviger_domain::noun::event::{Event, EventKind, EventSubject};
-use claviger_domain::noun::lock::WhenUnrecorded;
+use claviger_domain::noun::lock::{Privacy, WhenUnrecorded};
 use claviger_domain::time::Instant;
 use claviger_store::EventBatch;
 
@@ -21,9 +21,11 @@ const MOST_WAITING: usize = 10_000;
 /// Events that wait in memory for storage to come back.
 pub(crate) type Waiting = Mutex<VecDeque<EventBatch>>;
 
-/// The events of an outcome: a full one where the people are, one without subject at the owner.
-fn events(outcome: &Outcome, id: Id, now: Instant) -> Vec<(PlaceNumber, Event)> {
+/// The events of an outcome: a full one where the people are, one without subject at the owner; of
+/// both what the lock's privacy keeps.
+fn events(sides: &Sides, outcome: &Outcome, id: Id, now: Instant) -> Vec<(PlaceNumber, Event)> {
     let decided = &outcome.decided;
+    let privacy = sides.privacy();
     let event = |lock: LockNumber, subject: EventSubject| Event {
         id,
         seq: 0,
@@ -34,13 +36,23 @@ fn events(outcome: &Outcome, id: Id, now: Instant) -> Vec<(PlaceNumber, Event)> 
         method: Some(decided.method),
         reasons: decided.reasons,
         subject,
+        hidden: false,
     };
     let (place, lock, subject) = outcome.at;
-    let mut events = vec![(place, event(lock, subject))];
-    if let Some((owner, lock)) = outcome.owner {
-        events.push((owner, event(lock, EventSubject::default())));
-    }
-    events
+    let whole = [
+        Some((place, lock, subject)),
+        outcome.owner.map(|(owner, lock)| (owner, lock, EventSubject::default())),
+    ];
+    let kept = whole
+        .into_iter()
+        .flatten()
+        .filter_map(|(place, lock, subject)| Some((place, event(lock, subject).kept(privacy)?)));
+    kept.collect()
+}
+
+/// The id of the event that a place can be told of: one that it can read.
+fn told(events: &[(PlaceNumber, Event)], place: PlaceNumber) -> Option<Id> {
+    events.iter().find(|(at, event)| *at == place && !event.hidden).map(|(_, event)| event.id)
 }
 
 /// Makes the outcome's events durable.
@@ -51,19 +63,24 @@ pub(super) async fn record(
     now: Instant,
 ) -> Result<Decided, Error> {
     let id = random::ids(now).next_id();
-    let batches: Vec<EventBatch> = events(&outcome, id, now)
+    let events = events(sides, &outcome, id, now);
+    let told = told(&events, sides.own.place());
+    let batches: Vec<EventBatch> = events
         .into_iter()
         .map(|(place, event)| {
             let state = app.state(place);
-            let deliveries =
-                state.map(|state| outbox::deliveries(&state, &event, now)).unwrap_or_default();
+            let deliveries = state
+                .map(|state| outbox::deliveries(app.world(), &state, &event, now))
+                .unwrap_or_default();
             EventBatch { place, events: vec![event], deliveries }
         })
         .collect();
     let places: Vec<PlaceNumber> = batches.iter().map(|batch| batch.place).collect();
     let mut decided = outcome.decided;
-    // The caller is told of an event only where it can be read.
-    decided.event = places.contains(&sides.own.place()).then_some(id);
+    decided.event = told;
+    if batches.is_empty() {
+        return Ok(decided);
+    }
     match app.store().record_batches(batches.clone()).await {
         Ok(_) => places.iter().filter_map(|it| app.world().cell(*it)).for_each(|it| it.nudge()),
         Err(error) => {
@@ -111,12 +128,16 @@ pub(super) async fn kept(
     ctx.commit(Some(place), move |work| {
         let now = work.now;
         let state = Arc::new(work.place(place)?.state.clone());
-        let (_, outcome) = ask(&ctx2.app, Side { state, lock }, now)?;
+        let (sides, outcome) = ask(&ctx2.app, Side { state, lock }, now)?;
         let id = work.next_id();
-        let events = events(&outcome, id, now);
+        let events = events(&sides, &outcome, id, now);
         let mut decided = outcome.decided;
-        let mine = events.iter().any(|(at, _)| *at == place);
-        decided.event = mine.then_some(id);
+        decided.event = told(&events, place);
+        if sides.privacy() != Privacy::Full {
+            // The answer is kept; it must not say what the event does not.
+            decided.by.clear();
+            decided.hint = None;
+        }
         events.into_iter().for_each(|(at, event)| work.event(at, event));
         hide(&ctx2, place, &mut decided);
         Ok(decided)

@@ -46,7 +46,12 @@ pub fn is_by_phone(state: &PlaceState, subject: Subject) -> bool {
 }
 
 /// The places meant, in order; the place itself first.
-fn places(ctx: &Context, place: Id, scope: Scope, below: bool) -> Result<Vec<PlaceNumber>, Error> {
+pub(crate) fn places(
+    ctx: &Context,
+    place: Id,
+    scope: Scope,
+    below: bool,
+) -> Result<Vec<PlaceNumber>, Error> {
     let own = ctx.authorize(place, scope)?;
     let mut places = vec![own];
     if below {

@@ -19,7 +19,8 @@ use crate::state::PlaceState;
 /// Every wrong field.
 pub fn create(draft: &mut Draft, edit: &LockEdit) -> Result<Arc<Lock>, Refusal> {
     let header = draft.header(Noun::Lock, None)?;
-    write(draft, blank(header), edit, "create")
+    let lock = Lock { privacy: draft.state.place.default_privacy, ..blank(header) };
+    write(draft, lock, edit, "create")
 }
 
 fn blank(header: Header) -> Lock {
@@ -52,6 +53,26 @@ fn blank(header: Header) -> Lock {
 pub fn edit(draft: &mut Draft, number: LockNumber, edit: &LockEdit) -> Result<Arc<Lock>, Refusal> {
     let lock = open(find_own(&draft.state, number)?);
     write(draft, lock, edit, "update")
+}
+
+/// Gives every lock the place owns a privacy; says how many had another.
+///
+/// # Errors
+/// One that is not built.
+pub fn set_privacy(draft: &mut Draft, privacy: Privacy) -> Result<usize, Refusal> {
+    let mut flaws = Flaws::default();
+    check_privacy(&mut flaws, "/privacy", Some(privacy));
+    flaws.refuse()?;
+    let others = |lock: &&Arc<Lock>| lock.borrowed.is_none() && lock.privacy != privacy;
+    let locks: Vec<Arc<Lock>> = draft.state.locks.iter().filter(others).cloned().collect();
+    if !locks.is_empty() {
+        let fields = vec![Changed::shown("privacy", privacy.as_str())];
+        draft.note("update", Noun::Lock, None, fields);
+    }
+    for lock in &locks {
+        draft.put(Lock { privacy, ..open(lock) });
+    }
+    Ok(locks.len())
 }
 
 /// Puts a lock in a posture.
@@ -272,8 +293,13 @@ fn check(state: &PlaceState, lock: &Lock, edit: &LockEdit) -> Result<(), Refusal
         let detail = "there is no such controller in this place";
         flaws.invalid("/controller_id", "not_found", detail);
     }
-    if edit.privacy.is_some_and(|privacy| privacy != Privacy::Full) {
-        flaws.invalid("/privacy", "not_built", "only full is built; others come later");
-    }
+    check_privacy(&mut flaws, "/privacy", edit.privacy);
     flaws.refuse()
+}
+
+/// Refuses a privacy that is not built.
+pub(super) fn check_privacy(flaws: &mut Flaws, pointer: &str, privacy: Option<Privacy>) {
+    if privacy == Some(Privacy::Pseudonym) {
+        flaws.invalid(pointer, "not_built", "pseudonym is not built; the others are");
+    }
 }

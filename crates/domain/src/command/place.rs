@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use super::lock::check_privacy;
 use crate::draft::{Draft, open, set};
 use crate::ids::Noun;
+use crate::noun::lock::Privacy;
 use crate::noun::place::{Place, PlaceEdit};
 use crate::refusal::{Flaws, MOST_TEXT, Refusal};
 use crate::text::is_external_id;
@@ -33,6 +35,7 @@ pub fn write(
     set!(changed, place.retention_days, edit.retention_days as u16::to_string);
     set!(changed, place.retention_reason, edit.retention_reason);
     set!(changed, place.language, edit.language as String::to_string);
+    set!(changed, place.default_privacy, edit.default_privacy as |it: &Privacy| it.as_str());
     set!(changed, place.metadata, edit.metadata);
     draft.note(verb, Noun::Place, Some(place.header.id), changed);
     draft.put(place);
@@ -70,6 +73,7 @@ fn check(place: &Place, edit: &PlaceEdit) -> Result<(), Refusal> {
     if edit.courier_mode == Some(true) {
         flaws.invalid("/courier_mode", "not_built", "only false is built; true comes later");
     }
+    check_privacy(&mut flaws, "/default_privacy", edit.default_privacy);
     if let Some(Some(external_id)) = &edit.external_id {
         let detail = "must be 1-128 of letters, digits and . _ - : @";
         flaws.check(is_external_id(external_id), "/external_id", "bad_external_id", detail);

@@ -12,8 +12,8 @@ use crate::time::HOUR;
 
 /// How long both secrets sign after a rotation.
 const ROTATION: i64 = 24 * HOUR;
-/// The forms of body there are.
-pub const FORMATS: &[&str] = &["standard"];
+/// The forms of body there are: the native one and those of vendors.
+pub const FORMATS: &[&str] = &["standard", "unloc"];
 
 /// Makes a webhook.
 ///
@@ -83,7 +83,7 @@ fn write(
     let known = url.starts_with("https://") || url.starts_with("http://");
     flaws.check(known && url.len() <= 2000, "/url", "bad_url", "must be an https address");
     let format = edit.format.as_ref().unwrap_or(&webhook.format);
-    flaws.check(FORMATS.contains(&format.as_str()), "/format", "bad_format", "must be standard");
+    flaws.check(FORMATS.contains(&format.as_str()), "/format", "bad_format", "is not a known form");
     for (at, lock) in edit.locks.iter().flatten().enumerate() {
         let found = draft.state.locks.get(*lock).is_some();
         let pointer = format!("/lock_ids/{at}");

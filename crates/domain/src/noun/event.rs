@@ -2,6 +2,7 @@
 //! forgotten.
 
 use super::card::CardValue;
+use super::lock::Privacy;
 use super::words;
 use crate::ids::{CredentialNumber, GrantNumber, Id, LockNumber, PersonNumber};
 use crate::reason::Reasons;
@@ -76,6 +77,23 @@ pub struct Event {
     pub reasons: Reasons,
     /// Whom it concerns, until that is forgotten.
     pub subject: EventSubject,
+    /// Whether it is shown to nobody, as the lock's privacy was when it happened.
+    pub hidden: bool,
+}
+
+impl Event {
+    /// What is kept of a decision at a lock with this privacy; none where there is to be no event.
+    #[must_use]
+    pub fn kept(mut self, privacy: Privacy) -> Option<Event> {
+        match privacy {
+            Privacy::Full => {}
+            // What a stand-in would be made of is not built; nothing is kept in its place.
+            Privacy::Pseudonym | Privacy::Anonymous => self.subject = EventSubject::default(),
+            Privacy::Hidden => self.hidden = true,
+            Privacy::None => return None,
+        }
+        Some(self)
+    }
 }
 
 /// Whom an event concerns; stored apart from it.

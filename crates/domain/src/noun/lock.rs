@@ -44,13 +44,13 @@ words! {
 }
 
 words! {
-    /// What an event at the lock keeps of who it concerns.
+    /// What the event of a decision at the lock keeps of who it concerns.
     Privacy {
         /// Everything.
         Full "full",
         /// A stable stand-in.
         Pseudonym "pseudonym",
-        /// A count only.
+        /// Nobody; that it happened is kept.
         Anonymous "anonymous",
         /// Kept, shown to nobody.
         Hidden "hidden",

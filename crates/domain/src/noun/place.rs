@@ -1,5 +1,6 @@
 //! Organization and place: who runs Claviger, and the unit of administration and isolation.
 
+use super::lock::Privacy;
 use super::{Header, Json};
 use crate::ids::{OrganizationNumber, PlaceNumber};
 use crate::time::Zone;
@@ -33,6 +34,8 @@ pub struct Place {
     pub retention_reason: Option<String>,
     /// The language of mails to its people: `en` or `sv`.
     pub language: String,
+    /// The privacy of locks made here that are given none.
+    pub default_privacy: Privacy,
     /// Kept for the caller.
     pub metadata: Option<Json>,
 }
@@ -60,6 +63,8 @@ pub struct PlaceEdit {
     pub language: Option<String>,
     /// Whether phones carry lists to locks they hold no key for; only false is built.
     pub courier_mode: Option<bool>,
+    /// Of locks made from here on that are given none.
+    pub default_privacy: Option<Privacy>,
     /// The caller's own id.
     pub external_id: Option<Option<String>>,
     /// Kept for the caller.

@@ -17,7 +17,7 @@ use claviger_domain::noun::credential::{
 };
 use claviger_domain::noun::event::Method;
 use claviger_domain::noun::grant::{GrantEdit, Right, Source, SourceKind, Subject, Target, Via};
-use claviger_domain::noun::lock::{Lock, LockEdit, PinRule, Posture};
+use claviger_domain::noun::lock::{Lock, LockEdit, PinRule, Posture, Privacy};
 use claviger_domain::noun::person::{PersonEdit, PersonState};
 use claviger_domain::noun::place::Place;
 use claviger_domain::noun::schedule::{ScheduleEdit, ScheduleRef, Timetable};
@@ -54,6 +54,7 @@ pub(crate) fn place(number: u32, zone: &str) -> PlaceState {
         retention_days: 90,
         retention_reason: None,
         language: "en".to_owned(),
+        default_privacy: Privacy::Full,
         metadata: None,
     }))
 }

@@ -309,7 +309,7 @@ fn a_lock_names_only_what_is_there_and_every_flaw_is_told() {
         pin_schedule: named.clone(),
         unlock_schedule: named,
         controller: Some(Some(ControllerNumber(3))),
-        privacy: Some(Privacy::Anonymous),
+        privacy: Some(Privacy::Pseudonym),
         external_id: text("å"),
         ..LockEdit::default()
     };

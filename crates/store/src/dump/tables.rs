@@ -34,7 +34,7 @@ pub(super) const TABLES: &[Table] = &[
         name: "places",
         columns: "place number id external_id created_at updated_at revision deleted_at \
             organization parent name zone retention_days retention_reason language \
-            metadata",
+            default_privacy metadata",
         later: "parent",
         references: &[("organization", "organizations", "number"), ("parent", "places", "number")],
     },
@@ -200,7 +200,7 @@ pub(super) const TABLES: &[Table] = &[
     },
     Table {
         name: "events",
-        columns: "place seq id kind lock occurred_at received_at method reasons",
+        columns: "place seq id kind lock occurred_at received_at method reasons hidden",
         later: "",
         references: &[],
     },

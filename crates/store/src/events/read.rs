@@ -14,9 +14,9 @@ use crate::cells::{Cells, Tools};
 use crate::{Row, Statement, Store, StoreError, Value, values};
 
 const COLUMNS: &str = "e.place, e.seq, e.id, e.kind, e.lock, e.occurred_at, e.received_at, \
-     e.method, e.reasons, s.person, s.credential, s.grant_number, s.card_bits, s.card_value";
+     e.method, e.reasons, e.hidden, s.person, s.credential, s.grant_number, s.card_bits, s.card_value";
 
-/// Which events of a place; what is absent does not narrow.
+/// Which events of a place; what is absent does not narrow. Hidden ones are not found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventFilter {
     /// Counted after this one.
@@ -33,7 +33,13 @@ pub struct EventFilter {
     pub person: Option<PersonNumber>,
     /// Decisions that let somebody in (`true`) or kept somebody out (`false`) only.
     pub granted: Option<bool>,
-    /// In descending order of `seq`.
+    /// With an id before this one.
+    pub before_id: Option<Id>,
+    /// With this id or one after it.
+    pub from_id: Option<Id>,
+    /// In the order of ids, which many places share, rather than of `seq`.
+    pub by_id: bool,
+    /// In descending order.
     pub newest_first: bool,
 }
 
@@ -76,9 +82,13 @@ impl EventFilter {
         clause.and("e.lock =", self.lock);
         clause.and("s.person =", self.person);
         clause.and("e.kind =", self.granted.map(kind));
+        clause.and("e.hidden =", Some(false));
+        clause.and("e.id <", self.before_id);
+        clause.and("e.id >=", self.from_id);
         let direction = if self.newest_first { "desc" } else { "asc" };
         let number = clause.args.len() + 1;
         clause.args.push(limit.into());
+        let order = if self.by_id { "e.id" } else { order };
         let sql = format!("{} order by {order} {direction} limit ?{number}", clause.sql);
         Statement::new(sql, clause.args)
     }
@@ -97,6 +107,7 @@ fn read(row: Row) -> Result<(PlaceNumber, Event), StoreError> {
         received_at: cells.instant()?,
         method: cells.opt_word(Method::parse)?,
         reasons: cells.words::<Reason, Reasons>(Reason::parse)?,
+        hidden: cells.bool()?,
         subject: EventSubject {
             person: cells.opt()?.map(PersonNumber),
             credential: cells.opt()?.map(CredentialNumber),

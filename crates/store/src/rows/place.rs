@@ -4,6 +4,7 @@
 
 use claviger_domain::ids::{OrganizationNumber, PlaceNumber};
 use claviger_domain::noun::Header;
+use claviger_domain::noun::lock::Privacy;
 use claviger_domain::noun::place::Place;
 
 use crate::cells::{Cells, put};
@@ -20,6 +21,7 @@ impl Table for Place {
         "retention_days",
         "retention_reason",
         "language",
+        "default_privacy",
         "metadata",
     ];
     const PAST: &'static [&'static str] = &["zone"];
@@ -35,7 +37,7 @@ impl Table for Place {
     fn write(&self, out: &mut Vec<Value>) {
         put!(out, self.organization, self.parent, &self.name, &self.zone);
         put!(out, self.retention_days, self.retention_reason.as_ref());
-        put!(out, &self.language, self.metadata.as_ref());
+        put!(out, &self.language, self.default_privacy.as_str(), self.metadata.as_ref());
     }
 
     fn read(_: u32, header: Header, cells: &mut Cells<'_>) -> Result<Self, StoreError> {
@@ -48,6 +50,7 @@ impl Table for Place {
             retention_days: cells.fit()?,
             retention_reason: cells.opt_text()?,
             language: cells.text()?,
+            default_privacy: cells.word(Privacy::parse)?,
             metadata: cells.opt_json()?,
         })
     }

@@ -26,6 +26,7 @@ pub(crate) fn event(n: u32) -> Event {
         method: Some(Method::Card),
         reasons: Reasons::NONE,
         subject: EventSubject { person: Some(PersonNumber(n % 3)), ..EventSubject::default() },
+        hidden: false,
     }
 }
 
@@ -179,6 +180,50 @@ async fn filters_find_what_they_say() {
         assert_eq!(found(EventFilter { granted: Some(false), ..all.clone() }).await, [4]);
         let narrow = EventFilter { granted: Some(true), person, after_seq: 4, ..all };
         assert_eq!(found(narrow).await, [7, 10]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_hidden_event_is_counted_and_not_found() {
+    on_each_store(async |world| {
+        let mut events: Vec<Event> = (1..=4).map(event).collect();
+        events[1].hidden = true;
+        world.store.record_events(PLACE, events, Vec::new()).await.unwrap();
+        let found = world.store.events(PLACE, &EventFilter::default(), 9).await.unwrap();
+        assert_eq!(found.iter().map(|event| event.seq).collect::<Vec<_>>(), [1, 3, 4]);
+        let lock = EventFilter { lock: Some(LockNumber(1)), ..EventFilter::default() };
+        assert_eq!(world.store.events(PLACE, &lock, 9).await.unwrap().len(), 3);
+        let person = EventFilter { person: Some(PersonNumber(2)), ..EventFilter::default() };
+        assert_eq!(world.store.events(PLACE, &person, 9).await.unwrap(), []);
+        let counted = world.store.recent_attempts(Instant(0)).await.unwrap();
+        assert_eq!(counted.len(), 4, "wrong tries count whatever is shown");
+        assert!(counted[1].1.hidden && !counted[2].1.hidden);
+        assert!(world.store.event(PLACE, event(2).id).await.unwrap().unwrap().hidden);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn events_come_in_the_order_of_their_ids_where_that_is_asked() {
+    on_each_store(async |world| {
+        let order = [5, 1, 4, 2, 3];
+        let events: Vec<Event> = order.into_iter().map(event).collect();
+        world.store.record_events(PLACE, events, Vec::new()).await.unwrap();
+        let all = EventFilter { by_id: true, newest_first: true, ..EventFilter::default() };
+        let (lock, person) = (Some(LockNumber(1)), Some(PersonNumber(1)));
+        for (filter, wanted) in [
+            (all.clone(), vec![5, 4, 3]),
+            (EventFilter { newest_first: false, ..all.clone() }, vec![1, 2, 3]),
+            (EventFilter { before_id: Some(event(4).id), ..all.clone() }, vec![3, 2, 1]),
+            (EventFilter { from_id: Some(event(4).id), ..all.clone() }, vec![5, 4]),
+            (EventFilter { lock, before_id: Some(event(3).id), ..all.clone() }, vec![2, 1]),
+            (EventFilter { person, ..all.clone() }, vec![4, 1]),
+        ] {
+            let found = world.store.events(PLACE, &filter, 3).await.unwrap();
+            let found: Vec<i64> = found.iter().map(|event| event.occurred_at.0).collect();
+            assert_eq!(found, wanted, "{filter:?}");
+        }
     })
     .await;
 }

@@ -86,6 +86,7 @@ pub(crate) fn place(number: PlaceNumber) -> Record {
         retention_days: 30,
         retention_reason: text("lagkrav"),
         language: "sv".to_owned(),
+        default_privacy: Privacy::Hidden,
         metadata: json(),
     }
     .into()

@@ -3,7 +3,6 @@
 //! Patterns in the document are never narrower than what is accepted here: a text the document
 //! refuses must be refused. Looks nothing up but the names of time zones.
 
-use axum::http::Uri;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use claviger_domain::ids::Id;
@@ -11,6 +10,8 @@ use claviger_domain::schedule::parse_minute;
 use claviger_domain::text;
 use claviger_domain::time::{Instant, Zone};
 use jiff::civil::Date;
+
+use crate::url::is_web_address;
 
 /// A text with a meaning of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +119,7 @@ static ZONE: Row = Row {
 };
 
 static URL: Row = Row {
-    holds: is_url,
+    holds: is_web_address,
     keyword: None,
     pattern: r"^https?://[!-~]+$",
     max: 2048,
@@ -224,15 +225,6 @@ fn is_visible(byte: u8) -> bool {
 
 fn is_ref(text: &str) -> bool {
     Id::parse(text).is_some() || (EXTERNAL_REF.holds)(text)
-}
-
-fn is_url(text: &str) -> bool {
-    if text.len() > 2048 || !text.bytes().all(is_visible) || text.contains('#') {
-        return false;
-    }
-    let scheme = text.starts_with("https://") || text.starts_with("http://");
-    let Ok(uri) = text.parse::<Uri>() else { return false };
-    scheme && uri.authority().is_some_and(|at| !at.host().is_empty() && !at.as_str().contains('@'))
 }
 
 /// Narrower than `Instant::parse`: the very grammar of RFC 3339, and years from 1900.

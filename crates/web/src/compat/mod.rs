@@ -21,6 +21,9 @@ pub(crate) fn tables() -> Vec<(serve::Vendor, Vec<serve::Row>)> {
     vec![(unloc::VENDOR, unloc::table())]
 }
 
+/// The forms of webhooks' bodies that vendors have.
+pub(crate) const FORMATS: &[claviger_app::Format] = &[unloc::BODY_FORMAT];
+
 /// Every vendor's API.
 pub(crate) fn router(app: &App, options: &Options) -> Router {
     tables().into_iter().fold(Router::new(), |router, (vendor, table)| {

@@ -22,6 +22,7 @@ mod login;
 mod openapi;
 mod people;
 mod places;
+mod privacy;
 mod rates;
 mod reasons;
 mod retention;

@@ -21,13 +21,13 @@ const SECOND: i64 = 1_000_000;
 
 /// What was sent, and what is answered: a status, or 0 for no answer at all.
 #[derive(Clone, Default)]
-struct Endpoint {
+pub(crate) struct Endpoint {
     sent: Arc<Mutex<Vec<Outgoing>>>,
     status: Arc<Mutex<u16>>,
 }
 
 impl Endpoint {
-    fn answering(status: u16) -> Endpoint {
+    pub(crate) fn answering(status: u16) -> Endpoint {
         let endpoint = Endpoint::default();
         *endpoint.status.lock().unwrap() = status;
         endpoint
@@ -42,21 +42,21 @@ impl Endpoint {
         })
     }
 
-    fn take(&self) -> Vec<Outgoing> {
+    pub(crate) fn take(&self) -> Vec<Outgoing> {
         std::mem::take(&mut self.sent.lock().unwrap())
     }
 }
 
-fn header<'a>(request: &'a Outgoing, name: &str) -> &'a str {
+pub(crate) fn header<'a>(request: &'a Outgoing, name: &str) -> &'a str {
     request.headers.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
 }
 
-fn body(request: &Outgoing) -> Value {
+pub(crate) fn body(request: &Outgoing) -> Value {
     serde_json::from_str(&request.body).unwrap()
 }
 
 /// The signature by the specification of Standard Webhooks, computed here.
-fn signature(secret: &str, request: &Outgoing) -> String {
+pub(crate) fn signature(secret: &str, request: &Outgoing) -> String {
     let key = STANDARD.decode(secret.strip_prefix("whsec_").unwrap()).unwrap();
     let (id, at) = (header(request, "webhook-id"), header(request, "webhook-timestamp"));
     let signed = format!("{id}.{at}.{}", request.body);
@@ -79,7 +79,7 @@ async fn run(world: &World, endpoint: &Endpoint, what: &str, until: impl AsyncFn
 }
 
 /// Runs the background work until nothing is due any more.
-async fn deliver(world: &World, endpoint: &Endpoint, hook: &Value, attempts: usize) {
+pub(crate) async fn deliver(world: &World, endpoint: &Endpoint, hook: &Value, attempts: usize) {
     let it = world.here();
     let path = format!("{}/deliveries", one("/webhooks", hook));
     run(world, endpoint, "deliveries", async || {

@@ -6,7 +6,8 @@ use super::Fields;
 use crate::api::shape::Use;
 
 /// Reads the body of a lock. `controller_id`, `pin_schedule` and `unlock_schedule` are read by who
-/// looks them up; the posture has a route of its own.
+/// looks them up; the posture has a route of its own; the privacy, where it is absent, is the
+/// place's to say.
 pub(crate) fn edit(fields: Fields<'_>) -> LockEdit {
     LockEdit {
         external_id: fields.text("external_id"),
@@ -18,7 +19,7 @@ pub(crate) fn edit(fields: Fields<'_>) -> LockEdit {
         pin: fields.word("pin", PinRule::Never, PinRule::parse),
         pin_schedule: None,
         unlock_schedule: None,
-        privacy: fields.word("privacy", Privacy::Full, Privacy::parse),
+        privacy: fields.str("privacy").and_then(Privacy::parse),
         when_unrecorded: fields.word(
             "when_unrecorded",
             WhenUnrecorded::Allow,

@@ -1,5 +1,6 @@
 //! What a caller sets on a place.
 
+use claviger_domain::noun::lock::Privacy;
 use claviger_domain::noun::place::PlaceEdit;
 use claviger_domain::time::Zone;
 
@@ -15,6 +16,7 @@ pub(crate) fn edit(fields: Fields<'_>) -> PlaceEdit {
         retention_reason: fields.text("retention_reason"),
         language: fields.text("language").map(|it| it.unwrap_or_else(|| LANGUAGES[0].to_owned())),
         courier_mode: fields.bool("courier_mode", false),
+        default_privacy: fields.word("default_privacy", Privacy::Full, Privacy::parse),
         external_id: fields.text("external_id"),
         metadata: fields.json("metadata"),
     }

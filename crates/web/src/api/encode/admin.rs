@@ -23,6 +23,7 @@ pub(crate) fn place(place: &Place, ids: Ids<'_>) -> Value {
         "parent_id": id_of(ids, Noun::Place, place.parent),
         "language": place.language,
         "courier_mode": false,
+        "default_privacy": place.default_privacy.as_str(),
         "metadata": free(place.metadata.as_ref()),
     });
     object(&place.header, fields)

@@ -63,6 +63,7 @@ fn place_state() -> PlaceState {
         retention_days: 30,
         retention_reason: None,
         language: "en".to_owned(),
+        default_privacy: Privacy::Full,
         metadata: None,
     }))
 }
@@ -270,6 +271,7 @@ fn rights_and_events() {
             grant: Some(GrantNumber(3)),
             card: CardValue::parse(8, "1").ok(),
         },
+        hidden: false,
     };
     let answer = event(&happened, &every_id);
     fits(&shapes::event::EVENT, &answer);

@@ -64,7 +64,8 @@ pub(crate) const LOCK: Shape = Shape::new(
             Field::has(
                 "privacy",
                 Kind::Enum(Privacy::WORDS),
-                "What its events keep of who they concern; full unless given.",
+                "What the events of its decisions keep of who they concern; the place's \
+                 default_privacy unless given. What is kept already stays as it is.",
             ),
             Field::has(
                 "when_unrecorded",

@@ -1,5 +1,6 @@
 //! The fields of a place, and of what a caller learns about itself.
 
+use claviger_domain::noun::lock::Privacy;
 use claviger_domain::noun::role::Role;
 use claviger_domain::noun::scope::Scope;
 use serde_json::{Map, Value};
@@ -43,6 +44,12 @@ pub(crate) const PLACE: Shape = Shape::new(
                 Kind::Bool,
                 "Whether phones carry revocation lists to locks they hold no key for; false unless \
                  given, and not built.",
+            ),
+            Field::has(
+                "default_privacy",
+                Kind::Enum(Privacy::WORDS),
+                "The privacy of locks made here that are given none; full unless given. Locks that \
+                 are there keep theirs.",
             ),
             METADATA,
         ],

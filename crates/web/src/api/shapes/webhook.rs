@@ -1,13 +1,11 @@
 //! The fields of a webhook and its deliveries.
 
+use claviger_domain::command::webhook::FORMATS;
 use claviger_domain::noun::event::EventKind;
 
 use super::{HEADER, ID, INSTANT, limits, list, refs};
 use crate::api::format::Format;
 use crate::api::shape::{Field, Kind, Shape};
-
-/// The forms of a body; vendors' forms are theirs.
-pub(crate) const FORMATS: &[&str] = &["standard"];
 
 pub(crate) const WEBHOOK: Shape = Shape::new(
     "Webhook",
@@ -26,7 +24,11 @@ pub(crate) const WEBHOOK: Shape = Shape::new(
                 refs(0, limits::LOCKS),
                 "Which locks; none named: all, unless disabled_reason is locks_gone.",
             ),
-            Field::has("format", Kind::Enum(FORMATS), "The form of the body."),
+            Field::has(
+                "format",
+                Kind::Enum(FORMATS),
+                "The form of the body: this API's, or a vendor's, which may leave events out.",
+            ),
             Field::has(
                 "secret",
                 Kind::Secret { min: 24, max: limits::SECRET },

@@ -2,8 +2,10 @@
 
 pub(crate) mod access_group;
 pub(crate) mod key;
+pub(crate) mod log;
 pub(crate) mod managed_user;
 pub(crate) mod project;
+pub(crate) mod webhook;
 
 use axum::response::{IntoResponse, Response};
 use claviger_app::{Caller, Context, Id, Via};

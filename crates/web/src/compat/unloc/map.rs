@@ -5,6 +5,7 @@ use claviger_app::{Gone, Id};
 use claviger_domain::ids::Noun;
 use claviger_domain::noun::Json;
 use claviger_domain::noun::grant::RightState;
+use claviger_domain::noun::lock::Privacy;
 use claviger_domain::noun::person::PersonDetails;
 use claviger_domain::noun::schedule::{ScheduleRef, Timetable};
 use claviger_domain::schedule::{Definition, Weekly, WeeklyWindow};
@@ -50,6 +51,8 @@ const PARAMS: &[(&str, &str)] = &[
     ("last_name", "lastName"),
     ("allow_sharing", "allowKeySharing"),
     ("after", "startAfterId"),
+    ("privacy", "privacyPolicy"),
+    ("default_privacy", "defaultPrivacyPolicy"),
 ];
 
 /// The parameter that a pointer into a native body stands for.
@@ -74,6 +77,25 @@ pub(crate) fn state(state: RightState) -> &'static str {
         RightState::Expired => "expired",
         RightState::RevocationPending | RightState::Revoked => "revoked",
     }
+}
+
+/// What a lock's events keep of who they concern.
+pub(crate) fn privacy(privacy: Privacy) -> &'static str {
+    match privacy {
+        Privacy::Full => "public",
+        Privacy::Pseudonym | Privacy::Anonymous => "anonymized",
+        Privacy::Hidden | Privacy::None => "private",
+    }
+}
+
+/// A field with a privacy policy, in any case of letters.
+pub(crate) fn policy(fields: &Fields<'_>, name: &str, wrongs: &mut Wrongs) -> Option<Privacy> {
+    let word = fields.text(name, wrongs)?;
+    let known = [Privacy::Full, Privacy::Anonymous, Privacy::Hidden];
+    let found = known.into_iter().find(|it| privacy(*it).eq_ignore_ascii_case(word));
+    let reason = "must be one of public, anonymized, private";
+    wrongs.check(found.is_some(), &fields.name(name), reason);
+    found
 }
 
 /// The states with that word; none for one that no key has here, `None` for no state at all.

@@ -9,7 +9,7 @@ mod map;
 mod wire;
 
 use super::serve::{BODY, BULK_BODY, Row, Takes, Vendor, run};
-use handlers::{access_group, key, managed_user, project};
+use handlers::{access_group, key, log, managed_user, project, webhook};
 
 /// The rows that projects and subprojects both have.
 macro_rules! within {
@@ -23,6 +23,9 @@ macro_rules! within {
         const ACCESSES: &str = concat!($base, "/access-groups/{group}/update-accesses");
         const USERS: &str = concat!($base, "/managed-users");
         const USER: &str = concat!($base, "/managed-users/{user}");
+        const LOG: &str = concat!($base, "/logs/access");
+        const HOOKS: &str = concat!($base, "/webhooks");
+        const HOOK: &str = concat!($base, "/webhooks/{webhook}");
         [
             Row::new("POST", KEYS, "create_keys", BULK, run!(key::create)),
             Row::new("GET", KEYS, "keys", NONE, run!(key::list)),
@@ -49,6 +52,11 @@ macro_rules! within {
             Row::new("GET", USER, "managed_user", NONE, run!(managed_user::get)),
             Row::new("PATCH", USER, "update_managed_user", JSON, run!(managed_user::update)),
             Row::new("DELETE", USER, "delete_managed_user", NONE, run!(managed_user::delete)),
+            Row::new("GET", LOG, "access_log", NONE, run!(log::access)),
+            Row::new("POST", HOOKS, "create_webhook", JSON, run!(webhook::create)),
+            Row::new("GET", HOOKS, "webhooks", NONE, run!(webhook::list)),
+            Row::new("GET", HOOK, "webhook", NONE, run!(webhook::get)),
+            Row::new("DELETE", HOOK, "delete_webhook", NONE, run!(webhook::delete)),
         ]
     }};
 }
@@ -72,6 +80,12 @@ impl Options {
 /// How callers are let in and refused.
 pub(crate) const VENDOR: Vendor =
     Vendor { base: "/compat/unloc", authenticate: auth::authenticate, refuse: error::trouble };
+
+/// What native webhooks call the form of a delivery's body here.
+const FORMAT: &str = "unloc";
+/// The form itself.
+pub(crate) const BODY_FORMAT: claviger_app::Format =
+    claviger_app::Format { name: FORMAT, body: log::body };
 
 const NONE: Takes = Takes::Nothing;
 const JSON: Takes = Takes::Json(BODY);

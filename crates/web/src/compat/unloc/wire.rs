@@ -1,12 +1,14 @@
 //! What Unloc's objects look like. Encodes; decides nothing.
 
-use claviger_app::{Gone, key::KeyRow};
+use claviger_app::{Gone, Id, key::KeyRow};
 use claviger_domain::ids::Noun;
 use claviger_domain::noun::access_level::AccessLevel;
+use claviger_domain::noun::event::Event;
 use claviger_domain::noun::grant::Subject;
 use claviger_domain::noun::lock::Lock;
 use claviger_domain::noun::person::Person;
 use claviger_domain::noun::place::Place;
+use claviger_domain::noun::webhook::Webhook;
 use claviger_domain::record::Record;
 use claviger_domain::state::PlaceState;
 use serde_json::{Value, json};
@@ -20,6 +22,7 @@ pub(crate) fn project(place: &Place, organization: Option<claviger_app::Id>) -> 
         "name": place.name,
         "organizationId": organization.map(|id| id.to_string()),
         "timeZone": place.zone.name(),
+        "defaultPrivacyPolicy": map::privacy(place.default_privacy),
         "created": map::time(place.header.created_at),
         "metadata": map::metadata(place.metadata.as_ref()),
     })
@@ -38,6 +41,7 @@ pub(crate) fn lock(lock: &Lock, settings: &Lock, state: &PlaceState) -> Value {
         "address": kept.get("address").filter(|it| it.is_object()),
         "batteryStatus": battery.map(|percent| json!({ "batteryLevel": percent.to_string() })),
         "timeZone": settings.zone.as_ref().unwrap_or(&state.place.zone).name(),
+        "privacyPolicy": map::privacy(settings.privacy),
         "lockConnectionId": connection.map(|it| it.header.id.to_string()),
         "created": map::time(lock.header.created_at),
         "metadata": map::metadata(lock.metadata.as_ref()),
@@ -102,6 +106,43 @@ pub(crate) fn access_group(level: &AccessLevel, state: &PlaceState) -> Value {
         "allowKeySharing": level.allow_sharing,
         "metadata": map::metadata(level.metadata.as_ref()),
         "created": map::time(level.header.created_at),
+    })
+}
+
+/// Somebody was let in. Without the person there is no key either: it would say who it was.
+pub(crate) fn access_event(
+    event: &Event,
+    key: Option<Id>,
+    state: &PlaceState,
+    gone: &Gone,
+) -> Value {
+    let lock = state.locks.get(event.lock).or(match gone.get(&(Noun::Lock, event.lock.0)) {
+        Some(Record::Lock(lock)) => Some(lock),
+        _ => None,
+    });
+    let person = event.subject.person.and_then(|number| state.people.get(number));
+    let person = person.filter(|person| person.details.phone.is_some());
+    json!({
+        "id": event.id.to_string(),
+        "action": "unlocked",
+        "created": map::time(event.occurred_at),
+        "keyId": key.filter(|_| person.is_some()).map(|id| id.to_string()),
+        "lockId": map::id(state, gone, Noun::Lock, event.lock.0),
+        "lockName": lock.map(|lock| &lock.name),
+        "appUserId": person.and_then(|person| person.details.phone.as_ref()),
+        "userName": person.map_or_else(String::new, |person| map::person_name(&person.details)),
+    })
+}
+
+/// A webhook; its secret is shown when it is made.
+pub(crate) fn webhook(webhook: &Webhook, state: &PlaceState) -> Value {
+    let lock = webhook.locks.first().and_then(|lock| state.locks.get(*lock));
+    json!({
+        "id": webhook.header.id.to_string(),
+        "trigger": "accessEvent",
+        "url": webhook.url,
+        "lockId": lock.map(|lock| lock.header.id.to_string()),
+        "created": map::time(webhook.header.created_at),
     })
 }
 

@@ -5,7 +5,9 @@ mod auth;
 mod golden;
 mod histories;
 mod keys;
+mod log;
 mod users;
+mod webhooks;
 
 use serde_json::{Value, json};
 

@@ -61,7 +61,7 @@ pub(crate) async fn create(call: Call) -> Answered {
     let mut wrongs = Wrongs::default();
     let body = Fields::of(&call.body, &mut wrongs);
     wrongs.check(body.has("name"), "name", "is required");
-    let edit = edit(&call, &body, None, &mut wrongs);
+    let edit = edit(&call, &body, None, &[], &mut wrongs);
     refuse(wrongs)?;
     let made =
         place::create(&ctx, None, edit).await?.done().ok_or(claviger_app::Error::Internal)?;
@@ -72,10 +72,12 @@ fn edit(
     call: &Call,
     body: &Fields<'_>,
     former: Option<&claviger_domain::noun::Json>,
+    more: &[&str],
     wrongs: &mut Wrongs,
 ) -> PlaceEdit {
     if call.options.unloc.strict() {
-        body.only(&["name", "timeZone", "metadata"], wrongs);
+        let known = ["name", "timeZone", "defaultPrivacyPolicy", "metadata"];
+        body.only(&[&known, more].concat(), wrongs);
     }
     body.sized("name", 1, 200, wrongs);
     let zone = body.text("timeZone", wrongs).and_then(|name| {
@@ -89,6 +91,7 @@ fn edit(
     PlaceEdit {
         name: body.text("name", wrongs).map(str::to_owned),
         zone,
+        default_privacy: map::policy(body, "defaultPrivacyPolicy", wrongs),
         metadata: pairs.map(|pairs| map::merged(former, Some(pairs))),
         ..PlaceEdit::default()
     }
@@ -101,15 +104,30 @@ pub(crate) async fn get(call: Call) -> Answered {
     Ok(named("project", shown(&ctx, &seen.value)))
 }
 
-/// `PATCH /v2/projects/{project}`.
+/// `PATCH /v2/projects/{project}`. With `applyToAllLocks` the default privacy policy becomes that
+/// of every lock the project owns too.
 pub(crate) async fn update(call: Call) -> Answered {
     let (ctx, id) = at_place(&call)?;
     let seen = place::get(&ctx, id)?;
     let mut wrongs = Wrongs::default();
     let body = Fields::of(&call.body, &mut wrongs);
-    let edit = edit(&call, &body, seen.value.metadata.as_ref(), &mut wrongs);
+    let former = seen.value.metadata.as_ref();
+    let edit = edit(&call, &body, former, &["applyToAllLocks"], &mut wrongs);
+    let to_all = match body.get("applyToAllLocks").map(Value::as_bool) {
+        Some(None) => {
+            wrongs.add("applyToAllLocks", "must be of type boolean");
+            false
+        }
+        given => given.flatten().unwrap_or_default(),
+    };
+    let said = !to_all || body.has("defaultPrivacyPolicy");
+    wrongs.check(said, "defaultPrivacyPolicy", "is required with applyToAllLocks");
     refuse(wrongs)?;
-    let made = place::edit(&ctx, id, edit).await?.done().ok_or(claviger_app::Error::Internal)?;
+    let written = match to_all {
+        true => place::edit_with_locks(&ctx, id, edit).await?,
+        false => place::edit(&ctx, id, edit).await?,
+    };
+    let made = written.done().ok_or(claviger_app::Error::Internal)?;
     Ok(named("project", shown(&ctx, &made)))
 }
 
@@ -149,10 +167,11 @@ pub(crate) async fn update_lock(call: Call) -> Answered {
     let mut wrongs = Wrongs::default();
     let body = Fields::of(&call.body, &mut wrongs);
     if call.options.unloc.strict() {
-        body.only(&["name", "address", "metadata"], &mut wrongs);
+        body.only(&["name", "address", "privacyPolicy", "metadata"], &mut wrongs);
     }
     body.sized("name", 1, 200, &mut wrongs);
     let name = body.text("name", &mut wrongs).map(str::to_owned);
+    let privacy = map::policy(&body, "privacyPolicy", &mut wrongs);
     let pairs = map::pairs(&body, &mut wrongs);
     let mut metadata = pairs.map(|it| map::merged(seen.value.metadata.as_ref(), Some(it)));
     if let Some(address) = body.get("address") {
@@ -170,7 +189,8 @@ pub(crate) async fn update_lock(call: Call) -> Answered {
     }
     refuse(wrongs)?;
     ctx.expected = Some(claviger_app::Expected::Revisions(vec![seen.value.header.revision]));
-    let edit = claviger_domain::noun::lock::LockEdit { name, metadata, ..Default::default() };
+    let edit =
+        claviger_domain::noun::lock::LockEdit { name, privacy, metadata, ..Default::default() };
     let wish = lock::LockWish { edit, ..lock::LockWish::default() };
     let made = lock::edit(&ctx, place, id, wish).await.map_err(|error| match error {
         claviger_app::Error::Refused(Refusal::InUse(_)) => {
