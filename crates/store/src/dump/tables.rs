@@ -34,7 +34,7 @@ pub(super) const TABLES: &[Table] = &[
         name: "places",
         columns: "place number id external_id created_at updated_at revision deleted_at \
             organization parent name zone retention_days retention_reason language \
-            default_privacy metadata",
+            metadata default_privacy",
         later: "parent",
         references: &[("organization", "organizations", "number"), ("parent", "places", "number")],
     },

@@ -14,7 +14,8 @@ use crate::cells::{Cells, Tools};
 use crate::{Row, Statement, Store, StoreError, Value, values};
 
 const COLUMNS: &str = "e.place, e.seq, e.id, e.kind, e.lock, e.occurred_at, e.received_at, \
-     e.method, e.reasons, e.hidden, s.person, s.credential, s.grant_number, s.card_bits, s.card_value";
+     e.method, e.reasons, e.hidden, s.person, s.credential, s.grant_number, s.card_bits, \
+     s.card_value";
 
 /// Which events of a place; what is absent does not narrow. Hidden ones are not found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
