@@ -137,6 +137,9 @@ pub fn run(table: &mut Table) {
     };
     let (previews, live) = (requests(true), requests(false));
     let ours = servers.block_on(serve(claviger_web::router(app.clone(), &Default::default())));
+    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    let nobody: claviger_app::delivery::Send = Arc::new(|_| Box::pin(async { Ok(200) }));
+    servers.spawn(claviger_app::jobs::run(app.clone(), nobody, stopped));
     let one = clients.block_on(async {
         let mut stream = TcpStream::connect(("127.0.0.1", ours)).await.unwrap();
         stream.write_all(&previews[0]).await.unwrap();

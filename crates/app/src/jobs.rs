@@ -1,4 +1,5 @@
-//! Work in the background: deliveries, events that wait for storage, retention, answers kept.
+//! Work in the background: deliveries, events that wait for storage or to be filed, retention,
+//! answers kept.
 
 use std::time::Duration;
 
@@ -14,8 +15,11 @@ use crate::error::Error;
 use crate::idempotency::KEPT_FOR;
 use crate::{App, decision};
 
-/// How often the outbox is looked at.
+/// How often the outbox is looked at, and whether there are events to file.
 const OUTBOX_EVERY: Duration = Duration::from_millis(500);
+/// How many events are filed at once: the more, the less each costs, and the longer a reader looks
+/// through those that are not filed.
+const FILED_AT_ONCE: u64 = 8_192;
 /// How often what is old is cleared.
 const CLEAR_EVERY: Duration = Duration::from_secs(60);
 
@@ -42,7 +46,7 @@ pub async fn run(app: App, send: Send, mut stop: watch::Receiver<bool>) {
         let done = tokio::select! {
             _ = outbox.tick() => {
                 decision::drain(&app).await;
-                deliver(&app, &send).await
+                chores(&app, &send).await
             }
             _ = clear.tick() => clear_old(&app).await,
             _ = purge.tick() => purge_old(&app).await,
@@ -60,6 +64,11 @@ pub async fn run(app: App, send: Send, mut stop: watch::Receiver<bool>) {
 /// Returns when the work is to stop; a sender that is gone stops it as well.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
+}
+
+async fn chores(app: &App, send: &Send) -> Result<(), Error> {
+    app.store().file_events(FILED_AT_ONCE).await?;
+    deliver(app, send).await
 }
 
 async fn deliver(app: &App, send: &Send) -> Result<(), Error> {

@@ -94,6 +94,7 @@ struct Inner {
     store: Store,
     world: Arc<World>,
     writer: Writer,
+    recorder: decision::Recorder,
     settings: Settings,
     limits: auth::Limits,
     twins: idempotency::Twins,
@@ -154,11 +155,13 @@ impl App {
         }
         let world = Arc::new(World::new(directory, places));
         let writer = Writer::start(store.clone(), world.clone(), settings.clock, heads);
+        let recorder = decision::Recorder::start(store.clone(), world.clone());
         let app = App {
             inner: Arc::new(Inner {
                 store,
                 world,
                 writer,
+                recorder,
                 settings,
                 limits: auth::Limits::default(),
                 twins: idempotency::Twins::default(),
@@ -220,6 +223,10 @@ impl App {
 
     pub(crate) fn hashing(&self) -> &tokio::sync::Semaphore {
         &self.inner.hashing
+    }
+
+    pub(crate) fn recorder(&self) -> &decision::Recorder {
+        &self.inner.recorder
     }
 
     pub(crate) fn waiting(&self) -> &decision::Waiting {

@@ -58,6 +58,8 @@ pub struct Db {
     inner: Inner,
 }
 
+/// The futures of PostgreSQL are boxed: kilobytes each, they would be a part of every future above
+/// that may touch the database, and be moved with it on every request.
 #[derive(Clone)]
 enum Inner {
     Sqlite(sqlite::Sqlite),
@@ -130,7 +132,7 @@ impl Db {
     {
         match &self.inner {
             Inner::Sqlite(engine) => engine.scan(statements, start, each).await,
-            Inner::Postgres(engine) => engine.scan(statements, start, each).await,
+            Inner::Postgres(engine) => Box::pin(engine.scan(statements, start, each)).await,
         }
     }
 
@@ -141,7 +143,7 @@ impl Db {
     pub async fn write(&self, batch: Batch) -> Result<Outcome, StoreError> {
         match &self.inner {
             Inner::Sqlite(engine) => engine.write(batch).await,
-            Inner::Postgres(engine) => engine.write(batch).await,
+            Inner::Postgres(engine) => Box::pin(engine.write(batch)).await,
         }
     }
 

@@ -4,6 +4,7 @@
 //! A place's sequence is taken once per batch, in the batch, so it has no gaps and never runs
 //! backwards. Must not count towards a place's revision.
 
+mod filing;
 mod forget;
 mod read;
 

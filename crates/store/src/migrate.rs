@@ -45,6 +45,7 @@ const MIGRATIONS: &[Migration] = migrations![
     2 "0002_nouns.sql",
     3 "0003_records.sql",
     4 "0004_reasons.sql",
+    5 "0005_event_filing.sql",
 ];
 
 /// Made by whoever migrates first, so it is not itself a migration.

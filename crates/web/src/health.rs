@@ -2,6 +2,7 @@
 //!
 //! Must not say anything of a place or a person.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -29,8 +30,18 @@ pub(crate) const PATHS: &[&str] = &[ALIVE, READY, METRICS];
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Answered {
-    route: String,
+    route: Cow<'static, str>,
     status: u16,
+}
+
+/// When a request came.
+pub(crate) struct Begun(Instant);
+
+impl Begun {
+    /// At this moment.
+    pub(crate) fn now() -> Begun {
+        Begun(Instant::now())
+    }
 }
 
 /// What is counted.
@@ -58,6 +69,12 @@ impl Metrics {
         Arc::new(Metrics { app, registry, requests, seconds, places, grants })
     }
 
+    /// Counts an answer.
+    pub(crate) fn count(&self, route: impl Into<Cow<'static, str>>, status: u16, begun: Begun) {
+        self.requests.get_or_create(&Answered { route: route.into(), status }).inc();
+        self.seconds.observe(begun.0.elapsed().as_secs_f64());
+    }
+
     fn text(&self) -> Result<String, std::fmt::Error> {
         let size = self.app.size();
         self.places.set(i64::try_from(size.places).unwrap_or(i64::MAX));
@@ -68,19 +85,17 @@ impl Metrics {
     }
 }
 
-/// Counts a request that some route answers.
+/// Counts a request that is answered by no route of the table.
 pub(crate) async fn count(
     State(metrics): State<Arc<Metrics>>,
     request: Request,
     next: Next,
 ) -> Response {
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let begun = Instant::now();
+    let begun = Begun::now();
     let response = next.run(request).await;
     let route = route.unwrap_or_else(|| "other".to_owned());
-    let status = response.status().as_u16();
-    metrics.requests.get_or_create(&Answered { route, status }).inc();
-    metrics.seconds.observe(begun.elapsed().as_secs_f64());
+    metrics.count(route, response.status().as_u16(), begun);
     response
 }
 

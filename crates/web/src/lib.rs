@@ -38,18 +38,21 @@ pub fn router(app: App, options: &Options) -> Router {
         state: Arc::new(api::routes::Server { app }),
         authenticate: api::routes::authenticate,
         ids: ids.clone(),
+        counted: {
+            let metrics = metrics.clone();
+            Arc::new(move |path, status, begun| metrics.count(path, status, begun))
+        },
     };
-    let pages = docs::router(&document);
-    let vendors = compat::router(&server.state.app, options);
-    api::serve::router(server, &table)
-        .merge(pages)
+    // The routes of the table count themselves, without a layer around each.
+    let others = docs::router(&document)
         .merge(health::router(metrics.clone()))
-        .merge(vendors)
+        .merge(compat::router(&server.state.app, options))
         .fallback(move || {
             let ids = ids.clone();
             async move { api::serve::nothing_here(&ids) }
         })
-        .layer(from_fn_with_state(metrics, health::count))
+        .layer(from_fn_with_state(metrics, health::count));
+    api::serve::router(server, &table).merge(others)
 }
 
 /// What ids of requests begin with: differs from start to start.

@@ -5,6 +5,7 @@
 
 mod access;
 mod record;
+mod recorder;
 mod tries;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use claviger_domain::time::Instant;
 
 pub use access::{AccessRow, of_lock, of_person};
 pub(crate) use record::{Waiting, drain};
+pub(crate) use recorder::Recorder;
 pub(crate) use tries::rebuild_attempts;
 
 use crate::context::Context;

@@ -51,21 +51,24 @@ pub(super) async fn record(
     now: Instant,
 ) -> Result<Decided, Error> {
     let id = random::ids(now).next_id();
-    let batches: Vec<EventBatch> = events(&outcome, id, now)
-        .into_iter()
-        .map(|(place, event)| {
+    let batches = || -> Vec<EventBatch> {
+        let batch = |(place, event): (PlaceNumber, Event)| {
             let state = app.state(place);
             let deliveries =
                 state.map(|state| outbox::deliveries(&state, &event, now)).unwrap_or_default();
             EventBatch { place, events: vec![event], deliveries }
-        })
-        .collect();
-    let places: Vec<PlaceNumber> = batches.iter().map(|batch| batch.place).collect();
-    let mut decided = outcome.decided;
+        };
+        events(&outcome, id, now).into_iter().map(batch).collect()
+    };
+    let end = app.recorder().record(batches).await;
     // The caller is told of an event only where it can be read.
-    decided.event = places.contains(&sides.own.place()).then_some(id);
-    match app.store().record_batches(batches.clone()).await {
-        Ok(_) => places.iter().filter_map(|it| app.world().cell(*it)).for_each(|it| it.nudge()),
+    let own = sides.own.place();
+    let told = outcome.at.0 == own || outcome.owner.is_some_and(|(owner, _)| owner == own);
+    let waits = end.is_err().then(batches);
+    let mut decided = outcome.decided;
+    decided.event = told.then_some(id);
+    match end {
+        Ok(()) => {}
         Err(error) => {
             let lock = sides.owner.state.locks.get(sides.owner.lock);
             let refuses = lock.is_some_and(|it| it.when_unrecorded == WhenUnrecorded::Refuse);
@@ -75,7 +78,7 @@ pub(super) async fn record(
             }
             let mut waiting = guard(app.waiting());
             if waiting.len() < MOST_WAITING {
-                waiting.extend(batches);
+                waiting.extend(waits.into_iter().flatten());
             } else {
                 tracing::error!(
                     "the queue of events that wait for storage is full: events are lost"

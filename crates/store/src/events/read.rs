@@ -10,6 +10,7 @@ use claviger_domain::noun::event::{Event, EventKind, EventSubject, Method};
 use claviger_domain::reason::{Reason, Reasons};
 use claviger_domain::time::{Instant, Window};
 
+use super::filing::FILED;
 use crate::cells::{Cells, Tools};
 use crate::{Row, Statement, Store, StoreError, Value, values};
 
@@ -37,50 +38,90 @@ pub struct EventFilter {
     pub newest_first: bool,
 }
 
-/// Conditions and their arguments.
+/// What is looked for, with its arguments.
 struct Clause {
     sql: String,
     args: Vec<Value>,
 }
 
 impl Clause {
+    /// The number of a new argument.
+    fn arg(&mut self, value: impl Into<Value>) -> usize {
+        self.args.push(value.into());
+        self.args.len()
+    }
+
     fn and(&mut self, condition: &str, arg: Option<impl Into<Value>>) {
         if let Some(arg) = arg {
-            self.args.push(arg.into());
-            self.sql.push_str(&format!(" and {condition} ?{}", self.args.len()));
+            let number = self.arg(arg);
+            self.sql.push_str(&format!(" and {condition} ?{number}"));
         }
     }
 }
 
+const WITH_SUBJECT: &str = "left join event_subjects s on s.place = e.place and s.seq = e.seq";
+
 impl EventFilter {
     fn statement(&self, place: PlaceNumber, limit: u32) -> Statement {
-        // Who is looked for is found from their side.
-        let from = if self.person.is_some() {
-            "event_subjects s join events e on e.place = s.place and e.seq = s.seq"
-        } else {
-            "events e left join event_subjects s on s.place = e.place and s.seq = e.seq"
-        };
-        let (at, order) =
-            if self.person.is_some() { ("s.place", "s.seq") } else { ("e.place", "e.seq") };
-        let sql = format!("select {COLUMNS} from {from} where {at} = ?1");
-        let mut clause = Clause { sql, args: values![place] };
+        let mut clause = Clause { sql: String::new(), args: values![place] };
         let kind = |granted: bool| {
             if granted { EventKind::AccessGranted } else { EventKind::AccessDenied }.as_str()
         };
-        clause.and(&format!("{order} >"), (self.after_seq > 0).then_some(self.after_seq));
-        clause.and(&format!("{order} <"), self.before_seq);
+        clause.and("{at}.seq >", (self.after_seq > 0).then_some(self.after_seq));
+        clause.and("{at}.seq <", self.before_seq);
         clause.and("e.occurred_at >=", self.occurred.from);
         clause.and("e.occurred_at <", self.occurred.until);
         clause.and("e.received_at >=", self.received.from);
         clause.and("e.received_at <", self.received.until);
-        clause.and("e.lock =", self.lock);
-        clause.and("s.person =", self.person);
         clause.and("e.kind =", self.granted.map(kind));
+        let roads = self.roads(&mut clause);
         let direction = if self.newest_first { "desc" } else { "asc" };
-        let number = clause.args.len() + 1;
-        clause.args.push(limit.into());
-        let sql = format!("{} order by {order} {direction} limit ?{number}", clause.sql);
+        let limit = clause.arg(limit);
+        let roads: Vec<String> = roads
+            .into_iter()
+            .map(|(at, from)| {
+                let further = clause.sql.replace("{at}", at);
+                format!("select {COLUMNS} from {from}{further}")
+            })
+            .collect();
+        // By the second column, which is the sequence: both roads are walked in that order.
+        let sql = format!("{} order by 2 {direction} limit ?{limit}", roads.join(" union all "));
         Statement::new(sql, clause.args)
+    }
+
+    /// Where to look: the table it begins at, and the rest of the text up to the conditions that
+    /// all share. Who or what is looked for is found where the events are filed, and among those
+    /// that are not filed yet.
+    fn roads(&self, clause: &mut Clause) -> Vec<(&'static str, String)> {
+        match (self.person, self.lock) {
+            (None, None) => vec![("e", format!("events e {WITH_SUBJECT} where e.place = ?1"))],
+            (None, Some(lock)) => {
+                let lock = clause.arg(lock);
+                let filed = format!(
+                    "event_locks i join events e on e.place = i.place and e.seq = i.seq \
+                     {WITH_SUBJECT} where i.place = ?1 and i.lock = ?{lock} and i.seq <= {FILED}"
+                );
+                let rest = format!(
+                    "events e {WITH_SUBJECT} \
+                     where e.place = ?1 and e.lock = ?{lock} and e.seq > {FILED}"
+                );
+                vec![("i", filed), ("e", rest)]
+            }
+            (Some(person), lock) => {
+                clause.and("e.lock =", lock);
+                let person = clause.arg(person);
+                let filed = format!(
+                    "event_people i join events e on e.place = i.place and e.seq = i.seq \
+                     join event_subjects s on s.place = i.place and s.seq = i.seq \
+                     where i.place = ?1 and i.person = ?{person} and i.seq <= {FILED}"
+                );
+                let rest = format!(
+                    "event_subjects s join events e on e.place = s.place and e.seq = s.seq \
+                     where s.place = ?1 and s.person = ?{person} and s.seq > {FILED}"
+                );
+                vec![("i", filed), ("s", rest)]
+            }
+        }
     }
 }
 
@@ -134,7 +175,7 @@ impl Store {
     pub async fn event(&self, place: PlaceNumber, id: Id) -> Result<Option<Event>, StoreError> {
         let sql = format!(
             "select {COLUMNS} from events e \
-             left join event_subjects s on s.place = e.place and s.seq = e.seq \
+             {WITH_SUBJECT} \
              where e.place = ?1 and e.id = ?2"
         );
         let rows = self.db.read(Statement::new(sql, values![place, id])).await?;
@@ -164,7 +205,7 @@ impl Store {
         let sql = format!(
             "select {COLUMNS} from heads h \
              join events e on e.place = h.place and e.occurred_at >= ?1 \
-             left join event_subjects s on s.place = e.place and s.seq = e.seq \
+             {WITH_SUBJECT} \
              where e.kind in ('access_granted', 'access_denied') order by e.place, e.seq"
         );
         let rows = self.db.read(Statement::new(sql, values![since])).await?;

@@ -149,8 +149,17 @@ async fn many_at_once_leave_no_gap() {
     .await;
 }
 
+/// How many events are filed at once, so that a list is read where all, some and none are.
+const CHUNKS: [Option<u64>; 4] = [None, Some(12), Some(5), Some(1)];
+
 #[tokio::test]
 async fn filters_find_what_they_say() {
+    for chunk in CHUNKS {
+        filters_find_with_filed(chunk).await;
+    }
+}
+
+async fn filters_find_with_filed(chunk: Option<u64>) {
     on_each_store(async |world| {
         let mut events: Vec<Event> = (1..=12).map(event).collect();
         events[3].kind = EventKind::AccessDenied;
@@ -158,6 +167,15 @@ async fn filters_find_what_they_say() {
         events[5].lock = LockNumber(2);
         world.store.record_events(PLACE, events.clone(), Vec::new()).await.unwrap();
         world.store.record_events(OTHER, vec![event(99)], Vec::new()).await.unwrap();
+        if let Some(chunk) = chunk {
+            world.store.file_events(chunk).await.unwrap();
+            let filed = 12 - 12 % i64::try_from(chunk).unwrap();
+            let at_place = format!("where place = {}", PLACE.0);
+            let count = async |table: &str| {
+                world.number(format!("select count(*) from {table} {at_place}")).await
+            };
+            assert_eq!((count("event_locks").await, count("event_people").await), (filed, filed));
+        }
         let found = async |filter: EventFilter| {
             let page = world.store.events(PLACE, &filter, 4).await.unwrap();
             page.iter().map(|event| event.seq).collect::<Vec<_>>()
@@ -174,8 +192,15 @@ async fn filters_find_what_they_say() {
         assert_eq!(found(EventFilter { received: span(1_011, 1_012), ..all.clone() }).await, [11]);
         let lock = Some(LockNumber(2));
         assert_eq!(found(EventFilter { lock, ..newest.clone() }).await, [6]);
+        let rest = EventFilter { lock: Some(LockNumber(1)), ..all.clone() };
+        assert_eq!(found(EventFilter { after_seq: 4, ..rest.clone() }).await, [5, 7, 8, 9]);
+        let (before_seq, newest_first) = (Some(10), true);
+        let page = EventFilter { before_seq, newest_first, ..rest };
+        assert_eq!(found(page).await, [9, 8, 7, 5]);
         let person = Some(PersonNumber(1));
         assert_eq!(found(EventFilter { person, ..newest.clone() }).await, [10, 7, 4, 1]);
+        let both = EventFilter { person: Some(PersonNumber(0)), lock, ..all.clone() };
+        assert_eq!(found(both).await, [6]);
         assert_eq!(found(EventFilter { granted: Some(false), ..all.clone() }).await, [4]);
         let narrow = EventFilter { granted: Some(true), person, after_seq: 4, ..all };
         assert_eq!(found(narrow).await, [7, 10]);
@@ -185,11 +210,20 @@ async fn filters_find_what_they_say() {
 
 #[tokio::test]
 async fn who_it_was_is_forgotten_and_that_it_was_is_not() {
+    for chunk in CHUNKS {
+        forgotten_with_filed(chunk).await;
+    }
+}
+
+async fn forgotten_with_filed(chunk: Option<u64>) {
     on_each_store(async |mut world| {
         world.put(PLACE, vec![samples::webhook(1).into()]).await;
         let told = vec![delivery(1, Some(1)), delivery(9, Some(9))];
         world.store.record_events(PLACE, (1..=9).map(event).collect(), told).await.unwrap();
         world.store.record_events(OTHER, vec![event(1)], Vec::new()).await.unwrap();
+        if let Some(chunk) = chunk {
+            world.store.file_events(chunk).await.unwrap();
+        }
         assert_eq!(world.store.forget_subjects(PLACE, Instant(5)).await, Ok(4));
         assert_eq!(world.store.forget_subjects(PLACE, Instant(5)).await, Ok(0));
         assert_eq!(world.store.forget_person(PLACE, PersonNumber(0)).await, Ok(2), "6 and 9");
@@ -197,6 +231,14 @@ async fn who_it_was_is_forgotten_and_that_it_was_is_not() {
         let known: Vec<u64> =
             all.iter().filter(|event| !event.subject.is_empty()).map(|event| event.seq).collect();
         assert_eq!((all.len(), known), (9, vec![5, 7, 8]));
+        world.store.file_events(1).await.unwrap();
+        let of = |n| EventFilter { person: Some(PersonNumber(n)), ..EventFilter::default() };
+        for (person, seqs) in [(0, vec![]), (1, vec![7]), (2, vec![5, 8])] {
+            let theirs = world.store.events(PLACE, &of(person), 100).await.unwrap();
+            assert_eq!(theirs.iter().map(|it| it.seq).collect::<Vec<_>>(), seqs);
+        }
+        let left = format!("select count(*) from event_people where place = {}", PLACE.0);
+        assert_eq!(world.number(left).await, 3, "an entry tells who it was");
         assert_eq!(world.number("select count(*) from deliveries").await, 0);
         let other = world.store.event(OTHER, event(1).id).await.unwrap().unwrap();
         assert!(!other.subject.is_empty());

@@ -27,6 +27,7 @@ mod world;
 
 use claviger_store::testing::engines;
 use claviger_store::{Batch, Db, Engine, Location, Outcome, Row, Statement, StoreError, Value};
+use std::borrow::Cow;
 
 /// Runs a test on a fresh database of each engine.
 async fn on_each(test: impl AsyncFn(Db, Location)) {
@@ -64,12 +65,12 @@ fn one(sql: &'static str, args: impl Into<Vec<Value>>) -> Batch {
     batch
 }
 
-async fn rows(db: &Db, sql: &'static str) -> Vec<Row> {
+async fn rows(db: &Db, sql: impl Into<Cow<'static, str>>) -> Vec<Row> {
     db.read(Statement::new(sql, [])).await.unwrap()
 }
 
 /// The single number of a query.
-async fn number(db: &Db, sql: &'static str) -> i64 {
+async fn number(db: &Db, sql: impl Into<Cow<'static, str>>) -> i64 {
     rows(db, sql).await[0].int(0).unwrap()
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Must not check anything but that what it was asked to do was done.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -127,7 +128,7 @@ impl World {
         assert_eq!(self.write(place, vec![write]).await, Ok(Committed::Done));
     }
 
-    pub(crate) async fn number(&self, sql: &'static str) -> i64 {
+    pub(crate) async fn number(&self, sql: impl Into<Cow<'static, str>>) -> i64 {
         crate::number(self.store.db(), sql).await
     }
 }

@@ -3,7 +3,7 @@
 
 use axum::body::{Body, Bytes};
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{AsHeaderName, CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
 use axum::http::request::Parts;
 use futures_util::StreamExt;
 use serde_json::{Map, Value};
@@ -15,8 +15,11 @@ use super::route::{Answer, Dialect, Route};
 use super::shape::{FieldError, Kind, Use};
 use crate::json;
 
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const AT_LEAST: HeaderName = HeaderName::from_static("claviger-at-least");
+
 /// The text of a header; none where it is absent or not ASCII.
-pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(super) fn header(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
@@ -84,7 +87,7 @@ pub(super) fn idempotency_key<H>(
     headers: &HeaderMap,
     errors: &mut Vec<FieldError>,
 ) -> Option<String> {
-    let key = headers.get("idempotency-key").filter(|_| route.idempotent)?;
+    let key = headers.get(IDEMPOTENCY_KEY).filter(|_| route.idempotent)?;
     let text = key.to_str().ok().filter(|key| {
         (1..=255).contains(&key.len()) && key.bytes().all(|byte| (b'!'..=b'~').contains(&byte))
     });
@@ -97,7 +100,7 @@ pub(super) fn idempotency_key<H>(
 
 /// `Claviger-At-Least`.
 pub(super) fn at_least(headers: &HeaderMap, errors: &mut Vec<FieldError>) -> Option<u64> {
-    let value = headers.get("claviger-at-least")?;
+    let value = headers.get(AT_LEAST)?;
     let number = value.to_str().ok().and_then(|text| text.parse().ok());
     if number.is_none() {
         let detail = "must be a revision: a whole number from 0 on";
@@ -118,7 +121,7 @@ pub(super) async fn body<H>(
     errors: &mut Vec<FieldError>,
 ) -> Result<(Bytes, Value), Problem> {
     let Some(shape) = route.body else { return Ok((Bytes::new(), Value::Null)) };
-    let claimed = header(&parts.headers, CONTENT_LENGTH.as_str());
+    let claimed = header(&parts.headers, CONTENT_LENGTH);
     let claimed = claimed.and_then(|text| text.parse::<u64>().ok());
     if claimed.is_some_and(|bytes| bytes > route.body_limit as u64) {
         return Err(too_large(route.body_limit));

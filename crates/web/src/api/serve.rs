@@ -5,6 +5,7 @@
 //! of the body is read.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::Router;
 use axum::extract::{FromRequestParts, RawPathParams, Request};
 use axum::http::HeaderValue;
-use axum::http::header::{ALLOW, HeaderName, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{ALLOW, HeaderName, IF_MATCH, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::any;
@@ -24,6 +25,7 @@ use super::problem::{Code, Problem};
 use super::reply::{Reply, Seen};
 use super::request;
 use super::route::{Access, Dialect, Method, Route};
+use crate::health::Begun;
 
 /// Where a request is named in its answer.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -52,9 +54,15 @@ impl RequestIds {
     }
 
     fn next(&self) -> String {
-        format!("{}-{:x}", self.prefix, self.next.fetch_add(1, Ordering::Relaxed))
+        let mut id = String::with_capacity(self.prefix.len() + 17);
+        let count = self.next.fetch_add(1, Ordering::Relaxed);
+        let _ = write!(id, "{}-{count:x}", self.prefix);
+        id
     }
 }
+
+/// Told of each answer: the route's path, the status, and when the request came.
+pub(crate) type Counted = Arc<dyn Fn(&'static str, u16, Begun) + Send + Sync>;
 
 /// What the routes of a table share.
 pub(crate) struct Server<S, C> {
@@ -64,6 +72,8 @@ pub(crate) struct Server<S, C> {
     pub(crate) authenticate: Authenticate<S, C>,
     /// Names requests.
     pub(crate) ids: Arc<RequestIds>,
+    /// Counts answers.
+    pub(crate) counted: Counted,
 }
 
 /// The router of a table; other paths fall through.
@@ -81,7 +91,12 @@ where
         let (server, routes): (_, Arc<[_]>) = (server.clone(), routes.into());
         let serve = move |request: Request| {
             let (server, routes) = (server.clone(), routes.clone());
-            async move { server.serve(&routes, request).await }
+            async move {
+                let begun = Begun::now();
+                let response = server.serve(&routes, request).await;
+                (server.counted)(path, response.status().as_u16(), begun);
+                response
+            }
         };
         router.route(path, any(serve))
     })
@@ -151,7 +166,7 @@ where
         let paging = request::paging(route, parts.uri.path(), &mut query)?;
         let dry_run = route.dry_run && query.remove("dry_run") == Some(true.into());
         let seen = Seen::of(&parts);
-        let if_match = request::header(&parts.headers, "if-match").map(IfMatch::parse);
+        let if_match = request::header(&parts.headers, IF_MATCH).map(IfMatch::parse);
         let call = Call {
             caller,
             path,

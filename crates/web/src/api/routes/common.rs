@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::extract::ConnectInfo;
 use axum::http::HeaderValue;
-use axum::http::header::RETRY_AFTER;
+use axum::http::header::{AUTHORIZATION, COOKIE as COOKIES, RETRY_AFTER};
 use axum::http::request::Parts;
 use claviger_app::{
     App, Caller, Context, Error, Expected, Gone, Keep, Paging, PlanRow, Planned, Written, auth,
@@ -74,13 +74,13 @@ pub(crate) fn authenticate<'a>(
 
 fn known(app: &App, parts: &Parts, method: Method) -> Result<Known, Problem> {
     let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
-    if let Some(text) = header("authorization") {
+    if let Some(text) = header(AUTHORIZATION) {
         let bearer = text.split_once(' ').filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"));
         let secret = bearer.map(|(_, secret)| secret.trim()).ok_or_else(nobody)?;
         let caller = auth::bearer(app, secret).map_err(problem)?;
         return Ok(Known { caller, session: None });
     }
-    let cookies = header("cookie").unwrap_or_default().split(';');
+    let cookies = header(COOKIES).unwrap_or_default().split(';');
     let secret = cookies
         .filter_map(|cookie| cookie.trim().split_once('='))
         .find(|(name, _)| *name == COOKIE)

@@ -36,7 +36,8 @@ fn authenticate<'a>(
 fn app() -> Router {
     let ids = RequestIds::new("t".to_owned());
     let fallback = ids.clone();
-    let server = Server { state: Arc::new(()), authenticate, ids };
+    let counted: Counted = Arc::new(|_, _, _| ());
+    let server = Server { state: Arc::new(()), authenticate, ids, counted };
     router(server, &table()).fallback(move || async move { nothing_here(&fallback) })
 }
 

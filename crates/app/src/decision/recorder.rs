@@ -1,0 +1,182 @@
+//! One task stores the events of decisions: all that wait go into one batch, which costs one turn
+//! of the place's sequence, one sync of the disk and one answer of the store.
+//!
+//! Must not decide what becomes of an event that cannot be stored.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use claviger_domain::ids::PlaceNumber;
+use claviger_store::{EventBatch, Store, StoreError};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::world::World;
+
+/// The most decisions whose events share a batch.
+const MOST_TOGETHER: usize = 512;
+
+struct Job {
+    batches: Vec<EventBatch>,
+    answer: oneshot::Sender<Result<(), StoreError>>,
+}
+
+/// Where events of decisions go.
+pub(crate) struct Recorder {
+    durable: Durable,
+    jobs: mpsc::Sender<Job>,
+}
+
+/// Where events become durable, and who is told.
+#[derive(Clone)]
+struct Durable {
+    store: Store,
+    world: Arc<World>,
+}
+
+impl Recorder {
+    /// Starts the task. It ends when the recorder is gone.
+    pub(crate) fn start(store: Store, world: Arc<World>) -> Recorder {
+        let (jobs, waiting) = mpsc::channel(4096);
+        let durable = Durable { store, world };
+        tokio::spawn(durable.clone().run(waiting));
+        Recorder { durable, jobs }
+    }
+
+    /// Stores events; what is answered as stored is on the disk. `make` is called again where the
+    /// events are to be stored without those of others.
+    pub(super) async fn record(
+        &self,
+        make: impl Fn() -> Vec<EventBatch>,
+    ) -> Result<(), StoreError> {
+        let gone = || StoreError::Unavailable { reason: "events are stored no longer".to_owned() };
+        let (answer, answered) = oneshot::channel();
+        let job = Job { batches: make(), answer };
+        self.jobs.send(job).await.map_err(|_| gone())?;
+        match answered.await.map_err(|_| gone())? {
+            Err(error) if is_of_one(&error) => self.durable.store(make()).await,
+            answer => answer,
+        }
+    }
+}
+
+/// Whether the error may come of one event, so that the others can be stored without it.
+fn is_of_one(error: &StoreError) -> bool {
+    use StoreError::{CommitUnknown, Full, Unavailable};
+    !matches!(error, Unavailable { .. } | Full | CommitUnknown)
+}
+
+impl Durable {
+    async fn run(self, mut waiting: mpsc::Receiver<Job>) {
+        let mut jobs = Vec::new();
+        while waiting.recv_many(&mut jobs, MOST_TOGETHER).await > 0 {
+            // Whoever can run, runs first, as long as that brings more: each commit costs the same
+            // however many events are in it.
+            let mut before = 0;
+            while jobs.len() > before && jobs.len() < MOST_TOGETHER {
+                before = jobs.len();
+                tokio::task::yield_now().await;
+                while jobs.len() < MOST_TOGETHER
+                    && let Ok(job) = waiting.try_recv()
+                {
+                    jobs.push(job);
+                }
+            }
+            self.store_together(std::mem::take(&mut jobs)).await;
+        }
+    }
+
+    async fn store_together(&self, jobs: Vec<Job>) {
+        let mut together: BTreeMap<PlaceNumber, EventBatch> = BTreeMap::new();
+        let mut answers = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            answers.push(job.answer);
+            for batch in job.batches {
+                let place = batch.place;
+                let none = || EventBatch { place, events: Vec::new(), deliveries: Vec::new() };
+                let all = together.entry(place).or_insert_with(none);
+                all.events.extend(batch.events);
+                all.deliveries.extend(batch.deliveries);
+            }
+        }
+        let end = self.store(together.into_values().collect()).await;
+        for answer in answers {
+            // A caller who went away is told nothing; the event stays.
+            let _ = answer.send(end.clone());
+        }
+    }
+
+    async fn store(&self, batches: Vec<EventBatch>) -> Result<(), StoreError> {
+        for batch in self.store.record_batches(batches).await? {
+            self.world.cell(batch.place).into_iter().for_each(|cell| cell.nudge());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use claviger_domain::ids::LockNumber;
+    use claviger_domain::noun::event::{Event, EventKind, EventSubject};
+    use claviger_domain::reason::Reasons;
+    use claviger_domain::time::Zone;
+    use claviger_store::testing::{folder, sqlite};
+    use claviger_store::{EventFilter, Secrets};
+
+    use super::*;
+    use crate::{App, Clock, Settings, random, setup};
+
+    /// A server with one place, whose number is 1.
+    async fn app() -> App {
+        let secrets = Secrets::load_or_create(&folder().join("secrets"), false).unwrap();
+        let store = Store::open(&sqlite(), Arc::new(secrets)).await.unwrap();
+        let settings = Settings {
+            outbox: folder(),
+            public_url: "http://localhost".into(),
+            clock: Clock::default(),
+        };
+        let app = App::start(store, settings).await.unwrap();
+        let wish = setup::Wish {
+            organization: "Hus AB".into(),
+            place: "Hus".into(),
+            admin_email: "admin@localhost".into(),
+            time_zone: Zone::parse("Europe/Stockholm").unwrap(),
+        };
+        setup::run(&app, wish).await.unwrap();
+        app
+    }
+
+    fn batch(app: &App, place: u32) -> Vec<EventBatch> {
+        let now = app.now();
+        let event = Event {
+            id: random::ids(now).next_id(),
+            seq: 0,
+            kind: EventKind::AccessGranted,
+            lock: LockNumber(1),
+            occurred_at: now,
+            received_at: now,
+            method: None,
+            reasons: Reasons::NONE,
+            subject: EventSubject::default(),
+        };
+        let place = PlaceNumber(place);
+        vec![EventBatch { place, events: vec![event], deliveries: Vec::new() }]
+    }
+
+    #[tokio::test]
+    async fn one_that_cannot_be_stored_takes_no_other_with_it() {
+        let app = app().await;
+        // The third is about a place that is not there.
+        let places = [1, 1, 99, 1, 1];
+        let tasks = places.map(|place| {
+            let app = app.clone();
+            tokio::spawn(async move { app.recorder().record(|| batch(&app, place)).await.is_ok() })
+        });
+        let mut ends = Vec::new();
+        for task in tasks {
+            ends.push(task.await.unwrap());
+        }
+        assert_eq!(ends, [true, true, false, true, true]);
+        let stored = app.store().events(PlaceNumber(1), &EventFilter::default(), 10).await.unwrap();
+        assert_eq!(stored.iter().map(|event| event.seq).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    }
+}
