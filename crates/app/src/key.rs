@@ -18,7 +18,6 @@ use claviger_domain::record::Record;
 use claviger_domain::state::PlaceState;
 use claviger_store::ClosedGrants;
 
-pub(crate) use self::across::places;
 pub use self::across::{Search, across, get_within, is_by_phone, revoke, revoke_all};
 pub(crate) use self::across::{find, known_lock, places};
 use crate::context::Context;

@@ -169,7 +169,7 @@ async fn keys(record: &mut Record, base: &str, doors: &[String; 2]) {
         .await;
 }
 
-async fn groups(record: &mut Record, base: &str, doors: &[String; 2]) {
+async fn groups(record: &mut Record, base: &str, doors: &[String; 2], moves: bool) {
     let body = json!({
         "name": "Test Access Group", "description": "Test Access Group Description",
         "lockIds": [doors[0]], "appUserIds": [phone(1), phone(2)],
@@ -184,6 +184,8 @@ async fn groups(record: &mut Record, base: &str, doors: &[String; 2]) {
         "appUserIdsToAdd": [phone(3)], "appUserIdsToRemove": [phone(2)],
         "lockIdsToAdd": [doors[1]], "lockIdsToRemove": [doors[0]],
     });
+    let stays = json!({ "appUserIdsToAdd": [phone(3)] });
+    let body = if moves { body } else { stays };
     record.call("POST", &format!("{group}/update-accesses"), body).await;
     record.call("GET", &format!("{base}/keys?excludeStates=revoked"), Value::Null).await;
     record.call("DELETE", &group, Value::Null).await;
@@ -231,6 +233,50 @@ async fn doorbells(record: &mut Record, door: &str) {
     record.call("DELETE", &path, Value::Null).await;
 }
 
+async fn sharing(record: &mut Record, door: &str) {
+    let right = json!({ "lockId": door, "appUserId": phone(1) });
+    let rights = json!({ "sharingRights": [right] });
+    record.call("POST", "{p}/sharing-rights", rights).await;
+    record.call("GET", "{p}/sharing-rights", Value::Null).await;
+    record.call("DELETE", "{p}/sharing-rights", Value::Null).await;
+}
+
+async fn subprojects(record: &mut Record, doors: &[String; 2]) {
+    let body = json!({
+        "name": "North wing", "description": "Floors 1 to 4", "lockIds": [doors[0]],
+        "metadata": { "floors": "4" },
+    });
+    let made = record.call("POST", "{p}/subprojects", body).await;
+    let below = id(&made["subproject"]).to_owned();
+    record.call("GET", "{p}/subprojects", Value::Null).await;
+    let path = format!("{{p}}/subprojects/{below}");
+    record.call("GET", &path, Value::Null).await;
+    record.call("PATCH", &path, json!({ "description": null })).await;
+    record.call("PUT", &path, json!({ "name": "North" })).await;
+    let locks = json!({ "lockIdsToAdd": [doors[1]], "lockIdsToRemove": [doors[0]] });
+    record.call("POST", &format!("{path}/update-locks"), locks).await;
+    let alone = format!("/v2/subprojects/{below}");
+    record.call("GET", &alone, Value::Null).await;
+    record.call("GET", &format!("{alone}/locks"), Value::Null).await;
+    record.call("GET", &format!("{alone}/locks/{}", doors[1]), Value::Null).await;
+    groups(record, &alone, &[doors[1].clone(), doors[1].clone()], false).await;
+}
+
+async fn log_and_webhooks(record: &mut Record, door: &str) {
+    let it = record.program.it.clone();
+    let person = it.get(&format!("/people?phone={}", phone(1).replace('+', "%2B"))).await;
+    let question = json!({ "lock_id": door, "person_id": person["items"][0]["id"] });
+    it.decide(question).await;
+    record.call("GET", "{p}/logs/access", Value::Null).await;
+    let body =
+        json!({ "trigger": "accessEvent", "url": "https://example.org/hook", "lockId": door });
+    let made = record.call("POST", "{p}/webhooks", body).await;
+    let path = format!("{{p}}/webhooks/{}", id(&made["webhook"]));
+    record.call("GET", "{p}/webhooks", Value::Null).await;
+    record.call("GET", &path, Value::Null).await;
+    record.call("DELETE", &path, Value::Null).await;
+}
+
 /// Rows that are not called by the tour, each with why.
 const LEFT_OUT: &[(&str, &str)] =
     &[("temporary_code", "no lock here has such codes: it is always refused")];
@@ -244,12 +290,15 @@ async fn every_operation_is_answered_as_it_always_was() {
         log_in(&mut record).await;
         let doors = locks_and_users(&mut record).await;
         keys(&mut record, "{p}", &doors).await;
-        groups(&mut record, "{p}", &doors).await;
+        groups(&mut record, "{p}", &doors, true).await;
         record.call("DELETE", "{p}/shared-keys", Value::Null).await;
         let user = phone(3).replace('+', "%2B");
         record.call("DELETE", &format!("{{p}}/managed-users/{user}"), Value::Null).await;
         connections(&mut record).await;
         doorbells(&mut record, &doors[0]).await;
+        sharing(&mut record, &doors[0]).await;
+        subprojects(&mut record, &doors).await;
+        log_and_webhooks(&mut record, &doors[0]).await;
 
         let routes = claviger_web::vendor_routes().into_iter();
         let routes = routes.filter(|route| route.path.starts_with("/compat/unloc/"));

@@ -133,9 +133,8 @@ fn name<'v>(body: &Fields<'v>, wrongs: &mut Wrongs) -> Option<&'v str> {
 }
 
 fn put_metadata(settings: &mut Value, metadata: Option<Json>) {
-    if let Some(metadata) = metadata {
-        settings["metadata"] = serde_json::from_str(&metadata.0).unwrap_or_default();
-    }
+    let kept = metadata.and_then(|it| serde_json::from_str::<Value>(&it.0).ok());
+    settings["metadata"] = kept.unwrap_or_else(|| json!({}));
 }
 
 /// `GET …/lock-connections`.
