@@ -38,7 +38,11 @@ impl Record {
         }
         let _ = writeln!(kept, "-> {}", answer.status);
         if !answer.body.is_null() {
-            let _ = writeln!(kept, "{:#}", answer.body);
+            let mut body = answer.body.clone();
+            if let Some(secret) = body.pointer_mut("/webhook/secret") {
+                *secret = json!("<secret>");
+            }
+            let _ = writeln!(kept, "{body:#}");
         }
         let kept = self.hidden(&kept);
         self.text.push_str(&kept);
@@ -121,7 +125,8 @@ async fn log_in(record: &mut Record) {
     record.call("GET", &format!("{base}/projects"), Value::Null).await;
     record.program.actor = project;
     record.call("GET", "{p}", Value::Null).await;
-    record.call("PATCH", "{p}", json!({ "metadata": { "region": "north" } })).await;
+    let body = json!({ "metadata": { "region": "north" }, "defaultPrivacyPolicy": "public" });
+    record.call("PATCH", "{p}", body).await;
 }
 
 async fn locks_and_users(record: &mut Record) -> [String; 2] {
