@@ -22,7 +22,7 @@ use crate::error::Error;
 use crate::plan::Planned;
 use crate::read::{Gone, Page, Paging, Seen, gone, page, resolve};
 use crate::schedule::{ScheduleWish, find_wish};
-use crate::{Put, Written, not_here};
+use crate::{Put, Written, not_here, sharing};
 
 /// Whom a caller names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,11 +57,13 @@ pub struct GrantWish {
     pub right: Right,
     /// At which times.
     pub schedule: Option<Option<ScheduleWish>>,
+    /// The right to share it is made under.
+    pub issued_under: Option<Ref>,
     /// The rest.
     pub edit: GrantEdit,
 }
 
-fn prepare(state: &PlaceState, wish: &GrantWish, source: Source) -> Result<NewGrant, Error> {
+pub(crate) fn prepare(state: &PlaceState, wish: &GrantWish, via: Via) -> Result<NewGrant, Error> {
     let missing = |pointer: &str, what: &str| {
         not_here(pointer, &format!("there is no such {what} in this place"))
     };
@@ -93,14 +95,19 @@ fn prepare(state: &PlaceState, wish: &GrantWish, source: Source) -> Result<NewGr
     };
     let mut edit = wish.edit.clone();
     edit.schedule = find_wish(state, wish.schedule.as_ref().map(Option::as_ref), "/schedule")?;
-    Ok(NewGrant { receiver, target, right: wish.right, source, issued_under: None, edit })
+    let issued_under = match &wish.issued_under {
+        None => None,
+        Some(issuer) => {
+            let number = state.resolve(Noun::Grant, issuer).map(GrantNumber);
+            Some(number.ok_or_else(|| missing("/issued_under", "open right to share"))?)
+        }
+    };
+    let kind = if issued_under.is_some() { SourceKind::Sharing } else { SourceKind::Direct };
+    let source = Source { kind, via };
+    Ok(NewGrant { receiver, target, right: wish.right, source, issued_under, edit })
 }
 
-fn direct(via: Via) -> Source {
-    Source { kind: SourceKind::Direct, via }
-}
-
-/// Gives a right.
+/// Gives a right. Who may not give rights but holds a right to share gives a key under that.
 ///
 /// # Errors
 /// As the rules say.
@@ -109,11 +116,16 @@ pub async fn create(
     place: Id,
     wish: GrantWish,
 ) -> Result<Written<Arc<Grant>>, Error> {
-    let place = ctx.authorize(place, Scope::GrantsWrite)?;
-    let via = ctx.via;
+    let authorized = ctx.authorize(place, Scope::GrantsWrite);
+    let shares = matches!(authorized, Err(Error::Forbidden(_)));
+    let place = if shares { sharing::authorize(ctx, place)? } else { authorized? };
+    let (ctx2, via) = (ctx.clone(), ctx.via);
     ctx.write(Some(place), move |work| {
         let draft = work.place(place)?;
-        let new = prepare(&draft.state, &wish, direct(via))?;
+        let mut new = prepare(&draft.state, &wish, via)?;
+        if shares {
+            sharing::issue(&ctx2, draft, &mut new)?;
+        }
         Ok(rules::create(draft, &new)?)
     })
     .await
@@ -152,7 +164,7 @@ pub async fn put(
     wish.edit.external_id = Some(Some(external_id.clone()));
     let via = ctx.via;
     let rule = move |draft: &mut Draft, number: Option<GrantNumber>| {
-        let new = prepare(&draft.state, &wish, direct(via))?;
+        let new = prepare(&draft.state, &wish, via)?;
         let Some(number) = number else { return Ok(rules::create(draft, &new)?) };
         let former = rules::find(&draft.state, number)?;
         let subject = match &new.receiver {
@@ -162,9 +174,11 @@ pub async fn put(
         };
         let same = subject == Some(former.subject)
             && new.target == former.target
-            && new.right == former.right;
+            && new.right == former.right
+            && new.issued_under == former.issued_under;
         if !same {
-            let detail = "the grant has another subject, target or right, which never change";
+            let detail = "the grant has another subject, target, right or issuer, which never \
+                          change";
             return Err(Error::Refused(Refusal::InUse(detail.to_owned())));
         }
         Ok(rules::edit(draft, number, &new.edit)?)
@@ -240,7 +254,8 @@ pub async fn speak_of(
             Some(ScheduleRef::Named(number)) => Some((Noun::Schedule, number.0)),
             _ => None,
         };
-        [Some(subject_key(grant.subject)), Some(target_key(grant.target)), schedule]
+        let issuer = grant.issued_under.map(|issuer| (Noun::Grant, issuer.0));
+        [Some(subject_key(grant.subject)), Some(target_key(grant.target)), schedule, issuer]
     });
     gone(ctx, state, named.flatten().collect()).await
 }
@@ -384,7 +399,7 @@ pub async fn batch(
             }
         }
         for (at, wish) in create.iter().enumerate() {
-            let made = prepare(&draft.state, wish, direct(ctx2.via))
+            let made = prepare(&draft.state, wish, ctx2.via)
                 .and_then(|new| Ok(rules::create(draft, &new)?));
             match made {
                 Ok(grant) => results.push((201, grant.header.id)),

@@ -19,6 +19,7 @@ use claviger_domain::state::PlaceState;
 use claviger_store::ClosedGrants;
 
 pub use self::across::{Search, across, get_within, is_by_phone, revoke, revoke_all};
+pub(crate) use self::across::{find, known_lock, places};
 use crate::context::Context;
 use crate::error::Error;
 use crate::read::{Gone, Seen, bounded, gone, resolve};
@@ -158,7 +159,8 @@ async fn speak_of(ctx: &Context, state: &PlaceState, rows: &[KeyRow]) -> Result<
             Subject::Credential(number) => (Noun::Credential, number.0),
         };
         let level = row.key.level.map(|level| (Noun::AccessLevel, level.0));
-        [Some(subject), Some((Noun::Lock, row.key.lock.0)), level]
+        let issuer = row.grant.issued_under.map(|issuer| (Noun::Grant, issuer.0));
+        [Some(subject), Some((Noun::Lock, row.key.lock.0)), level, issuer]
     });
     gone(ctx, state, named.flatten().collect()).await
 }

@@ -42,6 +42,7 @@ pub mod rate;
 pub mod schedule;
 pub mod session;
 pub mod setup;
+pub mod sharing;
 pub mod signed;
 pub mod webhook;
 

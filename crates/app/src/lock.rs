@@ -252,7 +252,11 @@ fn posture_event(work: &mut Work, place: PlaceNumber, lock: LockNumber) {
 }
 
 /// The row that a place had of another's lock before that was taken back.
-async fn row_before(ctx: &Context, place: PlaceNumber, lock: Id) -> Result<Option<Header>, Error> {
+pub(crate) async fn row_before(
+    ctx: &Context,
+    place: PlaceNumber,
+    lock: Id,
+) -> Result<Option<Header>, Error> {
     let record = ctx.app.store().record_by_id(place, Noun::Lock, lock).await?;
     let header = record.map(|record| record.header().clone());
     Ok(header.filter(|header| header.deleted_at.is_some()))

@@ -1,5 +1,7 @@
 //! Places: which a caller sees, made, changed.
 
+mod below;
+
 use std::sync::Arc;
 
 use claviger_domain::command::place as rules;
@@ -13,6 +15,7 @@ use claviger_domain::noun::{Header, account::Account, client::Client};
 use claviger_domain::refusal::Refusal;
 use claviger_domain::time::{Instant, Zone};
 
+pub use self::below::{LocksWish, create_below, modify_locks};
 use crate::context::{Caller, Context};
 use crate::error::Error;
 use crate::read::{Paging, Seen};

@@ -46,7 +46,12 @@ pub fn is_by_phone(state: &PlaceState, subject: Subject) -> bool {
 }
 
 /// The places meant, in order; the place itself first.
-fn places(ctx: &Context, place: Id, scope: Scope, below: bool) -> Result<Vec<PlaceNumber>, Error> {
+pub(crate) fn places(
+    ctx: &Context,
+    place: Id,
+    scope: Scope,
+    below: bool,
+) -> Result<Vec<PlaceNumber>, Error> {
     let own = ctx.authorize(place, scope)?;
     let mut places = vec![own];
     if below {
@@ -115,7 +120,11 @@ fn filter(state: &PlaceState, search: &Search) -> Option<KeyFilter> {
     Some(KeyFilter { lock, person, without, with_phone: true, ..KeyFilter::default() })
 }
 
-fn known_lock(ctx: &Context, places: &[PlaceNumber], lock: Option<Id>) -> Result<(), Error> {
+pub(crate) fn known_lock(
+    ctx: &Context,
+    places: &[PlaceNumber],
+    lock: Option<Id>,
+) -> Result<(), Error> {
     let Some(lock) = lock else { return Ok(()) };
     for place in places {
         if ctx.app.state(*place)?.resolve(Noun::Lock, &Ref::Id(lock)).is_some() {
@@ -126,7 +135,7 @@ fn known_lock(ctx: &Context, places: &[PlaceNumber], lock: Option<Id>) -> Result
 }
 
 /// In which of the places a key is, and its numbers.
-async fn find(
+pub(crate) async fn find(
     ctx: &Context,
     places: &[PlaceNumber],
     id: Id,

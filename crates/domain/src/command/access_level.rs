@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::common::{check_external_id, check_schedule, close_grants};
+use super::common::{check_external_id, check_schedule, close_grants, close_issued};
 use super::grant::{self, NewGrant, Receiver};
 use crate::draft::{Changed, Draft, open, set};
 use crate::ids::{
@@ -11,7 +11,7 @@ use crate::ids::{
 };
 use crate::noun::CloseReason;
 use crate::noun::access_level::{AccessLevel, AccessLevelEdit, Membership};
-use crate::noun::grant::{GrantEdit, Right, Source, SourceKind, Subject, Target, Via};
+use crate::noun::grant::{Grant, GrantEdit, Right, Source, SourceKind, Subject, Target, Via};
 use crate::noun::schedule::ScheduleRef;
 use crate::refusal::{Flaws, MOST_TEXT, Refusal};
 use crate::state::PlaceState;
@@ -100,14 +100,11 @@ pub fn modify(
     ];
     draft.note("modify", Noun::AccessLevel, Some(id), fields.into_iter().flatten().collect());
     check_modification(&draft.state, wish)?;
-    for subject in &wish.remove_people {
-        let grants: Vec<GrantNumber> = draft
-            .state
-            .grants_between(*subject, Target::AccessLevel(number))
-            .map(|grant| grant.number())
-            .collect();
-        close_grants(draft, grants, CloseReason::Removed);
-    }
+    let target = Target::AccessLevel(number);
+    let leaving = wish.remove_people.iter();
+    let leaving = leaving.flat_map(|subject| draft.state.grants_between(*subject, target));
+    let leaving: Vec<GrantNumber> = leaving.map(|grant| grant.number()).collect();
+    close_grants(draft, leaving, CloseReason::Removed);
     remove_locks(draft, number, &wish.remove_locks);
     add_locks(draft, number, &wish.add_locks)?;
     for receiver in &wish.add_people {
@@ -286,7 +283,7 @@ fn remove_locks(draft: &mut Draft, number: AccessLevelNumber, locks: &[LockNumbe
     close_memberships(draft, number, locks, CloseReason::Removed);
 }
 
-/// Closes the memberships of some locks in a level.
+/// Closes the memberships of some locks in a level, and the keys to them that its people shared.
 pub(super) fn close_memberships(
     draft: &mut Draft,
     number: AccessLevelNumber,
@@ -306,6 +303,17 @@ pub(super) fn close_memberships(
         membership.closed = Some(draft.closing(reason));
         draft.put(membership);
     }
+    let state = &draft.state;
+    let through = |grant: &Grant| {
+        let issuer = grant.issued_under.and_then(|it| state.grants.get(it));
+        issuer.is_some_and(|issuer| issuer.target == Target::AccessLevel(number))
+    };
+    let there = locks.iter().flat_map(|lock| state.lock_grants(*lock).iter());
+    let shared: Vec<GrantNumber> = there
+        .map(GrantNumber)
+        .filter(|it| state.grants.get(*it).is_some_and(|grant| through(grant)))
+        .collect();
+    close_grants(draft, shared, CloseReason::IssuerClosed);
 }
 
 fn write(
@@ -322,7 +330,9 @@ fn write(
     flaws.prose(edit.description.as_ref().and_then(Option::as_ref), "/description", MOST_TEXT);
     check_schedule(&mut flaws, &draft.state, "/schedule", edit.schedule.as_ref());
     check_locks(&mut flaws, &draft.state, locks, "/lock_ids");
+    check_sharing(&mut flaws, &level, edit);
     flaws.refuse()?;
+    let shared = level.allow_sharing;
     let mut changed = Vec::new();
     set!(changed, level.header.external_id, edit.external_id);
     set!(changed, level.name, edit.name as String::to_string);
@@ -332,8 +342,32 @@ fn write(
     set!(changed, level.allow_sharing, edit.allow_sharing as bool::to_string);
     set!(changed, level.metadata, edit.metadata);
     draft.note(verb, noun, Some(level.header.id), changed);
+    let stops = shared && !level.allow_sharing;
     draft.put(level);
+    if stops {
+        close_shared(draft, number);
+    }
     find(&draft.state, number).cloned()
+}
+
+/// What is shared from a level holds at all times, so that must not be more than the level's own.
+fn check_sharing(flaws: &mut Flaws, level: &AccessLevel, edit: &AccessLevelEdit) {
+    let sharing = edit.allow_sharing.unwrap_or(level.allow_sharing);
+    let schedule = edit.schedule.as_ref().unwrap_or(&level.schedule);
+    let pointer = if edit.allow_sharing == Some(true) { "/allow_sharing" } else { "/schedule" };
+    let detail = "a level with a schedule cannot let its people share keys";
+    let touched = edit.allow_sharing.is_some() || edit.schedule.is_some();
+    let both = touched && sharing && schedule.is_some();
+    flaws.check(!both, pointer, "contradiction", detail);
+}
+
+/// Closes what was shared by the people of a level that lets them no longer.
+fn close_shared(draft: &mut Draft, number: AccessLevelNumber) {
+    let state = &draft.state;
+    let grants = state.level_grants(number).iter().filter_map(|it| state.grants.get(it));
+    let opens: HashSet<GrantNumber> =
+        grants.filter(|grant| grant.right == Right::Open).map(|grant| grant.number()).collect();
+    close_issued(draft, &opens);
 }
 
 fn shown_schedule(schedule: &Option<ScheduleRef>) -> String {

@@ -1,8 +1,11 @@
 //! What several commands need: external ids, references to schedules, closing rights.
 
+use std::collections::HashSet;
+
 use crate::draft::Draft;
 use crate::ids::{GrantNumber, Noun};
 use crate::noun::CloseReason;
+use crate::noun::grant::{Grant, Right, Target};
 use crate::noun::schedule::ScheduleRef;
 use crate::refusal::Flaws;
 use crate::state::PlaceState;
@@ -51,26 +54,41 @@ pub(super) fn close_grants(
     reason: CloseReason,
 ) -> usize {
     let mut closed = 0;
-    let mut sharing = Vec::new();
+    let mut sharing = HashSet::new();
     for number in grants {
         let Some(grant) = draft.state.grants.get(number) else { continue };
         let mut grant = crate::draft::open(grant);
-        if grant.right == crate::noun::grant::Right::Share {
-            sharing.push(number);
+        if shares(&draft.state, &grant) {
+            sharing.insert(number);
         }
         grant.closed = Some(draft.closing(reason));
         draft.put(grant);
         closed += 1;
     }
-    if !sharing.is_empty() {
-        let issued: Vec<GrantNumber> = draft
-            .state
-            .grants
-            .iter()
-            .filter(|grant| grant.issued_under.is_some_and(|under| sharing.contains(&under)))
-            .map(|grant| grant.number())
-            .collect();
-        closed += close_grants(draft, issued, CloseReason::IssuerClosed);
+    closed + close_issued(draft, &sharing)
+}
+
+/// Closes the grants issued under any of these.
+pub(super) fn close_issued(draft: &mut Draft, under: &HashSet<GrantNumber>) -> usize {
+    if under.is_empty() {
+        return 0;
     }
-    closed
+    let issued: Vec<GrantNumber> = draft
+        .state
+        .grants
+        .iter()
+        .filter(|grant| grant.issued_under.is_some_and(|issuer| under.contains(&issuer)))
+        .map(|grant| grant.number())
+        .collect();
+    close_grants(draft, issued, CloseReason::IssuerClosed)
+}
+
+/// Whether keys may be issued under a grant: a right to share, or one to a level that lets its
+/// people share.
+pub(super) fn shares(state: &PlaceState, grant: &Grant) -> bool {
+    match grant.target {
+        _ if grant.right == Right::Share => true,
+        Target::AccessLevel(level) => state.levels.get(level).is_some_and(|it| it.allow_sharing),
+        Target::Lock(_) => false,
+    }
 }

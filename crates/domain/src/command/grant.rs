@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use super::common::{check_external_id, check_schedule, close_grants};
+use super::common::{self, check_external_id, check_schedule, close_grants};
 use super::person;
 use crate::draft::{Changed, Draft, open, set};
-use crate::ids::{GrantNumber, Noun, PersonNumber};
+use crate::ids::{GrantNumber, LockNumber, Noun, PersonNumber};
 use crate::noun::CloseReason;
 use crate::noun::grant::{Grant, GrantEdit, Right, Source, Subject, Target};
 use crate::noun::person::PersonEdit;
+use crate::noun::schedule::ScheduleRef;
 use crate::refusal::{Flaws, Refusal};
 use crate::state::PlaceState;
 use crate::text::{is_email, is_phone};
-use crate::time::Window;
+use crate::time::{Instant, Window};
 
 /// Who is to be given a right; an address nobody has yet makes a person.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -51,7 +52,7 @@ pub fn create(draft: &mut Draft, wish: &NewGrant) -> Result<Arc<Grant>, Refusal>
     let mut flaws = check(draft, header.number, Window::ALWAYS, &wish.edit);
     check_receiver(&mut flaws, &draft.state, &wish.receiver);
     check_target(&mut flaws, &draft.state, wish.target);
-    check_issuer(&mut flaws, &draft.state, wish.issued_under);
+    check_issued(&mut flaws, draft, wish);
     flaws.refuse()?;
     // The command is the grant's, whoever is made for it.
     let fields = wish.edit.window.of(Window::ALWAYS);
@@ -77,7 +78,8 @@ pub fn create(draft: &mut Draft, wish: &NewGrant) -> Result<Arc<Grant>, Refusal>
     write(draft, grant, &wish.edit, "create")
 }
 
-/// Changes an open grant; its subject, target and right never change.
+/// Changes an open grant; its subject, target and right never change. What was issued under a right
+/// to share and does not lie within it any longer falls.
 ///
 /// # Errors
 /// Every wrong field; closed already; not found.
@@ -87,7 +89,36 @@ pub fn edit(
     edit: &GrantEdit,
 ) -> Result<Arc<Grant>, Refusal> {
     let grant = open(find(&draft.state, number)?);
-    write(draft, grant, edit, "update")
+    let window = edit.window.of(grant.window);
+    let schedule = edit.schedule.as_ref().unwrap_or(&grant.schedule).as_ref();
+    let overrides = edit.override_lockdown.unwrap_or(grant.override_lockdown);
+    if let Some(issuer) = grant.issued_under.and_then(|it| draft.state.grants.get(it)) {
+        let mut flaws = Flaws::default();
+        check_within(&mut flaws, draft, issuer, (window, schedule));
+        check_override(&mut flaws, overrides);
+        flaws.refuse()?;
+    }
+    let former = (grant.window, grant.schedule.clone());
+    let grant = write(draft, grant, edit, "update")?;
+    if (grant.window, grant.schedule.clone()) != former && shares(&draft.state, &grant) {
+        close_outside(draft, &grant);
+    }
+    Ok(grant)
+}
+
+/// Closes what was issued under a right and does not lie within it.
+fn close_outside(draft: &mut Draft, issuer: &Grant) {
+    let issued = draft.state.grants.iter();
+    let outside: Vec<GrantNumber> = issued
+        .filter(|grant| grant.issued_under == Some(issuer.number()))
+        .filter(|grant| {
+            let mut flaws = Flaws::default();
+            check_within(&mut flaws, draft, issuer, (grant.window, grant.schedule.as_ref()));
+            flaws.refuse().is_err()
+        })
+        .map(|grant| grant.number())
+        .collect();
+    close_grants(draft, outside, CloseReason::IssuerClosed);
 }
 
 /// Takes a right back.
@@ -101,9 +132,20 @@ pub fn revoke(draft: &mut Draft, number: GrantNumber) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Takes many rights back; says how many.
+pub fn revoke_all(draft: &mut Draft, numbers: &[GrantNumber]) -> usize {
+    let there = |number: &GrantNumber| draft.state.grants.get(*number).is_some();
+    let open: Vec<GrantNumber> = numbers.iter().copied().filter(there).collect();
+    let fields = vec![Changed::shown("revoke", open.len())];
+    draft.note("batch", Noun::Grant, None, fields);
+    let count = open.len();
+    close_grants(draft, open, CloseReason::Revoked);
+    count
+}
+
 /// Closes grants that ended by themselves before an instant, at most `most` of them; nobody
 /// notices, as they stay what they were: expired.
-pub fn retire(draft: &mut Draft, before: crate::time::Instant, most: usize) -> usize {
+pub fn retire(draft: &mut Draft, before: Instant, most: usize) -> usize {
     let over: Vec<GrantNumber> = draft
         .state
         .grants
@@ -194,11 +236,70 @@ fn check_target(flaws: &mut Flaws, state: &PlaceState, target: Target) {
     flaws.check(there, pointer, "not_found", "there is no such target in this place");
 }
 
-/// What a grant is issued under must be an open right to share, so that it can fall with it.
-fn check_issuer(flaws: &mut Flaws, state: &PlaceState, issuer: Option<GrantNumber>) {
-    let shares = |number| state.grants.get(number).is_some_and(|it| it.right == Right::Share);
-    let detail = "there is no such open right to share in this place";
-    flaws.check(issuer.is_none_or(shares), "/issued_under", "not_found", detail);
+/// Whether keys may be issued under a grant: a right to share, or one to a level that lets its
+/// people share.
+#[must_use]
+pub fn shares(state: &PlaceState, grant: &Grant) -> bool {
+    common::shares(state, grant)
+}
+
+/// Whether keys to a lock may be issued under a grant.
+#[must_use]
+pub fn shares_lock(state: &PlaceState, grant: &Grant, lock: LockNumber) -> bool {
+    let reaches = match grant.target {
+        Target::Lock(own) => own == lock,
+        Target::AccessLevel(level) => state.membership(level, lock).is_some(),
+    };
+    reaches && shares(state, grant)
+}
+
+/// What a grant is issued under must be open and let keys be issued, so that it can fall with it,
+/// and it must reach no further.
+fn check_issued(flaws: &mut Flaws, draft: &Draft, wish: &NewGrant) {
+    let Some(issuer) = wish.issued_under else { return };
+    let state = &draft.state;
+    let issuer = state.grants.get(issuer).filter(|grant| shares(state, grant));
+    let Some(issuer) = issuer else {
+        let detail = "there is no such open right to share in this place";
+        return flaws.invalid("/issued_under", "not_found", detail);
+    };
+    let reached = matches!(wish.target, Target::Lock(lock) if shares_lock(state, issuer, lock));
+    let detail = "must be a lock that the right to share reaches";
+    flaws.check(reached, "/target", "not_shared", detail);
+    let schedule = wish.edit.schedule.as_ref().and_then(Option::as_ref);
+    check_within(flaws, draft, issuer, (wish.edit.window.of(Window::ALWAYS), schedule));
+    check_override(flaws, wish.edit.override_lockdown == Some(true));
+}
+
+/// What is issued never opens in lockdown.
+fn check_override(flaws: &mut Flaws, overrides: bool) {
+    let detail = "must be false, as it is issued under a right to share";
+    flaws.check(!overrides, "/override_lockdown", "not_shared", detail);
+}
+
+/// What is issued holds at no time at which the right to share does not.
+fn check_within(
+    flaws: &mut Flaws,
+    draft: &Draft,
+    issuer: &Grant,
+    (window, schedule): (Window, Option<&ScheduleRef>),
+) {
+    let now: Instant = draft.now;
+    let begins = issuer.window.from.is_none_or(|from| window.from.unwrap_or(now) >= from);
+    let detail = "must not be before the right to share begins";
+    flaws.check(begins, "/valid_from", "outside_sharing", detail);
+    let until = |own| window.until.is_some_and(|until| until <= own);
+    let detail = "must not be after the right to share ends";
+    flaws.check(issuer.window.until.is_none_or(until), "/valid_until", "outside_sharing", detail);
+    let level = match issuer.target {
+        Target::AccessLevel(level) => draft.state.levels.get(level),
+        Target::Lock(_) => None,
+    };
+    let of_level = level.and_then(|level| level.schedule.as_ref());
+    let own = issuer.schedule.as_ref().into_iter().chain(of_level);
+    let detail = "must be the schedule of the right to share";
+    let same = own.into_iter().all(|own| Some(own) == schedule);
+    flaws.check(same, "/schedule", "outside_sharing", detail);
 }
 
 fn check(draft: &Draft, number: u32, former: Window, edit: &GrantEdit) -> Flaws {
@@ -213,7 +314,7 @@ fn check(draft: &Draft, number: u32, former: Window, edit: &GrantEdit) -> Flaws 
 
 /// A window as the change trail shows it; nothing where it has no bound.
 fn shown_window(window: Window) -> Vec<Changed> {
-    let text = |at: Option<crate::time::Instant>| at.map_or("-".to_owned(), |at| at.to_string());
+    let text = |at: Option<Instant>| at.map_or("-".to_owned(), |at| at.to_string());
     if window == Window::ALWAYS {
         return Vec::new();
     }

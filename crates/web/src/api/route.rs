@@ -121,6 +121,8 @@ pub(crate) struct Route<H> {
     pub(crate) doc: &'static str,
     pub(crate) tag: &'static str,
     pub(crate) access: Access,
+    /// Whether whoever holds a right to share in the place is let in without the scope.
+    pub(crate) or_sharing: bool,
     pub(crate) body: Option<&'static Shape>,
     pub(crate) usage: Use,
     pub(crate) query: &'static [Param],
@@ -155,6 +157,7 @@ impl<H: Copy> Route<H> {
             doc: "",
             tag: "",
             access: Access::Known,
+            or_sharing: false,
             body: None,
             usage: Use::Create,
             query: &[],
@@ -254,6 +257,12 @@ impl<H: Copy> Route<H> {
     /// Asks for a scope.
     pub(crate) const fn scope(mut self, scope: Scope) -> Route<H> {
         self.access = Access::Scope(scope);
+        self
+    }
+
+    /// Lets whoever holds a right to share in the place in without the scope.
+    pub(crate) const fn or_sharing(mut self) -> Route<H> {
+        self.or_sharing = true;
         self
     }
 

@@ -14,7 +14,7 @@ const ORIGIN: &str = "http://localhost:8080";
 
 /// A browser with a session.
 #[derive(Clone)]
-struct Browser {
+pub(crate) struct Browser {
     nobody: Actor,
     cookie: String,
 }
@@ -30,7 +30,7 @@ impl Browser {
         Browser { nobody: world.nobody(), cookie: self.cookie.clone() }
     }
 
-    async fn send(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
+    pub(crate) async fn send(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
         self.from(method, path, &[("origin", ORIGIN)], body).await
     }
 
@@ -57,7 +57,7 @@ async fn redeem(world: &World, code: &str) -> Answer {
 }
 
 /// The owner of the place, logged in.
-async fn owner(world: &World) -> Browser {
+pub(crate) async fn owner(world: &World) -> Browser {
     let answer = redeem(world, &world.setup_code).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
     Browser::of(world, &answer)

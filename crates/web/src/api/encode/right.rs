@@ -44,6 +44,7 @@ pub(crate) fn grant(view: GrantView<'_>, ids: Ids<'_>) -> Value {
         "schedule": schedule_ref(grant.schedule.as_ref(), ids, None),
         "override_lockdown": grant.override_lockdown,
         "metadata": free(grant.metadata.as_ref()),
+        "issued_under": id_of(ids, Noun::Grant, grant.issued_under),
         "source": { "kind": grant.source.kind.as_str(), "via": grant.source.via.as_str() },
         "state": view.state.as_str(),
         "closed_at": maybe_at(grant.closed.map(|closed| closed.at)),

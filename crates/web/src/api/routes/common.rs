@@ -11,7 +11,7 @@ use axum::http::header::RETRY_AFTER;
 use axum::http::request::Parts;
 use claviger_app::{
     App, Caller, Context, Error, Expected, Gone, Keep, Paging, PlanRow, Planned, Written, auth,
-    idempotency, place, sha256,
+    idempotency, place, sha256, sharing,
 };
 use claviger_domain::ids::{Id, Noun, Ref};
 use claviger_domain::noun::grant::Via;
@@ -72,7 +72,11 @@ pub(crate) fn authenticate<'a>(
             let ctx = Context::new(server.app.clone(), known.caller.clone(), Via::Native);
             let reference = Ref::parse(named).ok_or_else(Problem::not_found)?;
             let place = place::resolve(&ctx, &reference).map_err(problem)?;
-            ctx.authorize(place, scope).map_err(problem)?;
+            match ctx.authorize(place, scope) {
+                Err(Error::Forbidden(_)) if route.or_sharing => sharing::authorize(&ctx, place),
+                other => other,
+            }
+            .map_err(problem)?;
         }
         Ok(known)
     })

@@ -45,8 +45,10 @@ pub(super) fn table() -> Vec<Row> {
             .query(FILTERS),
         Route::post(LIST, "create_grant", "Give a right", Answer::Created(shape), run!(create))
             .scope(write)
+            .or_sharing()
             .body(shape)
-            .dry_run(),
+            .dry_run()
+            .doc("Who has not the scope but logs in and holds a right to share gives a key under it."),
         Route::post(
             "/api/v1/places/{place}/grants/batch",
             "batch_grants",
@@ -148,6 +150,7 @@ fn wish(fields: Fields<'_>, pointer: &str) -> Result<GrantWish, Problem> {
         target: target.ok_or_else(|| missing("target"))?,
         right: fields.word("right", Right::Open, Right::parse).unwrap_or(Right::Open),
         schedule: schedule::wish(fields.schedule("schedule"), &format!("{pointer}/schedule"))?,
+        issued_under: fields.reference("issued_under").flatten(),
         edit: edit(fields),
     })
 }

@@ -74,6 +74,13 @@ pub(crate) const GRANT: Shape = Shape::new(
                 "Whether it opens in lockdown; false unless given.",
             ),
             METADATA,
+            Field::may(
+                "issued_under",
+                REF,
+                "The right to share (or the grant to a level that lets its people share) it is made \
+                 under; it opens one lock that right reaches, holds no longer, and falls with it.",
+            )
+            .fixed(),
             Field::must("source", Kind::Object(&SOURCE), "How it came to be.").shown(),
             Field::must("state", Kind::Enum(RightState::WORDS), "How it stands now.").shown(),
             Field::may("closed_at", INSTANT, "When it was closed.").shown(),

@@ -4,6 +4,8 @@ pub(crate) mod access_group;
 pub(crate) mod key;
 pub(crate) mod managed_user;
 pub(crate) mod project;
+pub(crate) mod sharing;
+pub(crate) mod subproject;
 
 use axum::response::{IntoResponse, Response};
 use claviger_app::{Caller, Context, Id, Via};

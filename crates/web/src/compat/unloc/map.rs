@@ -46,6 +46,7 @@ const PARAMS: &[(&str, &str)] = &[
     ("valid_until", "end"),
     ("schedule", "recurrence"),
     ("create", "keys"),
+    ("sharing_rights", "sharingRights"),
     ("first_name", "firstName"),
     ("last_name", "lastName"),
     ("allow_sharing", "allowKeySharing"),
@@ -241,6 +242,29 @@ pub(crate) fn merged(kept: Option<&Json>, pairs: Given<&Map<String, Value>>) -> 
             }
         }
     }
+    (!whole.is_empty()).then(|| Json(Value::Object(whole).to_string()))
+}
+
+/// What this API keeps of a place beside the pairs, under a name that is reserved to it.
+const OWN: &str = "unloc";
+
+/// The description of a place.
+pub(crate) fn description(kept: Option<&Json>) -> Option<String> {
+    let kept: Value = serde_json::from_str(&kept?.0).ok()?;
+    kept.get(OWN)?.get("description")?.as_str().map(str::to_owned)
+}
+
+/// What is kept with that description and no other.
+pub(crate) fn described(kept: Option<Json>, description: Option<&str>) -> Option<Json> {
+    let kept = kept.and_then(|kept| serde_json::from_str(&kept.0).ok());
+    let mut whole = match kept {
+        Some(Value::Object(whole)) => whole,
+        _ => Map::new(),
+    };
+    match description {
+        None => whole.remove(OWN),
+        Some(text) => whole.insert(OWN.to_owned(), json!({ "description": text })),
+    };
     (!whole.is_empty()).then(|| Json(Value::Object(whole).to_string()))
 }
 

@@ -9,7 +9,7 @@ mod map;
 mod wire;
 
 use super::serve::{BODY, BULK_BODY, Row, Takes, Vendor, run};
-use handlers::{access_group, key, managed_user, project};
+use handlers::{access_group, key, managed_user, project, sharing, subproject};
 
 /// The rows that projects and subprojects both have.
 macro_rules! within {
@@ -17,6 +17,7 @@ macro_rules! within {
         const KEYS: &str = concat!($base, "/keys");
         const KEY: &str = concat!($base, "/keys/{key}");
         const SHARED: &str = concat!($base, "/shared-keys");
+        const RIGHTS: &str = concat!($base, "/sharing-rights");
         const JOB: &str = concat!($base, "/jobs/{job}");
         const GROUPS: &str = concat!($base, "/access-groups");
         const GROUP: &str = concat!($base, "/access-groups/{group}");
@@ -30,6 +31,9 @@ macro_rules! within {
             Row::new("GET", KEY, "key", NONE, run!(key::get)),
             Row::new("DELETE", KEY, "revoke_key", NONE, run!(key::revoke)),
             Row::new("DELETE", SHARED, "revoke_shared_keys", NONE, run!(key::revoke_shared)),
+            Row::new("POST", RIGHTS, "create_sharing_rights", BULK, run!(sharing::create)),
+            Row::new("GET", RIGHTS, "sharing_rights", NONE, run!(sharing::list)),
+            Row::new("DELETE", RIGHTS, "revoke_sharing_rights", NONE, run!(sharing::revoke)),
             Row::new("GET", JOB, "job", NONE, run!(key::job)),
             Row::new("POST", GROUPS, "create_group", BULK, run!(access_group::create)),
             Row::new("GET", GROUPS, "groups", NONE, run!(access_group::list)),
@@ -93,6 +97,15 @@ pub(crate) fn table() -> Vec<Row> {
         Row::new("PATCH", LOCK, "update_lock", JSON, run!(project::update_lock)),
         Row::new("POST", LOCK, "update_lock_post", JSON, run!(project::update_lock)),
         Row::new("GET", CODE, "temporary_code", NONE, run!(project::temporary_code)),
+        Row::new("POST", BELOW, "create_subproject", JSON, run!(subproject::create)),
+        Row::new("GET", BELOW, "subprojects", NONE, run!(subproject::list)),
+        Row::new("GET", SUBPROJECT, "subproject", NONE, run!(subproject::get)),
+        Row::new("PATCH", SUBPROJECT, "update_subproject", JSON, run!(subproject::update)),
+        Row::new("PUT", SUBPROJECT, "update_subproject_put", JSON, run!(subproject::update)),
+        Row::new("POST", LENT, "update_subproject_locks", JSON, run!(subproject::update_locks)),
+        Row::new("GET", ALONE, "subproject_alone", NONE, run!(subproject::get)),
+        Row::new("GET", BORROWED, "subproject_locks", NONE, run!(project::locks)),
+        Row::new("GET", ONE_BORROWED, "subproject_lock", NONE, run!(project::lock)),
     ];
     table.extend(within!("/v2/projects/{project}"));
     table.extend(within!("/v2/subprojects/{subproject}"));
@@ -106,3 +119,9 @@ const PROJECT: &str = "/v2/projects/{project}";
 const LOCKS: &str = "/v2/projects/{project}/locks";
 const LOCK: &str = "/v2/projects/{project}/locks/{lock}";
 const CODE: &str = "/v2/projects/{project}/vendor-operations/locks/{lock}/temporary-code";
+const BELOW: &str = "/v2/projects/{project}/subprojects";
+const SUBPROJECT: &str = "/v2/projects/{project}/subprojects/{subproject}";
+const LENT: &str = "/v2/projects/{project}/subprojects/{subproject}/update-locks";
+const ALONE: &str = "/v2/subprojects/{subproject}";
+const BORROWED: &str = "/v2/subprojects/{subproject}/locks";
+const ONE_BORROWED: &str = "/v2/subprojects/{subproject}/locks/{lock}";

@@ -1,6 +1,6 @@
 //! What Unloc's objects look like. Encodes; decides nothing.
 
-use claviger_app::{Gone, key::KeyRow};
+use claviger_app::{Gone, Id, key::KeyRow, sharing::SharingRight};
 use claviger_domain::ids::Noun;
 use claviger_domain::noun::access_level::AccessLevel;
 use claviger_domain::noun::grant::Subject;
@@ -14,11 +14,25 @@ use serde_json::{Value, json};
 use super::map;
 
 /// A project.
-pub(crate) fn project(place: &Place, organization: Option<claviger_app::Id>) -> Value {
+pub(crate) fn project(place: &Place, organization: Option<Id>) -> Value {
     json!({
         "id": place.header.id.to_string(),
         "name": place.name,
         "organizationId": organization.map(|id| id.to_string()),
+        "timeZone": place.zone.name(),
+        "created": map::time(place.header.created_at),
+        "metadata": map::metadata(place.metadata.as_ref()),
+    })
+}
+
+/// A subproject.
+pub(crate) fn subproject(place: &Place, state: &PlaceState, project: Option<Id>) -> Value {
+    json!({
+        "id": place.header.id.to_string(),
+        "name": place.name,
+        "description": map::description(place.metadata.as_ref()),
+        "projectId": project.map(|id| id.to_string()),
+        "lockIds": state.locks.iter().map(|lock| lock.header.id.to_string()).collect::<Vec<_>>(),
         "timeZone": place.zone.name(),
         "created": map::time(place.header.created_at),
         "metadata": map::metadata(place.metadata.as_ref()),
@@ -47,19 +61,12 @@ pub(crate) fn lock(lock: &Lock, settings: &Lock, state: &PlaceState) -> Value {
 /// A key.
 pub(crate) fn key(row: &KeyRow, state: &PlaceState, gone: &Gone) -> Value {
     let KeyRow { key, grant } = row;
-    let person = match key.subject {
-        Subject::Person(number) => state.people.get(number),
-        Subject::Credential(_) => None,
-    };
-    let app_user = person.map(
-        |person| json!({ "id": person.details.phone, "name": map::person_name(&person.details) }),
-    );
     let level = key.level.and_then(|level| state.levels.get(level));
     let schedules = [grant.schedule.as_ref(), level.and_then(|level| level.schedule.as_ref())];
     let mut shown = json!({
         "id": key.id.to_string(),
         "lockId": map::id(state, gone, Noun::Lock, key.lock.0),
-        "appUser": app_user,
+        "appUser": app_user(state, key.subject),
         "start": map::time(key.window.from.unwrap_or(key.created_at)),
         "end": key.window.until.map(map::time),
         "created": map::time(key.created_at),
@@ -67,6 +74,14 @@ pub(crate) fn key(row: &KeyRow, state: &PlaceState, gone: &Gone) -> Value {
         "recurrence": map::recurrence(state, schedules),
         "metadata": map::metadata(grant.metadata.as_ref()),
     });
+    if let Some(number) = grant.issued_under {
+        let closed = match gone.get(&(Noun::Grant, number.0)) {
+            Some(Record::Grant(issuer)) => Some(issuer),
+            _ => None,
+        };
+        let issuer = state.grants.get(number).or(closed);
+        shown["issuer"] = issuer.map_or(Value::Null, |it| app_user(state, it.subject));
+    }
     if let Some(number) = key.level {
         let deleted = match gone.get(&(Noun::AccessLevel, number.0)) {
             Some(Record::AccessLevel(level)) => Some(level),
@@ -76,6 +91,34 @@ pub(crate) fn key(row: &KeyRow, state: &PlaceState, gone: &Gone) -> Value {
             "id": map::id(state, gone, Noun::AccessLevel, number.0),
             "name": level.or(deleted).map(|level| &level.name),
         });
+    }
+    shown
+}
+
+/// A person as an app user; null for a card or code, and for somebody who is deleted.
+fn app_user(state: &PlaceState, subject: Subject) -> Value {
+    let person = match subject {
+        Subject::Person(number) => state.people.get(number),
+        Subject::Credential(_) => None,
+    };
+    person.map_or(
+        Value::Null,
+        |person| json!({ "id": person.details.phone, "name": map::person_name(&person.details) }),
+    )
+}
+
+/// A sharing right.
+pub(crate) fn sharing_right(right: &SharingRight, state: &PlaceState) -> Value {
+    let lock = state.locks.get(right.lock);
+    let mut shown = json!({
+        "id": right.id.to_string(),
+        "lockId": lock.map(|lock| lock.header.id.to_string()),
+        "appUser": app_user(state, right.grant.subject),
+        "created": map::time(right.created_at),
+        "metadata": map::metadata(right.grant.metadata.as_ref()),
+    });
+    if let Some(level) = right.level.and_then(|level| state.levels.get(level)) {
+        shown["accessGroup"] = json!({ "id": level.header.id.to_string(), "name": level.name });
     }
     shown
 }

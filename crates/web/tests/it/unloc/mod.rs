@@ -5,6 +5,8 @@ mod auth;
 mod golden;
 mod histories;
 mod keys;
+mod sharing;
+mod subprojects;
 mod users;
 
 use serde_json::{Value, json};

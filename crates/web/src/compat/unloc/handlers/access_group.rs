@@ -102,7 +102,7 @@ fn sharing(body: &Fields<'_>, wrongs: &mut Wrongs) -> Option<bool> {
 }
 
 /// The ids of a list, each once.
-fn ids(body: &Fields<'_>, field: &str, wrongs: &mut Wrongs) -> Vec<Ref> {
+pub(super) fn ids(body: &Fields<'_>, field: &str, wrongs: &mut Wrongs) -> Vec<Ref> {
     let mut seen = HashSet::new();
     let mut found = Vec::new();
     for (at, text) in body.texts(field, wrongs).unwrap_or_default() {

@@ -18,6 +18,9 @@ use crate::compat::unloc::{map, wire};
 /// How long ago a key may begin.
 const LATEST_START: i64 = HOUR;
 
+/// The parameter that leaves out what the subprojects have.
+const EXCLUDE: &str = "excludeSubprojectKeys";
+
 fn shown(page: &KeyPage) -> Vec<Value> {
     page.items.iter().map(|row| wire::key(row, &page.state, &page.gone)).collect()
 }
@@ -96,6 +99,7 @@ fn wish(fields: &Fields<'_>, strict: bool, now: Instant, wrongs: &mut Wrongs) ->
         target: TargetWish::Lock(by(lock?)),
         right: Right::Open,
         schedule: schedule.map(|it| Some(claviger_app::schedule::ScheduleWish::Inline(it))),
+        issued_under: None,
         edit: GrantEdit {
             window: WindowEdit { from: from.map(Some), until: until.map(Some) },
             metadata,
@@ -145,9 +149,9 @@ pub(crate) async fn list(call: Call) -> Answered {
     let (ctx, place) = at_place(&call)?;
     let mut query = Query::of(
         &call,
-        &["appUserId", "lockId", "excludeStates", "excludeSubprojectKeys", "limit", "startAfterId"],
+        &["appUserId", "lockId", "excludeStates", EXCLUDE, "limit", "startAfterId"],
     );
-    let mut search = filters(&mut query);
+    let mut search = filters(&mut query, EXCLUDE);
     for word in query.several("excludeStates") {
         match map::states(word) {
             Some(states) => search.without.extend(states),
@@ -164,11 +168,11 @@ pub(crate) async fn list(call: Call) -> Answered {
     Ok(named("keys", pages.iter().flat_map(shown).collect()))
 }
 
-fn filters(query: &mut Query<'_>) -> Search {
+pub(super) fn filters(query: &mut Query<'_>, exclude: &str) -> Search {
     Search {
         phone: query.phone("appUserId"),
         lock: query.id("lockId"),
-        below: !query.flag("excludeSubprojectKeys"),
+        below: !query.flag(exclude),
         ..Search::default()
     }
 }
@@ -197,9 +201,9 @@ pub(crate) async fn revoke(call: Call) -> Answered {
 }
 
 /// Whether the holder is told: said by programs under several names. Nobody is told by us.
-const NOTIFY: [&str; 3] = ["notify", "notifyInvitee", "sendNotification"];
+pub(super) const NOTIFY: [&str; 3] = ["notify", "notifyInvitee", "sendNotification"];
 
-fn notify(query: &mut Query<'_>) -> Result<(), Failure> {
+pub(super) fn notify(query: &mut Query<'_>) -> Result<(), Failure> {
     for name in NOTIFY {
         query.flag(name);
     }
@@ -219,9 +223,9 @@ pub(crate) async fn revoke_shared(call: Call) -> Answered {
 
 async fn revoke_many(call: Call, shared: bool) -> Answered {
     let (ctx, place) = at_place(&call)?;
-    let known = ["appUserId", "lockId", "excludeSubprojectKeys"];
+    let known = ["appUserId", "lockId", EXCLUDE];
     let mut query = Query::of(&call, &[&known[..], &NOTIFY[..]].concat());
-    let search = Search { shared, ..filters(&mut query) };
+    let search = Search { shared, ..filters(&mut query, EXCLUDE) };
     notify(&mut query)?;
     let count = revoked(&ctx, place, search).await?;
     Ok(named("revokedKeys", count.into()))

@@ -1,0 +1,96 @@
+//! Sharing rights: who may give keys to a lock from their phone.
+
+use claviger_app::grant::{GrantWish, MOST_ITEMS, SubjectWish, TargetWish};
+use claviger_app::sharing::{self, SharingPage};
+use claviger_app::{Error, Id};
+use claviger_domain::noun::grant::{GrantEdit, Right};
+use claviger_domain::text::is_phone;
+use serde_json::{Value, json};
+
+use super::key::{NOTIFY, filters, notify};
+use super::{Answered, Query, at_place, by, named, named_with};
+use crate::compat::fields::{Fields, Wrongs};
+use crate::compat::serve::Call;
+use crate::compat::unloc::error::refuse;
+use crate::compat::unloc::{map, wire};
+
+/// The parameter that leaves out what the subprojects have.
+const EXCLUDE: &str = "excludeSubprojectSharingRights";
+
+fn shown(page: &SharingPage) -> Vec<Value> {
+    page.items.iter().map(|right| wire::sharing_right(right, &page.state)).collect()
+}
+
+/// `POST …/sharing-rights`: all or none.
+pub(crate) async fn create(call: Call) -> Answered {
+    let (ctx, place) = at_place(&call)?;
+    let strict = call.options.unloc.strict();
+    let mut wrongs = Wrongs::default();
+    let body = Fields::of(&call.body, &mut wrongs);
+    if strict {
+        body.only(&["sharingRights"], &mut wrongs);
+    }
+    let rights = body.list("sharingRights", &mut wrongs).unwrap_or_default();
+    if !(1..=MOST_ITEMS).contains(&rights.len()) {
+        let reason = format!("must be a list of 1 to {MOST_ITEMS} sharing rights");
+        wrongs.add("sharingRights", reason);
+    }
+    let mut wishes = Vec::with_capacity(rights.len());
+    for (at, value) in rights.iter().enumerate() {
+        let fields = Fields::at(value, body.item("sharingRights", at), &mut wrongs);
+        wishes.extend(wish(&fields, strict, &mut wrongs));
+    }
+    refuse(wrongs)?;
+    let made = sharing::give(&ctx, place, wishes).await?.done().ok_or(Error::Internal)?;
+    let state = claviger_app::place::get(&ctx, place)?.state;
+    let shown = made.iter().filter_map(|grant| Some((sharing::direct(grant)?, &state)));
+    let shown = shown.map(|(right, state)| wire::sharing_right(&right, state));
+    Ok(named_with(201, "sharingRights", shown.collect()))
+}
+
+fn wish(fields: &Fields<'_>, strict: bool, wrongs: &mut Wrongs) -> Option<GrantWish> {
+    if strict {
+        fields.only(&["lockId", "appUserId", "metadata"], wrongs);
+    }
+    let lock = fields.must("lockId", wrongs).and_then(|text| {
+        let id = Id::parse(text);
+        wrongs.check(id.is_some(), &fields.name("lockId"), map::UUID);
+        id
+    });
+    let phone = fields.must("appUserId", wrongs);
+    if let Some(phone) = phone {
+        wrongs.check(is_phone(phone), &fields.name("appUserId"), map::PHONE);
+    }
+    let metadata = map::pairs(fields, wrongs).map(|pairs| map::merged(None, Some(pairs)));
+    Some(GrantWish {
+        subject: SubjectWish::Phone(phone?.to_owned()),
+        target: TargetWish::Lock(by(lock?)),
+        right: Right::Share,
+        schedule: None,
+        issued_under: None,
+        edit: GrantEdit { metadata, ..GrantEdit::default() },
+    })
+}
+
+/// `GET …/sharing-rights`.
+pub(crate) async fn list(call: Call) -> Answered {
+    let (ctx, place) = at_place(&call)?;
+    let known = ["appUserId", "lockId", EXCLUDE, "limit", "startAfterId"];
+    let mut query = Query::of(&call, &known);
+    let search = filters(&mut query, EXCLUDE);
+    let (limit, after) = (query.limit(), query.id("startAfterId"));
+    query.refuse()?;
+    let pages = sharing::across(&ctx, place, after, limit, &search).await?;
+    Ok(named("sharingRights", pages.iter().flat_map(shown).collect()))
+}
+
+/// `DELETE …/sharing-rights`: those that the filters let through and no group gives.
+pub(crate) async fn revoke(call: Call) -> Answered {
+    let (ctx, place) = at_place(&call)?;
+    let known = ["appUserId", "lockId", EXCLUDE];
+    let mut query = Query::of(&call, &[&known[..], &NOTIFY[..]].concat());
+    let search = filters(&mut query, EXCLUDE);
+    notify(&mut query)?;
+    let count = sharing::take_back(&ctx, place, search).await?.done().ok_or(Error::Internal)?;
+    Ok(named("revokedSharingRights", json!(count)))
+}
