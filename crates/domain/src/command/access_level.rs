@@ -330,9 +330,8 @@ fn write(
     flaws.prose(edit.description.as_ref().and_then(Option::as_ref), "/description", MOST_TEXT);
     check_schedule(&mut flaws, &draft.state, "/schedule", edit.schedule.as_ref());
     check_locks(&mut flaws, &draft.state, locks, "/lock_ids");
-    check_sharing(&mut flaws, &level, edit);
     flaws.refuse()?;
-    let shared = level.allow_sharing;
+    let (shared, former) = (level.allow_sharing, level.schedule.clone());
     let mut changed = Vec::new();
     set!(changed, level.header.external_id, edit.external_id);
     set!(changed, level.name, edit.name as String::to_string);
@@ -342,7 +341,7 @@ fn write(
     set!(changed, level.allow_sharing, edit.allow_sharing as bool::to_string);
     set!(changed, level.metadata, edit.metadata);
     draft.note(verb, noun, Some(level.header.id), changed);
-    let stops = shared && !level.allow_sharing;
+    let stops = shared && (!level.allow_sharing || level.schedule != former);
     draft.put(level);
     if stops {
         close_shared(draft, number);
@@ -350,18 +349,7 @@ fn write(
     find(&draft.state, number).cloned()
 }
 
-/// What is shared from a level holds at all times, so that must not be more than the level's own.
-fn check_sharing(flaws: &mut Flaws, level: &AccessLevel, edit: &AccessLevelEdit) {
-    let sharing = edit.allow_sharing.unwrap_or(level.allow_sharing);
-    let schedule = edit.schedule.as_ref().unwrap_or(&level.schedule);
-    let pointer = if edit.allow_sharing == Some(true) { "/allow_sharing" } else { "/schedule" };
-    let detail = "a level with a schedule cannot let its people share keys";
-    let touched = edit.allow_sharing.is_some() || edit.schedule.is_some();
-    let both = touched && sharing && schedule.is_some();
-    flaws.check(!both, pointer, "contradiction", detail);
-}
-
-/// Closes what was shared by the people of a level that lets them no longer.
+/// Closes what was shared by the people of a level: they may no longer, or not at these times.
 fn close_shared(draft: &mut Draft, number: AccessLevelNumber) {
     let state = &draft.state;
     let grants = state.level_grants(number).iter().filter_map(|it| state.grants.get(it));

@@ -38,6 +38,7 @@ const NAMED: &[&str] = &[
     "spare_lock",
     "level",
     "grant",
+    "sharing",
     "webhook",
 ];
 
@@ -111,6 +112,11 @@ pub(crate) async fn furnish(actor: &Actor, place: &str, tag: &'static str) -> Fu
     });
     let grant = make("/grants", grant).await;
     has("grant", &grant);
+    let sharing = json!({
+        "external_id": named("sharing"), "right": "share",
+        "subject": {"person_id": person}, "target": {"lock_id": lock},
+    });
+    has("sharing", &make("/grants", sharing).await);
     // A direct grant's key has the grant's id.
     has("key", &grant);
     let batch = json!({"create": [
@@ -248,6 +254,10 @@ fn bodies(operation: &str, things: &Furniture, turn: usize) -> Vec<Value> {
         json!({
             "subject": {"credential_id": of("credential")},
             "target": {"access_level_id": of("level")},
+        }),
+        json!({
+            "subject": {"person_id": of("person")}, "target": {"lock_id": of("lock")},
+            "issued_under": of("sharing"),
         }),
     ];
     let lock = json!({

@@ -45,6 +45,7 @@ pub(crate) async fn create(call: Call) -> Answered {
     body.sized("name", 4, 128, &mut wrongs);
     let (mut edit, schedule) = data(&call, &body, None, &mut wrongs);
     edit.name = name.map(str::to_owned);
+    not_both(&edit, schedule.as_ref(), (false, false), &mut wrongs);
     for field in ["lockIds", "appUserIds"] {
         wrongs.check(body.has(field), field, "is required; it may be empty");
     }
@@ -86,6 +87,22 @@ fn data(call: &Call, body: &Fields<'_>, former: Option<&Json>, wrongs: &mut Wron
         ..AccessLevelEdit::default()
     };
     (edit, schedule)
+}
+
+/// A group has a recurrence or lets keys be shared; `former` says which of sharing and recurrence
+/// it had.
+fn not_both(
+    edit: &AccessLevelEdit,
+    schedule: Option<&Option<ScheduleWish>>,
+    former: (bool, bool),
+    wrongs: &mut Wrongs,
+) {
+    let sharing = edit.allow_sharing.unwrap_or(former.0);
+    let recurs = schedule.map_or(former.1, Option::is_some);
+    let touched = edit.allow_sharing.is_some() || schedule.is_some();
+    let name = if edit.allow_sharing == Some(true) { "allowKeySharing" } else { "recurrence" };
+    let reason = "a group with a recurrence cannot let keys be shared";
+    wrongs.check(!(touched && sharing && recurs), name, reason);
 }
 
 /// Whether keys may be shared: documented as a text, sent as a boolean by most.
@@ -178,6 +195,8 @@ pub(crate) async fn update(call: Call) -> Answered {
     let name = body.text("name", &mut wrongs);
     body.sized("name", 4, 64, &mut wrongs);
     let (mut edit, schedule) = data(&call, &body, seen.value.metadata.as_ref(), &mut wrongs);
+    let former = (seen.value.allow_sharing, seen.value.schedule.is_some());
+    not_both(&edit, schedule.as_ref(), former, &mut wrongs);
     refuse(wrongs)?;
     edit.name = name.map(str::to_owned);
     // What is merged with what was read must not undo what another wrote since.
