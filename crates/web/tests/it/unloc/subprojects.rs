@@ -262,7 +262,7 @@ async fn subprojects_do_not_see_each_other_and_the_project_sees_all() {
         let group = one.post("/access-groups", body).await.expect(201)["accessGroup"].clone();
 
         assert_eq!(one.keys().await.len(), 2);
-        assert_eq!(two.keys().await, [second.clone()]);
+        assert_eq!(two.keys().await, std::slice::from_ref(&second));
         let users = two.get("/managed-users").await.expect(200)["managedUsers"].clone();
         assert_eq!((&users[0]["appUserId"], &users[1]), (&json!(phone(2)), &Value::Null));
         assert_eq!(two.get("/access-groups").await.expect(200)["accessGroups"], json!([]));
