@@ -427,11 +427,14 @@ pub async fn edit_list(
     .await
 }
 
+/// What a rule on a doorbell comes to.
+type Ruled = Result<Arc<Controller>, Error>;
+
 async fn change(
     ctx: &Context,
     place: Id,
     id: Id,
-    rule: impl Fn(&mut Draft, &Controller, Doorbell) -> Result<Arc<Controller>, Error> + Send + 'static,
+    rule: impl Fn(&mut Draft, &Controller, Doorbell) -> Ruled + Send + 'static,
 ) -> Result<Written<Arc<Controller>>, Error> {
     authorize(ctx, place)?;
     let scope = Scope::ControllersWrite;

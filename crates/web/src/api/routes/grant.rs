@@ -48,7 +48,10 @@ pub(super) fn table() -> Vec<Row> {
             .or_sharing()
             .body(shape)
             .dry_run()
-            .doc("Who has not the scope but logs in and holds a right to share gives a key under it."),
+            .doc(
+                "Who has not the scope but logs in and holds a right to share gives a key under \
+                 it.",
+            ),
         Route::post(
             "/api/v1/places/{place}/grants/batch",
             "batch_grants",

@@ -77,8 +77,8 @@ pub(crate) const GRANT: Shape = Shape::new(
             Field::may(
                 "issued_under",
                 REF,
-                "The right to share (or the grant to a level that lets its people share) it is made \
-                 under; it opens one lock that right reaches, holds no longer, and falls with it.",
+                "The right to share it is made under, or the grant to a level that lets its people \
+                 share; it opens one lock that right reaches, holds no longer, and falls with it.",
             )
             .fixed(),
             Field::must("source", Kind::Object(&SOURCE), "How it came to be.").shown(),

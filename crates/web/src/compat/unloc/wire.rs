@@ -42,20 +42,6 @@ pub(crate) fn subproject(place: &Place, state: &PlaceState, project: Option<Id>)
     })
 }
 
-/// A subproject.
-pub(crate) fn subproject(place: &Place, state: &PlaceState, project: Option<Id>) -> Value {
-    json!({
-        "id": place.header.id.to_string(),
-        "name": place.name,
-        "description": map::description(place.metadata.as_ref()),
-        "projectId": project.map(|id| id.to_string()),
-        "lockIds": state.locks.iter().map(|lock| lock.header.id.to_string()).collect::<Vec<_>>(),
-        "timeZone": place.zone.name(),
-        "created": map::time(place.header.created_at),
-        "metadata": map::metadata(place.metadata.as_ref()),
-    })
-}
-
 /// A lock; settings of one that another place owns are that place's, and are given apart.
 pub(crate) fn lock(lock: &Lock, settings: &Lock, state: &PlaceState) -> Value {
     let kept = lock.metadata.as_ref().and_then(|kept| serde_json::from_str(&kept.0).ok());

@@ -130,6 +130,27 @@ async fn virtual_locks_are_made_with_their_connection() {
     .await;
 }
 
+/// A doorbell at a lock with one user.
+async fn bell_at(program: &Unloc, lock: &str) -> Value {
+    let list = json!({ "name": "Flat", "doorbellUsers": [{ "appUserId": phone(3), "name": "C" }] });
+    let bell = json!({ "name": "Front bell", "lockId": lock, "doorbellUserLists": [list] });
+    program.post("/doorbells/", bell).await.expect(201)["doorbell"].clone()
+}
+
+/// A place below that has these locks, with a person with a key to each.
+async fn place_below(program: &Unloc, locks: &[&str]) -> Site {
+    let sub = json!({ "name": "Floor 2", "parent_id": program.it.place });
+    let sub = program.it.actor.post("/api/v1/places", sub).await.expect(201);
+    let sub = Site { actor: program.it.actor.clone(), place: id(&sub).to_owned() };
+    for (number, lock) in locks.iter().enumerate() {
+        let share = json!({ "place_id": sub.place });
+        program.it.post(&format!("/locks/{lock}/shares"), share).await.expect(201);
+        let person = sub.made("/people", json!({ "phone": phone(11 + number) })).await;
+        sub.grant(&person, &sub.get(&format!("/locks/{lock}")).await).await;
+    }
+    sub
+}
+
 #[tokio::test]
 async fn a_lock_gone_at_the_vendor_takes_every_key_with_it() {
     on_each_engine(|world| async move {
@@ -139,20 +160,8 @@ async fn a_lock_gone_at_the_vendor_takes_every_key_with_it() {
         let key = |lock: &str| json!({ "lockId": lock, "appUserId": phone(1) });
         program.post("/keys", json!({ "keys": [key(gone), key(kept)] })).await.expect(202);
         let group = program.group("Staff", &[gone, kept], &[&phone(1), &phone(2)]).await;
-        let list =
-            json!({ "name": "Flat", "doorbellUsers": [{ "appUserId": phone(3), "name": "C" }] });
-        let bell = json!({ "name": "Front bell", "lockId": gone, "doorbellUserLists": [list] });
-        let bell = program.post("/doorbells/", bell).await.expect(201)["doorbell"].clone();
-        // A subplace has both locks, and a person with keys of its own.
-        let sub = json!({ "name": "Floor 2", "parent_id": program.it.place });
-        let sub = program.it.actor.post("/api/v1/places", sub).await.expect(201);
-        let sub = Site { actor: program.it.actor.clone(), place: id(&sub).to_owned() };
-        for (number, lock) in [(11, gone), (12, kept)] {
-            let share = json!({ "place_id": sub.place });
-            program.it.post(&format!("/locks/{lock}/shares"), share).await.expect(201);
-            let person = sub.made("/people", json!({ "phone": phone(number) })).await;
-            sub.grant(&person, &sub.get(&format!("/locks/{lock}")).await).await;
-        }
+        let bell = bell_at(&program, gone).await;
+        let sub = place_below(&program, &[gone, kept]).await;
         // Another lock of the controller that never was the vendor's.
         let own = json!({ "name": "Wired", "controller_id": id(&connection) });
         let own = program.it.made("/locks", own).await;

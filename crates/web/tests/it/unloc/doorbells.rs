@@ -93,12 +93,22 @@ async fn users_of_a_list_have_keys_while_they_are_on_it() {
         assert_eq!(states, ["revoked", "active", "active"]);
         let path = format!("/doorbells/{}", id(&made));
         assert_eq!(program.get(&path).await.expect(200)["doorbell"], changed);
+    })
+    .await;
+}
 
+#[tokio::test]
+async fn a_doorbell_is_changed_listed_and_deleted_with_its_keys() {
+    on_each_engine(|world| async move {
+        let program = Unloc::at(&world).await;
+        let door = program.it.lock("Door").await;
+        let made = doorbell(&program, &door, &[user(2, "Dahl"), user(3, "Ek")]).await;
+        let path = format!("/doorbells/{}", id(&made));
         let change = json!({ "name": "Back entrance", "visitorInstructions": "Ring twice",
             "stickerUuid": NOBODYS });
         let renamed = program.patch(&path, change).await.expect(200)["doorbell"].clone();
         assert_eq!(renamed["visitorInstructions"], "Ring twice");
-        assert_eq!(renamed["doorbellUserLists"], changed["doorbellUserLists"]);
+        assert_eq!(renamed["doorbellUserLists"], made["doorbellUserLists"]);
         let second = doorbell(&program, &door, &[user(2, "D")]).await;
         assert_eq!(program.keys("&excludeStates=revoked", 10).await.len(), 3);
         let listed = program.get("/doorbells").await.expect(200);
@@ -164,8 +174,6 @@ async fn wrong_doorbells_are_refused_whole() {
         let offline = json!({ "name": "Shed", "mode": "offline_keys" });
         let offline = program.it.made("/locks", offline).await;
         let foreign = world.here().neighbour("Next door").await.lock("Theirs").await;
-        let made = doorbell(&program, &door, &[user(1, "Berg")]).await;
-        let panel = program.it.made("/controllers", json!({ "name": "A panel" })).await;
         let before = world.revisions().await;
         let good = json!({
             "name": "Other entrance", "lockId": id(&door),
@@ -210,6 +218,20 @@ async fn wrong_doorbells_are_refused_whole() {
             400,
             &["name", "lockId", "doorbellUserLists"],
         );
+        assert_eq!(world.revisions().await, before);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn wrong_changes_of_doorbells_are_refused_whole() {
+    on_each_engine(|world| async move {
+        let program = Unloc::at(&world).await;
+        let door = program.it.lock("Door").await;
+        let made = doorbell(&program, &door, &[user(1, "Berg")]).await;
+        let panel = program.it.made("/controllers", json!({ "name": "A panel" })).await;
+        let before = world.revisions().await;
+        let many: Vec<Value> = (0..501).map(|number| user(number, "N")).collect();
         let berg = &users(&made)[0]["id"];
         for (body, name) in [
             (json!({ "doorbellUsersToAdd": many }), "doorbellUsersToAdd"),
