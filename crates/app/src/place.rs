@@ -56,7 +56,19 @@ pub(crate) fn make(
 ) -> Result<Arc<Place>, Error> {
     let draft = work.new_place(blank(organization, parent))?;
     let place = Place::clone(&draft.state.place);
-    Ok(rules::write(draft, &place, edit, "create")?)
+    let place = rules::write(draft, &place, edit, "create")?;
+    count(work, &place)?;
+    Ok(place)
+}
+
+/// Writes to the directory, which numbers the places, so that nobody gives the number again.
+fn count(work: &mut Work, place: &Place) -> Result<(), Error> {
+    let directory = work.directory();
+    let organization = directory.state.organizations.get(place.organization);
+    let organization = open(organization.ok_or(Error::not_found(Noun::Organization))?);
+    directory.note("create", Noun::Place, Some(place.header.id), Vec::new());
+    directory.put(organization);
+    Ok(())
 }
 
 /// Makes a place in the organization of the caller. A program is bound to the places it makes; a

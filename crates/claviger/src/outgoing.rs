@@ -70,6 +70,12 @@ impl Rules {
             return Err("a URL with a user name or password is not allowed".to_owned());
         }
         let host = url.host().ok_or("the URL has no host")?.to_owned();
+        // A resolver may pass over an empty label, and so see an address where a name was allowed.
+        if let Host::Domain(name) = &host
+            && name.strip_suffix('.').unwrap_or(name).split('.').any(str::is_empty)
+        {
+            return Err("the host name has an empty part between its dots".to_owned());
+        }
         let port = url.port_or_known_default().ok_or("the URL has no port")?;
         if !USUAL_PORTS.contains(&port) && !self.ports.contains(&port) {
             return Err(format!("port {port} is not allowed on this server"));

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use claviger_domain::command::lock as rules;
-use claviger_domain::draft::{Changed, Draft, open};
+use claviger_domain::draft::{Changed, Draft};
 use claviger_domain::ids::{Id, LockNumber, Noun, PlaceNumber, Ref};
 use claviger_domain::noun::Header;
 use claviger_domain::noun::lock::ShareState;
@@ -45,23 +45,12 @@ pub async fn create_below(
     ctx.write(Some(owner), move |work| {
         let above = work.place(owner)?.state.place.clone();
         let place = super::make(work, above.organization, Some(owner), &filled(&edit, &above))?;
-        count(work, &place)?;
         let fields = vec![Changed::shown("locks", locks.len())];
         work.place(owner)?.note("create", Noun::Place, Some(place.header.id), fields);
         lend(work, (owner, place.number()), &locks, "/lock_ids", &HashMap::new())?;
         Ok(place)
     })
     .await
-}
-
-/// Writes to the directory, which numbers the places, so that nobody gives the number again.
-fn count(work: &mut Work, place: &Place) -> Result<(), Error> {
-    let directory = work.directory();
-    let organization = directory.state.organizations.get(place.organization);
-    let organization = open(organization.ok_or(Error::not_found(Noun::Organization))?);
-    directory.note("create", Noun::Place, Some(place.header.id), Vec::new());
-    directory.put(organization);
-    Ok(())
 }
 
 /// The edit with what it leaves open as in the place above.

@@ -21,6 +21,7 @@ const SEEDS: &[&str] = &[
     "https://[64:ff9b::7f00:1]/",
     "https://user:pw@example.org/",
     "HTTPS://Example.ORG./",
+    "https://127.0.0.1.%2e/",
 ];
 
 const WORDS: &[&str] = &[

@@ -166,3 +166,18 @@ async fn courier_mode_comes_later() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn whoever_logs_in_makes_one_place_after_another() {
+    on_each_engine(|world| async move {
+        let browser = crate::login::owner(&world).await;
+        let mut numbers = Vec::new();
+        for name in ["Annex", "Barn", "Cabin"] {
+            let body = json!({"name": name, "parent_id": world.place});
+            let made = browser.send("POST", "/api/v1/places", Some(body)).await.expect(201);
+            numbers.push(made["number"].as_u64().unwrap());
+        }
+        assert!(numbers.is_sorted() && numbers[0] < numbers[2], "{numbers:?}");
+    })
+    .await;
+}
