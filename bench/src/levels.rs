@@ -192,6 +192,7 @@ async fn one(
         edit: AccessLevelEdit { name, ..AccessLevelEdit::default() },
         schedule: None,
         locks: Some((1..=locks).map(lock).collect()),
+        ..AccessLevelWish::default()
     };
     let all = ModificationWish {
         add_people: (1..=people).map(person).collect(),
