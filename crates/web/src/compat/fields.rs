@@ -14,12 +14,21 @@ pub(crate) struct Wrong {
 
 /// Everything that is wrong with one request.
 #[derive(Debug, Default)]
-pub(crate) struct Wrongs(Vec<Wrong>);
+pub(crate) struct Wrongs {
+    found: Vec<Wrong>,
+    /// Whether fields that are not known are passed over.
+    ignore_unknown: bool,
+}
 
 impl Wrongs {
+    /// Nothing wrong so far.
+    pub(crate) fn new(ignore_unknown: bool) -> Wrongs {
+        Wrongs { found: Vec::new(), ignore_unknown }
+    }
+
     /// Notes a wrong field.
     pub(crate) fn add(&mut self, name: impl Into<String>, reason: impl Into<String>) {
-        self.0.push(Wrong { name: name.into(), reason: reason.into() });
+        self.found.push(Wrong { name: name.into(), reason: reason.into() });
     }
 
     /// Notes a wrong field unless `right`.
@@ -31,7 +40,7 @@ impl Wrongs {
 
     /// Everything that was noted, if anything was.
     pub(crate) fn some(self) -> Option<Vec<Wrong>> {
-        (!self.0.is_empty()).then_some(self.0)
+        (!self.found.is_empty()).then_some(self.found)
     }
 }
 
@@ -68,8 +77,12 @@ impl<'v> Fields<'v> {
         if self.at.is_empty() { field.to_owned() } else { format!("{}.{field}", self.at) }
     }
 
-    /// Notes every field that is none of `known`: a typo must not be taken for a default.
+    /// Notes every field that is none of `known`, unless those are passed over: a typo must not be
+    /// taken for a default.
     pub(crate) fn only(&self, known: &[&str], wrongs: &mut Wrongs) {
+        if wrongs.ignore_unknown {
+            return;
+        }
         for field in self.fields.keys().filter(|field| !known.contains(&field.as_str())) {
             let field: String = field.chars().take(60).collect();
             let reason = format!("is not a property here; known: {}", known.join(", "));

@@ -13,14 +13,14 @@ pub(crate) mod subproject;
 pub(crate) mod webhook;
 
 use axum::response::{IntoResponse, Response};
-use claviger_app::{Caller, Context, Id, Via};
+use claviger_app::{Context, Id, Via};
 use claviger_domain::ids::{Noun, Ref};
 use claviger_domain::noun::scope::Scope;
 use serde_json::{Value, json};
 
 use super::error::{Failure, refuse};
 use super::map;
-use crate::compat::fields::Wrongs;
+use crate::compat::fields::{Fields, Wrongs};
 use crate::compat::serve::Call;
 
 pub(crate) type Answered = Result<Response, Failure>;
@@ -29,20 +29,18 @@ pub(crate) type Answered = Result<Response, Failure>;
 const MOST_ITEMS: usize = 2500;
 
 /// The context of a use case.
-pub(crate) fn context(call: &Call) -> Context {
-    let caller = call.caller.clone().unwrap_or(Caller::Client {
-        number: 0.into(),
-        id: Id([0; 16]),
-        scopes: claviger_domain::noun::scope::Scopes::NONE,
-        places: [].into(),
-        controller: None,
-    });
-    Context::new(call.app.clone(), caller, Via::Unloc)
+///
+/// # Errors
+/// 401 on a row that is open to anybody.
+pub(crate) fn context(call: &Call) -> Result<Context, Failure> {
+    let nobody = || Failure::unauthorized("invalid_token", "Nobody is known.");
+    let caller = call.caller.clone().ok_or_else(nobody)?;
+    Ok(Context::new(call.app.clone(), caller, Via::Unloc))
 }
 
 /// The context and the project or subproject of the path.
 pub(crate) fn at_place(call: &Call) -> Result<(Context, Id), Failure> {
-    let ctx = context(call);
+    let ctx = context(call)?;
     if let Some(project) = call.path.get("project") {
         return Ok((ctx, Id::parse(project).ok_or_else(|| Failure::not_found("project"))?));
     }
@@ -51,6 +49,12 @@ pub(crate) fn at_place(call: &Call) -> Result<(Context, Id), Failure> {
     let place = claviger_app::place::get(&ctx, id).map_err(|_| missing())?;
     place.value.parent.ok_or_else(missing)?;
     Ok((ctx, id))
+}
+
+/// The fields of the body, and where what is wrong with them is gathered.
+pub(crate) fn fields_of(call: &Call) -> (Fields<'_>, Wrongs) {
+    let mut wrongs = Wrongs::new(call.options.unloc.ignore_unknown);
+    (Fields::of(&call.body, &mut wrongs), wrongs)
 }
 
 /// The id of the path's object.
@@ -68,7 +72,7 @@ impl<'c> Query<'c> {
     /// Notes every parameter that is none of `known`.
     pub(crate) fn of(call: &'c Call, known: &[&str]) -> Query<'c> {
         let mut wrongs = Wrongs::default();
-        if call.options.unloc.strict() {
+        if !call.options.unloc.ignore_unknown {
             let unknown = call.query.iter().filter(|(name, _)| !known.contains(&name.as_str()));
             for (name, _) in unknown {
                 let name: String = name.chars().take(60).collect();

@@ -146,17 +146,24 @@ pub(crate) const PHONE: &str = "must be a phone number in E.164: +, then 7 to 15
 /// What an id must be.
 pub(crate) const UUID: &str = "must be a UUID";
 
-/// A recurrence as a timetable by the clock of the lock.
-pub(crate) fn timetable(
-    value: &Value,
-    at: String,
-    strict: bool,
-    wrongs: &mut Wrongs,
-) -> Option<Arc<Timetable>> {
-    let fields = Fields::at(value, at, wrongs);
-    if strict {
-        fields.only(&["timeSpans", "timespans"], wrongs);
+/// Who is to hold something and at which lock: `appUserId` and `lockId`, checked.
+pub(crate) fn holder(fields: &Fields<'_>, wrongs: &mut Wrongs) -> Option<(String, Id)> {
+    let lock = fields.must("lockId", wrongs).and_then(|text| {
+        let id = Id::parse(text);
+        wrongs.check(id.is_some(), &fields.name("lockId"), UUID);
+        id
+    });
+    let phone = fields.must("appUserId", wrongs);
+    if let Some(phone) = phone {
+        wrongs.check(is_phone(phone), &fields.name("appUserId"), PHONE);
     }
+    Some((phone?.to_owned(), lock?))
+}
+
+/// A recurrence as a timetable by the clock of the lock.
+pub(crate) fn timetable(value: &Value, at: String, wrongs: &mut Wrongs) -> Option<Arc<Timetable>> {
+    let fields = Fields::at(value, at, wrongs);
+    fields.only(&["timeSpans", "timespans"], wrongs);
     let name = if fields.has("timeSpans") { "timeSpans" } else { "timespans" };
     let spans = fields.list(name, wrongs);
     if spans.is_none_or(<[Value]>::is_empty) {
@@ -165,7 +172,7 @@ pub(crate) fn timetable(
     let mut windows: Vec<WeeklyWindow> = Vec::new();
     for (index, span) in spans.unwrap_or_default().iter().enumerate() {
         let span = Fields::at(span, fields.item(name, index), wrongs);
-        let Some(window) = window(&span, strict, wrongs) else { continue };
+        let Some(window) = window(&span, wrongs) else { continue };
         if windows.iter().any(|other| other.days == window.days) {
             wrongs.add(span.name("weekday"), "stands twice; a day may have one time span");
         }
@@ -175,11 +182,9 @@ pub(crate) fn timetable(
     Timetable::new(Definition::Weekly(weekly)).ok()
 }
 
-fn window(span: &Fields, strict: bool, wrongs: &mut Wrongs) -> Option<WeeklyWindow> {
-    if strict {
-        let known = ["weekday", "startHour", "startMinute", "endHour", "endMinute"];
-        span.only(&known, wrongs);
-    }
+fn window(span: &Fields, wrongs: &mut Wrongs) -> Option<WeeklyWindow> {
+    let known = ["weekday", "startHour", "startMinute", "endHour", "endMinute"];
+    span.only(&known, wrongs);
     let day = span.must("weekday", wrongs).and_then(|day| {
         let found = DAYS.iter().position(|known| *known == day);
         if found.is_none() {

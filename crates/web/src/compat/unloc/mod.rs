@@ -77,13 +77,6 @@ pub struct Options {
     pub ignore_unknown: bool,
 }
 
-impl Options {
-    /// Whether what is not known is refused: a typo must never make a key permanent.
-    pub(crate) fn strict(self) -> bool {
-        !self.ignore_unknown
-    }
-}
-
 /// How callers are let in and refused.
 pub(crate) const VENDOR: Vendor =
     Vendor { base: "/compat/unloc", authenticate: auth::authenticate, refuse: error::trouble };

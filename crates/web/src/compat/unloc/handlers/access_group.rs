@@ -11,7 +11,7 @@ use claviger_domain::text::is_phone;
 use serde_json::Value;
 use std::collections::HashSet;
 
-use super::{Answered, at_place, by, named, named_with, nothing, object, page_of};
+use super::{Answered, at_place, by, fields_of, named, named_with, nothing, object, page_of};
 use crate::compat::fields::{Fields, Wrongs};
 use crate::compat::serve::Call;
 use crate::compat::unloc::error::{Failure, refuse};
@@ -36,14 +36,11 @@ fn group(call: &Call) -> Result<Id, Failure> {
 /// `POST …/access-groups`.
 pub(crate) async fn create(call: Call) -> Answered {
     let (ctx, place) = at_place(&call)?;
-    let mut wrongs = Wrongs::default();
-    let body = Fields::of(&call.body, &mut wrongs);
-    if call.options.unloc.strict() {
-        body.only(&[DATA, &["lockIds", "appUserIds"]].concat(), &mut wrongs);
-    }
+    let (body, mut wrongs) = fields_of(&call);
+    body.only(&[DATA, &["lockIds", "appUserIds"]].concat(), &mut wrongs);
     let name = body.must("name", &mut wrongs);
     body.sized("name", 4, 128, &mut wrongs);
-    let (mut edit, schedule) = data(&call, &body, None, &mut wrongs);
+    let (mut edit, schedule) = data(&body, None, &mut wrongs);
     edit.name = name.map(str::to_owned);
     not_both(&edit, schedule.as_ref(), (false, false), &mut wrongs);
     for field in ["lockIds", "appUserIds"] {
@@ -69,15 +66,12 @@ const DATA: &[&str] = &["name", "description", "recurrence", "allowKeySharing", 
 
 type Data = (AccessLevelEdit, Option<Option<ScheduleWish>>);
 
-fn data(call: &Call, body: &Fields<'_>, former: Option<&Json>, wrongs: &mut Wrongs) -> Data {
+fn data(body: &Fields<'_>, former: Option<&Json>, wrongs: &mut Wrongs) -> Data {
     body.sized("description", 4, 1024, wrongs);
     let description = body.may_clear("description", wrongs).map(|it| it.map(str::to_owned));
-    let strict = call.options.unloc.strict();
     let schedule = body.get("recurrence").map(|value| match value {
         Value::Null => None,
-        value => {
-            map::timetable(value, body.name("recurrence"), strict, wrongs).map(ScheduleWish::Inline)
-        }
+        value => map::timetable(value, body.name("recurrence"), wrongs).map(ScheduleWish::Inline),
     });
     let pairs = map::pairs(body, wrongs);
     let edit = AccessLevelEdit {
@@ -187,14 +181,11 @@ pub(crate) async fn update(call: Call) -> Answered {
     let (mut ctx, place) = alone(&call)?;
     let id = by(group(&call)?);
     let seen = access_level::get(&ctx, place, &id)?;
-    let mut wrongs = Wrongs::default();
-    let body = Fields::of(&call.body, &mut wrongs);
-    if call.options.unloc.strict() {
-        body.only(DATA, &mut wrongs);
-    }
+    let (body, mut wrongs) = fields_of(&call);
+    body.only(DATA, &mut wrongs);
     let name = body.text("name", &mut wrongs);
     body.sized("name", 4, 64, &mut wrongs);
-    let (mut edit, schedule) = data(&call, &body, seen.value.metadata.as_ref(), &mut wrongs);
+    let (mut edit, schedule) = data(&body, seen.value.metadata.as_ref(), &mut wrongs);
     let former = (seen.value.allow_sharing, seen.value.schedule.is_some());
     not_both(&edit, schedule.as_ref(), former, &mut wrongs);
     refuse(wrongs)?;
@@ -209,12 +200,9 @@ pub(crate) async fn update(call: Call) -> Answered {
 pub(crate) async fn update_accesses(call: Call) -> Answered {
     let (ctx, place) = alone(&call)?;
     let id = by(group(&call)?);
-    let mut wrongs = Wrongs::default();
-    let body = Fields::of(&call.body, &mut wrongs);
+    let (body, mut wrongs) = fields_of(&call);
     let known = ["appUserIdsToAdd", "appUserIdsToRemove", "lockIdsToAdd", "lockIdsToRemove"];
-    if call.options.unloc.strict() {
-        body.only(&known, &mut wrongs);
-    }
+    body.only(&known, &mut wrongs);
     if !known.iter().any(|field| body.has(field)) {
         wrongs.add("body", format!("must have at least one of {}", known.join(", ")));
     }

@@ -12,7 +12,7 @@ use claviger_domain::noun::scope::Scope;
 use claviger_domain::state::PlaceState;
 use serde_json::{Map, Value, json};
 
-use super::{Answered, at_place, by, job, named, object, page_of};
+use super::{Answered, at_place, by, fields_of, job, named, object, page_of};
 use crate::compat::fields::{Fields, Given, Wrongs};
 use crate::compat::serve::Call;
 use crate::compat::unloc::error::{Failure, refuse};
@@ -100,11 +100,8 @@ pub(crate) async fn create(call: Call) -> Answered {
         let detail = "Only the vendor virtual is built: POST …/lock-connections/virtual.";
         return Err(Failure::new(400, "Bad Request", detail));
     }
-    let mut wrongs = Wrongs::default();
-    let body = Fields::of(&call.body, &mut wrongs);
-    if call.options.unloc.strict() {
-        body.only(&["locksToCreate", "name", "metadata"], &mut wrongs);
-    }
+    let (body, mut wrongs) = fields_of(&call);
+    body.only(&["locksToCreate", "name", "metadata"], &mut wrongs);
     let count = body.get("locksToCreate").and_then(Value::as_u64);
     let count = count.filter(|count| (1..=MOST_LOCKS).contains(count));
     let reason = format!("must be a whole number from 1 to {MOST_LOCKS}");
@@ -182,11 +179,8 @@ pub(crate) async fn refresh(call: Call) -> Answered {
 
 /// `PATCH …/lock-connections/{connection}`.
 pub(crate) async fn update(call: Call) -> Answered {
-    let mut wrongs = Wrongs::default();
-    let body = Fields::of(&call.body, &mut wrongs);
-    if call.options.unloc.strict() {
-        body.only(&["name", "metadata"], &mut wrongs);
-    }
+    let (body, mut wrongs) = fields_of(&call);
+    body.only(&["name", "metadata"], &mut wrongs);
     let name = name(&body, &mut wrongs).map(str::to_owned);
     let pairs = map::pairs(&body, &mut wrongs);
     refuse(wrongs)?;

@@ -11,7 +11,7 @@ use claviger_domain::state::PlaceState;
 use claviger_domain::text::is_phone;
 use serde_json::{Value, json};
 
-use super::{Answered, at_place, by, named, named_with, nothing, object, page_of};
+use super::{Answered, at_place, by, fields_of, named, named_with, nothing, object, page_of};
 use crate::compat::fields::{Fields, Given, Wrongs};
 use crate::compat::serve::Call;
 use crate::compat::unloc::error::{Failure, refuse};
@@ -104,12 +104,8 @@ fn data(body: &Fields<'_>, wrongs: &mut Wrongs) -> DoorbellEdit {
 /// `POST …/doorbells`.
 pub(crate) async fn create(call: Call) -> Answered {
     let (ctx, place) = at_place(&call)?;
-    let strict = call.options.unloc.strict();
-    let mut wrongs = Wrongs::default();
-    let body = Fields::of(&call.body, &mut wrongs);
-    if strict {
-        body.only(&[&DATA[..], &["lockId", "doorbellUserLists"]].concat(), &mut wrongs);
-    }
+    let (body, mut wrongs) = fields_of(&call);
+    body.only(&[&DATA[..], &["lockId", "doorbellUserLists"]].concat(), &mut wrongs);
     wrongs.check(body.has("name"), "name", "is required");
     let edit = data(&body, &mut wrongs);
     let lock = body.must("lockId", &mut wrongs).and_then(|text| {
@@ -123,15 +119,13 @@ pub(crate) async fn create(call: Call) -> Answered {
     let (mut lists, mut users) = (Vec::new(), Vec::new());
     for (at, value) in given.iter().take(MOST_LISTS).enumerate() {
         let fields = Fields::at(value, body.item("doorbellUserLists", at), &mut wrongs);
-        if strict {
-            fields.only(&["name", "openingHours", "doorbellUsers"], &mut wrongs);
-        }
+        fields.only(&["name", "openingHours", "doorbellUsers"], &mut wrongs);
         let id = doorbell::new_list(&ctx);
         let name = fields.must("name", &mut wrongs).unwrap_or_default().to_owned();
         fields.sized("name", 1, 256, &mut wrongs);
-        let opening_hours = hours(&fields, strict, &mut wrongs).flatten();
+        let opening_hours = hours(&fields, &mut wrongs).flatten();
         lists.push(List { id, name, opening_hours });
-        let on = new_users(&fields, "doorbellUsers", strict, &mut wrongs);
+        let on = new_users(&fields, "doorbellUsers", &mut wrongs);
         users.extend(on.into_iter().map(|user| (id, user)));
     }
     refuse(wrongs)?;
@@ -146,25 +140,23 @@ pub(crate) async fn create(call: Call) -> Answered {
 }
 
 /// When the users of a list may be called: as a recurrence is written.
-fn hours(fields: &Fields<'_>, strict: bool, wrongs: &mut Wrongs) -> Given<Value> {
+fn hours(fields: &Fields<'_>, wrongs: &mut Wrongs) -> Given<Value> {
     match fields.get("openingHours")? {
         Value::Null => Some(None),
         value => {
-            map::timetable(value, fields.name("openingHours"), strict, wrongs)?;
+            map::timetable(value, fields.name("openingHours"), wrongs)?;
             Some(Some(value.clone()))
         }
     }
 }
 
 /// Users to be put on a list, each number once: the first stands.
-fn new_users(fields: &Fields<'_>, field: &str, strict: bool, wrongs: &mut Wrongs) -> Vec<NewUser> {
+fn new_users(fields: &Fields<'_>, field: &str, wrongs: &mut Wrongs) -> Vec<NewUser> {
     let mut seen = HashSet::new();
     let mut found = Vec::new();
     for (at, value) in few(fields, field, wrongs).iter().enumerate() {
         let user = Fields::at(value, fields.item(field, at), wrongs);
-        if strict {
-            user.only(&["appUserId", "name"], wrongs);
-        }
+        user.only(&["appUserId", "name"], wrongs);
         let (phone, name) = (user.must("appUserId", wrongs), user.must("name", wrongs));
         user.sized("name", 1, 256, wrongs);
         let (Some(phone), Some(name)) = (phone, name) else { continue };
@@ -204,11 +196,8 @@ pub(crate) async fn get(call: Call) -> Answered {
 /// `PATCH …/doorbells/{doorbell}`.
 pub(crate) async fn update(call: Call) -> Answered {
     let (ctx, place, id, _) = find(&call)?;
-    let mut wrongs = Wrongs::default();
-    let body = Fields::of(&call.body, &mut wrongs);
-    if call.options.unloc.strict() {
-        body.only(&DATA, &mut wrongs);
-    }
+    let (body, mut wrongs) = fields_of(&call);
+    body.only(&DATA, &mut wrongs);
     let edit = data(&body, &mut wrongs);
     refuse(wrongs)?;
     answer(200, doorbell::edit(&ctx, place, id, edit).await.map_err(missing)?)
@@ -228,13 +217,9 @@ pub(crate) async fn update_list(call: Call) -> Answered {
     if !doorbell.lists.iter().any(|it| it.id == list) {
         return Err(Failure::not_found("doorbell list"));
     }
-    let strict = call.options.unloc.strict();
-    let mut wrongs = Wrongs::default();
-    let body = Fields::of(&call.body, &mut wrongs);
+    let (body, mut wrongs) = fields_of(&call);
     let [add, remove, update] = CHANGES;
-    if strict {
-        body.only(&["name", "openingHours", add, remove, update], &mut wrongs);
-    }
+    body.only(&["name", "openingHours", add, remove, update], &mut wrongs);
     let name = body.text("name", &mut wrongs).map(str::to_owned);
     body.sized("name", 1, 256, &mut wrongs);
     let mut remove_users = HashSet::new();
@@ -247,9 +232,7 @@ pub(crate) async fn update_list(call: Call) -> Answered {
     let mut update_users: Vec<(Id, String)> = Vec::new();
     for (at, value) in few(&body, update, &mut wrongs).iter().enumerate() {
         let user = Fields::at(value, body.item(update, at), &mut wrongs);
-        if strict {
-            user.only(&["id", "name"], &mut wrongs);
-        }
+        user.only(&["id", "name"], &mut wrongs);
         let (id, name) = (user.must("id", &mut wrongs), user.must("name", &mut wrongs));
         user.sized("name", 1, 256, &mut wrongs);
         let (Some(id), Some(name)) = (id, name) else { continue };
@@ -263,8 +246,8 @@ pub(crate) async fn update_list(call: Call) -> Answered {
     }
     let edit = ListEdit {
         name,
-        opening_hours: hours(&body, strict, &mut wrongs),
-        add_users: new_users(&body, add, strict, &mut wrongs),
+        opening_hours: hours(&body, &mut wrongs),
+        add_users: new_users(&body, add, &mut wrongs),
         remove_users: remove_users.into_iter().collect(),
         update_users,
     };

@@ -5,11 +5,10 @@ use claviger_app::key::{self, KeyPage, Search};
 use claviger_app::{Context, Error, Id};
 use claviger_domain::ids::Noun;
 use claviger_domain::noun::grant::{GrantEdit, Right};
-use claviger_domain::text::is_phone;
 use claviger_domain::time::{HOUR, Instant, WindowEdit};
 use serde_json::Value;
 
-use super::{Answered, Query, at_place, by, named, object};
+use super::{Answered, Query, at_place, by, fields_of, named, object};
 use crate::compat::fields::{Fields, Wrongs};
 use crate::compat::serve::Call;
 use crate::compat::unloc::error::{Failure, refuse};
@@ -34,12 +33,8 @@ pub(crate) fn one(page: &KeyPage) -> Result<Value, Failure> {
 pub(crate) async fn create(call: Call) -> Answered {
     let (ctx, place) = at_place(&call)?;
     let now = call.app.now();
-    let strict = call.options.unloc.strict();
-    let mut wrongs = Wrongs::default();
-    let body = Fields::of(&call.body, &mut wrongs);
-    if strict {
-        body.only(&["keys"], &mut wrongs);
-    }
+    let (body, mut wrongs) = fields_of(&call);
+    body.only(&["keys"], &mut wrongs);
     let keys = body.list("keys", &mut wrongs);
     match keys.map(<[Value]>::len) {
         Some(1..=grant::MOST_ITEMS) => {}
@@ -51,7 +46,7 @@ pub(crate) async fn create(call: Call) -> Answered {
     let mut wishes = Vec::new();
     for (at, value) in keys.unwrap_or_default().iter().enumerate() {
         let fields = Fields::at(value, body.item("keys", at), &mut wrongs);
-        wishes.extend(wish(&fields, strict, now, &mut wrongs));
+        wishes.extend(wish(&fields, now, &mut wrongs));
     }
     refuse(wrongs)?;
     let made = grant::batch(&ctx, place, wishes, Vec::new()).await?.done();
@@ -59,20 +54,10 @@ pub(crate) async fn create(call: Call) -> Answered {
     Ok(super::job::started(&call, &job))
 }
 
-fn wish(fields: &Fields<'_>, strict: bool, now: Instant, wrongs: &mut Wrongs) -> Option<GrantWish> {
-    if strict {
-        let known = ["lockId", "appUserId", "start", "end", "recurrence", "metadata"];
-        fields.only(&known, wrongs);
-    }
-    let lock = fields.must("lockId", wrongs).and_then(|text| {
-        let id = Id::parse(text);
-        wrongs.check(id.is_some(), &fields.name("lockId"), map::UUID);
-        id
-    });
-    let phone = fields.must("appUserId", wrongs);
-    if let Some(phone) = phone {
-        wrongs.check(is_phone(phone), &fields.name("appUserId"), map::PHONE);
-    }
+fn wish(fields: &Fields<'_>, now: Instant, wrongs: &mut Wrongs) -> Option<GrantWish> {
+    let known = ["lockId", "appUserId", "start", "end", "recurrence", "metadata"];
+    fields.only(&known, wrongs);
+    let whose = map::holder(fields, wrongs);
     let (from, until) = (instant(fields, "start", wrongs), instant(fields, "end", wrongs));
     if from.is_some_and(|from| from < now.plus(-LATEST_START)) {
         wrongs.add(fields.name("start"), "must not be more than an hour in the past");
@@ -82,11 +67,12 @@ fn wish(fields: &Fields<'_>, strict: bool, now: Instant, wrongs: &mut Wrongs) ->
     }
     let schedule = fields
         .get("recurrence")
-        .and_then(|value| map::timetable(value, fields.name("recurrence"), strict, wrongs));
+        .and_then(|value| map::timetable(value, fields.name("recurrence"), wrongs));
     let metadata = map::pairs(fields, wrongs).map(|pairs| map::merged(None, Some(pairs)));
+    let (phone, lock) = whose?;
     Some(GrantWish {
-        subject: SubjectWish::Phone(phone?.to_owned()),
-        target: TargetWish::Lock(by(lock?)),
+        subject: SubjectWish::Phone(phone),
+        target: TargetWish::Lock(by(lock)),
         right: Right::Open,
         schedule: schedule.map(|it| Some(claviger_app::schedule::ScheduleWish::Inline(it))),
         issued_under: None,

@@ -8,16 +8,14 @@ use claviger_domain::noun::person::PersonEdit;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::text::is_phone;
 
-use super::{Answered, Query, at_place, by, named, named_with, nothing};
+use super::{Answered, Query, at_place, by, fields_of, named, named_with, nothing};
 use crate::compat::fields::{Fields, Wrongs};
 use crate::compat::serve::Call;
 use crate::compat::unloc::error::{Failure, refuse};
 use crate::compat::unloc::{map, wire};
 
-fn edit(call: &Call, body: &Fields<'_>, former: Option<&Json>, wrongs: &mut Wrongs) -> PersonEdit {
-    if call.options.unloc.strict() {
-        body.only(&["appUserId", "firstName", "lastName", "metadata"], wrongs);
-    }
+fn edit(body: &Fields<'_>, former: Option<&Json>, wrongs: &mut Wrongs) -> PersonEdit {
+    body.only(&["appUserId", "firstName", "lastName", "metadata"], wrongs);
     let phone = body.text("appUserId", wrongs);
     if let Some(phone) = phone {
         wrongs.check(is_phone(phone), "appUserId", map::PHONE);
@@ -40,10 +38,9 @@ fn edit(call: &Call, body: &Fields<'_>, former: Option<&Json>, wrongs: &mut Wron
 /// `POST …/managed-users`.
 pub(crate) async fn create(call: Call) -> Answered {
     let (ctx, place) = at_place(&call)?;
-    let mut wrongs = Wrongs::default();
-    let body = Fields::of(&call.body, &mut wrongs);
+    let (body, mut wrongs) = fields_of(&call);
     wrongs.check(body.has("appUserId"), "appUserId", "is required");
-    let edit = edit(&call, &body, None, &mut wrongs);
+    let edit = edit(&body, None, &mut wrongs);
     refuse(wrongs)?;
     let made = person::create(&ctx, place, edit).await?.done().ok_or(Error::Internal)?;
     Ok(named_with(201, "managedUser", wire::managed_user(&made)))
@@ -111,9 +108,8 @@ pub(crate) async fn update(call: Call) -> Answered {
     let (mut ctx, place) = at_place(&call)?;
     let user = user(&call, &ctx, place)?;
     let former = seen(&ctx, place, &user)?;
-    let mut wrongs = Wrongs::default();
-    let body = Fields::of(&call.body, &mut wrongs);
-    let edit = edit(&call, &body, former.details.metadata.as_ref(), &mut wrongs);
+    let (body, mut wrongs) = fields_of(&call);
+    let edit = edit(&body, former.details.metadata.as_ref(), &mut wrongs);
     refuse(wrongs)?;
     ctx.expected = Some(Expected::Revisions(vec![former.header.revision]));
     let made = person::edit(&ctx, place, user, edit).await?.done().ok_or(Error::Internal)?;

@@ -7,7 +7,9 @@ use claviger_domain::noun::scope::Scope;
 use claviger_domain::time::Zone;
 use serde_json::{Value, json};
 
-use super::{Answered, Query, at_place, by, context, named, named_with, object, page_of};
+use super::{
+    Answered, Query, at_place, by, context, fields_of, named, named_with, object, page_of,
+};
 use crate::compat::fields::{Fields, Wrongs};
 use crate::compat::serve::Call;
 use crate::compat::unloc::error::{Failure, refuse};
@@ -19,7 +21,7 @@ fn shown(ctx: &Context, place: &claviger_domain::noun::place::Place) -> Value {
 
 /// `GET /v2/organization/{organization}`.
 pub(crate) async fn organization(call: Call) -> Answered {
-    let ctx = context(&call);
+    let ctx = context(&call)?;
     let id = object(&call, "organization", "organization")?;
     let found = place::read_organization(&ctx, id)?;
     Ok(named(
@@ -34,7 +36,7 @@ pub(crate) async fn organization(call: Call) -> Answered {
 
 /// `GET /v2/organization/{organization}/projects`: those the credentials have rights to.
 pub(crate) async fn projects(call: Call) -> Answered {
-    let ctx = context(&call);
+    let ctx = context(&call)?;
     place::read_organization(&ctx, object(&call, "organization", "organization")?)?;
     let mut query = Query::of(&call, &["limit", "startAfterId"]);
     let (limit, after) = (query.limit(), query.id("startAfterId"));
@@ -56,12 +58,11 @@ pub(crate) async fn projects(call: Call) -> Answered {
 
 /// `POST /v2/organization/{organization}/projects`.
 pub(crate) async fn create(call: Call) -> Answered {
-    let ctx = context(&call);
+    let ctx = context(&call)?;
     place::read_organization(&ctx, object(&call, "organization", "organization")?)?;
-    let mut wrongs = Wrongs::default();
-    let body = Fields::of(&call.body, &mut wrongs);
+    let (body, mut wrongs) = fields_of(&call);
     wrongs.check(body.has("name"), "name", "is required");
-    let edit = edit(&call, &body, None, &[], &mut wrongs);
+    let edit = edit(&body, None, &[], &mut wrongs);
     refuse(wrongs)?;
     let made =
         place::create(&ctx, None, edit).await?.done().ok_or(claviger_app::Error::Internal)?;
@@ -69,16 +70,13 @@ pub(crate) async fn create(call: Call) -> Answered {
 }
 
 fn edit(
-    call: &Call,
     body: &Fields<'_>,
     former: Option<&claviger_domain::noun::Json>,
     more: &[&str],
     wrongs: &mut Wrongs,
 ) -> PlaceEdit {
-    if call.options.unloc.strict() {
-        let known = ["name", "timeZone", "defaultPrivacyPolicy", "metadata"];
-        body.only(&[&known, more].concat(), wrongs);
-    }
+    let known = ["name", "timeZone", "defaultPrivacyPolicy", "metadata"];
+    body.only(&[&known, more].concat(), wrongs);
     body.sized("name", 1, 200, wrongs);
     let zone = body.text("timeZone", wrongs).and_then(|name| {
         let zone = Zone::parse(name);
@@ -109,10 +107,9 @@ pub(crate) async fn get(call: Call) -> Answered {
 pub(crate) async fn update(call: Call) -> Answered {
     let (ctx, id) = at_place(&call)?;
     let seen = place::get(&ctx, id)?;
-    let mut wrongs = Wrongs::default();
-    let body = Fields::of(&call.body, &mut wrongs);
+    let (body, mut wrongs) = fields_of(&call);
     let former = seen.value.metadata.as_ref();
-    let edit = edit(&call, &body, former, &["applyToAllLocks"], &mut wrongs);
+    let edit = edit(&body, former, &["applyToAllLocks"], &mut wrongs);
     let to_all = match body.get("applyToAllLocks").map(Value::as_bool) {
         Some(None) => {
             wrongs.add("applyToAllLocks", "must be of type boolean");
@@ -164,11 +161,8 @@ pub(crate) async fn update_lock(call: Call) -> Answered {
     let (mut ctx, place) = at_place(&call)?;
     let id = by(object(&call, "lock", "lock")?);
     let seen = lock::get(&ctx, place, &id)?;
-    let mut wrongs = Wrongs::default();
-    let body = Fields::of(&call.body, &mut wrongs);
-    if call.options.unloc.strict() {
-        body.only(&["name", "address", "privacyPolicy", "metadata"], &mut wrongs);
-    }
+    let (body, mut wrongs) = fields_of(&call);
+    body.only(&["name", "address", "privacyPolicy", "metadata"], &mut wrongs);
     body.sized("name", 1, 200, &mut wrongs);
     let name = body.text("name", &mut wrongs).map(str::to_owned);
     let privacy = map::policy(&body, "privacyPolicy", &mut wrongs);

@@ -1,14 +1,13 @@
 //! Sharing rights: who may give keys to a lock from their phone.
 
+use claviger_app::Error;
 use claviger_app::grant::{GrantWish, MOST_ITEMS, SubjectWish, TargetWish};
 use claviger_app::sharing::{self, SharingPage};
-use claviger_app::{Error, Id};
 use claviger_domain::noun::grant::{GrantEdit, Right};
-use claviger_domain::text::is_phone;
 use serde_json::{Value, json};
 
 use super::key::{NOTIFY, filters, notify};
-use super::{Answered, Query, at_place, by, named, named_with};
+use super::{Answered, Query, at_place, by, fields_of, named, named_with};
 use crate::compat::fields::{Fields, Wrongs};
 use crate::compat::serve::Call;
 use crate::compat::unloc::error::refuse;
@@ -24,12 +23,8 @@ fn shown(page: &SharingPage) -> Vec<Value> {
 /// `POST …/sharing-rights`: all or none.
 pub(crate) async fn create(call: Call) -> Answered {
     let (ctx, place) = at_place(&call)?;
-    let strict = call.options.unloc.strict();
-    let mut wrongs = Wrongs::default();
-    let body = Fields::of(&call.body, &mut wrongs);
-    if strict {
-        body.only(&["sharingRights"], &mut wrongs);
-    }
+    let (body, mut wrongs) = fields_of(&call);
+    body.only(&["sharingRights"], &mut wrongs);
     let rights = body.list("sharingRights", &mut wrongs).unwrap_or_default();
     if !(1..=MOST_ITEMS).contains(&rights.len()) {
         let reason = format!("must be a list of 1 to {MOST_ITEMS} sharing rights");
@@ -38,7 +33,7 @@ pub(crate) async fn create(call: Call) -> Answered {
     let mut wishes = Vec::with_capacity(rights.len());
     for (at, value) in rights.iter().enumerate() {
         let fields = Fields::at(value, body.item("sharingRights", at), &mut wrongs);
-        wishes.extend(wish(&fields, strict, &mut wrongs));
+        wishes.extend(wish(&fields, &mut wrongs));
     }
     refuse(wrongs)?;
     let made = sharing::give(&ctx, place, wishes).await?.done().ok_or(Error::Internal)?;
@@ -48,23 +43,14 @@ pub(crate) async fn create(call: Call) -> Answered {
     Ok(named_with(201, "sharingRights", shown.collect()))
 }
 
-fn wish(fields: &Fields<'_>, strict: bool, wrongs: &mut Wrongs) -> Option<GrantWish> {
-    if strict {
-        fields.only(&["lockId", "appUserId", "metadata"], wrongs);
-    }
-    let lock = fields.must("lockId", wrongs).and_then(|text| {
-        let id = Id::parse(text);
-        wrongs.check(id.is_some(), &fields.name("lockId"), map::UUID);
-        id
-    });
-    let phone = fields.must("appUserId", wrongs);
-    if let Some(phone) = phone {
-        wrongs.check(is_phone(phone), &fields.name("appUserId"), map::PHONE);
-    }
+fn wish(fields: &Fields<'_>, wrongs: &mut Wrongs) -> Option<GrantWish> {
+    fields.only(&["lockId", "appUserId", "metadata"], wrongs);
+    let whose = map::holder(fields, wrongs);
     let metadata = map::pairs(fields, wrongs).map(|pairs| map::merged(None, Some(pairs)));
+    let (phone, lock) = whose?;
     Some(GrantWish {
-        subject: SubjectWish::Phone(phone?.to_owned()),
-        target: TargetWish::Lock(by(lock?)),
+        subject: SubjectWish::Phone(phone),
+        target: TargetWish::Lock(by(lock)),
         right: Right::Share,
         schedule: None,
         issued_under: None,

@@ -8,7 +8,7 @@ use claviger_domain::noun::place::{Place, PlaceEdit};
 use std::sync::Arc;
 
 use super::access_group::ids;
-use super::{Answered, Query, at_place, context, named, named_with};
+use super::{Answered, Query, at_place, context, fields_of, named, named_with};
 use crate::compat::fields::{Fields, Wrongs};
 use crate::compat::serve::Call;
 use crate::compat::unloc::error::{Failure, refuse};
@@ -23,7 +23,7 @@ fn missing() -> Failure {
 
 /// The subproject of the path; where a project stands there too, one of that.
 fn below(call: &Call) -> Result<(Context, Seen<Arc<Place>>), Failure> {
-    let ctx = context(call);
+    let ctx = context(call)?;
     let id = call.path.get("subproject").and_then(Id::parse).ok_or_else(missing)?;
     let seen = place::get(&ctx, id).map_err(|_| missing())?;
     let parent = seen.value.parent.and_then(|parent| place::id_of(&ctx, parent));
@@ -45,10 +45,8 @@ fn parent(ctx: &Context, place: &Place) -> Option<Id> {
     place.parent.and_then(|parent| place::id_of(ctx, parent))
 }
 
-fn edit(call: &Call, body: &Fields<'_>, former: Option<&Json>, wrongs: &mut Wrongs) -> PlaceEdit {
-    if call.options.unloc.strict() {
-        body.only(&["name", "description", "metadata", "lockIds"], wrongs);
-    }
+fn edit(body: &Fields<'_>, former: Option<&Json>, wrongs: &mut Wrongs) -> PlaceEdit {
+    body.only(&["name", "description", "metadata", "lockIds"], wrongs);
     body.sized("name", 4, 128, wrongs);
     body.sized("description", 4, 1024, wrongs);
     let description = body.may_clear("description", wrongs);
@@ -65,10 +63,9 @@ fn edit(call: &Call, body: &Fields<'_>, former: Option<&Json>, wrongs: &mut Wron
 /// `POST /v2/projects/{project}/subprojects`.
 pub(crate) async fn create(call: Call) -> Answered {
     let (ctx, project) = at_place(&call)?;
-    let mut wrongs = Wrongs::default();
-    let body = Fields::of(&call.body, &mut wrongs);
+    let (body, mut wrongs) = fields_of(&call);
     wrongs.check(body.has("name"), "name", "is required");
-    let edit = edit(&call, &body, None, &mut wrongs);
+    let edit = edit(&body, None, &mut wrongs);
     let locks = ids(&body, "lockIds", &mut wrongs);
     let reason = format!("must name at most {MOST_LOCKS} locks");
     wrongs.check(locks.len() <= MOST_LOCKS, "lockIds", &reason);
@@ -111,10 +108,9 @@ pub(crate) async fn get(call: Call) -> Answered {
 /// `PATCH …/subprojects/{subproject}`.
 pub(crate) async fn update(call: Call) -> Answered {
     let (mut ctx, Seen { value, .. }) = below(&call)?;
-    let mut wrongs = Wrongs::default();
-    let body = Fields::of(&call.body, &mut wrongs);
+    let (body, mut wrongs) = fields_of(&call);
     wrongs.check(!body.has("lockIds"), "lockIds", "is changed by update-locks");
-    let edit = edit(&call, &body, value.metadata.as_ref(), &mut wrongs);
+    let edit = edit(&body, value.metadata.as_ref(), &mut wrongs);
     refuse(wrongs)?;
     // What is merged with what was read must not undo what another wrote since.
     ctx.expected = Some(Expected::Revisions(vec![value.header.revision]));
@@ -125,12 +121,9 @@ pub(crate) async fn update(call: Call) -> Answered {
 /// `POST …/subprojects/{subproject}/update-locks`.
 pub(crate) async fn update_locks(call: Call) -> Answered {
     let (ctx, Seen { value, .. }) = below(&call)?;
-    let mut wrongs = Wrongs::default();
-    let body = Fields::of(&call.body, &mut wrongs);
+    let (body, mut wrongs) = fields_of(&call);
     let known = ["lockIdsToAdd", "lockIdsToRemove"];
-    if call.options.unloc.strict() {
-        body.only(&known, &mut wrongs);
-    }
+    body.only(&known, &mut wrongs);
     if !known.iter().any(|field| body.has(field)) {
         wrongs.add("body", format!("must have at least one of {}", known.join(", ")));
     }

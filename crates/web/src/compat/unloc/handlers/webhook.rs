@@ -7,8 +7,7 @@ use claviger_domain::noun::event::EventKind;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::noun::webhook::{Webhook, WebhookEdit};
 
-use super::{Answered, at_place, by, named, named_with, nothing, object, page_of};
-use crate::compat::fields::{Fields, Wrongs};
+use super::{Answered, at_place, by, fields_of, named, named_with, nothing, object, page_of};
 use crate::compat::serve::Call;
 use crate::compat::unloc::error::{Failure, refuse};
 use crate::compat::unloc::{FORMAT, map, wire};
@@ -16,11 +15,8 @@ use crate::compat::unloc::{FORMAT, map, wire};
 /// `POST …/webhooks`: the answer shows, once, the secret that signs deliveries.
 pub(crate) async fn create(call: Call) -> Answered {
     let (ctx, place) = at_place(&call)?;
-    let mut wrongs = Wrongs::default();
-    let body = Fields::of(&call.body, &mut wrongs);
-    if call.options.unloc.strict() {
-        body.only(&["trigger", "url", "lockId"], &mut wrongs);
-    }
+    let (body, mut wrongs) = fields_of(&call);
+    body.only(&["trigger", "url", "lockId"], &mut wrongs);
     let trigger = body.must("trigger", &mut wrongs);
     let known = trigger.is_none_or(|it| it == "accessEvent");
     wrongs.check(known, "trigger", "must be accessEvent");
