@@ -109,8 +109,7 @@ pub async fn create(
     place: Id,
     wish: AccessLevelWish,
 ) -> Result<Written<Arc<AccessLevel>>, Error> {
-    let place = ctx.authorize(place, Scope::AccessLevelsWrite)?;
-    may_change_people(ctx, place, !wish.people.is_empty())?;
+    let place = authorize(ctx, place, !wish.people.is_empty())?;
     let via = ctx.via;
     ctx.write(Some(place), move |work| {
         let draft = work.place(place)?;
@@ -130,10 +129,14 @@ pub async fn create(
     .await
 }
 
-/// Who puts people in or takes them out gives and takes rights.
-fn may_change_people(ctx: &Context, place: PlaceNumber, people: bool) -> Result<(), Error> {
-    let may = ctx.scopes_in(place).is_some_and(|scopes| scopes.has(Scope::GrantsWrite));
-    if people && !may { Err(Error::Forbidden(Scope::GrantsWrite)) } else { Ok(()) }
+/// The place, if the caller may change levels there; who puts people in or takes them out gives and
+/// takes rights too.
+fn authorize(ctx: &Context, place: Id, people: bool) -> Result<PlaceNumber, Error> {
+    let number = ctx.authorize(place, Scope::AccessLevelsWrite)?;
+    if people {
+        ctx.authorize(place, Scope::GrantsWrite)?;
+    }
+    Ok(number)
 }
 
 /// Changes a level.
@@ -178,10 +181,7 @@ pub async fn put(
         move |draft, number: Option<AccessLevelNumber>| {
             let (edit, locks) = prepare(&draft.state, &wish)?;
             match number {
-                None => {
-                    let level = rules::create(draft, &edit, &locks.unwrap_or_default())?;
-                    Ok(level)
-                }
+                None => Ok(rules::create(draft, &edit, &locks.unwrap_or_default())?),
                 Some(number) => Ok(rules::edit(draft, number, &edit, locks.as_deref())?),
             }
         },
@@ -200,7 +200,7 @@ pub async fn modify(
     wish: ModificationWish,
 ) -> Result<Written<Arc<AccessLevel>>, Error> {
     let people = !wish.add_people.is_empty() || !wish.remove_people.is_empty();
-    may_change_people(ctx, ctx.authorize(place, Scope::AccessLevelsWrite)?, people)?;
+    authorize(ctx, place, people)?;
     let via = ctx.via;
     ctx.change(
         place,

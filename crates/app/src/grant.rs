@@ -167,11 +167,7 @@ pub async fn put(
         let new = prepare(&draft.state, &wish, via)?;
         let Some(number) = number else { return Ok(rules::create(draft, &new)?) };
         let former = rules::find(&draft.state, number)?;
-        let subject = match &new.receiver {
-            Receiver::Known(subject) => Some(*subject),
-            Receiver::Email(email) => draft.state.person_by_email(email).map(Subject::Person),
-            Receiver::Phone(phone) => draft.state.person_by_phone(phone).map(Subject::Person),
-        };
+        let subject = new.receiver.known(&draft.state);
         let same = subject == Some(former.subject)
             && new.target == former.target
             && new.right == former.right

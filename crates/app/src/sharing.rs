@@ -5,12 +5,12 @@
 
 use std::sync::Arc;
 
-use claviger_domain::command::grant::{self as rules, NewGrant, Receiver};
+use claviger_domain::command::grant::{self as rules, NewGrant};
 use claviger_domain::draft::{Changed, Draft};
 use claviger_domain::ids::{
     AccessLevelNumber, GrantNumber, Id, LockNumber, Noun, PersonNumber, PlaceNumber, Ref,
 };
-use claviger_domain::key::KeyNumbers;
+use claviger_domain::key::key_id;
 use claviger_domain::noun::grant::{Grant, Right, Subject, Target};
 use claviger_domain::noun::person::PersonState;
 use claviger_domain::noun::scope::Scope;
@@ -140,19 +140,12 @@ fn rights_of(state: &PlaceState, grant: &Arc<Grant>, after: Option<u32>) -> Vec<
     let memberships = roster.iter_from(after.map_or(1, |after| after.saturating_add(1)));
     memberships
         .filter_map(|number| state.memberships.get(number))
-        .map(|membership| {
-            let numbers = KeyNumbers {
-                place: state.place.number(),
-                grant: grant.number(),
-                membership: membership.number(),
-            };
-            SharingRight {
-                id: numbers.id(),
-                lock: membership.lock,
-                level: Some(level),
-                created_at: grant.header.created_at.max(membership.header.created_at),
-                grant: grant.clone(),
-            }
+        .map(|membership| SharingRight {
+            id: key_id(state, grant, Some(membership)),
+            lock: membership.lock,
+            level: Some(level),
+            created_at: grant.header.created_at.max(membership.header.created_at),
+            grant: grant.clone(),
         })
         .collect()
 }
@@ -210,11 +203,7 @@ pub async fn give(
 
 /// Whether somebody has a right at a target already, not through a level.
 fn is_given(state: &PlaceState, new: &NewGrant, now: Instant) -> bool {
-    let subject = match &new.receiver {
-        Receiver::Known(subject) => Some(*subject),
-        Receiver::Email(email) => state.person_by_email(email).map(Subject::Person),
-        Receiver::Phone(phone) => state.person_by_phone(phone).map(Subject::Person),
-    };
+    let subject = new.receiver.known(state);
     let mut there = subject.into_iter().flat_map(|it| state.grants_between(it, new.target));
     there.any(|grant| grant.right == new.right && !grant.window.past(now))
 }

@@ -76,6 +76,9 @@ impl Doors {
     /// Puts the path of a request below the base that is served at the root of its listener or host
     /// name; a path that is below it already stays.
     fn rebase(&self, base: Option<&'static str>, request: &mut Request<Body>) {
+        if base.is_none() && self.hosts.is_empty() {
+            return;
+        }
         let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
         let host = host.unwrap_or_default().to_ascii_lowercase();
         let name = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name);

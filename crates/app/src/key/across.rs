@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use claviger_domain::command::grant as rules;
-use claviger_domain::draft::{Changed, Draft};
+use claviger_domain::draft::Draft;
 use claviger_domain::ids::{GrantNumber, Id, Noun, PlaceNumber, Ref};
 use claviger_domain::key::KeyNumbers;
 use claviger_domain::noun::grant::{Grant, Right, SourceKind, Subject, Target};
@@ -57,10 +57,8 @@ pub(crate) fn places(
     if below {
         let world = ctx.app.world();
         let others = world.places().into_iter().map(|cell| cell.state().place.number());
-        let mut others: Vec<PlaceNumber> =
-            others.filter(|it| *it != own && world.is_within(*it, own)).collect();
-        others.sort_unstable();
-        places.append(&mut others);
+        // They come in the order of their numbers.
+        places.extend(others.filter(|it| *it != own && world.is_within(*it, own)));
     }
     Ok(places)
 }
@@ -231,12 +229,8 @@ pub async fn revoke_all(ctx: &Context, place: Id, search: Search) -> Result<Writ
             if meant.is_empty() {
                 continue;
             }
-            let fields = vec![Changed::shown("revoke", meant.len())];
-            draft.note("batch", Noun::Grant, None, fields);
-            for grant in &meant {
-                rules::revoke(draft, grant.number())?;
-            }
-            count += meant.len();
+            let numbers: Vec<GrantNumber> = meant.iter().map(|grant| grant.number()).collect();
+            count += rules::revoke_all(draft, &numbers);
         }
         Ok(count)
     })

@@ -170,11 +170,7 @@ pub struct Effect {
 pub fn effect(state: &PlaceState, level: AccessLevelNumber, wish: &Modification) -> Effect {
     let people = people(state, level);
     let locks: HashSet<LockNumber> = state.level_locks(level).map(|it| it.lock).collect();
-    let known = |receiver: &Receiver| match receiver {
-        Receiver::Known(subject) => Some(*subject),
-        Receiver::Email(email) => state.person_by_email(email).map(Subject::Person),
-        Receiver::Phone(phone) => state.person_by_phone(phone).map(Subject::Person),
-    };
+    let known = |receiver: &Receiver| receiver.known(state);
     let is_in = |subject: Subject| matches!(subject, Subject::Person(it) if people.contains(&it));
     let unknown: HashSet<&Receiver> =
         wish.add_people.iter().filter(|receiver| known(receiver).is_none()).collect();
@@ -204,11 +200,7 @@ fn check_modification(state: &PlaceState, wish: &Modification) -> Result<(), Ref
     }
     let gone: HashSet<Subject> = wish.remove_people.iter().copied().collect();
     for (at, receiver) in wish.add_people.iter().enumerate() {
-        let known = match receiver {
-            Receiver::Known(subject) => Some(*subject),
-            Receiver::Email(email) => state.person_by_email(email).map(Subject::Person),
-            Receiver::Phone(phone) => state.person_by_phone(phone).map(Subject::Person),
-        };
+        let known = receiver.known(state);
         let pointer = format!("/add_people/{at}");
         let there = match receiver {
             Receiver::Known(Subject::Person(person)) => state.people.get(*person).is_some(),

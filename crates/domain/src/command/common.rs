@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use crate::draft::Draft;
 use crate::ids::{GrantNumber, Noun};
 use crate::noun::CloseReason;
-use crate::noun::grant::{Grant, Right, Target};
 use crate::noun::schedule::ScheduleRef;
 use crate::refusal::Flaws;
 use crate::state::PlaceState;
@@ -58,7 +57,7 @@ pub(super) fn close_grants(
     for number in grants {
         let Some(grant) = draft.state.grants.get(number) else { continue };
         let mut grant = crate::draft::open(grant);
-        if shares(&draft.state, &grant) {
+        if super::grant::shares(&draft.state, &grant) {
             sharing.insert(number);
         }
         grant.closed = Some(draft.closing(reason));
@@ -81,14 +80,4 @@ pub(super) fn close_issued(draft: &mut Draft, under: &HashSet<GrantNumber>) -> u
         .map(|grant| grant.number())
         .collect();
     close_grants(draft, issued, CloseReason::IssuerClosed)
-}
-
-/// Whether keys may be issued under a grant: a right to share, or one to a level that lets its
-/// people share.
-pub(super) fn shares(state: &PlaceState, grant: &Grant) -> bool {
-    match grant.target {
-        _ if grant.right == Right::Share => true,
-        Target::AccessLevel(level) => state.levels.get(level).is_some_and(|it| it.allow_sharing),
-        Target::Lock(_) => false,
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::common::{self, check_external_id, check_schedule, close_grants};
+use super::common::{check_external_id, check_schedule, close_grants};
 use super::person;
 use crate::draft::{Changed, Draft, open, set};
 use crate::ids::{GrantNumber, LockNumber, Noun, PersonNumber};
@@ -24,6 +24,18 @@ pub enum Receiver {
     Email(String),
     /// Whoever has this phone number.
     Phone(String),
+}
+
+impl Receiver {
+    /// Whom it names already; nobody where a person is still to be made.
+    #[must_use]
+    pub fn known(&self, state: &PlaceState) -> Option<Subject> {
+        match self {
+            Receiver::Known(subject) => Some(*subject),
+            Receiver::Email(email) => state.person_by_email(email).map(Subject::Person),
+            Receiver::Phone(phone) => state.person_by_phone(phone).map(Subject::Person),
+        }
+    }
 }
 
 /// A right to be given.
@@ -240,7 +252,11 @@ fn check_target(flaws: &mut Flaws, state: &PlaceState, target: Target) {
 /// people share.
 #[must_use]
 pub fn shares(state: &PlaceState, grant: &Grant) -> bool {
-    common::shares(state, grant)
+    match grant.target {
+        _ if grant.right == Right::Share => true,
+        Target::AccessLevel(level) => state.levels.get(level).is_some_and(|it| it.allow_sharing),
+        Target::Lock(_) => false,
+    }
 }
 
 /// Whether keys to a lock may be issued under a grant.

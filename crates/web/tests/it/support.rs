@@ -71,6 +71,11 @@ impl Answer {
 }
 
 impl Actor {
+    /// Somebody at another router over the same server.
+    pub(crate) fn of(router: Router, token: Option<String>) -> Actor {
+        Actor { router, token }
+    }
+
     pub(crate) async fn send(
         &self,
         method: &str,

@@ -3,8 +3,8 @@
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-use super::{Unloc, refused};
-use crate::support::{id, on_each_engine};
+use super::{Unloc, phone, refused};
+use crate::support::{Actor, World, id, on_each_engine};
 
 #[tokio::test]
 async fn a_token_is_a_jwt_for_one_project() {
@@ -187,6 +187,59 @@ async fn an_organization_token_lists_and_makes_projects() {
         let zone =
             native["items"].as_array().unwrap().iter().find(|it| id(it) == id(&made["project"]));
         assert!(zone.is_none(), "the place is the program's, not the set-up client's");
+    })
+    .await;
+}
+
+/// The same program with a server that is set so.
+fn with_settings(world: &World, program: &Unloc, unloc: claviger_web::UnlocOptions) -> Actor {
+    let options = claviger_web::Options { unloc };
+    let router = claviger_web::router(world.app.clone(), &options);
+    Actor::of(router, program.actor.token.clone())
+}
+
+#[tokio::test]
+async fn strict_users_makes_unknown_people_an_error() {
+    on_each_engine(|world| async move {
+        let program = Unloc::at(&world).await;
+        let settings = claviger_web::UnlocOptions { strict_users: true, ..Default::default() };
+        let strict = with_settings(&world, &program, settings);
+        let known = json!({ "appUserId": phone(1) });
+        program.post("/managed-users", known).await.expect(201);
+        let before = world.revisions().await;
+        let groups = program.path("/access-groups");
+        let group = |people: Value| json!({ "name": "Staff", "lockIds": [], "appUserIds": people });
+        let both = group(json!([phone(1), phone(2)]));
+        refused(&strict.post(&groups, both).await, 400, &["appUserIds"]);
+        assert_eq!(world.revisions().await, before);
+        let made = strict.post(&groups, group(json!([phone(1)]))).await.expect(201);
+        let update = format!("{groups}/{}/update-accesses", id(&made["accessGroup"]));
+        let add = json!({ "appUserIdsToAdd": [phone(2)] });
+        refused(&strict.post(&update, add.clone()).await, 400, &["appUserIdsToAdd"]);
+        program.actor.post(&update, add).await.expect(200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn ignore_unknown_passes_over_what_it_does_not_know_and_nothing_else() {
+    on_each_engine(|world| async move {
+        let program = Unloc::at(&world).await;
+        let door = program.it.lock("Door").await;
+        let settings = claviger_web::UnlocOptions { ignore_unknown: true, ..Default::default() };
+        let easy = with_settings(&world, &program, settings);
+        let key = json!({ "lockId": id(&door), "appUserId": phone(1), "colour": "red" });
+        let body = json!({ "keys": [key], "comment": "x" });
+        let keys = program.path("/keys");
+        refused(&program.post("/keys", body.clone()).await, 400, &["comment", "keys.0.colour"]);
+        easy.post(&keys, body).await.expect(202);
+        let lock = program.path(&format!("/locks/{}", id(&door)));
+        let address = json!({ "address": { "street": "Storgata 1", "planet": "Earth" } });
+        refused(&program.actor.patch(&lock, address.clone()).await, 400, &["address.planet"]);
+        easy.patch(&lock, address).await.expect(200);
+        easy.get(&format!("{keys}?colour=red")).await.expect(200);
+        let bad = json!({ "keys": [{ "lockId": id(&door), "appUserId": "12" }] });
+        refused(&easy.post(&keys, bad).await, 400, &["keys.0.appUserId"]);
     })
     .await;
 }

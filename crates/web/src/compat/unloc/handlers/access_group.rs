@@ -10,6 +10,7 @@ use claviger_domain::noun::scope::Scope;
 use claviger_domain::text::is_phone;
 use serde_json::Value;
 use std::collections::HashSet;
+use std::hash::Hash;
 
 use super::{Answered, at_place, by, fields_of, named, named_with, nothing, object, page_of};
 use crate::compat::fields::{Fields, Wrongs};
@@ -126,6 +127,15 @@ pub(super) fn ids(body: &Fields<'_>, field: &str, wrongs: &mut Wrongs) -> Vec<Re
     found
 }
 
+/// What stands in both lists.
+pub(super) fn in_both<'l, T: Eq + Hash>(
+    add: &'l [T],
+    remove: &'l [T],
+) -> impl Iterator<Item = &'l T> {
+    let gone: HashSet<&T> = remove.iter().collect();
+    add.iter().filter(move |it| gone.contains(it))
+}
+
 /// The phone numbers of a list, each once.
 fn phones(body: &Fields<'_>, field: &str, wrongs: &mut Wrongs) -> Vec<String> {
     let mut seen = HashSet::new();
@@ -208,7 +218,7 @@ pub(crate) async fn update_accesses(call: Call) -> Answered {
     }
     let add = phones(&body, known[0], &mut wrongs);
     let remove = phones(&body, known[1], &mut wrongs);
-    for phone in add.iter().filter(|phone| remove.contains(phone)) {
+    for phone in in_both(&add, &remove) {
         wrongs.add(known[0], format!("{phone} is to be removed too"));
     }
     known_users(&call, &ctx, place, &add, known[0], &mut wrongs)?;
@@ -220,7 +230,7 @@ pub(crate) async fn update_accesses(call: Call) -> Answered {
         lenient: true,
         most: Some(Most { keys: MOST_KEYS, changes: MOST_CHANGES }),
     };
-    for lock in wish.add_locks.iter().filter(|lock| wish.remove_locks.contains(lock)) {
+    for lock in in_both(&wish.add_locks, &wish.remove_locks) {
         if let Ref::Id(lock) = lock {
             wrongs.add(known[2], format!("{lock} is to be removed too"));
         }

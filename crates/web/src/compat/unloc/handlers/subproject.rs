@@ -7,7 +7,7 @@ use claviger_domain::noun::Json;
 use claviger_domain::noun::place::{Place, PlaceEdit};
 use std::sync::Arc;
 
-use super::access_group::ids;
+use super::access_group::{ids, in_both};
 use super::{Answered, Query, at_place, context, fields_of, named, named_with};
 use crate::compat::fields::{Fields, Wrongs};
 use crate::compat::serve::Call;
@@ -132,7 +132,7 @@ pub(crate) async fn update_locks(call: Call) -> Answered {
         remove: ids(&body, known[1], &mut wrongs),
         most: Some(MOST_LOCKS),
     };
-    for lock in wish.add.iter().filter(|lock| wish.remove.contains(lock)) {
+    for lock in in_both(&wish.add, &wish.remove) {
         if let Ref::Id(lock) = lock {
             wrongs.add(known[0], format!("{lock} is to be removed too"));
         }
