@@ -48,9 +48,13 @@ pub fn router(app: App, options: &Options) -> Router {
         },
     };
     // The routes of the table count themselves, without a layer around each.
+    let mut vendors = compat::router(&server.state.app, options);
+    if is_limited {
+        vendors = vendors.layer(from_fn(rate::shown));
+    }
     let others = docs::router(&document)
         .merge(health::router(metrics.clone()))
-        .merge(compat::router(&server.state.app, options))
+        .merge(vendors)
         .fallback(move || {
             let ids = ids.clone();
             async move { api::serve::nothing_here(&ids) }

@@ -1,19 +1,17 @@
-//! The `RateLimit` headers and the 429 of API clients that ask too often (the fields of
-//! draft-ietf-httpapi-ratelimit-headers-10). Who calls is known only after authentication, which
-//! leaves in the request how the caller stands.
+//! The `RateLimit` headers of API clients (the fields of draft-ietf-httpapi-ratelimit-headers-10),
+//! and who asks too often. Who calls is known only after authentication, which leaves in the request
+//! how the caller stands. Each surface has its own words for the refusal.
 
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::Request;
 use axum::http::HeaderValue;
-use axum::http::header::{HeaderName, RETRY_AFTER};
+use axum::http::header::HeaderName;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
 use claviger_app::rate::{self, Standing};
 use claviger_app::{App, Caller};
-
-use crate::api::problem::{Code, Problem};
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const STATE: HeaderName = HeaderName::from_static("ratelimit");
@@ -25,19 +23,19 @@ struct Slot(Arc<OnceLock<Standing>>);
 /// Counts a request.
 ///
 /// # Errors
-/// 429 where it is one too many.
-pub(crate) fn count(app: &App, caller: &Caller, parts: &Parts) -> Result<(), Problem> {
+/// How the caller stands where it is one too many.
+pub(crate) fn count(app: &App, caller: &Caller, parts: &Parts) -> Result<(), Standing> {
     let Some(standing) = rate::count(app, caller) else { return Ok(()) };
     if let Some(Slot(slot)) = parts.extensions.get::<Slot>() {
         let _ = slot.set(standing);
     }
-    if !standing.refused {
-        return Ok(());
-    }
+    if standing.refused { Err(standing) } else { Ok(()) }
+}
+
+/// What is said to a caller that asks too often.
+pub(crate) fn detail(standing: Standing) -> String {
     let Standing { limit, reset_s, .. } = standing;
-    let detail = format!("This program may ask {limit} times a minute; try again in {reset_s} s.");
-    let problem = Problem::new(Code::TooManyRequests, detail);
-    Err(problem.with_header(RETRY_AFTER, HeaderValue::from(reset_s)))
+    format!("This program may ask {limit} times a minute; try again in {reset_s} s.")
 }
 
 /// Shows on an answer how the caller stands.

@@ -17,12 +17,13 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method};
 use axum::response::Response;
 use axum::routing::any;
+use claviger_app::rate::Standing;
 use claviger_app::{App, Caller};
 use futures_util::{FutureExt, StreamExt};
 use serde_json::{Map, Value};
 
 use super::Options;
-use crate::json;
+use crate::{json, rate};
 
 /// Most bodies.
 pub(crate) const BODY: usize = 1024 * 1024;
@@ -106,6 +107,8 @@ pub(crate) enum Trouble {
     Media,
     /// The body cannot be read: why.
     Malformed(String),
+    /// The program asks more often than it may.
+    TooMany(Standing),
     /// The server failed.
     Internal,
 }
@@ -215,7 +218,12 @@ impl Server {
         let mut caller = None;
         if !row.open {
             match (vendor.authenticate)(&app, &parts, &path) {
-                Ok(known) => caller = Some(known),
+                Ok(known) => {
+                    if let Err(standing) = rate::count(&app, &known, &parts) {
+                        return (vendor.refuse)(Trouble::TooMany(standing));
+                    }
+                    caller = Some(known);
+                }
                 Err(refused) => return *refused,
             }
         }

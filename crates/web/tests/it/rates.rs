@@ -72,3 +72,23 @@ async fn there_is_no_limit_unless_one_is_set() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_vendors_surface_holds_a_client_to_the_same_limit() {
+    on_each_engine(|world| async move {
+        let program = crate::unloc::Unloc::at(&world).await;
+        let token = program.actor.token.clone();
+        let world = with_limit(world).await;
+        let (actor, keys) = (world.admin.with(token), program.path("/keys"));
+        for _ in 0..5 {
+            let answer = actor.get(&keys).await;
+            assert_eq!(answer.header("ratelimit-policy"), "\"client\";q=5;w=60");
+            answer.expect(200);
+        }
+        let refused = actor.get(&keys).await;
+        crate::unloc::refused(&refused, 429, &[]);
+        let wait: u32 = refused.header("retry-after").parse().unwrap();
+        assert!((1..=60).contains(&wait), "{wait}");
+    })
+    .await;
+}

@@ -9,6 +9,7 @@ use axum::extract::ConnectInfo;
 use axum::http::HeaderValue;
 use axum::http::header::{AUTHORIZATION, COOKIE as COOKIES, RETRY_AFTER};
 use axum::http::request::Parts;
+use claviger_app::rate::Standing;
 use claviger_app::{
     App, Caller, Context, Error, Expected, Gone, Keep, Paging, PlanRow, Planned, Written, auth,
     idempotency, place, sha256, sharing,
@@ -64,7 +65,7 @@ pub(crate) fn authenticate<'a>(
         let known = known(&server.app, parts, route.method)?;
         if !matches!(route.access, Access::Scope(Scope::DecisionsMake)) {
             // A lock that asks is never kept waiting.
-            rate::count(&server.app, &known.caller, parts)?;
+            rate::count(&server.app, &known.caller, parts).map_err(too_many)?;
         }
         if let Access::Scope(scope) = route.access
             && let Some((_, named)) = path.iter().find(|(name, _)| name == "place")
@@ -80,6 +81,11 @@ pub(crate) fn authenticate<'a>(
         }
         Ok(known)
     })
+}
+
+fn too_many(standing: Standing) -> Problem {
+    let problem = Problem::new(Code::TooManyRequests, rate::detail(standing));
+    problem.with_header(RETRY_AFTER, HeaderValue::from(standing.reset_s))
 }
 
 fn known(app: &App, parts: &Parts, method: Method) -> Result<Known, Problem> {

@@ -89,7 +89,10 @@ pub(crate) async fn token(call: Call) -> Result<Response, Failure> {
     }
     let scope = scope.unwrap_or_default();
     if ![PROJECT, INSTALLER, ORGANIZATION].contains(&scope) {
-        let failure = Failure::field("scope", "must be project.admin or organization.admin");
+        let failure = Failure::field(
+            "scope",
+            "must be project.admin, project.installer or organization.admin",
+        );
         return Err(failure.oauth("invalid_scope"));
     }
     let found = proven_client(&call, client, secret)?;

@@ -121,6 +121,10 @@ pub(crate) fn trouble(trouble: Trouble) -> Response {
             Failure::new(415, "Unsupported Media Type", "Send the body as application/json.")
         }
         Trouble::Malformed(why) => Failure::new(400, "Bad Request", why),
+        Trouble::TooMany(standing) => Failure {
+            retry_after_s: Some(standing.reset_s),
+            ..Failure::new(429, "Too Many Requests", crate::rate::detail(standing))
+        },
         Trouble::Internal => Failure::new(500, "Internal Server Error", "The server failed."),
     };
     failure.into_response()

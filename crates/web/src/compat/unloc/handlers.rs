@@ -33,8 +33,7 @@ const MOST_ITEMS: usize = 2500;
 /// # Errors
 /// 401 on a row that is open to anybody.
 pub(crate) fn context(call: &Call) -> Result<Context, Failure> {
-    let nobody = || Failure::unauthorized("invalid_token", "Nobody is known.");
-    let caller = call.caller.clone().ok_or_else(nobody)?;
+    let caller = call.caller.clone().ok_or(claviger_app::Error::Unauthenticated)?;
     Ok(Context::new(call.app.clone(), caller, Via::Unloc))
 }
 

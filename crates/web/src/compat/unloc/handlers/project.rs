@@ -1,6 +1,6 @@
 //! Organizations, projects and their locks.
 
-use claviger_app::{Context, Id, Refusal, lock, place};
+use claviger_app::{Context, Expected, Id, Refusal, lock, place};
 use claviger_domain::ids::Noun;
 use claviger_domain::noun::place::PlaceEdit;
 use claviger_domain::noun::scope::Scope;
@@ -105,8 +105,10 @@ pub(crate) async fn get(call: Call) -> Answered {
 /// `PATCH /v2/projects/{project}`. With `applyToAllLocks` the default privacy policy becomes that
 /// of every lock the project owns too.
 pub(crate) async fn update(call: Call) -> Answered {
-    let (ctx, id) = at_place(&call)?;
+    let (mut ctx, id) = at_place(&call)?;
     let seen = place::get(&ctx, id)?;
+    // What is merged with what was read must not undo what another wrote since.
+    ctx.expected = Some(Expected::Revisions(vec![seen.value.header.revision]));
     let (body, mut wrongs) = fields_of(&call);
     let former = seen.value.metadata.as_ref();
     let edit = edit(&body, former, &["applyToAllLocks"], &mut wrongs);
@@ -182,7 +184,7 @@ pub(crate) async fn update_lock(call: Call) -> Answered {
         metadata = Some(map::merged(former.as_ref(), Some(pair.as_object())));
     }
     refuse(wrongs)?;
-    ctx.expected = Some(claviger_app::Expected::Revisions(vec![seen.value.header.revision]));
+    ctx.expected = Some(Expected::Revisions(vec![seen.value.header.revision]));
     let edit =
         claviger_domain::noun::lock::LockEdit { name, privacy, metadata, ..Default::default() };
     let wish = lock::LockWish { edit, ..lock::LockWish::default() };

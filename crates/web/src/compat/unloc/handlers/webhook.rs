@@ -22,7 +22,11 @@ pub(crate) async fn create(call: Call) -> Answered {
     wrongs.check(known, "trigger", "must be accessEvent");
     let url = body.must("url", &mut wrongs);
     let right = url.is_none_or(crate::url::is_web_address);
-    wrongs.check(right, "url", "must be an https address without a name or password");
+    wrongs.check(
+        right,
+        "url",
+        "must be an http or https address without a name, a password or a fragment",
+    );
     let lock = body.text("lockId", &mut wrongs).map(Id::parse);
     wrongs.check(lock != Some(None), "lockId", map::UUID);
     refuse(wrongs)?;
