@@ -279,10 +279,7 @@ pub(crate) fn issue(ctx: &Context, draft: &Draft, new: &mut NewGrant) -> Result<
     flaws.refuse()?;
     let Target::Lock(lock) = new.target else { return Err(forbidden()) };
     let window = new.edit.window.of(claviger_domain::time::Window::ALWAYS);
-    let fits = |grant: &Grant| {
-        grant.window.until.is_none_or(|own| window.until.is_some_and(|until| until <= own))
-            && grant.window.from.is_none_or(|own| window.from.unwrap_or(draft.now) >= own)
-    };
+    let fits = |grant: &Grant| rules::window_within(grant, window, draft.now) == (true, true);
     let named = |grant: &Grant| new.issued_under.is_none_or(|named| named == grant.number());
     let usable: Vec<&Arc<Grant>> = held(state, person)
         .filter(|grant| !grant.window.past(draft.now) && rules::shares_lock(state, grant, lock))

@@ -11,7 +11,7 @@ use toml::Value;
 use crate::exit::Failure;
 
 /// Where Unloc's API hangs.
-const UNLOC: &str = "/compat/unloc";
+pub(crate) const UNLOC: &str = "/compat/unloc";
 
 /// The table `[compat]` of a file.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

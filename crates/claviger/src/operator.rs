@@ -120,7 +120,7 @@ impl Operator {
         let made = program::make(&ctx, id(place)?, "Unloc client").await?;
         Ok(json!({
             "vendor": vendor,
-            "base_path": "/compat/unloc",
+            "base_path": crate::compat::UNLOC,
             "hosts": [],
             "credentials": {
                 "client_id": made.client.to_string(),

@@ -142,6 +142,17 @@ pub fn key_id(state: &PlaceState, grant: &Grant, membership: Option<&Membership>
     }
 }
 
+/// The id of the key by which an open grant reaches a lock; none where it does not.
+#[must_use]
+pub fn key_at(state: &PlaceState, grant: &Grant, lock: LockNumber) -> Option<Id> {
+    match grant.target {
+        Target::Lock(own) => (own == lock).then(|| key_id(state, grant, None)),
+        Target::AccessLevel(level) => {
+            Some(key_id(state, grant, Some(state.membership(level, lock)?)))
+        }
+    }
+}
+
 /// How a grant stands; for one to a level, at whichever of its locks is best off.
 #[must_use]
 pub fn grant_state(state: &PlaceState, grant: &Grant, now: Instant) -> RightState {

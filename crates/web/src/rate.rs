@@ -1,6 +1,6 @@
 //! The `RateLimit` headers of API clients (the fields of draft-ietf-httpapi-ratelimit-headers-10),
-//! and who asks too often. Who calls is known only after authentication, which leaves in the request
-//! how the caller stands. Each surface has its own words for the refusal.
+//! and who asks too often. Who calls is known only after authentication, which leaves in the
+//! request how the caller stands. Each surface has its own words for the refusal.
 
 use std::sync::{Arc, OnceLock};
 

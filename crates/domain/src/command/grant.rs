@@ -293,6 +293,15 @@ fn check_override(flaws: &mut Flaws, overrides: bool) {
     flaws.check(!overrides, "/override_lockdown", "not_shared", detail);
 }
 
+/// Whether what is issued at `now` for a window begins, and whether it ends, within the window of
+/// what it is issued under.
+#[must_use]
+pub fn window_within(issuer: &Grant, window: Window, now: Instant) -> (bool, bool) {
+    let begins = issuer.window.from.is_none_or(|from| window.from.unwrap_or(now) >= from);
+    let until = |own| window.until.is_some_and(|until| until <= own);
+    (begins, issuer.window.until.is_none_or(until))
+}
+
 /// What is issued holds at no time at which the right to share does not.
 fn check_within(
     flaws: &mut Flaws,
@@ -300,13 +309,11 @@ fn check_within(
     issuer: &Grant,
     (window, schedule): (Window, Option<&ScheduleRef>),
 ) {
-    let now: Instant = draft.now;
-    let begins = issuer.window.from.is_none_or(|from| window.from.unwrap_or(now) >= from);
+    let (begins, ends) = window_within(issuer, window, draft.now);
     let detail = "must not be before the right to share begins";
     flaws.check(begins, "/valid_from", "outside_sharing", detail);
-    let until = |own| window.until.is_some_and(|until| until <= own);
     let detail = "must not be after the right to share ends";
-    flaws.check(issuer.window.until.is_none_or(until), "/valid_until", "outside_sharing", detail);
+    flaws.check(ends, "/valid_until", "outside_sharing", detail);
     let level = match issuer.target {
         Target::AccessLevel(level) => draft.state.levels.get(level),
         Target::Lock(_) => None,

@@ -15,14 +15,7 @@ pub struct Door<'s> {
 }
 
 impl<'s> Door<'s> {
-    /// The settings of `lock`, which `owner` owns.
-    #[must_use]
-    pub fn of(owner: &'s PlaceState, lock: &Lock) -> Door<'s> {
-        let lock = lock.number();
-        Door { owner, lock, row: owner.lock_levels(lock) }
-    }
-
-    /// The same by the lock's number at its owner, if there is such a lock.
+    /// The settings of a lock by its number at its owner, if there is such a lock.
     #[must_use]
     #[inline]
     pub fn at(owner: &'s PlaceState, lock: LockNumber) -> Option<Door<'s>> {

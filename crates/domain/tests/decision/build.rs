@@ -189,7 +189,7 @@ impl Built {
 
     pub(crate) fn door(&self, lock: usize) -> Door<'_> {
         let owner = self.owner.as_ref().unwrap_or(&self.state);
-        Door::of(owner, self.lock_at_owner(lock))
+        Door::at(owner, self.lock_at_owner(lock).number()).unwrap()
     }
 
     fn lock_at_owner(&self, lock: usize) -> &Lock {

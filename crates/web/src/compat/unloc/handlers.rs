@@ -13,9 +13,12 @@ pub(crate) mod subproject;
 pub(crate) mod webhook;
 
 use axum::response::{IntoResponse, Response};
-use claviger_app::{Context, Id, Via};
+use std::sync::Arc;
+
+use claviger_app::{Context, Error, Id, Via, Written};
 use claviger_domain::ids::{Noun, Ref};
 use claviger_domain::noun::scope::Scope;
+use claviger_domain::state::PlaceState;
 use serde_json::{Value, json};
 
 use super::error::{Failure, refuse};
@@ -33,7 +36,7 @@ const MOST_ITEMS: usize = 2500;
 /// # Errors
 /// 401 on a row that is open to anybody.
 pub(crate) fn context(call: &Call) -> Result<Context, Failure> {
-    let caller = call.caller.clone().ok_or(claviger_app::Error::Unauthenticated)?;
+    let caller = call.caller.clone().ok_or(Error::Unauthenticated)?;
     Ok(Context::new(call.app.clone(), caller, Via::Unloc))
 }
 
@@ -170,6 +173,21 @@ pub(crate) fn named(name: &str, value: Value) -> Response {
 pub(crate) fn named_with(status: u16, name: &str, value: Value) -> Response {
     let status = axum::http::StatusCode::from_u16(status).unwrap_or_default();
     (status, axum::Json(json!({ name: value }))).into_response()
+}
+
+/// What was written, as one named thing.
+pub(crate) fn written<T>(
+    status: u16,
+    name: &str,
+    made: Written<Arc<T>>,
+    shown: impl Fn(&T, &PlaceState) -> Value,
+) -> Answered {
+    match made {
+        Written::Done { value, state: Some(state), .. } => {
+            Ok(named_with(status, name, shown(&value, &state)))
+        }
+        _ => Err(Error::Internal.into()),
+    }
 }
 
 /// 204.

@@ -244,20 +244,23 @@ pub(crate) fn recurrence(state: &PlaceState, schedules: [Option<&ScheduleRef>; 2
     json!({ "timeSpans": spans.into_iter().map(|(_, span)| span).collect::<Vec<_>>() })
 }
 
+/// What is kept as an object; empty where it is none.
+pub(crate) fn object(kept: Option<&Json>) -> Map<String, Value> {
+    match kept.and_then(|kept| serde_json::from_str(&kept.0).ok()) {
+        Some(Value::Object(fields)) => fields,
+        _ => Map::new(),
+    }
+}
+
 /// The pairs of text in what the caller keeps.
 pub(crate) fn metadata(kept: Option<&Json>) -> Value {
-    let kept = kept.and_then(|kept| serde_json::from_str(&kept.0).ok());
-    let Some(Value::Object(kept)) = kept else { return json!({}) };
-    kept.into_iter().filter(|(_, value)| value.is_string()).collect::<Map<_, _>>().into()
+    let pairs = object(kept).into_iter().filter(|(_, value)| value.is_string());
+    pairs.collect::<Map<_, _>>().into()
 }
 
 /// What is kept after pairs were merged into it; null takes a pair out.
 pub(crate) fn merged(kept: Option<&Json>, pairs: Given<&Map<String, Value>>) -> Option<Json> {
-    let former = kept.and_then(|kept| serde_json::from_str(&kept.0).ok());
-    let mut whole = match former {
-        Some(Value::Object(whole)) => whole,
-        _ => Map::new(),
-    };
+    let mut whole = object(kept);
     match pairs {
         None => {}
         Some(None) => whole.retain(|_, value| !value.is_string()),
@@ -279,17 +282,12 @@ const OWN: &str = "unloc";
 
 /// The description of a place.
 pub(crate) fn description(kept: Option<&Json>) -> Option<String> {
-    let kept: Value = serde_json::from_str(&kept?.0).ok()?;
-    kept.get(OWN)?.get("description")?.as_str().map(str::to_owned)
+    object(kept).get(OWN)?.get("description")?.as_str().map(str::to_owned)
 }
 
 /// What is kept with that description and no other.
 pub(crate) fn described(kept: Option<Json>, description: Option<&str>) -> Option<Json> {
-    let kept = kept.and_then(|kept| serde_json::from_str(&kept.0).ok());
-    let mut whole = match kept {
-        Some(Value::Object(whole)) => whole,
-        _ => Map::new(),
-    };
+    let mut whole = object(kept.as_ref());
     match description {
         None => whole.remove(OWN),
         Some(text) => whole.insert(OWN.to_owned(), json!({ "description": text })),

@@ -44,8 +44,7 @@ pub(crate) fn subproject(place: &Place, state: &PlaceState, project: Option<Id>)
 
 /// A lock; settings of one that another place owns are that place's, and are given apart.
 pub(crate) fn lock(lock: &Lock, settings: &Lock, state: &PlaceState) -> Value {
-    let kept = lock.metadata.as_ref().and_then(|kept| serde_json::from_str(&kept.0).ok());
-    let kept: Value = kept.unwrap_or_default();
+    let kept = map::object(lock.metadata.as_ref());
     let battery = settings.health.battery_percent;
     let connection = settings.controller.and_then(|it| state.controllers.get(it));
     json!({

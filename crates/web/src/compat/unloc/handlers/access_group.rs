@@ -2,7 +2,7 @@
 
 use claviger_app::access_level::{self, AccessLevelWish, ModificationWish, Most, PersonWish};
 use claviger_app::schedule::ScheduleWish;
-use claviger_app::{Context, Error, Expected, Id};
+use claviger_app::{Context, Expected, Id};
 use claviger_domain::ids::{Noun, Ref};
 use claviger_domain::noun::Json;
 use claviger_domain::noun::access_level::AccessLevelEdit;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use std::collections::HashSet;
 use std::hash::Hash;
 
-use super::{Answered, at_place, by, fields_of, named, named_with, nothing, object, page_of};
+use super::{Answered, at_place, by, fields_of, named, nothing, object, page_of, written};
 use crate::compat::fields::{Fields, Wrongs};
 use crate::compat::serve::Call;
 use crate::compat::unloc::error::{Failure, refuse};
@@ -249,10 +249,5 @@ pub(crate) async fn delete(call: Call) -> Answered {
 type Made = claviger_app::Written<std::sync::Arc<claviger_domain::noun::access_level::AccessLevel>>;
 
 fn answer(status: u16, made: Made) -> Answered {
-    match made {
-        claviger_app::Written::Done { value, state: Some(state), .. } => {
-            Ok(named_with(status, "accessGroup", wire::access_group(&value, &state)))
-        }
-        _ => Err(Error::Internal.into()),
-    }
+    written(status, "accessGroup", made, wire::access_group)
 }

@@ -12,7 +12,7 @@ use claviger_domain::noun::scope::Scope;
 use claviger_domain::state::PlaceState;
 use serde_json::{Map, Value, json};
 
-use super::{Answered, at_place, by, fields_of, job, named, object, page_of};
+use super::{Answered, at_place, by, fields_of, job, named, object, page_of, written};
 use crate::compat::fields::{Fields, Given, Wrongs};
 use crate::compat::serve::Call;
 use crate::compat::unloc::error::{Failure, refuse};
@@ -28,11 +28,7 @@ const MOST_LOCKS: u64 = 100;
 const STATES: [&str; 4] = ["connected", "connecting", "error", "disconnected"];
 
 fn settings(controller: &Controller) -> Map<String, Value> {
-    let kept = controller.settings.as_ref().and_then(|kept| serde_json::from_str(&kept.0).ok());
-    match kept {
-        Some(Value::Object(settings)) => settings,
-        _ => Map::new(),
-    }
+    map::object(controller.settings.as_ref())
 }
 
 /// The vendor's list as it stands; an error where nobody can say what it means.
@@ -212,12 +208,8 @@ async fn change(call: &Call, name: Option<String>, pairs: Given<&Map<String, Val
     }
     ctx.expected = Some(Expected::Revisions(vec![seen.value.header.revision]));
     let id = by(seen.value.header.id);
-    match controller::edit(&ctx, place, id, edit).await? {
-        claviger_app::Written::Done { value, state: Some(state), .. } => {
-            Ok(named("lockConnection", shown(&value, &state)))
-        }
-        _ => Err(Error::Internal.into()),
-    }
+    let made = controller::edit(&ctx, place, id, edit).await?;
+    written(200, "lockConnection", made, shown)
 }
 
 /// What a job about a connection made: the connection as it is at present, null once it is

@@ -11,7 +11,7 @@ use claviger_domain::state::PlaceState;
 use claviger_domain::text::is_phone;
 use serde_json::{Value, json};
 
-use super::{Answered, at_place, by, fields_of, named, named_with, nothing, object, page_of};
+use super::{Answered, at_place, by, fields_of, named, nothing, object, page_of, written};
 use crate::compat::fields::{Fields, Given, Wrongs};
 use crate::compat::serve::Call;
 use crate::compat::unloc::error::{Failure, refuse};
@@ -60,12 +60,7 @@ fn shown(controller: &Controller, state: &PlaceState) -> Value {
 }
 
 fn answer(status: u16, made: Written<std::sync::Arc<Controller>>) -> Answered {
-    match made {
-        Written::Done { value, state: Some(state), .. } => {
-            Ok(named_with(status, "doorbell", shown(&value, &state)))
-        }
-        _ => Err(Error::Internal.into()),
-    }
+    written(status, "doorbell", made, shown)
 }
 
 /// The words of a refusal where what is missing is the doorbell.

@@ -2,9 +2,8 @@
 
 use claviger_app::event::{self, LogWish};
 use claviger_app::key::is_by_phone;
-use claviger_domain::key::key_id;
+use claviger_domain::key::key_at;
 use claviger_domain::noun::event::{Event, EventKind};
-use claviger_domain::noun::grant::{Grant, Target};
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::DAY;
 
@@ -42,13 +41,6 @@ pub(crate) fn body(state: &PlaceState, event: &Event) -> Option<String> {
     }
     let grant = event.subject.grant.and_then(|number| state.grants.get(number));
     let grant = grant.filter(|grant| is_by_phone(state, grant.subject));
-    let key = |grant: &Grant| match grant.target {
-        Target::Lock(_) => Some(key_id(state, grant, None)),
-        Target::AccessLevel(level) => {
-            let membership = state.membership(level, event.lock)?;
-            Some(key_id(state, grant, Some(membership)))
-        }
-    };
-    let key = grant.and_then(|grant| key(grant));
+    let key = grant.and_then(|grant| key_at(state, grant, event.lock));
     Some(wire::access_event(event, key, state, &claviger_app::Gone::new()).to_string())
 }
