@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use claviger_app::{App, Caller, Context, Id, Via, Zone, backup, import, program, setup};
+use claviger_app::{App, Caller, Context, Id, Via, Zone, backup, import, setup};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -116,19 +116,10 @@ impl Operator {
     }
 
     async fn compat(&self, vendor: &str, place: &str) -> Result<Value, Failure> {
-        let ctx = Context { via: Via::CommandLine, ..self.context() };
-        let made = program::make(&ctx, id(place)?, "Unloc client").await?;
-        Ok(json!({
-            "vendor": vendor,
-            "base_path": crate::compat::UNLOC,
-            "hosts": [],
-            "credentials": {
-                "client_id": made.client.to_string(),
-                "client_secret": made.secret,
-                "project_id": made.place.to_string(),
-                "organization_id": made.organization.to_string(),
-            },
-        }))
+        let known = claviger_web::vendors().into_iter().find(|known| known.name == vendor);
+        let known = known.ok_or_else(|| Failure::new(format!("no API of {vendor} is served")))?;
+        let credentials = known.credentials(self.context(), id(place)?).await?;
+        Ok(json!({ "vendor": vendor, "base_path": known.base, "credentials": credentials }))
     }
 
     async fn import(

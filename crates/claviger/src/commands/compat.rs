@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::ValueEnum as _;
 use serde_json::Value;
 
-use crate::args::{Compat, Global, Vendor};
+use crate::args::{Compat, Global};
 use crate::commands::settings;
 use crate::exit::Failure;
 use crate::folder::Folder;
@@ -19,13 +19,16 @@ use crate::{errand, terminal};
 pub(crate) async fn run(args: Compat, global: &Global) -> Result<(), Failure> {
     let value = args.vendor.to_possible_value();
     let vendor = value.as_ref().map_or("", |value| value.get_name()).to_owned();
-    if !matches!(args.vendor, Vendor::Unloc) {
+    let Some(known) = claviger_web::vendors().into_iter().find(|known| known.name == vendor) else {
         let line = format!("the API of {vendor} is not built yet; no credentials were made");
         return Err(Failure::new(line));
-    }
-    let folder = Folder::of(&settings(global)?);
+    };
+    let config = settings(global)?;
+    let hosts = config.compat.hosts.iter().filter(|(_, base)| *base == known.base);
+    let hosts: Vec<&str> = hosts.map(|(host, _)| host.as_str()).collect();
     let task = Task::Compat { vendor, place: args.place };
-    let made = errand::run(&folder, task, None, Path::new("")).await?;
+    let mut made = errand::run(&Folder::of(&config), task, None, Path::new("")).await?;
+    made["hosts"] = hosts.into();
     if global.json {
         terminal::json(&made);
     } else {

@@ -9,6 +9,8 @@ pub(crate) mod unloc;
 use axum::Router;
 use claviger_app::App;
 
+pub use serve::{Switch, Vendor};
+
 /// Settings of the vendors' APIs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -16,9 +18,15 @@ pub struct Options {
     pub unloc: unloc::Options,
 }
 
-/// Every vendor's rows, each with the base it is served below.
-pub(crate) fn tables() -> Vec<(serve::Vendor, Vec<serve::Row>)> {
+/// Every vendor whose API is served, with its rows.
+pub(crate) fn tables() -> Vec<(Vendor, Vec<serve::Row>)> {
     vec![(unloc::VENDOR, unloc::table())]
+}
+
+/// Every vendor whose API is served.
+#[must_use]
+pub fn vendors() -> Vec<Vendor> {
+    tables().into_iter().map(|(vendor, _)| vendor).collect()
 }
 
 /// The forms of webhooks' bodies that vendors have.

@@ -18,7 +18,7 @@ use axum::http::{HeaderValue, Method};
 use axum::response::Response;
 use axum::routing::any;
 use claviger_app::rate::Standing;
-use claviger_app::{App, Caller};
+use claviger_app::{App, Caller, Context, Error, Id};
 use futures_util::{FutureExt, StreamExt};
 use serde_json::{Map, Value};
 
@@ -113,15 +113,41 @@ pub(crate) enum Trouble {
     Internal,
 }
 
-/// How a vendor lets callers in and refuses.
+/// A setting of a vendor's API that is on or off, and off unless somebody says otherwise.
 #[derive(Clone, Copy)]
-pub(crate) struct Vendor {
+pub struct Switch {
+    /// What it is called in a file of settings.
+    pub name: &'static str,
+    /// Where it is kept.
+    pub field: fn(&mut Options) -> &mut bool,
+}
+
+/// One vendor's API: where it is served, what is set about it, how it makes credentials, lets
+/// callers in and refuses.
+#[derive(Clone, Copy)]
+pub struct Vendor {
+    /// What it is called on the command line and in a file of settings.
+    pub name: &'static str,
     /// Where it is served, without a slash at the end.
-    pub(crate) base: &'static str,
+    pub base: &'static str,
+    /// What may be set.
+    pub switches: &'static [Switch],
+    /// Makes the credentials of a program in a place.
+    pub(crate) credentials: fn(Context, Id) -> Boxed<Result<Value, Error>>,
     /// Who calls, with the head of the request and the parameters of the path.
     pub(crate) authenticate: fn(&App, &Parts, &Path) -> Result<Caller, Box<Response>>,
     /// The vendor's words for a trouble.
     pub(crate) refuse: fn(Trouble) -> Response,
+}
+
+impl Vendor {
+    /// Makes the credentials of a program of this vendor's in a place; they are shown this once.
+    ///
+    /// # Errors
+    /// No such place; whatever the vendor's credentials need is not there.
+    pub async fn credentials(&self, ctx: Context, place: Id) -> Result<Value, Error> {
+        (self.credentials)(ctx, place).await
+    }
 }
 
 /// The parameters of a path.

@@ -6,10 +6,10 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use claviger_app::auth::{TOKEN_LIFE_S, TokenError, proven, signed};
 use claviger_app::signed::{Claims, SignedError, issue};
-use claviger_app::{App, Caller, Context, Id, Via, place};
+use claviger_app::{App, Caller, Context, Error, Id, Via, place, program};
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::time::SECOND;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::error::{Failure, refuse};
 use crate::compat::fields::{Fields, Wrongs};
@@ -18,6 +18,17 @@ use crate::compat::serve::{Call, Path};
 const PROJECT: &str = "project.admin";
 const INSTALLER: &str = "project.installer";
 const ORGANIZATION: &str = "organization.admin";
+
+/// Makes a client and says how it logs in.
+pub(crate) async fn credentials(ctx: Context, place: Id) -> Result<Value, Error> {
+    let made = program::make(&ctx, place, "Unloc client").await?;
+    Ok(json!({
+        "client_id": made.client.to_string(),
+        "client_secret": made.secret,
+        "project_id": made.place.to_string(),
+        "organization_id": made.organization.to_string(),
+    }))
+}
 
 /// Lets in whoever holds a token for what the path names.
 pub(crate) fn authenticate(app: &App, parts: &Parts, path: &Path) -> Result<Caller, Box<Response>> {

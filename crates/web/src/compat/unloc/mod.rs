@@ -8,7 +8,7 @@ mod handlers;
 mod map;
 mod wire;
 
-use super::serve::{BODY, BULK_BODY, Row, Takes, Vendor, run};
+use super::serve::{BODY, BULK_BODY, Row, Switch, Takes, Vendor, run};
 use handlers::{
     access_group, connection, doorbell, job, key, log, managed_user, project, sharing, subproject,
     webhook,
@@ -78,8 +78,17 @@ pub struct Options {
 }
 
 /// How callers are let in and refused.
-pub(crate) const VENDOR: Vendor =
-    Vendor { base: "/compat/unloc", authenticate: auth::authenticate, refuse: error::trouble };
+pub(crate) const VENDOR: Vendor = Vendor {
+    name: "unloc",
+    base: "/compat/unloc",
+    switches: &[
+        Switch { name: "strict_users", field: |options| &mut options.unloc.strict_users },
+        Switch { name: "ignore_unknown", field: |options| &mut options.unloc.ignore_unknown },
+    ],
+    credentials: |ctx, place| Box::pin(auth::credentials(ctx, place)),
+    authenticate: auth::authenticate,
+    refuse: error::trouble,
+};
 
 /// What native webhooks call the form of a delivery's body here.
 const FORMAT: &str = "unloc";
