@@ -19,7 +19,7 @@ use crate::App;
 use crate::client::SECRET_PREFIX;
 use crate::context::{Caller, Context};
 use crate::error::Error;
-use crate::random::{is_well_formed, secret, sha256};
+use crate::random::{is_hex_secret, is_well_formed, secret, sha256};
 use crate::signed::{self, Claims, SignedError};
 use crate::world::guard;
 
@@ -102,6 +102,23 @@ pub fn bearer(app: &App, secret: &str) -> Result<Caller, Error> {
     if is_over(client, now) || !holds(client, &hash, now) {
         return Err(Error::Unauthenticated);
     }
+    Ok(caller(client, client.scopes))
+}
+
+/// The program that holds a token of 32 hexadecimal digits.
+///
+/// # Errors
+/// Not authenticated.
+pub fn plain_token(app: &App, token: &str) -> Result<Caller, Error> {
+    if !is_hex_secret(token) {
+        return Err(Error::Unauthenticated);
+    }
+    let hash = sha256(token.as_bytes());
+    let now = app.now();
+    let directory = app.world().directory();
+    let found = directory.client_by_key(&hash);
+    let client = found.filter(|it| !is_over(it, now) && holds(it, &hash, now));
+    let client = client.ok_or(Error::Unauthenticated)?;
     Ok(caller(client, client.scopes))
 }
 

@@ -178,6 +178,16 @@ pub async fn create(
     kind: ClientKind,
     wish: ClientWish,
 ) -> Result<Written<MadeClient>, Error> {
+    create_with(ctx, kind, wish, || secret(SECRET_PREFIX)).await
+}
+
+/// The same with a secret of another form.
+pub(crate) async fn create_with(
+    ctx: &Context,
+    kind: ClientKind,
+    wish: ClientWish,
+    new_secret: fn() -> String,
+) -> Result<Written<MadeClient>, Error> {
     let organization = organization(ctx)?;
     let found = find(ctx, &wish, None)?;
     let organization = match found.places.as_deref() {
@@ -185,7 +195,7 @@ pub async fn create(
         _ => organization,
     };
     ctx.write(None, move |work| {
-        let secret = secret(SECRET_PREFIX);
+        let secret = new_secret();
         let now = work.now;
         let draft = work.directory();
         check(&wish, "", now)?;

@@ -1,12 +1,15 @@
 //! Credentials of a place. Digits come in plain and are sealed here; they never go out again.
 
+pub mod rights;
+
 use std::sync::Arc;
 
 use claviger_domain::command::credential as rules;
 use claviger_domain::draft::Draft;
 use claviger_domain::ids::{CredentialNumber, Id, Noun, PersonNumber, PlaceNumber, Ref};
+use claviger_domain::noun::card::{CardPart, CardValue};
 use claviger_domain::noun::credential::{
-    Credential, CredentialEdit, CredentialKind, CredentialState, SealedDigits,
+    Credential, CredentialEdit, CredentialKind, CredentialState, SealedDigits, Tag,
 };
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::refusal::Refusal;
@@ -72,12 +75,24 @@ fn prepare(
     };
     edit.code =
         wish.code.as_ref().map(|code| seal(app, place, id, Field::Code, code)).transpose()?;
+    edit.code_as_card = wish.code.as_ref().and_then(|code| CardValue::of_text(&code.0));
+    edit.parts_as_codes = parts_as_codes(app, place, edit.parts.as_deref().unwrap_or_default());
     edit.pin = match &wish.pin {
         None => None,
         Some(None) => Some(None),
         Some(Some(pin)) => Some(Some(seal(app, place, id, Field::Pin, pin)?)),
     };
     Ok(edit)
+}
+
+/// Of each part the tag of what is typed for it, where it can be typed.
+pub(crate) fn parts_as_codes(
+    app: &App,
+    place: PlaceNumber,
+    parts: &[CardPart],
+) -> Vec<Option<Tag>> {
+    let tag = |digits: String| app.secrets().code_tag(place, &digits);
+    parts.iter().map(|part| part.typed().map(tag)).collect()
 }
 
 fn seal(
@@ -215,6 +230,18 @@ pub fn get(ctx: &Context, place: Id, credential: &Ref) -> Result<Seen<Arc<Creden
     let number: CredentialNumber = resolve(&state, Noun::Credential, credential)?;
     let value = rules::find(&state, number)?.clone();
     Ok(Seen { value, state })
+}
+
+/// The digits of a code, for surfaces that show a code to whoever may set it; none of other kinds.
+///
+/// # Errors
+/// The scope is missing; the digits were sealed with other keys.
+pub fn code_of(ctx: &Context, place: Id, credential: &Credential) -> Result<Option<Digits>, Error> {
+    let place = ctx.authorize(place, Scope::CredentialsWrite)?;
+    let Some(code) = &credential.code else { return Ok(None) };
+    let id = credential.header.id;
+    let plain = ctx.app.secrets().open_digits(place, id, Field::Code, &code.sealed)?;
+    Ok(Some(Digits(plain.to_string())))
 }
 
 /// A page of credentials.

@@ -2,14 +2,16 @@
 
 mod log;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use claviger_domain::ids::{Id, LockNumber, Noun, PersonNumber, PlaceNumber, Ref};
+use claviger_domain::ids::{
+    CredentialNumber, Id, IdSource, LockNumber, Noun, PersonNumber, PlaceNumber, Ref,
+};
 use claviger_domain::noun::event::Event;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::state::PlaceState;
-use claviger_domain::time::Window;
+use claviger_domain::time::{Instant, Window};
 use claviger_store::EventFilter;
 use tokio::sync::watch;
 
@@ -17,6 +19,9 @@ pub use self::log::{LogRow, LogWish, log};
 use crate::context::Context;
 use crate::error::Error;
 use crate::read::{Gone, bounded, gone, resolve};
+
+/// How many events are read at once where all are wanted.
+const CHUNK: u32 = 1000;
 
 /// Which events are wanted; every filter given must hold.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +31,7 @@ pub struct EventWish {
     pub received: Window,
     pub lock: Option<Ref>,
     pub person: Option<Ref>,
+    pub credential: Option<Ref>,
     pub granted: Option<bool>,
 }
 
@@ -58,12 +64,15 @@ pub async fn list(
         wish.lock.as_ref().map(|lock| resolve(&state, Noun::Lock, lock)).transpose()?;
     let person: Option<PersonNumber> =
         wish.person.as_ref().map(|person| resolve(&state, Noun::Person, person)).transpose()?;
+    let credential: Option<CredentialNumber> =
+        wish.credential.as_ref().map(|it| resolve(&state, Noun::Credential, it)).transpose()?;
     let filter = EventFilter {
         after_seq: after,
         occurred: wish.occurred,
         received: wish.received,
         lock,
         person,
+        credential,
         granted: wish.granted,
         ..EventFilter::default()
     };
@@ -73,6 +82,38 @@ pub async fn list(
     events.truncate(limit);
     let gone = speak_of(ctx, &state, &events).await?;
     Ok(EventPage { events, more, gone, state })
+}
+
+/// The decision that let somebody in last at each lock, of those made since an instant.
+///
+/// # Errors
+/// No such place.
+pub async fn last_let_in(
+    ctx: &Context,
+    place: Id,
+    since: Instant,
+) -> Result<HashMap<LockNumber, Event>, Error> {
+    let state = ctx.read(place, Scope::EventsRead)?;
+    let mut filter = EventFilter {
+        granted: Some(true),
+        // An id begins with the instant at which the event was made.
+        from_id: Some(IdSource::new(since, [0; 16]).next_id()),
+        by_id: true,
+        newest_first: true,
+        ..EventFilter::default()
+    };
+    let mut found = HashMap::new();
+    loop {
+        let events = ctx.app.store().events(state.place.number(), &filter, CHUNK).await?;
+        let whole = events.len() == CHUNK as usize;
+        filter.before_id = events.last().map(|event| event.id);
+        for event in events {
+            found.entry(event.lock).or_insert(event);
+        }
+        if !whole {
+            return Ok(found);
+        }
+    }
 }
 
 /// The public ids of the closed and deleted records that events speak of.

@@ -22,6 +22,7 @@ use claviger_domain::state::PlaceState;
 use claviger_domain::time::{Instant, WindowEdit};
 use serde::{Deserialize, Serialize};
 
+use crate::App;
 use crate::context::Context;
 use crate::error::Error;
 use crate::work::Work;
@@ -244,13 +245,13 @@ pub async fn run(
         What::Grants => Scope::GrantsWrite,
     };
     let place = ctx.authorize(place, scope)?;
-    let via = ctx.via;
+    let (via, app) = (ctx.via, ctx.app.clone());
     let wish = move |work: &mut Work| {
         done.store(0, Ordering::Relaxed);
         let draft = work.place(place)?;
         let fields = vec![Changed::shown("rows", file.rows.len())];
         draft.note("import", file.what.noun(), None, fields);
-        apply(draft, &file, via, &done)
+        apply(&app, draft, &file, via, &done)
     };
     if ctx.dry_run {
         let world = ctx.app.world();
@@ -261,6 +262,7 @@ pub async fn run(
 }
 
 fn apply(
+    app: &App,
     draft: &mut Draft,
     file: &File,
     via: claviger_domain::noun::grant::Via,
@@ -274,7 +276,7 @@ fn apply(
         let cells = Cells { columns: &file.columns, cells: &row.cells };
         let outcome = match file.what {
             What::People => people::apply(draft, &cells, &mut seen, row.line),
-            What::Cards => cards::apply(draft, &cells, &mut seen, row.line),
+            What::Cards => cards::apply(app, draft, &cells, &mut seen, row.line),
             What::Grants => grants::apply(draft, &cells, via, &mut seen, row.line),
         };
         made.rows += 1;

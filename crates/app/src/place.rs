@@ -187,6 +187,14 @@ pub fn within(ctx: &Context, place: Id) -> Option<Caller> {
     Some(caller)
 }
 
+/// The one place that a client is for; none where it is for several, or who calls is no client.
+#[must_use]
+pub fn only(app: &App, caller: &Caller) -> Option<Id> {
+    let Caller::Client { places, .. } = caller else { return None };
+    let [place] = &**places else { return None };
+    app.world().cell(*place).map(|cell| cell.state().place.header.id)
+}
+
 /// Where a client may act.
 #[derive(Clone, Debug, Default)]
 pub struct Reach {

@@ -4,9 +4,10 @@ use claviger_domain::ids::Id;
 use claviger_domain::noun::client::ClientKind;
 use claviger_domain::noun::scope::Scope;
 
-use crate::client::{ClientWish, create};
+use crate::client::{ClientWish, SECRET_PREFIX, create_with};
 use crate::context::Context;
 use crate::error::Error;
+use crate::random::{hex_secret, secret};
 
 /// A program of a vendor's, with its secret, which is shown once.
 #[derive(Clone, Debug)]
@@ -39,6 +40,25 @@ const PROGRAM: [Scope; 11] = [
 /// # Errors
 /// No such place.
 pub async fn make(ctx: &Context, place: Id, name: &str) -> Result<Program, Error> {
+    made(ctx, place, name, ClientKind::Oauth2, || secret(SECRET_PREFIX)).await
+}
+
+/// Makes the client of a program that knows no other secret than 32 hexadecimal digits, which it
+/// sends with each request. The native API does not take such a secret.
+///
+/// # Errors
+/// No such place.
+pub async fn make_with_token(ctx: &Context, place: Id, name: &str) -> Result<Program, Error> {
+    made(ctx, place, name, ClientKind::ApiKey, hex_secret).await
+}
+
+async fn made(
+    ctx: &Context,
+    place: Id,
+    name: &str,
+    kind: ClientKind,
+    secret: fn() -> String,
+) -> Result<Program, Error> {
     let state = ctx.read(place, Scope::PlacesRead)?;
     let wish = ClientWish {
         name: Some(name.to_owned()),
@@ -46,7 +66,7 @@ pub async fn make(ctx: &Context, place: Id, name: &str) -> Result<Program, Error
         places: Some(vec![place]),
         ..ClientWish::default()
     };
-    let made = create(ctx, ClientKind::Oauth2, wish).await?.done().ok_or(Error::Internal)?;
+    let made = create_with(ctx, kind, wish, secret).await?.done().ok_or(Error::Internal)?;
     let directory = ctx.app.world().directory();
     let organization = directory.organizations.get(state.place.organization);
     Ok(Program {

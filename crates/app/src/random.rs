@@ -36,6 +36,16 @@ pub(crate) fn secret(prefix: &str) -> String {
     text + &check
 }
 
+/// A new secret of 32 hexadecimal digits (128 bits), for surfaces whose clients know no other form.
+pub(crate) fn hex_secret() -> String {
+    bytes::<16>().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether a secret has that form.
+pub(crate) fn is_hex_secret(secret: &str) -> bool {
+    secret.len() == 32 && secret.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// Whether a secret's check characters are right: tells a typo from a wrong secret.
 pub(crate) fn is_well_formed(prefix: &str, secret: &str) -> bool {
     secret.starts_with(prefix)

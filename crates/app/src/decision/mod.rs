@@ -182,9 +182,7 @@ impl Sides {
 fn presented(app: &App, wish: &Found, side: &Side, own: &Side) -> Option<Presented> {
     match wish {
         Found::Card(card) => Some(Presented::Card(*card)),
-        Found::Code(digits) => {
-            Some(Presented::Code(app.secrets().code_tag(side.place(), &digits.0)))
-        }
+        Found::Code(digits) => Some(typed(app, side, digits)),
         Found::Credential(number) if side.place() == own.place() => {
             Some(Presented::Credential(*number))
         }
@@ -196,6 +194,15 @@ fn presented(app: &App, wish: &Found, side: &Side, own: &Side) -> Option<Present
         }
         Found::Person(_) => None,
     }
+}
+
+/// What typed digits mean in a place: the code they are, else the opaque card whose text they are.
+fn typed(app: &App, side: &Side, digits: &Digits) -> Presented {
+    let tag = app.secrets().code_tag(side.place(), &digits.0);
+    let is_code = side.state.credential_by_code(tag).is_some();
+    let card = CardValue::of_text(&digits.0).filter(|_| !is_code);
+    let card = card.filter(|card| side.state.credential_by_text(*card).is_some());
+    card.map_or(Presented::Code(tag), Presented::Typed)
 }
 
 /// What was presented, with references found.

@@ -2,7 +2,7 @@
 //!
 //! The rule is `domain::decision::Attempts`; what is counted is never a digit.
 
-use claviger_domain::decision::{Decision, Pin, Presented, identify};
+use claviger_domain::decision::{Decision, Pin, identify};
 use claviger_domain::ids::CredentialNumber;
 use claviger_domain::noun::event::{EventKind, Method};
 use claviger_domain::reason::Reason;
@@ -46,7 +46,7 @@ pub(super) fn count(app: &App, sides: &Sides, own: &Decision, found: &Found, now
             pins.remove(&known.number());
         }
     }
-    if matches!(own.request().presented, Presented::Code(_)) {
+    if own.request().presented.is_typed() {
         let unknown = sides.all().all(|side| {
             let request = presented(app, found, side, &sides.own);
             request.and_then(|it| identify(&side.state, it)).is_none()

@@ -9,11 +9,14 @@ use claviger_domain::noun::credential::{Credential, CredentialEdit, CredentialKi
 use claviger_domain::refusal::{FieldError, Refusal};
 
 use super::{Cells, Outcome, Wrong, once};
+use crate::App;
+use crate::credential::parts_as_codes;
 
 pub(super) const COLUMNS: &[&str] =
     &["person", "technology", "bits", "value", "label", "valid_from", "valid_until"];
 
 pub(super) fn apply(
+    app: &App,
     draft: &mut Draft,
     cells: &Cells<'_>,
     seen: &mut HashMap<String, u64>,
@@ -30,7 +33,10 @@ pub(super) fn apply(
     once(seen, format!("{} {}", part.card.bits, part.card.hex()), line, "value")?;
     let edit = CredentialEdit { label: cells.text("label"), valid, ..CredentialEdit::default() };
     let Some(number) = draft.state.credential_by_card(part.card) else {
-        let edit = CredentialEdit { person: Some(Some(person)), parts: Some(vec![part]), ..edit };
+        let parts = vec![part];
+        let parts_as_codes = parts_as_codes(app, draft.state.place.number(), &parts);
+        let person = Some(Some(person));
+        let edit = CredentialEdit { person, parts: Some(parts), parts_as_codes, ..edit };
         let id = draft.next_id();
         rules::create(draft, CredentialKind::Card, id, &edit).map_err(in_columns)?;
         return Ok(Outcome::Created);

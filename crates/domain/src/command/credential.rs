@@ -4,10 +4,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::common::{check_external_id, close_grants};
+use super::grant::{self, NewGrant, Receiver};
 use crate::draft::{Changed, Draft, open, set};
 use crate::ids::{CredentialNumber, GrantNumber, Noun};
 use crate::noun::CloseReason;
 use crate::noun::credential::{Credential, CredentialEdit, CredentialKind, CredentialState};
+use crate::noun::grant::{Grant, GrantEdit, Right, Source, Subject, Target};
 use crate::refusal::{Flaws, MOST_NAME, Refusal};
 use crate::state::PlaceState;
 use crate::time::Window;
@@ -95,6 +97,61 @@ pub fn delete(draft: &mut Draft, number: CredentialNumber) -> Result<(), Refusal
     Ok(())
 }
 
+/// What becomes of the rights that a credential has of its own to open.
+#[derive(Clone, Copy, Debug)]
+pub struct Rights<'r> {
+    /// Whether what is not in `add` is taken back first.
+    pub clear: bool,
+    /// Where it is to open.
+    pub add: &'r [Target],
+    /// Where it is not to open.
+    pub remove: &'r [Target],
+    /// Through what rights are given.
+    pub source: Source,
+}
+
+/// Gives a credential rights of its own and takes them back. Where it has an open grant without a
+/// window and a schedule already, none is given; taking back closes all it has to a target.
+///
+/// # Errors
+/// Not found; a target that is not there.
+pub fn set_rights(
+    draft: &mut Draft,
+    number: CredentialNumber,
+    rights: &Rights<'_>,
+) -> Result<(), Refusal> {
+    find(&draft.state, number)?;
+    let subject = Subject::Credential(number);
+    let is_plain = |grant: &Grant| grant.window == Window::ALWAYS && grant.schedule.is_none();
+    let goes = |grant: &Grant| {
+        let stays = rights.add.contains(&grant.target) && is_plain(grant);
+        rights.remove.contains(&grant.target) || (rights.clear && !stays)
+    };
+    let state = &draft.state;
+    let own = state.credential_reach(number).iter();
+    let own = own.filter_map(|reach| state.grants.get(reach.grant()));
+    let own = own.filter(|grant| grant.right == Right::Open);
+    let leaving: Vec<GrantNumber> =
+        own.filter(|grant| goes(grant)).map(|grant| grant.number()).collect();
+    close_grants(draft, leaving, CloseReason::Revoked);
+    for target in rights.add {
+        let opens = |grant: &Arc<Grant>| grant.right == Right::Open && is_plain(grant);
+        if draft.state.grants_between(subject, *target).any(opens) {
+            continue;
+        }
+        let wish = NewGrant {
+            receiver: Receiver::Known(subject),
+            target: *target,
+            right: Right::Open,
+            source: rights.source,
+            issued_under: None,
+            edit: GrantEdit::default(),
+        };
+        grant::create(draft, &wish)?;
+    }
+    Ok(())
+}
+
 /// The credential with that number.
 ///
 /// # Errors
@@ -163,6 +220,10 @@ fn check(
     {
         flaws.taken("/code", "another credential has this code");
     }
+    let by_text = |card| state.credential_by_text(card).is_some_and(|other| other != number);
+    if edit.code_as_card.is_some_and(by_text) {
+        flaws.taken("/code", "another credential has an opaque card whose text is this code");
+    }
     flaws.refuse()
 }
 
@@ -206,6 +267,11 @@ fn check_card(
         }
         if state.credential_by_card(part.card).is_some_and(|other| other != number) {
             flaws.taken(&pointer, "another credential has this card");
+        }
+        let typed = edit.parts_as_codes.get(at).copied().flatten();
+        let code = typed.and_then(|tag| state.credential_by_code(tag));
+        if code.is_some_and(|other| other != number) {
+            flaws.taken(&pointer, "another credential has the text of this card as its code");
         }
     }
 }

@@ -36,8 +36,19 @@ pub enum Presented {
     Card(CardValue),
     /// A code, by its tag in this place.
     Code(Tag),
+    /// A code that is the text of this opaque card.
+    Typed(CardValue),
     /// A person who asks from afar.
     Person(PersonNumber),
+}
+
+impl Presented {
+    /// Whether it was typed, so that wrong tries count against it.
+    #[must_use]
+    #[inline]
+    pub fn is_typed(self) -> bool {
+        matches!(self, Presented::Code(_) | Presented::Typed(_))
+    }
 }
 
 /// What is known of the PIN.
@@ -109,7 +120,7 @@ pub fn identify(state: &PlaceState, presented: Presented) -> Option<&Arc<Credent
 #[inline]
 fn find(state: &PlaceState, presented: Presented) -> Option<(CredentialNumber, HolderRow)> {
     let number = match presented {
-        Presented::Card(card) => return state.held_by_card(card),
+        Presented::Card(card) | Presented::Typed(card) => return state.held_by_card(card),
         Presented::Credential(number) => number,
         Presented::Code(tag) => state.credential_by_code(tag)?,
         Presented::Person(_) => return None,
@@ -147,7 +158,7 @@ pub fn decide<'s>(state: &'s PlaceState, door: Door<'s>, request: &Request) -> D
         decision.method = Method::FreeAccess;
         return decision;
     }
-    if matches!(request.presented, Presented::Code(_)) && request.lockouts.codes {
+    if request.presented.is_typed() && request.lockouts.codes {
         decision.reasons.add(Reason::PinLockedOut);
         // Known or not: the answer must not tell.
         decision.numbers = Numbers::default();
@@ -175,7 +186,7 @@ fn method(request: &Request, holder: Option<HolderRow>) -> Method {
     let kind = match request.presented {
         Presented::Person(_) => return Method::Remote,
         Presented::Card(_) => CredentialKind::Card,
-        Presented::Code(_) => CredentialKind::Code,
+        Presented::Code(_) | Presented::Typed(_) => CredentialKind::Code,
         Presented::Credential(_) => holder.map_or(CredentialKind::Card, HolderRow::kind),
     };
     match kind {

@@ -38,6 +38,18 @@ pub struct CardPart {
     pub card: CardValue,
 }
 
+impl CardPart {
+    /// The digits that mean this part when they are typed: those of an opaque part whose text has
+    /// 1–16 decimal digits and nothing else.
+    #[must_use]
+    pub fn typed(&self) -> Option<String> {
+        let bits = self.card.bits;
+        let fits = self.technology == Technology::Opaque && bits.is_multiple_of(4) && bits <= 64;
+        let text = fits.then(|| self.card.hex())?;
+        text.bytes().all(|byte| byte.is_ascii_digit()).then_some(text)
+    }
+}
+
 /// What is wrong with a card value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CardFlaw {
@@ -87,6 +99,12 @@ impl CardValue {
         Ok(CardValue { bits, value })
     }
 
+    /// The card that a text of 1–32 hexadecimal digits is: 4 bits for each, leading zeros too.
+    #[must_use]
+    pub fn of_text(hex: &str) -> Option<CardValue> {
+        CardValue::parse(hex.len() as u64 * 4, hex).ok()
+    }
+
     /// Lower-case hexadecimal, padded to the whole of the bits.
     #[must_use]
     pub fn hex(&self) -> String {
@@ -115,6 +133,26 @@ mod tests {
         assert_eq!(one.hex(), "000000004f1a2b");
         assert_eq!(CardValue::parse(1, "0").unwrap().hex(), "0");
         assert_eq!(CardValue::parse(128, &"f".repeat(32)).unwrap().value, u128::MAX);
+    }
+
+    #[test]
+    fn a_text_is_four_bits_a_digit_and_only_opaque_digits_are_typed() {
+        let card = CardValue::of_text("0012").unwrap();
+        assert_eq!((card.bits, card.value, card.hex().as_str()), (16, 0x12, "0012"));
+        assert_ne!(CardValue::of_text("12"), Some(card));
+        assert_eq!(CardValue::of_text("aB"), CardValue::of_text("Ab"));
+        for none in ["", "12g4", "0x12", &"1".repeat(33)] {
+            assert_eq!(CardValue::of_text(none), None, "{none}");
+        }
+        let typed = |technology, card| CardPart { technology, card }.typed();
+        assert_eq!(typed(Technology::Opaque, card).as_deref(), Some("0012"));
+        assert_eq!(typed(Technology::Em, card), None);
+        for not_typed in ["001a", "12345678901234567"] {
+            let card = CardValue::of_text(not_typed).unwrap();
+            assert_eq!(typed(Technology::Opaque, card), None, "{not_typed}");
+        }
+        let odd = CardValue { bits: 15, value: 0x12 };
+        assert_eq!(typed(Technology::Opaque, odd), None);
     }
 
     #[test]

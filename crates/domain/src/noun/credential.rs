@@ -1,6 +1,6 @@
 //! Credential: something presented at a lock.
 
-use super::card::CardPart;
+use super::card::{CardPart, CardValue};
 use super::{Header, Json, words};
 use crate::ids::{CredentialNumber, PersonNumber};
 use crate::time::{Window, WindowEdit};
@@ -113,4 +113,8 @@ pub struct CredentialEdit {
     pub session: Option<Option<SessionHints>>,
     pub is_admin: Option<bool>,
     pub contact: Option<Option<Json>>,
+    /// The card that the digits of `code` are as a text: whoever types them means one of both.
+    pub code_as_card: Option<CardValue>,
+    /// Of each of `parts` the tag of what is typed for it, where it can be typed.
+    pub parts_as_codes: Vec<Option<Tag>>,
 }

@@ -260,6 +260,14 @@ impl PlaceState {
         Some((CredentialNumber(held.credential.get()), held.holder))
     }
 
+    /// The credential with that card as an opaque part, which may be typed as its text.
+    #[must_use]
+    pub fn credential_by_text(&self, card: CardValue) -> Option<CredentialNumber> {
+        let number = self.credential_by_card(card)?;
+        let parts = &self.credentials.get(number)?.parts;
+        parts.iter().any(|part| part.card == card && part.typed().is_some()).then_some(number)
+    }
+
     /// The credential with that code.
     #[must_use]
     pub fn credential_by_code(&self, code: Tag) -> Option<CredentialNumber> {

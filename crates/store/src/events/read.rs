@@ -33,6 +33,8 @@ pub struct EventFilter {
     pub lock: Option<LockNumber>,
     /// Concerning this person, as long as that is not forgotten.
     pub person: Option<PersonNumber>,
+    /// Concerning this credential, as long as that is not forgotten.
+    pub credential: Option<CredentialNumber>,
     /// Decisions that let somebody in (`true`) or kept somebody out (`false`) only.
     pub granted: Option<bool>,
     /// With an id before this one.
@@ -81,6 +83,7 @@ impl EventFilter {
         clause.and("e.received_at >=", self.received.from);
         clause.and("e.received_at <", self.received.until);
         clause.and("e.kind =", self.granted.map(kind));
+        clause.and("s.credential =", self.credential);
         clause.and("e.hidden =", Some(false));
         clause.and("e.id <", self.before_id);
         clause.and("e.id >=", self.from_id);

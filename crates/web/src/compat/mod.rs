@@ -4,6 +4,7 @@
 
 pub(crate) mod fields;
 pub(crate) mod serve;
+pub(crate) mod trackunit;
 pub(crate) mod unloc;
 
 use axum::Router;
@@ -20,7 +21,7 @@ pub struct Options {
 
 /// Every vendor whose API is served, with its rows.
 pub(crate) fn tables() -> Vec<(Vendor, Vec<serve::Row>)> {
-    vec![(unloc::VENDOR, unloc::table())]
+    vec![(trackunit::VENDOR, trackunit::table()), (unloc::VENDOR, unloc::table())]
 }
 
 /// Every vendor whose API is served.

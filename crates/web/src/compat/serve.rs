@@ -21,6 +21,7 @@ use claviger_app::rate::Standing;
 use claviger_app::{App, Caller, Context, Error, Id};
 use futures_util::{FutureExt, StreamExt};
 use serde_json::{Map, Value};
+use tower::ServiceExt;
 
 use super::Options;
 use crate::{json, rate};
@@ -138,6 +139,9 @@ pub struct Vendor {
     pub(crate) authenticate: fn(&App, &Parts, &Path) -> Result<Caller, Box<Response>>,
     /// The vendor's words for a trouble.
     pub(crate) refuse: fn(Trouble) -> Response,
+    /// The path of a row that a path below the base means, where clients write one in other ways
+    /// too; none where they do not.
+    pub(crate) canonical: Option<fn(&str) -> String>,
 }
 
 impl Vendor {
@@ -200,7 +204,22 @@ pub(crate) fn router(app: &App, options: &Options, vendor: Vendor, table: &[Row]
         router.route(path, any(serve.clone())).route(&format!("{path}/"), any(serve))
     });
     let nothing = move || async move { finish((vendor.refuse)(Trouble::NotFound)) };
-    Router::new().nest(vendor.base, router.fallback(nothing))
+    let router = router.fallback(nothing);
+    let Some(canonical) = vendor.canonical else { return Router::new().nest(vendor.base, router) };
+    let rewritten = move |mut request: Request| {
+        let (router, refuse) = (router.clone(), vendor.refuse);
+        async move {
+            let path = canonical(request.uri().path());
+            let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+            let Ok(uri) = format!("{path}{query}").parse() else {
+                return finish(refuse(Trouble::NotFound));
+            };
+            *request.uri_mut() = uri;
+            let Ok(response) = router.oneshot(request).await;
+            response
+        }
+    };
+    Router::new().nest(vendor.base, Router::new().fallback(rewritten))
 }
 
 /// What all rows of a vendor share.

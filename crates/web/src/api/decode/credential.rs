@@ -25,6 +25,7 @@ pub(crate) fn edit(fields: Fields<'_>) -> CredentialEdit {
         session: fields.may("session", |value| session(Fields::new(value, Use::Create))),
         is_admin: fields.bool("is_admin", false),
         contact: fields.json("contact"),
+        ..CredentialEdit::default()
     }
 }
 

@@ -88,6 +88,7 @@ pub(crate) const VENDOR: Vendor = Vendor {
     credentials: |ctx, place| Box::pin(auth::credentials(ctx, place)),
     authenticate: auth::authenticate,
     refuse: error::trouble,
+    canonical: None,
 };
 
 /// What native webhooks call the form of a delivery's body here.

@@ -1,0 +1,52 @@
+//! Who calls: a token for one account, as the password of Basic authentication (RFC 7617) or in the
+//! query.
+
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use claviger_app::auth::plain_token;
+use claviger_app::{App, Caller, Context, Error, Id, program};
+use serde_json::{Value, json};
+
+use super::error::Failure;
+use crate::compat::serve::Path;
+
+/// The user name beside a token.
+const USER: &str = "API";
+/// The parameter of the query that holds a token, in lower case.
+pub(crate) const TOKEN: &str = "token";
+
+/// Makes a client and says what it sends.
+pub(crate) async fn credentials(ctx: Context, place: Id) -> Result<Value, Error> {
+    let made = program::make_with_token(&ctx, place, "Trackunit client").await?;
+    Ok(json!({ "token": made.secret }))
+}
+
+/// Lets in whoever holds a token.
+pub(crate) fn authenticate(app: &App, parts: &Parts, _: &Path) -> Result<Caller, Box<Response>> {
+    let found = token(parts).ok_or(Error::Unauthenticated);
+    let known = found.and_then(|token| plain_token(app, &token));
+    known.map_err(|_| {
+        let detail = "Send a token that is good: as the password of the user API, or as ?token=.";
+        Box::new(Failure::new(401, "unauthorized", detail).into_response())
+    })
+}
+
+/// The token of a request; a header goes before the query.
+fn token(parts: &Parts) -> Option<String> {
+    if let Some(header) = parts.headers.get(AUTHORIZATION) {
+        let (kind, text) = header.to_str().ok()?.split_once(' ')?;
+        let plain = STANDARD.decode(text.trim()).ok()?;
+        let plain = String::from_utf8(plain).ok()?;
+        let (user, password) = plain.split_once(':')?;
+        let is_basic = kind.eq_ignore_ascii_case("basic") && user == USER;
+        return is_basic.then(|| password.to_owned());
+    }
+    let query = parts.uri.query().unwrap_or_default().as_bytes();
+    let mut given =
+        form_urlencoded::parse(query).filter(|(name, _)| name.eq_ignore_ascii_case(TOKEN));
+    let (_, token) = given.next()?;
+    given.next().is_none().then(|| token.into_owned())
+}

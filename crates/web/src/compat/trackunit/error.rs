@@ -1,0 +1,183 @@
+//! Refusals in the form of this API: a `responseStatus`. Maps each error of a use case once; says
+//! nothing of what is inside.
+
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use claviger_app::{Error, FieldError, Refusal};
+use serde_json::{Value, json};
+
+use super::map;
+use crate::compat::fields::{Wrong, Wrongs};
+use crate::compat::serve::Trouble;
+
+/// The code of a parameter that is wrong.
+pub(crate) const INVALID: &str = "invalidParameter";
+
+/// Why a request is refused.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    status: u16,
+    code: &'static str,
+    message: String,
+    /// The code, the parameter and what would be right.
+    errors: Vec<(&'static str, Wrong)>,
+    retry_after_s: Option<u32>,
+}
+
+impl Failure {
+    pub(crate) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Failure {
+        Failure { status, code, message: message.into(), errors: Vec::new(), retry_after_s: None }
+    }
+
+    /// 400 with everything that is wrong.
+    pub(crate) fn invalid(wrongs: Vec<Wrong>) -> Failure {
+        Failure::fields(400, INVALID, wrongs)
+    }
+
+    /// Parameters that all have one code.
+    pub(crate) fn fields(status: u16, code: &'static str, wrongs: Vec<Wrong>) -> Failure {
+        let message = match wrongs.as_slice() {
+            [one] => format!("{} {}.", one.name, one.reason),
+            many => format!("{} parameters are wrong.", many.len()),
+        };
+        let errors = wrongs.into_iter().map(|wrong| (code, wrong)).collect();
+        Failure { errors, ..Failure::new(status, code, message) }
+    }
+
+    /// 400 with one parameter that is wrong.
+    pub(crate) fn field(name: &str, reason: &str) -> Failure {
+        Failure::invalid(vec![Wrong { name: name.to_owned(), reason: reason.to_owned() }])
+    }
+
+    /// 404 for what a parameter names.
+    pub(crate) fn missing(code: &'static str, name: &str, named: &str) -> Failure {
+        let named: String = named.chars().take(40).collect();
+        let reason = format!("names nothing that is there: {named}");
+        Failure::fields(404, code, vec![Wrong { name: name.to_owned(), reason }])
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let shown = |(code, wrong): &(&str, Wrong)| json!({ "errorCode": code, "fieldName": wrong.name, "message": wrong.reason });
+        let errors: Value = self.errors.iter().map(shown).collect();
+        let status = json!({
+            "errorCode": self.code, "message": self.message, "errors": errors,
+        });
+        let mut response = answer(self.status, &json!({ "responseStatus": status }));
+        let headers = response.headers_mut();
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        if self.status == 401 {
+            let basic = HeaderValue::from_static("Basic realm=\"api\"");
+            headers.insert(WWW_AUTHENTICATE, basic);
+        }
+        response
+    }
+}
+
+/// An answer of this API. It may hold serial numbers that are typed as codes: nobody keeps it.
+pub(crate) fn answer(status: u16, body: &Value) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or_default();
+    let mut response = (status, body.to_string()).into_response();
+    let headers = response.headers_mut();
+    let json = HeaderValue::from_static("application/json; charset=utf-8");
+    headers.insert(CONTENT_TYPE, json);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Refuses if anything was wrong.
+///
+/// # Errors
+/// 400 with all of it.
+pub(crate) fn refuse(wrongs: Wrongs) -> Result<(), Failure> {
+    wrongs.some().map_or(Ok(()), |wrongs| Err(Failure::invalid(wrongs)))
+}
+
+/// What is wrong before a handler is reached.
+pub(crate) fn trouble(trouble: Trouble) -> Response {
+    let failure = match trouble {
+        Trouble::NotFound => Failure::new(404, "notFound", "There is no such path."),
+        Trouble::Method(methods) => {
+            Failure::new(404, "notFound", format!("This path takes {methods}."))
+        }
+        Trouble::TooLarge(bytes) => {
+            Failure::new(413, INVALID, format!("The body must be at most {bytes} bytes."))
+        }
+        Trouble::Media => {
+            Failure::new(415, INVALID, "Send the body as application/json or as a form.")
+        }
+        Trouble::Malformed(why) => Failure::new(400, INVALID, why),
+        Trouble::TooMany(standing) => Failure {
+            retry_after_s: Some(standing.reset_s),
+            ..Failure::new(429, "tooManyRequests", crate::rate::detail(standing))
+        },
+        Trouble::Internal => Failure::new(500, "internalError", "The server failed."),
+    };
+    failure.into_response()
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        match error {
+            Error::Refused(refusal) => refused(refusal),
+            Error::Unauthenticated => Failure::new(401, "unauthorized", "Not authenticated."),
+            Error::Forbidden(scope) => {
+                let detail = format!("The token lacks {} in this account.", scope.as_str());
+                Failure::new(403, "forbidden", detail)
+            }
+            Error::NotForPrograms => Failure::new(403, "forbidden", "Not for programs."),
+            Error::TooMany { retry_after_s } => Failure {
+                retry_after_s: Some(retry_after_s),
+                ..Failure::new(429, "tooManyRequests", "Too many failures; try again later.")
+            },
+            Error::Busy | Error::KeyMismatch | Error::Answered => {
+                Failure::new(409, "conflict", "Another change is under way; try again.")
+            }
+            Error::Full => Failure::new(507, "storageFull", "The disk is full."),
+            Error::NotYet | Error::Unavailable => Failure {
+                retry_after_s: Some(1),
+                ..Failure::new(503, "unavailable", "Storage does not answer; try again.")
+            },
+            Error::Internal => {
+                Failure::new(500, "internalError", "The log of the server says more.")
+            }
+        }
+    }
+}
+
+fn refused(refusal: Refusal) -> Failure {
+    match refusal {
+        Refusal::Invalid(flaws) => {
+            let (missing, wrong): (Vec<_>, Vec<_>) =
+                flaws.iter().partition(|flaw| flaw.code == "not_found");
+            match missing.first() {
+                Some(flaw) if wrong.is_empty() => {
+                    let code = map::not_found_by(&flaw.pointer);
+                    Failure::fields(404, code, missing.into_iter().map(shown).collect())
+                }
+                _ => Failure::invalid(flaws.iter().map(shown).collect()),
+            }
+        }
+        Refusal::NotFound(noun) => {
+            Failure::new(404, map::not_found(noun), "What the request is about is not there.")
+        }
+        Refusal::Taken(flaws) => {
+            let code = "serialNumberAlreadyExists";
+            Failure::fields(409, code, flaws.iter().map(shown).collect())
+        }
+        Refusal::InUse(detail) => Failure::new(409, "conflict", detail),
+        Refusal::Escalation(detail) => Failure::new(403, "forbidden", detail),
+        Refusal::Stale | Refusal::PlanChanged => {
+            Failure::new(409, "conflict", "It was changed at the same time; try again.")
+        }
+    }
+}
+
+/// A flaw in the words of this API.
+fn shown(flaw: &FieldError) -> Wrong {
+    Wrong { name: map::parameter(&flaw.pointer).to_owned(), reason: flaw.detail.clone() }
+}
