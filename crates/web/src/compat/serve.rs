@@ -219,7 +219,7 @@ pub(crate) fn router(app: &App, options: &Options, vendor: Vendor, table: &[Row]
             response
         }
     };
-    Router::new().nest(vendor.base, Router::new().fallback(rewritten))
+    Router::new().nest_service(vendor.base, Router::new().fallback(rewritten))
 }
 
 /// What all rows of a vendor share.

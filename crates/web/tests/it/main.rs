@@ -35,6 +35,7 @@ mod thread;
 mod time_travel;
 mod tokens;
 mod tour;
+mod trackunit;
 mod unauthorised;
 mod unloc;
 mod webhooks;
