@@ -4,6 +4,7 @@
 //! counted and the event is made durable before the answer.
 
 mod access;
+mod enrol;
 mod record;
 mod recorder;
 mod tries;
@@ -27,6 +28,7 @@ use claviger_domain::state::PlaceState;
 use claviger_domain::time::Instant;
 
 pub use access::{AccessRow, of_lock, of_person};
+pub use enrol::{EnrolWish, enrol};
 pub(crate) use record::{Waiting, drain};
 pub(crate) use recorder::Recorder;
 pub(crate) use tries::rebuild_attempts;

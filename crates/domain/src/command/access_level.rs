@@ -16,7 +16,6 @@ use crate::noun::schedule::ScheduleRef;
 use crate::refusal::{Flaws, MOST_TEXT, Refusal};
 use crate::state::PlaceState;
 use crate::text::{is_email, is_phone};
-use crate::time::Window;
 
 /// What goes in and out of a level in one command.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -229,9 +228,7 @@ fn add_person(
         Receiver::Phone(phone) => Subject::Person(grant::by_phone(draft, phone)?),
     };
     let target = Target::AccessLevel(number);
-    let has = draft.state.grants_between(subject, target).any(|grant| {
-        grant.window == Window::ALWAYS && grant.schedule.is_none() && grant.right == Right::Open
-    });
+    let has = draft.state.grants_between(subject, target).any(|it| grant::opens_always(it));
     if has {
         return Ok(());
     }

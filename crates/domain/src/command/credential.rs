@@ -122,9 +122,8 @@ pub fn set_rights(
 ) -> Result<(), Refusal> {
     find(&draft.state, number)?;
     let subject = Subject::Credential(number);
-    let is_plain = |grant: &Grant| grant.window == Window::ALWAYS && grant.schedule.is_none();
     let goes = |grant: &Grant| {
-        let stays = rights.add.contains(&grant.target) && is_plain(grant);
+        let stays = rights.add.contains(&grant.target) && grant::opens_always(grant);
         rights.remove.contains(&grant.target) || (rights.clear && !stays)
     };
     let state = &draft.state;
@@ -135,8 +134,10 @@ pub fn set_rights(
         own.filter(|grant| goes(grant)).map(|grant| grant.number()).collect();
     close_grants(draft, leaving, CloseReason::Revoked);
     for target in rights.add {
-        let opens = |grant: &Arc<Grant>| grant.right == Right::Open && is_plain(grant);
-        if draft.state.grants_between(subject, *target).any(opens) {
+        let mut own = draft.state.grants_between(subject, *target);
+        let has = own.any(|grant| grant::opens_always(grant));
+        drop(own);
+        if has {
             continue;
         }
         let wish = NewGrant {

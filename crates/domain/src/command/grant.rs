@@ -208,6 +208,12 @@ fn made(
     }
 }
 
+/// Whether a grant opens at any time, without a window or a schedule of its own.
+#[must_use]
+pub fn opens_always(grant: &Grant) -> bool {
+    grant.right == Right::Open && grant.window == Window::ALWAYS && grant.schedule.is_none()
+}
+
 /// The open grant with that number.
 ///
 /// # Errors

@@ -11,6 +11,7 @@ mod controllers;
 mod credentials;
 mod decisions;
 mod dry_run;
+mod enrolment;
 mod events;
 mod grants;
 mod isolation;

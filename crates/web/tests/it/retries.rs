@@ -62,8 +62,10 @@ async fn every_post_that_takes_a_key_does_its_work_once() {
         let things = furnish(&world.admin, &world.place, "mine").await;
         let mut walked = BTreeSet::new();
         let mut routes = claviger_web::routes();
-        // What closes the grant the others are about comes last.
-        routes.sort_by_key(|it| (it.operation == "batch_grants", it.operation == "revoke_grant"));
+        // What closes the grant the others are about comes last; what needs the admin key comes
+        // before it is lost.
+        let late = ["enrol", "", "batch_grants", "revoke_grant"];
+        routes.sort_by_key(|it| late.iter().position(|op| *op == it.operation).unwrap_or(1));
         for route in routes.iter().filter(|it| it.idempotent) {
             for (turn, sample) in samples(route, &things, 7).into_iter().enumerate() {
                 let key = format!("{}-{turn}", route.operation);

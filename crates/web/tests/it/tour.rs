@@ -88,7 +88,7 @@ pub(crate) async fn furnish(actor: &Actor, place: &str, tag: &'static str) -> Fu
     has("spare_person", &make("/people", spare).await);
     let credential = json!({
         "external_id": named("credential"), "kind": "card", "person_id": person,
-        "card": {"bits": 32, "value": "0badcafe"},
+        "card": {"bits": 32, "value": "0badcafe"}, "is_admin": true,
     });
     let credential = has("credential", &make("/credentials", credential).await);
     let controller = json!({"external_id": named("controller"), "name": "Panel"});
@@ -138,6 +138,7 @@ pub(crate) async fn furnish(actor: &Actor, place: &str, tag: &'static str) -> Fu
     let asked = json!({"lock_id": lock, "card": card});
     let decided = actor.post(&at("/decisions"), asked).await.expect(200);
     assert_eq!(decided["result"], "granted", "{decided}");
+    has("event", &json!({"id": decided["event_id"]}));
 
     // A neighbour that offers a lock and has been offered one, with nobody in common.
     let neighbour = json!({"name": format!("Neighbour {tag}")});
@@ -306,6 +307,10 @@ fn bodies(operation: &str, things: &Furniture, turn: usize) -> Vec<Value> {
             vec![body]
         }
         "change_schedule" => vec![json!({"name": "At all times"})],
+        "enrol" => vec![
+            json!({"event_id": of("event"), "credential_id": of("credential")}),
+            json!({"event_id": of("event"), "card": {"bits": 32, "value": "0badcafe"}}),
+        ],
         "decide" => vec![
             json!({"lock_id": of("lock"), "credential_id": of("credential")}),
             json!({"lock_id": of("lock"), "person_id": of("person")}),

@@ -1,24 +1,30 @@
 //! The route of decisions: the live check and previews.
 
 use std::fmt;
+use std::sync::Arc;
 
 use claviger_app::credential::Digits;
-use claviger_app::decision::{self as app, Decided, DecisionWish, PresentedWish};
+use claviger_app::decision::{self as app, Decided, DecisionWish, EnrolWish, PresentedWish};
 use claviger_app::{Context, Error};
 use claviger_domain::ids::Id;
 use claviger_domain::noun::card::CardValue;
+use claviger_domain::noun::grant::Grant;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::time::Instant;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::common::{Answered, Request, Row, Shared, at_place, begin, keep, problem};
+use super::common::{
+    After, Answered, Request, Row, Shared, at_place, begin, keep, object, problem, write,
+};
+use super::grant;
 use crate::api::call::run;
 use crate::api::decode::{Fields, credential};
 use crate::api::problem::{Code, Problem};
 use crate::api::reply::Reply;
 use crate::api::route::{Answer, Route};
 use crate::api::shapes::decision as shape;
+use crate::api::shapes::grant::GRANT;
 
 pub(super) fn table() -> Vec<Row> {
     vec![
@@ -33,6 +39,21 @@ pub(super) fn table() -> Vec<Row> {
         .scope(Scope::DecisionsMake)
         .body(&shape::QUESTION)
         .doc("Makes an event, durable before the answer, unless it is a preview."),
+        Route::post(
+            "/api/v1/places/{place}/locks/{id}/enrol",
+            "enrol",
+            "Let another key in, by an admin key",
+            Answer::Object(&GRANT),
+            run!(enrol),
+        )
+        .tag("decisions")
+        .scope(Scope::DecisionsMake)
+        .body(&shape::ENROLMENT)
+        .dry_run()
+        .doc(
+            "Within a minute after an admin key was let in. Answers the grant of the other key to \
+             the lock; one it has already stays.",
+        ),
     ]
 }
 
@@ -92,23 +113,49 @@ fn shown(decided: &Decided) -> Shown<'_> {
     }
 }
 
-fn wish(fields: Fields<'_>) -> Result<DecisionWish, Problem> {
+fn digits(fields: Fields<'_>, name: &str) -> Option<Digits> {
+    fields.str(name).map(|text| Digits(text.to_owned()))
+}
+
+fn presented(fields: Fields<'_>) -> Option<PresentedWish> {
     let reference = |name| fields.reference(name).flatten();
     let card = || -> Option<CardValue> { Some(credential::part(fields.value("card")?)?.card) };
-    let digits = |name| fields.str(name).map(|text| Digits(text.to_owned()));
-    let presented = reference("credential_id")
+    reference("credential_id")
         .map(PresentedWish::Credential)
         .or_else(|| reference("person_id").map(PresentedWish::Person))
         .or_else(|| card().map(PresentedWish::Card))
-        .or_else(|| digits("code").map(PresentedWish::Code));
-    let missing = |name: &str| Problem::field(name, "required", "is required");
+        .or_else(|| digits(fields, "code").map(PresentedWish::Code))
+}
+
+fn missing(name: &str) -> Problem {
+    Problem::field(name, "required", "is required")
+}
+
+fn wish(fields: Fields<'_>) -> Result<DecisionWish, Problem> {
+    let lock = fields.reference("lock_id").flatten();
     Ok(DecisionWish {
-        lock: reference("lock_id").ok_or_else(|| missing("/lock_id"))?,
-        presented: presented.ok_or_else(|| missing("/credential_id"))?,
-        pin: digits("pin"),
+        lock: lock.ok_or_else(|| missing("/lock_id"))?,
+        presented: presented(fields).ok_or_else(|| missing("/credential_id"))?,
+        pin: digits(fields, "pin"),
         at: fields.instant("at").flatten(),
         record: fields.value("record").and_then(Value::as_bool),
     })
+}
+
+/// A key that was let in lets another in.
+async fn enrol(server: Shared, call: Request) -> Answered {
+    let (ctx, place) = at_place(&server, &call).await?;
+    let fields = call.fields();
+    let presented = presented(fields).ok_or_else(|| missing("/credential_id"))?;
+    let event = fields.str("event_id").and_then(Id::parse);
+    let event = event.ok_or_else(|| missing("/event_id"))?;
+    let wish = EnrolWish { lock: object(&call)?, event, presented };
+    let now = ctx.app.now();
+    let encode = move |it: &Arc<Grant>, done: &After| {
+        let shown = done.state.map_or(Value::Null, |state| grant::shown(it, state, now));
+        Reply::object(shown)
+    };
+    write(ctx, &call, encode, |ctx| async move { app::enrol(&ctx, place, wish).await }).await
 }
 
 async fn decide(server: Shared, call: Request) -> Answered {

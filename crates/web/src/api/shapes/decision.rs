@@ -29,6 +29,18 @@ pub(crate) const QUESTION: Shape = Shape::new(
     Rule::Check("a preview is not recorded and takes no pin and no code", preview),
 ]);
 
+pub(crate) const ENROLMENT: Shape = Shape::new(
+    "Enrolment",
+    "An admin key lets the key presented after it in, too.",
+    &[&[
+        Field::must("event_id", ID, "The event of the decision that let the admin key in."),
+        Field::has("credential_id", REF, "The other key, by its id."),
+        Field::has("card", Kind::Object(&CARD), "One part of the other key."),
+        Field::has("code", CODE, "The code of the other key."),
+    ]],
+)
+.ruled(&[Rule::ExactlyOne(&["credential_id", "card", "code"])]);
+
 fn preview(fields: &Map<String, Value>, _: Use) -> Vec<FieldError> {
     let record = fields.get("record").and_then(Value::as_bool);
     let mut errors = Vec::new();
