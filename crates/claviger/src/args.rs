@@ -273,6 +273,10 @@ pub(crate) struct Sim {
     #[arg(long)]
     pub(crate) unloc: bool,
 
+    /// Let keys be presented at a machine for a day first
+    #[arg(long)]
+    pub(crate) machines: bool,
+
     /// The building stands in the place already
     #[arg(long)]
     pub(crate) furnished: bool,

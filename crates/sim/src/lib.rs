@@ -12,6 +12,8 @@ mod expect;
 mod furnish;
 mod hostile;
 mod latency;
+mod machine;
+mod machines;
 mod options;
 mod rng;
 mod tally;
@@ -32,9 +34,11 @@ pub use building::{
 pub use client::{Client, ClientError, Login};
 pub use furnish::{Furnished, furnish};
 pub use latency::Latency;
+pub use machine::{Machine, Mode, Shown};
+pub use machines::Operated;
 pub use options::Options;
 pub use tally::{HostileTally, Surprise, Tally};
-pub use wire::{Decision, Reason};
+pub use wire::{Decision, Reason, Session};
 
 /// Why a run could not begin. Once visits have begun nothing ends them but the caller: a door
 /// whose server is away stays closed and counts it.
@@ -48,8 +52,8 @@ pub enum SimError {
     Client(#[from] ClientError),
 }
 
-/// Furnishes the place (unless told not to), lets a program written for Unloc's API work there once
-/// (if told to) and sends visits until `options` say enough or `stop`
+/// Furnishes the place (unless told not to), lets a program written for Unloc's API and a machine
+/// work there once (if told to) and sends visits until `options` say enough or `stop`
 /// turns true (or its sender is dropped); visits under way are waited for, at most some seconds.
 ///
 /// `on_tick` hears of the tally every [`Options::tick`] and once at the end.
@@ -84,6 +88,12 @@ pub async fn run(
     if options.unloc {
         tokio::select! {
             done = unloc::run(&client, seed, &mut tally) => done?,
+            () = traffic::asked_to_stop(&mut stop) => return Ok(tally),
+        }
+    }
+    if options.machines {
+        tokio::select! {
+            done = machines::run(&client, seed, &mut tally) => done?,
             () = traffic::asked_to_stop(&mut stop) => return Ok(tally),
         }
     }

@@ -32,6 +32,9 @@ pub struct Options {
     /// Let a program written for Unloc's API give and take back access first; needs a client's
     /// [`Login`], `controllers:write` and `locks:write`.
     pub unloc: bool,
+    /// Let keys be presented at a machine for a day first; needs `locks:operate` and what
+    /// furnishing needs.
+    pub machines: bool,
     /// Visits per second; as fast as `concurrency` allows when none.
     pub rate: Option<f64>,
     /// Stop after so many visits.
@@ -59,6 +62,7 @@ impl Options {
             levels: 12,
             furnish: true,
             unloc: false,
+            machines: false,
             rate: Some(5.0),
             visits: None,
             duration: None,

@@ -39,7 +39,8 @@ pub struct Tally {
     pub methods: BTreeMap<String, u64>,
     /// By reason; a denial may count under several.
     pub reasons: BTreeMap<String, u64>,
-    /// Doors tried by the program that is written for Unloc's API, apart from the visits.
+    /// Doors tried by the program that is written for Unloc's API and steps at a machine, apart
+    /// from the visits.
     pub checks: u64,
     /// How long answers took.
     pub latency: Latency,

@@ -168,6 +168,17 @@ pub struct Decision {
     /// False when the event could not be stored and the lock opens all the same.
     #[serde(default)]
     pub recorded: Option<bool>,
+    /// Hints for a machine, where the credential has any.
+    #[serde(default)]
+    pub session: Option<Session>,
+}
+
+/// How long one may take to start a machine, and stays logged in after switching it off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[allow(missing_docs)]
+pub struct Session {
+    pub start_within_s: u32,
+    pub log_off_after_s: u32,
 }
 
 /// A condition that failed.

@@ -6,6 +6,7 @@ mod backup;
 mod client;
 mod compat;
 mod import;
+mod machine;
 mod mail;
 mod network;
 mod ownership;

@@ -166,6 +166,14 @@ fn the_simulator_works_against_a_server() {
         assert_eq!(client.list("/locks").len(), 3);
         assert_eq!(client.list("/people").len(), 10);
     }
+    // Twice as well: a day at a machine, with nothing left behind.
+    for _ in 0..2 {
+        let tally = claviger(&[&fixed[..], &login, &building, &["--machines"]].concat()).json();
+        assert_eq!(tally["checks"], serde_json::json!(21), "{tally}");
+        assert_eq!(tally["surprises"], serde_json::json!(0), "{tally}");
+        let client = Client::new(&server.url, &made);
+        assert_eq!(client.list("/locks").len(), 3);
+    }
     let login = ["--place", &place, "--client-id", &id, "--client-secret", "clvk_wrong"];
     let refused = claviger(&[&fixed[..], &login, &building].concat()).refusal();
     assert!(refused.contains("401"), "{refused}");

@@ -65,6 +65,7 @@ fn decision(method: &str, reasons: &[&str]) -> Decision {
         reasons: reasons.iter().map(|code| Reason { code: (*code).to_owned() }).collect(),
         event_id: Some("event".to_owned()),
         recorded: None,
+        session: None,
     }
 }
 

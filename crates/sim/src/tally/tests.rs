@@ -12,6 +12,7 @@ fn tally() -> Tally {
         reasons: reasons.iter().map(|code| Reason { code: (*code).to_owned() }).collect(),
         event_id: None,
         recorded: None,
+        session: None,
     };
     let mut tally = Tally { elapsed_s: 2.0, ..Tally::default() };
     let took = Duration::from_millis(1);
