@@ -7,8 +7,9 @@ use claviger_domain::draft::Draft;
 use claviger_domain::ids::{
     AccessLevelNumber, CredentialNumber, GrantNumber, Id, LockNumber, Noun, PersonNumber, Ref,
 };
+use claviger_domain::key::grant_state;
 use claviger_domain::noun::grant::{
-    Grant, GrantEdit, Right, Source, SourceKind, Subject, Target, Via,
+    Grant, GrantEdit, Right, RightState, Source, SourceKind, Subject, Target, Via,
 };
 use claviger_domain::noun::schedule::ScheduleRef;
 use claviger_domain::noun::scope::Scope;
@@ -22,7 +23,13 @@ use crate::error::Error;
 use crate::plan::Planned;
 use crate::read::{Gone, Page, Paging, Seen, gone, page, resolve};
 use crate::schedule::{ScheduleWish, find_wish};
-use crate::{Put, Written, not_here, sharing};
+use crate::{App, Put, Written, not_here, sharing};
+
+/// How a grant of a place stands.
+#[must_use]
+pub fn standing(app: &App, state: &PlaceState, grant: &Grant) -> RightState {
+    grant_state(state, grant, app.now(), &|lock| crate::lock::zone(app, state, lock))
+}
 
 /// Whom a caller names.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -103,6 +103,7 @@ pub async fn list(
         with_phone: filter.with_phone,
     };
     let now = ctx.app.now();
+    let zone_of = |lock| crate::lock::zone(&ctx.app, &state, lock);
     let mut items: Vec<KeyRow> = Vec::new();
     let mut memberships = Memberships::new(ctx, &state);
     let (mut at, mut chunk) = (after, FIRST_CHUNK);
@@ -123,7 +124,9 @@ pub async fn list(
                 if member.as_ref().is_some_and(|member| member.header.number <= from) {
                     continue;
                 }
-                let Some(key) = key(&state, grant, member.as_deref(), now) else { continue };
+                let Some(key) = key(&state, grant, member.as_deref(), now, &zone_of) else {
+                    continue;
+                };
                 if wanted.lock.is_some_and(|lock| key.lock != lock)
                     || wanted.state.is_some_and(|state| key.state != state)
                     || wanted.without.contains(&key.state)
@@ -293,7 +296,8 @@ pub async fn get(ctx: &Context, place: Id, id: Id) -> Result<(Seen<KeyRow>, Gone
             (grant.ok_or_else(missing)?, None)
         }
     };
-    let key = key(&state, &grant, membership.as_deref(), now).ok_or_else(missing)?;
+    let zone_of = |lock| crate::lock::zone(&ctx.app, &state, lock);
+    let key = key(&state, &grant, membership.as_deref(), now, &zone_of).ok_or_else(missing)?;
     let value = KeyRow { key, grant };
     let gone = speak_of(ctx, &state, std::slice::from_ref(&value)).await?;
     Ok((Seen { value, state }, gone))
