@@ -19,8 +19,8 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use claviger_app::{App, sha256};
 use serde_json::Value;
 
-pub use compat::Options;
 pub use compat::unloc::Options as UnlocOptions;
+pub use compat::{Options, VendorAddress};
 #[doc(hidden)]
 pub use listed::{Listed, routes, vendor_routes};
 

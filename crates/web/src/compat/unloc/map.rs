@@ -221,8 +221,12 @@ fn window(span: &Fields, wrongs: &mut Wrongs) -> Option<WeeklyWindow> {
 pub(crate) fn recurrence(state: &PlaceState, schedules: [Option<&ScheduleRef>; 2]) -> Value {
     let mut found = schedules.into_iter().flatten();
     let (Some(schedule), None) = (found.next(), found.next()) else { return Value::Null };
-    let definition = state.timetable(schedule).map(Timetable::definition);
-    let Some(Definition::Weekly(weekly)) = definition else { return Value::Null };
+    state.timetable(schedule).map_or(Value::Null, spans)
+}
+
+/// A timetable as a recurrence; null where it cannot be said so.
+pub(crate) fn spans(timetable: &Timetable) -> Value {
+    let Definition::Weekly(weekly) = timetable.definition() else { return Value::Null };
     if weekly.zone.is_some() || !weekly.exceptions.is_empty() {
         return Value::Null;
     }
