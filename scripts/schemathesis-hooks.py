@@ -100,6 +100,28 @@ MAKE = {
 }
 
 
+# What makes one of what a field of a body refers to.
+REFER = {
+    "person_id": person,
+    "lock_id": lock,
+    "credential_id": card,
+    "access_level_id": MAKE[f"{P}/access-levels"],
+    "controller_id": MAKE[f"{P}/controllers"],
+    "place_id": lambda: made("/api/v1/places", {"name": name(), "parent_id": PLACE}),
+}
+
+
+def refer(body):
+    """The body with references, every other one, to what is there."""
+    if isinstance(body, list):
+        return [refer(it) for it in body]
+    if not isinstance(body, dict):
+        return body
+    there = {field: make for field, make in REFER.items() if body.get(field) is not None}
+    known = {field: make() for field, make in there.items() if dice.random() < 0.5}
+    return {field: known.get(field) or refer(value) for field, value in body.items()}
+
+
 def redeem():
     """Gives the administrator a password; the set-up code is good once."""
     body = {"setup_code": os.environ["CLAVIGER_SETUP_CODE"], "password": ADMIN["password"]}
@@ -142,10 +164,11 @@ class Caller:
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    path, parameters = case.operation.path, case.path_parameters
-    if not parameters or "id" not in parameters:
-        return
-    make = MAKE.get(path.split("/{id}")[0].replace("{place}", PLACE))
+    path, parameters = case.operation.path, case.path_parameters or {}
     wrong = any(it.mode.is_negative for it in case.meta.components.values()) if case.meta else False
-    if str(parameters["id"]) == OWN or (make and not wrong and dice.random() < 0.5):
-        parameters["id"] = (make() if make else None) or parameters["id"]
+    if not wrong and isinstance(case.body, (dict, list)):
+        case.body = refer(case.body)
+    make = MAKE.get(path.split("/{id}")[0].replace("{place}", PLACE))
+    is_own = str(parameters.get("id")) == OWN
+    if make and "id" in parameters and (is_own or (not wrong and dice.random() < 0.5)):
+        parameters["id"] = make() or parameters["id"]
