@@ -11,7 +11,7 @@ use claviger_domain::ids::{
     AccessLevelNumber, GrantNumber, Id, LockNumber, Noun, PersonNumber, PlaceNumber, Ref,
 };
 use claviger_domain::key::key_id;
-use claviger_domain::noun::grant::{Grant, Right, Subject, Target};
+use claviger_domain::noun::grant::{Grant, Right, SourceKind, Subject, Target};
 use claviger_domain::noun::person::PersonState;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::refusal::{FieldError, Flaws, Refusal};
@@ -237,18 +237,19 @@ pub async fn take_back(ctx: &Context, place: Id, search: Search) -> Result<Writt
     .await
 }
 
-/// The place with that id, if the person who calls holds a right to share there.
+/// The place with that id, if the person who calls holds a right to share there and so does without
+/// a scope.
 ///
 /// # Errors
 /// Not found; no right to share.
-pub fn authorize(ctx: &Context, place: Id) -> Result<PlaceNumber, Error> {
+pub fn authorize(ctx: &Context, place: Id, instead_of: Scope) -> Result<PlaceNumber, Error> {
     let number = ctx.app.world().by_id(place).ok_or(Error::not_found(Noun::Place))?;
     let state = ctx.app.state(number)?;
     let holds = caller_in(ctx, &state).is_some_and(|person| {
         let mut held = held(&state, person);
         held.any(|grant| !grant.window.past(ctx.app.now()))
     });
-    if holds { Ok(number) } else { Err(Error::Forbidden(Scope::GrantsWrite)) }
+    if holds { Ok(number) } else { Err(Error::Forbidden(instead_of)) }
 }
 
 /// Who the caller is among the people of a place; nobody who is suspended.
@@ -256,6 +257,15 @@ fn caller_in(ctx: &Context, state: &PlaceState) -> Option<PersonNumber> {
     let Caller::Account { number, .. } = &ctx.caller else { return None };
     let person = state.people.get(state.person_by_account(*number)?)?;
     (person.state == PersonState::Active).then(|| person.number())
+}
+
+/// Whether a grant is a key that the caller shared under a right of their own.
+pub(crate) fn is_own(ctx: &Context, state: &PlaceState, grant: &Grant) -> bool {
+    let under = grant.issued_under.and_then(|right| state.grants.get(right));
+    grant.source.kind == SourceKind::Sharing
+        && under
+            .zip(caller_in(ctx, state))
+            .is_some_and(|(right, caller)| right.subject == Subject::Person(caller))
 }
 
 /// The grants under which a person may share keys.
@@ -288,6 +298,6 @@ pub(crate) fn issue(ctx: &Context, draft: &Draft, new: &mut NewGrant) -> Result<
     // One that covers the whole window, else one whose bounds the refusal can name.
     let best = usable.iter().find(|grant| fits(grant)).or(usable.first()).ok_or_else(forbidden)?;
     new.issued_under = Some(best.number());
-    new.source.kind = claviger_domain::noun::grant::SourceKind::Sharing;
+    new.source.kind = SourceKind::Sharing;
     Ok(())
 }

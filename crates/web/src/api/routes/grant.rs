@@ -40,7 +40,9 @@ pub(super) fn table() -> Vec<Row> {
     let rows = vec![
         Route::get(LIST, "list_grants", "List open grants", Answer::Page(shape), run!(list))
             .scope(read)
-            .query(FILTERS),
+            .or_sharing()
+            .query(FILTERS)
+            .doc("Who has not the scope but holds a right to share sees the keys they shared."),
         Route::post(LIST, "create_grant", "Give a right", Answer::Created(shape), run!(create))
             .scope(write)
             .or_sharing()
@@ -84,8 +86,10 @@ pub(super) fn table() -> Vec<Row> {
             run!(revoke),
         )
         .scope(write)
+        .or_sharing()
         .body(&ACTION)
-        .dry_run(),
+        .dry_run()
+        .doc("Who has not the scope but shared this key takes it back."),
         Route::get(
             "/api/v1/places/{place}/revocations",
             "list_revocations",
