@@ -8,7 +8,7 @@ use std::sync::Arc;
 use claviger_domain::command::grant::{self as rules, NewGrant};
 use claviger_domain::draft::{Changed, Draft};
 use claviger_domain::ids::{
-    AccessLevelNumber, GrantNumber, Id, LockNumber, Noun, PersonNumber, PlaceNumber, Ref,
+    AccessLevelNumber, GrantNumber, Id, LockNumber, Noun, PersonNumber, PlaceNumber,
 };
 use claviger_domain::key::key_id;
 use claviger_domain::noun::grant::{Grant, Right, SourceKind, Subject, Target};
@@ -21,7 +21,7 @@ use claviger_domain::time::Instant;
 use crate::context::{Caller, Context};
 use crate::error::Error;
 use crate::grant::{GrantWish, MOST_ITEMS, prepare};
-use crate::key::{Search, find, is_by_phone, known_lock, places};
+use crate::key::{Search, find, is_by_phone, known_lock, numbers, places};
 use crate::{Written, not_here};
 
 /// A person's right to share keys to one lock.
@@ -92,22 +92,6 @@ pub async fn across(
     Ok(pages)
 }
 
-/// Whom and what a search means in one place; none where nothing there can be meant.
-fn meant(
-    state: &PlaceState,
-    search: &Search,
-) -> Option<(Option<PersonNumber>, Option<LockNumber>)> {
-    let person = match &search.phone {
-        None => None,
-        Some(phone) => Some(state.person_by_phone(phone)?),
-    };
-    let lock = match search.lock {
-        None => None,
-        Some(lock) => Some(LockNumber(state.resolve(Noun::Lock, &Ref::Id(lock))?)),
-    };
-    Some((person, lock))
-}
-
 fn within(
     state: &PlaceState,
     after: (u32, u32),
@@ -115,7 +99,7 @@ fn within(
     search: &Search,
     now: Instant,
 ) -> Vec<SharingRight> {
-    let Some((person, lock)) = meant(state, search) else { return Vec::new() };
+    let Some((person, lock)) = numbers(state, search) else { return Vec::new() };
     let of_person = |grant: &Grant| match (person, grant.subject) {
         (None, subject) => is_by_phone(state, subject),
         (Some(person), subject) => subject == Subject::Person(person),

@@ -71,6 +71,11 @@ struct Fake {
     kept: Mutex<Kept>,
 }
 
+/// Says where to look for what was done.
+fn job(id: &str) -> Response {
+    answer(202, json!({ "jobRef": { "id": id } }))
+}
+
 fn texts(list: &Value) -> Vec<String> {
     list.as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned()).collect()
 }
@@ -107,8 +112,15 @@ async fn serve(
 impl Fake {
     fn vendor(&self, method: &Method, path: &str, query: &str, body: &Value) -> Response {
         let mut kept = self.kept.lock().unwrap();
-        let job = |id: &str| answer(202, json!({ "jobRef": { "id": id } }));
-        match (method.as_str(), path) {
+        let asked = (method.as_str(), path);
+        let found = self.connection(&mut kept, asked, body);
+        let found = found.or_else(|| self.group(&mut kept, asked, body));
+        let found = found.or_else(|| self.others(&mut kept, asked, body));
+        found.or_else(|| users(&mut kept, asked, query)).expect(path)
+    }
+
+    fn connection(&self, kept: &mut Kept, asked: (&str, &str), body: &Value) -> Option<Response> {
+        Some(match asked {
             ("POST", "lock-connections/virtual") => {
                 let count = body["locksToCreate"].as_u64().unwrap();
                 let count = if self.fault == Fault::FewLocks { count - 1 } else { count };
@@ -129,6 +141,12 @@ impl Fake {
                 };
                 answer(200, json!({ "job": { "status": "succeeded", "resultData": result } }))
             }
+            _ => return None,
+        })
+    }
+
+    fn group(&self, kept: &mut Kept, asked: (&str, &str), body: &Value) -> Option<Response> {
+        Some(match asked {
             ("POST", "access-groups") => {
                 let people = kept.know_all(&body["appUserIds"]).into_iter().collect();
                 kept.group = Some((people, texts(&body["lockIds"]).into_iter().collect()));
@@ -151,6 +169,13 @@ impl Fake {
                 kept.group = None;
                 answer(204, Value::Null)
             }
+            _ => return None,
+        })
+    }
+
+    /// The key and the doorbell.
+    fn others(&self, kept: &mut Kept, asked: (&str, &str), body: &Value) -> Option<Response> {
+        Some(match asked {
             ("POST", "keys") => {
                 let wish = &body["keys"][0];
                 let lock = wish["lockId"].as_str().unwrap().to_owned();
@@ -177,25 +202,14 @@ impl Fake {
                 }
                 answer(204, Value::Null)
             }
-            ("GET", "managed-users") => {
-                let phone = query.strip_prefix("appUserId=%2B").map(|rest| format!("+{rest}"));
-                let known = phone.filter(|phone| kept.users.contains(phone));
-                let users: Vec<Value> =
-                    known.iter().map(|it| json!({ "id": it, "appUserId": it })).collect();
-                answer(200, json!({ "managedUsers": users }))
-            }
-            ("DELETE", _) if path.starts_with("managed-users/") => {
-                kept.users.retain(|user| !path.ends_with(user.as_str()));
-                answer(204, Value::Null)
-            }
-            _ => panic!("{method} {path}"),
-        }
+            _ => return None,
+        })
     }
 
     fn native(&self, method: &Method, path: &str, body: &Value) -> Response {
         let mut kept = self.kept.lock().unwrap();
-        match (method.as_str(), path.strip_prefix("/api/v1/places/place-1/")) {
-            ("POST", Some("decisions")) => {
+        match (method.as_str(), path.strip_prefix("/api/v1/places/place-1/").unwrap()) {
+            ("POST", "decisions") => {
                 let text = |field: &str| body[field].as_str().unwrap().to_owned();
                 let granted = kept.opens(&(text("person_id"), text("lock_id")));
                 answer(
@@ -207,14 +221,33 @@ impl Fake {
                     }),
                 )
             }
-            ("PATCH", Some("controllers/c")) => {
+            ("PATCH", "controllers/c") => {
                 kept.is_emptied = body["settings"]["virtual_locks"] == json!([]);
                 answer(200, json!({}))
             }
-            ("DELETE", Some("controllers/c")) => answer(204, Value::Null),
-            _ => panic!("{method} {path}"),
+            other => {
+                assert_eq!(other, ("DELETE", "controllers/c"));
+                answer(204, Value::Null)
+            }
         }
     }
+}
+
+fn users(kept: &mut Kept, asked: (&str, &str), query: &str) -> Option<Response> {
+    Some(match asked {
+        ("GET", "managed-users") => {
+            let phone = query.strip_prefix("appUserId=%2B").map(|rest| format!("+{rest}"));
+            let known = phone.filter(|phone| kept.users.contains(phone));
+            let users: Vec<Value> =
+                known.iter().map(|it| json!({ "id": it, "appUserId": it })).collect();
+            answer(200, json!({ "managedUsers": users }))
+        }
+        ("DELETE", _) if asked.1.starts_with("managed-users/") => {
+            kept.users.retain(|user| !asked.1.ends_with(user.as_str()));
+            answer(204, Value::Null)
+        }
+        _ => return None,
+    })
 }
 
 /// A run of nothing but the program; what the stand-in has left of it.

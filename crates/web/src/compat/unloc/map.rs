@@ -302,6 +302,15 @@ pub(crate) fn described(kept: Option<Json>, description: Option<&str>) -> Option
 /// The most pairs of metadata.
 const MOST_PAIRS: usize = 20;
 
+/// What a change of `metadata` comes to, where one is sent: merged with what was kept.
+pub(crate) fn metadata_edit(
+    body: &Fields<'_>,
+    former: Option<&Json>,
+    wrongs: &mut Wrongs,
+) -> Option<Option<Json>> {
+    pairs(body, wrongs).map(|pairs| merged(former, Some(pairs)))
+}
+
 /// The field `metadata`, checked.
 pub(crate) fn pairs<'v>(fields: &Fields<'v>, wrongs: &mut Wrongs) -> Given<&'v Map<String, Value>> {
     let value = fields.get("metadata")?;
