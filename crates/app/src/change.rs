@@ -30,7 +30,8 @@ pub struct Entry {
     pub reason: Option<String>,
 }
 
-/// Entries after `after`, in order, at most `limit`, and whether more follow.
+/// Entries after `after`, in order, at most `limit`, and whether more follow; of one object alone
+/// where one is named, also after it is gone.
 ///
 /// # Errors
 /// No such place.
@@ -39,9 +40,10 @@ pub async fn list(
     place: Id,
     after: u64,
     limit: usize,
+    object: Option<Id>,
 ) -> Result<(Vec<Entry>, bool), Error> {
     let place = ctx.authorize(place, Scope::ChangesRead)?;
-    let range = TrailRange { after_seq: after, before_seq: None, newest_first: false };
+    let range = TrailRange { after_seq: after, object, ..TrailRange::default() };
     let mut rows = ctx.app.store().trail(place, range, bounded(limit + 1)).await?;
     let more = rows.len() > limit;
     rows.truncate(limit);

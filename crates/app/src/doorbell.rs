@@ -16,9 +16,11 @@ use claviger_domain::noun::controller::{Controller, ControllerEdit};
 use claviger_domain::noun::grant::{Grant, GrantEdit, Right, Source, SourceKind, Subject, Target};
 use claviger_domain::noun::lock::LockMode;
 use claviger_domain::noun::person::PersonEdit;
+use claviger_domain::noun::schedule::Timetable;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::refusal::Refusal;
 use claviger_domain::state::PlaceState;
+use claviger_store::timetable;
 use serde_json::{Map, Value, json};
 
 use crate::context::Context;
@@ -54,8 +56,8 @@ pub struct List {
     pub id: Id,
     /// What visitors see.
     pub name: String,
-    /// When its users may be called, as the caller says it; always where there is nothing.
-    pub opening_hours: Option<Value>,
+    /// When its users may be called; always where there is nothing.
+    pub opening_hours: Option<Arc<Timetable>>,
 }
 
 /// Somebody to be put on a list.
@@ -95,7 +97,7 @@ pub struct ListEdit {
     /// What visitors see.
     pub name: Option<String>,
     /// When its users may be called.
-    pub opening_hours: Option<Option<Value>>,
+    pub opening_hours: Option<Option<Arc<Timetable>>>,
     /// Who comes; whoever is there stays as they are.
     pub add_users: Vec<NewUser>,
     /// Who goes, by the user's id; whoever is not there is passed over.
@@ -119,14 +121,14 @@ pub fn read(controller: &Controller) -> Option<Doorbell> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let id = |value: &Value| value.as_str().and_then(Id::parse);
     let list = |value: &Value| {
-        let opening_hours = Some(value["opening_hours"].clone()).filter(|it| !it.is_null());
+        let opening_hours = timetable::decode(&value["opening_hours"].to_string());
         Some(List { id: id(&value["id"])?, name: text(&value["name"])?, opening_hours })
     };
     Some(Doorbell {
         name: controller.name.clone(),
         lock: id(&kept["lock_id"])?,
-        instructions: text(&kept["visitor_instructions"]),
-        sticker: text(&kept["sticker_uuid"]),
+        instructions: text(&kept["instructions"]),
+        sticker: text(&kept["sticker"]),
         lists: kept["lists"].as_array()?.iter().filter_map(list).collect(),
     })
 }
@@ -139,14 +141,14 @@ pub fn is_one(controller: &Controller) -> bool {
 
 fn written(doorbell: &Doorbell) -> ControllerEdit {
     let list = |list: &List| {
-        json!({
-            "id": list.id.to_string(), "name": list.name, "opening_hours": list.opening_hours,
-        })
+        let hours = list.opening_hours.as_ref().map(|it| timetable::encode(it.definition()));
+        let hours: Option<Value> = hours.and_then(|it| serde_json::from_str(&it).ok());
+        json!({ "id": list.id.to_string(), "name": list.name, "opening_hours": hours })
     };
     let settings = json!({ DOORBELL: {
         "lock_id": doorbell.lock.to_string(),
-        "visitor_instructions": doorbell.instructions,
-        "sticker_uuid": doorbell.sticker,
+        "instructions": doorbell.instructions,
+        "sticker": doorbell.sticker,
         "lists": doorbell.lists.iter().map(list).collect::<Vec<_>>(),
     }});
     ControllerEdit {

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use claviger_domain::command::grant::{self as rules, NewGrant, Receiver};
 use claviger_domain::draft::Draft;
 use claviger_domain::ids::{
-    AccessLevelNumber, CredentialNumber, GrantNumber, Id, LockNumber, Noun, PersonNumber, Ref,
+    AccessLevelNumber, CredentialNumber, GrantNumber, Id, LockNumber, Noun, PersonNumber,
+    PlaceNumber, Ref,
 };
+use claviger_domain::key::grant_state;
 use claviger_domain::noun::grant::{
-    Grant, GrantEdit, Right, Source, SourceKind, Subject, Target, Via,
+    Grant, GrantEdit, Right, RightState, Source, SourceKind, Subject, Target, Via,
 };
 use claviger_domain::noun::schedule::ScheduleRef;
 use claviger_domain::noun::scope::Scope;
@@ -22,7 +24,13 @@ use crate::error::Error;
 use crate::plan::Planned;
 use crate::read::{Gone, Page, Paging, Seen, gone, page, resolve};
 use crate::schedule::{ScheduleWish, find_wish};
-use crate::{Put, Written, not_here, sharing};
+use crate::{App, Put, Written, not_here, sharing};
+
+/// How a grant of a place stands.
+#[must_use]
+pub fn standing(app: &App, state: &PlaceState, grant: &Grant) -> RightState {
+    grant_state(state, grant, app.now(), &|lock| crate::lock::zone(app, state, lock))
+}
 
 /// Whom a caller names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,7 +126,10 @@ pub async fn create(
 ) -> Result<Written<Arc<Grant>>, Error> {
     let authorized = ctx.authorize(place, Scope::GrantsWrite);
     let shares = matches!(authorized, Err(Error::Forbidden(_)));
-    let place = if shares { sharing::authorize(ctx, place)? } else { authorized? };
+    let place = match authorized {
+        Err(Error::Forbidden(scope)) => sharing::authorize(ctx, place, scope)?,
+        other => other?,
+    };
     let (ctx2, via) = (ctx.clone(), ctx.via);
     ctx.write(Some(place), move |work| {
         let draft = work.place(place)?;
@@ -182,12 +193,31 @@ pub async fn put(
     ctx.make_or_replace(place, Scope::GrantsWrite, Noun::Grant, external_id, rule).await
 }
 
-/// Takes a right back. One that is closed already stays as it was closed.
+/// The place, for who may take rights back there, or shared this key under a right of their own.
+async fn authorize_revoke(ctx: &Context, place: Id, grant: &Ref) -> Result<PlaceNumber, Error> {
+    let scope = match ctx.authorize(place, Scope::GrantsWrite) {
+        Err(Error::Forbidden(scope)) => scope,
+        other => return other,
+    };
+    let number = sharing::authorize(ctx, place, scope)?;
+    let state = ctx.app.state(number)?;
+    let open = state.resolve(Noun::Grant, grant).and_then(|number| state.grants.get(number));
+    let found = match open {
+        Some(grant) => Ok(grant.clone()),
+        None => closed(ctx, &state, grant).await,
+    };
+    // Whether there is another's grant of that name is not theirs to know.
+    let own = found.is_ok_and(|grant| sharing::is_own(ctx, &state, &grant));
+    if own { Ok(number) } else { Err(Error::Forbidden(scope)) }
+}
+
+/// Takes a right back. One that is closed already stays as it was closed. Who may not give rights
+/// takes back keys that they shared.
 ///
 /// # Errors
 /// Not found; stale.
 pub async fn revoke(ctx: &Context, place: Id, grant: Ref) -> Result<Written<Arc<Grant>>, Error> {
-    let number = ctx.authorize(place, Scope::GrantsWrite)?;
+    let number = authorize_revoke(ctx, place, &grant).await?;
     let state = ctx.app.state(number)?;
     if state.resolve(Noun::Grant, &grant).is_none() {
         let closed = closed(ctx, &state, &grant).await?;
@@ -282,7 +312,7 @@ pub async fn closed_before(
     place: Id,
     grant: &Ref,
 ) -> Result<Option<(Gone, Option<String>)>, Error> {
-    let number = ctx.authorize(place, Scope::GrantsWrite)?;
+    let number = authorize_revoke(ctx, place, grant).await?;
     let state = ctx.app.state(number)?;
     if state.resolve(Noun::Grant, grant).is_some() {
         return Ok(None);
@@ -319,7 +349,7 @@ pub struct GrantFilter {
     pub level: Option<Ref>,
 }
 
-/// A page of open grants.
+/// A page of open grants; for who may not read them, of the keys that they shared.
 ///
 /// # Errors
 /// No such place; a filter that names what is not there.
@@ -329,9 +359,34 @@ pub fn list(
     paging: Paging,
     filter: &GrantFilter,
 ) -> Result<Page<Arc<Grant>>, Error> {
-    let state = ctx.read(place, Scope::GrantsRead)?;
+    let (state, shares) = match ctx.read(place, Scope::GrantsRead) {
+        Err(Error::Forbidden(scope)) => {
+            (ctx.app.state(sharing::authorize(ctx, place, scope)?)?, true)
+        }
+        other => (other?, false),
+    };
+    let (subjects, targets) = match meant(&state, filter) {
+        // What else there is is not theirs to know.
+        Err(_) if shares => {
+            return Ok(page(state, |it| &it.grants, |it| it.header.number, paging, |_| false));
+        }
+        other => other?,
+    };
+    let read = state.clone();
+    let wanted = |grant: &Grant| {
+        subjects.iter().flatten().all(|subject| grant.subject == *subject)
+            && targets.iter().flatten().all(|target| grant.target == *target)
+            && (!shares || sharing::is_own(ctx, &read, grant))
+    };
+    Ok(page(state, |it| &it.grants, |it| it.header.number, paging, wanted))
+}
+
+/// Whom and what a filter names.
+type Meant = ([Option<Subject>; 2], [Option<Target>; 2]);
+
+fn meant(state: &PlaceState, filter: &GrantFilter) -> Result<Meant, Error> {
     let find = |reference: &Option<Ref>, noun| -> Result<Option<u32>, Error> {
-        reference.as_ref().map(|it| resolve(&state, noun, it)).transpose()
+        reference.as_ref().map(|it| resolve(state, noun, it)).transpose()
     };
     let subjects = [
         find(&filter.person, Noun::Person)?.map(|it| Subject::Person(PersonNumber(it))),
@@ -343,11 +398,7 @@ pub fn list(
         find(&filter.level, Noun::AccessLevel)?
             .map(|it| Target::AccessLevel(AccessLevelNumber(it))),
     ];
-    let wanted = |grant: &Grant| {
-        subjects.iter().flatten().all(|subject| grant.subject == *subject)
-            && targets.iter().flatten().all(|target| grant.target == *target)
-    };
-    Ok(page(state, |it| &it.grants, |it| it.header.number, paging, wanted))
+    Ok((subjects, targets))
 }
 
 /// The most items of one batch.

@@ -19,7 +19,7 @@ use claviger_domain::state::PlaceState;
 use claviger_store::ClosedGrants;
 
 pub use self::across::{Search, across, get_within, is_by_phone, revoke, revoke_all};
-pub(crate) use self::across::{find, known_lock, places};
+pub(crate) use self::across::{find, known_lock, numbers, places};
 use crate::context::Context;
 use crate::error::Error;
 use crate::read::{Gone, Seen, bounded, gone, resolve};
@@ -35,10 +35,6 @@ pub struct KeyFilter {
     pub level: Option<Ref>,
     /// In this state.
     pub state: Option<RightState>,
-    /// In none of these states.
-    pub without: Vec<RightState>,
-    /// Only of people with a phone number, and of people who are deleted.
-    pub with_phone: bool,
 }
 
 /// A key with the grant behind it.
@@ -64,12 +60,15 @@ pub struct KeyPage {
 }
 
 /// The filter with references found.
+#[derive(Default)]
 struct Wanted {
     lock: Option<LockNumber>,
     person: Option<PersonNumber>,
     level: Option<AccessLevelNumber>,
     state: Option<RightState>,
+    /// In none of these states.
     without: Vec<RightState>,
+    /// Only of people with a phone number, and of people who are deleted.
     with_phone: bool,
 }
 
@@ -99,15 +98,26 @@ pub async fn list(
             .map(|it| resolve(&state, Noun::AccessLevel, it))
             .transpose()?,
         state: filter.state,
-        without: filter.without.clone(),
-        with_phone: filter.with_phone,
+        without: Vec::new(),
+        with_phone: false,
     };
+    within(ctx, state, after, limit, &wanted).await
+}
+
+async fn within(
+    ctx: &Context,
+    state: Arc<PlaceState>,
+    after: (u32, u32),
+    limit: usize,
+    wanted: &Wanted,
+) -> Result<KeyPage, Error> {
     let now = ctx.app.now();
+    let zone_of = |lock| crate::lock::zone(&ctx.app, &state, lock);
     let mut items: Vec<KeyRow> = Vec::new();
     let mut memberships = Memberships::new(ctx, &state);
     let (mut at, mut chunk) = (after, FIRST_CHUNK);
     'pages: loop {
-        let (grants, edge) = next_grants(ctx, &state, &wanted, at, chunk).await?;
+        let (grants, edge) = next_grants(ctx, &state, wanted, at, chunk).await?;
         chunk = (4 * chunk).min(CHUNK);
         for grant in &grants {
             let number = grant.header.number;
@@ -123,7 +133,9 @@ pub async fn list(
                 if member.as_ref().is_some_and(|member| member.header.number <= from) {
                     continue;
                 }
-                let Some(key) = key(&state, grant, member.as_deref(), now) else { continue };
+                let Some(key) = key(&state, grant, member.as_deref(), now, &zone_of) else {
+                    continue;
+                };
                 if wanted.lock.is_some_and(|lock| key.lock != lock)
                     || wanted.state.is_some_and(|state| key.state != state)
                     || wanted.without.contains(&key.state)
@@ -293,7 +305,8 @@ pub async fn get(ctx: &Context, place: Id, id: Id) -> Result<(Seen<KeyRow>, Gone
             (grant.ok_or_else(missing)?, None)
         }
     };
-    let key = key(&state, &grant, membership.as_deref(), now).ok_or_else(missing)?;
+    let zone_of = |lock| crate::lock::zone(&ctx.app, &state, lock);
+    let key = key(&state, &grant, membership.as_deref(), now, &zone_of).ok_or_else(missing)?;
     let value = KeyRow { key, grant };
     let gone = speak_of(ctx, &state, std::slice::from_ref(&value)).await?;
     Ok((Seen { value, state }, gone))

@@ -11,13 +11,14 @@ use claviger_domain::noun::scope::Scope;
 use claviger_domain::reason::Reasons;
 use claviger_domain::refusal::{FieldError, Refusal};
 use claviger_domain::state::PlaceState;
+use claviger_domain::time::Zone;
 
 use crate::context::Context;
 use crate::error::Error;
 use crate::read::{Page, Paging, Seen, page, resolve};
 use crate::schedule::{ScheduleWish, find_wish};
 use crate::work::Work;
-use crate::{Put, Written, not_here};
+use crate::{App, Put, Written, not_here};
 
 /// What a caller sets on a lock, with references as they came.
 #[derive(Clone, Debug, Default)]
@@ -145,10 +146,24 @@ pub fn list(ctx: &Context, place: Id, paging: Paging) -> Result<Page<Arc<Lock>>,
 /// The place and record a borrowed lock's settings are read from; none for a place's own.
 #[must_use]
 pub fn owner(ctx: &Context, lock: &Lock) -> Option<(Arc<PlaceState>, Arc<Lock>)> {
+    settings(&ctx.app, lock)
+}
+
+fn settings(app: &App, lock: &Lock) -> Option<(Arc<PlaceState>, Arc<Lock>)> {
     let (owner, number) = lock.borrowed?;
-    let owner = ctx.app.state(owner).ok()?;
+    let owner = app.state(owner).ok()?;
     let settings = owner.locks.get(number)?.clone();
     Some((owner, settings))
+}
+
+/// The zone of a lock by its number in a place: a borrowed one's is its owner's, as when it
+/// decides; the place's where there is no such lock.
+pub(crate) fn zone(app: &App, state: &PlaceState, lock: LockNumber) -> Zone {
+    let Some(lock) = state.locks.get(lock) else { return state.place.zone.clone() };
+    match settings(app, lock) {
+        Some((owner, settings)) => owner.zone_of(&settings).clone(),
+        None => state.zone_of(lock).clone(),
+    }
 }
 
 /// What became of a change of posture at each lock.

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use claviger_domain::command::grant::{self as rules, NewGrant};
 use claviger_domain::draft::{Changed, Draft};
 use claviger_domain::ids::{
-    AccessLevelNumber, GrantNumber, Id, LockNumber, Noun, PersonNumber, PlaceNumber, Ref,
+    AccessLevelNumber, GrantNumber, Id, LockNumber, Noun, PersonNumber, PlaceNumber,
 };
 use claviger_domain::key::key_id;
-use claviger_domain::noun::grant::{Grant, Right, Subject, Target};
+use claviger_domain::noun::grant::{Grant, Right, SourceKind, Subject, Target};
 use claviger_domain::noun::person::PersonState;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::refusal::{FieldError, Flaws, Refusal};
@@ -21,7 +21,7 @@ use claviger_domain::time::Instant;
 use crate::context::{Caller, Context};
 use crate::error::Error;
 use crate::grant::{GrantWish, MOST_ITEMS, prepare};
-use crate::key::{Search, find, is_by_phone, known_lock, places};
+use crate::key::{Search, find, is_by_phone, known_lock, numbers, places};
 use crate::{Written, not_here};
 
 /// A person's right to share keys to one lock.
@@ -92,22 +92,6 @@ pub async fn across(
     Ok(pages)
 }
 
-/// Whom and what a search means in one place; none where nothing there can be meant.
-fn meant(
-    state: &PlaceState,
-    search: &Search,
-) -> Option<(Option<PersonNumber>, Option<LockNumber>)> {
-    let person = match &search.phone {
-        None => None,
-        Some(phone) => Some(state.person_by_phone(phone)?),
-    };
-    let lock = match search.lock {
-        None => None,
-        Some(lock) => Some(LockNumber(state.resolve(Noun::Lock, &Ref::Id(lock))?)),
-    };
-    Some((person, lock))
-}
-
 fn within(
     state: &PlaceState,
     after: (u32, u32),
@@ -115,7 +99,7 @@ fn within(
     search: &Search,
     now: Instant,
 ) -> Vec<SharingRight> {
-    let Some((person, lock)) = meant(state, search) else { return Vec::new() };
+    let Some((person, lock)) = numbers(state, search) else { return Vec::new() };
     let of_person = |grant: &Grant| match (person, grant.subject) {
         (None, subject) => is_by_phone(state, subject),
         (Some(person), subject) => subject == Subject::Person(person),
@@ -237,18 +221,19 @@ pub async fn take_back(ctx: &Context, place: Id, search: Search) -> Result<Writt
     .await
 }
 
-/// The place with that id, if the person who calls holds a right to share there.
+/// The place with that id, if the person who calls holds a right to share there and so does without
+/// a scope.
 ///
 /// # Errors
 /// Not found; no right to share.
-pub fn authorize(ctx: &Context, place: Id) -> Result<PlaceNumber, Error> {
+pub fn authorize(ctx: &Context, place: Id, instead_of: Scope) -> Result<PlaceNumber, Error> {
     let number = ctx.app.world().by_id(place).ok_or(Error::not_found(Noun::Place))?;
     let state = ctx.app.state(number)?;
     let holds = caller_in(ctx, &state).is_some_and(|person| {
         let mut held = held(&state, person);
         held.any(|grant| !grant.window.past(ctx.app.now()))
     });
-    if holds { Ok(number) } else { Err(Error::Forbidden(Scope::GrantsWrite)) }
+    if holds { Ok(number) } else { Err(Error::Forbidden(instead_of)) }
 }
 
 /// Who the caller is among the people of a place; nobody who is suspended.
@@ -256,6 +241,15 @@ fn caller_in(ctx: &Context, state: &PlaceState) -> Option<PersonNumber> {
     let Caller::Account { number, .. } = &ctx.caller else { return None };
     let person = state.people.get(state.person_by_account(*number)?)?;
     (person.state == PersonState::Active).then(|| person.number())
+}
+
+/// Whether a grant is a key that the caller shared under a right of their own.
+pub(crate) fn is_own(ctx: &Context, state: &PlaceState, grant: &Grant) -> bool {
+    let under = grant.issued_under.and_then(|right| state.grants.get(right));
+    grant.source.kind == SourceKind::Sharing
+        && under
+            .zip(caller_in(ctx, state))
+            .is_some_and(|(right, caller)| right.subject == Subject::Person(caller))
 }
 
 /// The grants under which a person may share keys.
@@ -288,6 +282,6 @@ pub(crate) fn issue(ctx: &Context, draft: &Draft, new: &mut NewGrant) -> Result<
     // One that covers the whole window, else one whose bounds the refusal can name.
     let best = usable.iter().find(|grant| fits(grant)).or(usable.first()).ok_or_else(forbidden)?;
     new.issued_under = Some(best.number());
-    new.source.kind = claviger_domain::noun::grant::SourceKind::Sharing;
+    new.source.kind = SourceKind::Sharing;
     Ok(())
 }

@@ -39,30 +39,27 @@ pub(crate) struct Partial {
     pub(crate) compat: Option<compat::Partial>,
 }
 
-/// The first one's value of each key, or else the second one's.
+/// The first one's value of each key, or else the second one's; tables key by key.
 macro_rules! merge {
-    ($first:ident, $second:ident, $($key:ident)*) => {
-        Partial { $($key: $first.$key.or($second.$key),)* }
+    ($first:ident, $second:ident, tables: $($table:ident)*, keys: $($key:ident)*) => {
+        Partial {
+            $($table: match ($first.$table, $second.$table) {
+                (Some(first), Some(second)) => Some(first.over(second)),
+                (first, second) => first.or(second),
+            },)*
+            $($key: $first.$key.or($second.$key),)*
+        }
     };
 }
 
 impl Partial {
     /// These settings, and `lower`'s where they say nothing.
     pub(crate) fn over(self, lower: Partial) -> Partial {
-        let compat = match (self.compat.clone(), lower.compat.clone()) {
-            (Some(first), Some(second)) => Some(first.over(second)),
-            (first, second) => first.or(second),
-        };
-        let mail = match (self.mail.clone(), lower.mail.clone()) {
-            (Some(first), Some(second)) => Some(first.over(second)),
-            (first, second) => first.or(second),
-        };
-        let merged = merge!(
-            self, lower, data database_url secret_file listen public_url tls_cert tls_key
-            trusted_proxies insecure_http allow_http_webhooks allow_webhook_addresses
-            allow_webhook_ports rate_per_client mail log log_format compat
-        );
-        Partial { compat, mail, ..merged }
+        merge!(
+            self, lower, tables: compat mail, keys: data database_url secret_file listen public_url
+            tls_cert tls_key trusted_proxies insecure_http allow_http_webhooks
+            allow_webhook_addresses allow_webhook_ports rate_per_client log log_format
+        )
     }
 
     /// The settings of a file.

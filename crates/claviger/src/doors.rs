@@ -10,8 +10,9 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::header::HOST;
-use axum::http::uri::PathAndQuery;
-use axum::http::{HeaderMap, Request};
+use axum::http::uri::{Authority, PathAndQuery};
+use axum::http::{HeaderMap, HeaderName, Request};
+use claviger_web::VendorAddress;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
@@ -25,6 +26,8 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::cidr::Range;
 
+/// What a proxy says a client spoke.
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// How long requests under way may take once the server is asked to end.
 const LAST_ORDERS: Duration = Duration::from_secs(10);
 /// How long a client may take for the head of a request, and for the TLS handshake.
@@ -74,21 +77,29 @@ impl Doors {
     }
 
     /// Puts the path of a request below the base that is served at the root of its listener or host
-    /// name; a path that is below it already stays.
-    fn rebase(&self, base: Option<&'static str>, request: &mut Request<Body>) {
+    /// name, and notes under which address that was; a path that is below it already stays.
+    fn rebase(&self, base: Option<&'static str>, peer: IpAddr, request: &mut Request<Body>) {
         if base.is_none() && self.hosts.is_empty() {
             return;
         }
-        let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-        let host = host.unwrap_or_default().to_ascii_lowercase();
+        let text = |name| request.headers().get(name).and_then(|it| it.to_str().ok());
+        let host = text(HOST).unwrap_or_default().to_ascii_lowercase();
+        let is_secret = match text(FORWARDED_PROTO) {
+            Some(scheme) if self.is_proxy(peer) => scheme.eq_ignore_ascii_case("https"),
+            _ => self.tls.is_some(),
+        };
+        let scheme = if is_secret { "https" } else { "http" };
         let name = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name);
         let named = self.hosts.iter().find(|(known, _)| *known == name || *known == host);
         let Some(base) = base.or(named.map(|(_, base)| *base)) else { return };
         let path = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
-        if path.strip_prefix(base).is_some_and(|rest| rest.starts_with('/')) {
-            return;
+        let is_below = path.strip_prefix(base).is_some_and(|rest| rest.starts_with('/'));
+        let rebased = (!is_below).then(|| format!("{base}{path}").parse().ok()).flatten();
+        if host.parse::<Authority>().is_ok() {
+            let below = if is_below { base } else { "" };
+            request.extensions_mut().insert(VendorAddress(format!("{scheme}://{host}{below}")));
         }
-        if let Ok(uri) = format!("{base}{path}").parse() {
+        if let Some(uri) = rebased {
             *request.uri_mut() = uri;
         }
     }
@@ -164,7 +175,7 @@ impl Doors {
             let client = self.client(peer, request.headers());
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(client));
-            self.rebase(base, &mut request);
+            self.rebase(base, peer.ip(), &mut request);
             router.call(request)
         });
         let connection = http1::Builder::new()
@@ -208,7 +219,7 @@ mod tests {
         let path = |base, host: &str, path: &str| {
             let request = Request::builder().uri(path).header("host", host);
             let mut request = request.body(Body::empty()).unwrap();
-            doors().rebase(base, &mut request);
+            doors().rebase(base, "127.0.0.1".parse().unwrap(), &mut request);
             request.uri().to_string()
         };
         let unloc = Some("/compat/unloc");
@@ -217,6 +228,27 @@ mod tests {
         assert_eq!(path(unloc, "localhost", "/api/v1/me"), "/compat/unloc/api/v1/me");
         assert_eq!(path(None, "Unloc.Example.org:443", "/v2/x"), "/compat/unloc/v2/x");
         assert_eq!(path(None, "example.org", "/v2/x"), "/v2/x");
+    }
+
+    #[test]
+    fn the_address_a_vendor_was_reached_at_is_noted() {
+        let noted = |peer: &str, base, host: &str, path: &str, proto: &str| {
+            let request = Request::builder().uri(path).header("host", host);
+            let request = request.header("x-forwarded-proto", proto);
+            let mut request = request.body(Body::empty()).unwrap();
+            doors().rebase(base, peer.parse().unwrap(), &mut request);
+            request.extensions().get::<VendorAddress>().map(|it| it.0.clone())
+        };
+        let (here, proxy, unloc) = ("127.0.0.1", "10.0.0.1", Some("/compat/unloc"));
+        let own = |text: &str| Some(text.to_owned());
+        assert_eq!(noted(here, unloc, "[::1]:9001", "/v2/x", ""), own("http://[::1]:9001"));
+        let below = own("http://localhost:9001/compat/unloc");
+        assert_eq!(noted(here, unloc, "localhost:9001", "/compat/unloc/v2", "https"), below);
+        let name = "unloc.example.org";
+        assert_eq!(noted(proxy, None, name, "/v2/x", "https"), own("https://unloc.example.org"));
+        assert_eq!(noted(here, None, name, "/v2/x", "https"), own("http://unloc.example.org"));
+        assert_eq!(noted(here, None, "example.org", "/compat/unloc/v2/x", ""), None);
+        assert_eq!(noted(here, unloc, "no host", "/v2/x", ""), None);
     }
 
     #[test]

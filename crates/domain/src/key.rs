@@ -7,7 +7,7 @@ use crate::noun::grant::{Grant, Right, RightState, Subject, Target};
 use crate::noun::person::PersonState;
 use crate::noun::schedule::ScheduleRef;
 use crate::state::PlaceState;
-use crate::time::{Instant, Window};
+use crate::time::{Instant, Window, Zone};
 
 /// What a level key's id says: the place, the grant and the lock's membership in the level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +19,10 @@ pub struct KeyNumbers {
     /// The lock's membership in the level; 0 for the key of a direct grant.
     pub membership: MembershipNumber,
 }
+
+/// The zone of a lock, by its number in the place that is asked about. A borrowed lock's is its
+/// owner's, who is in another place.
+pub type ZoneOf<'z> = &'z dyn Fn(LockNumber) -> Zone;
 
 const GRANT_BITS: u32 = 40;
 const SPARE_BITS: u32 = 10;
@@ -87,6 +91,7 @@ pub fn key(
     grant: &Grant,
     membership: Option<&Membership>,
     now: Instant,
+    zone_of: ZoneOf<'_>,
 ) -> Option<Key> {
     if grant.right != Right::Open {
         return None;
@@ -125,7 +130,7 @@ pub fn key(
         revoked_at,
         state: match revoked_at {
             Some(at) if ended(at) => RightState::Revoked,
-            _ => open_state(state, grant, lock, level, now),
+            _ => open_state(state, grant, (lock, level), now, zone_of),
         },
     })
 }
@@ -155,17 +160,22 @@ pub fn key_at(state: &PlaceState, grant: &Grant, lock: LockNumber) -> Option<Id>
 
 /// How a grant stands; for one to a level, at whichever of its locks is best off.
 #[must_use]
-pub fn grant_state(state: &PlaceState, grant: &Grant, now: Instant) -> RightState {
+pub fn grant_state(
+    state: &PlaceState,
+    grant: &Grant,
+    now: Instant,
+    zone_of: ZoneOf<'_>,
+) -> RightState {
     let ended = |at: Instant| grant.window.until.is_none_or(|until| at < until);
     if grant.closed.is_some_and(|closed| ended(closed.at)) {
         return RightState::Revoked;
     }
+    let at = |lock, level| open_state(state, grant, (lock, level), now, zone_of);
     match grant.target {
-        Target::Lock(lock) => open_state(state, grant, lock, None, now),
+        Target::Lock(lock) => at(lock, None),
         Target::AccessLevel(level) => {
-            let mut states = state
-                .level_locks(level)
-                .map(|membership| open_state(state, grant, membership.lock, Some(level), now));
+            let mut states =
+                state.level_locks(level).map(|membership| at(membership.lock, Some(level)));
             let first = states.next();
             match first {
                 Some(RightState::Inactive) => {
@@ -176,7 +186,7 @@ pub fn grant_state(state: &PlaceState, grant: &Grant, now: Instant) -> RightStat
                     }
                 }
                 Some(other) => other,
-                None => open_state(state, grant, LockNumber(0), Some(level), now),
+                None => at(LockNumber(0), Some(level)),
             }
         }
     }
@@ -186,9 +196,9 @@ pub fn grant_state(state: &PlaceState, grant: &Grant, now: Instant) -> RightStat
 fn open_state(
     state: &PlaceState,
     grant: &Grant,
-    lock: LockNumber,
-    level: Option<AccessLevelNumber>,
+    (lock, level): (LockNumber, Option<AccessLevelNumber>),
     now: Instant,
+    zone_of: ZoneOf<'_>,
 ) -> RightState {
     if grant.window.past(now) {
         return RightState::Expired;
@@ -196,10 +206,9 @@ fn open_state(
     if grant.window.before(now) {
         return RightState::Scheduled;
     }
-    let zone = state.locks.get(lock).map_or(&state.place.zone, |lock| state.zone_of(lock));
     let shut = |schedule: &Option<ScheduleRef>| {
         let times = schedule.as_ref().and_then(|schedule| state.timetable(schedule));
-        times.is_some_and(|times| !times.compiled().is_open(now, zone))
+        times.is_some_and(|times| !times.compiled().is_open(now, &zone_of(lock)))
     };
     let level_shut =
         level.and_then(|it| state.levels.get(it)).is_some_and(|level| shut(&level.schedule));

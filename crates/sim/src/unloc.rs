@@ -136,8 +136,10 @@ impl Program<'_> {
         let body = json!({ "locksToCreate": LOCKS, "name": "Unloc program" });
         let started = self.ask(Method::POST, "lock-connections/virtual", body).await?;
         let made = self.job(started).await?.result_data.lock_connection;
-        let Connection { id, lock_ids } =
-            made.unwrap_or(Connection { id: String::new(), lock_ids: Vec::new() });
+        let Some(Connection { id, lock_ids }) = made else {
+            let detail = "the job names no connection";
+            return Err(self.unexpected("POST lock-connections/virtual", detail));
+        };
         self.locks = lock_ids;
         Ok(id)
     }

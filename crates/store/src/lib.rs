@@ -34,7 +34,7 @@ mod store;
 mod table;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod timetable;
+pub mod timetable;
 mod trail;
 
 pub use answers::StoredAnswer;

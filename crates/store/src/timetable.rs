@@ -11,7 +11,8 @@ use claviger_domain::time::Zone;
 use serde_json::{Value, json};
 
 /// The text to be stored; the same for equal definitions.
-pub(crate) fn encode(definition: &Definition) -> String {
+#[must_use]
+pub fn encode(definition: &Definition) -> String {
     let weekly = match definition {
         Definition::Ical(text) => return json!({ "ical": text }).to_string(),
         Definition::Weekly(weekly) => weekly,
@@ -30,7 +31,8 @@ pub(crate) fn encode(definition: &Definition) -> String {
 }
 
 /// The timetable of a stored text, compiled; none when it is not one.
-pub(crate) fn decode(text: &str) -> Option<Arc<Timetable>> {
+#[must_use]
+pub fn decode(text: &str) -> Option<Arc<Timetable>> {
     let value: Value = serde_json::from_str(text).ok()?;
     let definition = match value.get("ical") {
         Some(ical) => Definition::Ical(ical.as_str()?.to_owned()),

@@ -140,8 +140,10 @@ fn read(row: Row) -> Result<TrailRow, StoreError> {
 }
 
 /// Which rows of a trail, both ends left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TrailRange {
+    /// About the object with this id; about any where there is none.
+    pub object: Option<Id>,
     /// Later than this one.
     pub after_seq: u64,
     /// Earlier than this one.
@@ -171,11 +173,17 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<TrailRow>, StoreError> {
         let order = if range.newest_first { "desc" } else { "asc" };
-        let sql = format!(
-            "{SELECT} where place = ?1 and seq > ?2 and seq < ?3 order by seq {order} limit ?4"
-        );
         let before = range.before_seq.and_then(|seq| i64::try_from(seq).ok()).unwrap_or(i64::MAX);
-        let args = values![place, range.after_seq, before, limit];
+        let mut args = values![place, range.after_seq, before, limit];
+        let mut which = "";
+        if let Some(object) = range.object {
+            which = " and object_id = ?5";
+            args.extend(values![object]);
+        }
+        let sql = format!(
+            "{SELECT} where place = ?1 and seq > ?2 and seq < ?3{which} \
+             order by seq {order} limit ?4"
+        );
         self.db.read(Statement::new(sql, args)).await?.into_iter().map(read).collect()
     }
 

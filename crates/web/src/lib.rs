@@ -20,7 +20,7 @@ use claviger_app::{App, sha256};
 use serde_json::Value;
 
 pub use compat::unloc::Options as UnlocOptions;
-pub use compat::{Options, Switch, Vendor, vendors};
+pub use compat::{Options, Switch, Vendor, VendorAddress, vendors};
 #[doc(hidden)]
 pub use listed::{Listed, routes, vendor_routes};
 

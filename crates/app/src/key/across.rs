@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use claviger_domain::command::grant as rules;
 use claviger_domain::draft::Draft;
-use claviger_domain::ids::{GrantNumber, Id, Noun, PlaceNumber, Ref};
+use claviger_domain::ids::{GrantNumber, Id, LockNumber, Noun, PersonNumber, PlaceNumber, Ref};
 use claviger_domain::key::KeyNumbers;
 use claviger_domain::noun::grant::{Grant, Right, SourceKind, Subject, Target};
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::refusal::Refusal;
 use claviger_domain::state::PlaceState;
 
-use super::{KeyFilter, KeyPage, KeyRow};
+use super::{KeyPage, KeyRow, Wanted};
 use crate::context::Context;
 use crate::error::Error;
 use crate::{Written, not_here};
@@ -92,30 +92,30 @@ pub async fn across(
             break;
         }
         let state = ctx.app.state(number)?;
-        let Some(filter) = filter(&state, search) else { continue };
-        let page = super::list(ctx, state.place.header.id, begin, left, &filter).await?;
+        let Some((person, lock)) = numbers(&state, search) else { continue };
+        let without = search.without.clone();
+        let wanted = Wanted { person, lock, without, with_phone: true, ..Wanted::default() };
+        let page = super::within(ctx, state, begin, left, &wanted).await?;
         left -= page.items.len();
         pages.push(page);
     }
     Ok(pages)
 }
 
-/// The filter in one of the places; none where nothing there can be meant.
-fn filter(state: &PlaceState, search: &Search) -> Option<KeyFilter> {
-    let reference = |noun, number| Some(Ref::Id(state.record(noun, number)?.header().id));
+/// Whom and what a search means in one place; none where nothing there can be meant.
+pub(crate) fn numbers(
+    state: &PlaceState,
+    search: &Search,
+) -> Option<(Option<PersonNumber>, Option<LockNumber>)> {
     let person = match &search.phone {
         None => None,
-        Some(phone) => Some(reference(Noun::Person, state.person_by_phone(phone)?.0)?),
+        Some(phone) => Some(state.person_by_phone(phone)?),
     };
     let lock = match search.lock {
         None => None,
-        Some(lock) => {
-            state.resolve(Noun::Lock, &Ref::Id(lock))?;
-            Some(Ref::Id(lock))
-        }
+        Some(lock) => Some(LockNumber(state.resolve(Noun::Lock, &Ref::Id(lock))?)),
     };
-    let without = search.without.clone();
-    Some(KeyFilter { lock, person, without, with_phone: true, ..KeyFilter::default() })
+    Some((person, lock))
 }
 
 pub(crate) fn known_lock(
@@ -239,9 +239,7 @@ pub async fn revoke_all(ctx: &Context, place: Id, search: Search) -> Result<Writ
 
 fn meant(draft: &Draft, search: &Search) -> Vec<Arc<Grant>> {
     let state = &draft.state;
-    let Some(filter) = filter(state, search) else { return Vec::new() };
-    let lock = filter.lock.and_then(|lock| state.resolve(Noun::Lock, &lock));
-    let person = filter.person.and_then(|person| state.resolve(Noun::Person, &person));
+    let Some((person, lock)) = numbers(state, search) else { return Vec::new() };
     let issuer = |grant: &Grant| {
         let under = grant.issued_under.and_then(|number| state.grants.get(number));
         under.map(|under| under.subject)
@@ -250,10 +248,10 @@ fn meant(draft: &Draft, search: &Search) -> Vec<Arc<Grant>> {
         let shared = grant.source.kind == SourceKind::Sharing;
         let whose = if search.shared { issuer(grant) } else { Some(grant.subject) };
         grant.right == Right::Open
-            && matches!(grant.target, Target::Lock(own) if lock.is_none_or(|it| it == own.0))
+            && matches!(grant.target, Target::Lock(own) if lock.is_none_or(|it| it == own))
             && shared == search.shared
             && grant.source.kind != SourceKind::Doorbell
-            && person.is_none_or(|it| whose == Some(Subject::Person(it.into())))
+            && person.is_none_or(|it| whose == Some(Subject::Person(it)))
             && is_by_phone(state, grant.subject)
     };
     state.grants.iter().filter(|grant| fits(grant)).cloned().collect()

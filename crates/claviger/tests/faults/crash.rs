@@ -202,7 +202,8 @@ async fn kills(database: Option<&str>, times: u64) {
     }
 }
 
-fn times(short: u64, long: u64) -> u64 {
+/// How many rounds: few at each change, many where that is asked for.
+pub(crate) fn times(short: u64, long: u64) -> u64 {
     if std::env::var_os("CLAVIGER_LONG").is_some() { long } else { short }
 }
 

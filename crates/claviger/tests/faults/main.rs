@@ -4,5 +4,6 @@
 
 mod crash;
 mod full_disk;
+mod group;
 mod refused;
 mod server;

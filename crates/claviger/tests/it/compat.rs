@@ -43,6 +43,11 @@ fn a_program_of_a_vendors_works_after_its_address_is_changed() {
         let wish = json!({"keys": [{"lockId": lock, "appUserId": "+4740000001"}]});
         let (status, answer) = send(base, "POST", &keys, &token, &wish);
         assert_eq!(status, 202, "{answer}");
+        // The address it is told to ask is the one it came by.
+        let job = get(&answer, "/jobRef/jobStatusUrl");
+        let job = job.strip_prefix(base.as_str()).unwrap_or_else(|| panic!("{job} for {base}"));
+        let (status, done) = send(base, "GET", job, &token, &Value::Null);
+        assert_eq!((status, get(&done, "/job/status")), (200, "succeeded".to_owned()));
         let (status, listed) = send(base, "GET", &keys, &token, &Value::Null);
         assert_eq!((status, &listed["keys"][0]["lockId"]), (200, &json!(lock)));
         // Nothing but the vendor's API is there.

@@ -8,10 +8,13 @@ use claviger_domain::draft::{Draft, Write};
 use claviger_domain::ids::{
     AccessLevelNumber, GrantNumber, LockNumber, Noun, PersonNumber, PlaceNumber, ScheduleNumber,
 };
+use claviger_domain::key::{grant_state, key};
 use claviger_domain::noun::CloseReason;
 use claviger_domain::noun::access_level::AccessLevelEdit;
 use claviger_domain::noun::credential::{CredentialEdit, CredentialKind};
-use claviger_domain::noun::grant::{GrantEdit, Right, Source, SourceKind, Subject, Target, Via};
+use claviger_domain::noun::grant::{
+    GrantEdit, Right, RightState, Source, SourceKind, Subject, Target, Via,
+};
 use claviger_domain::noun::lock::{LockEdit, ShareState};
 use claviger_domain::noun::schedule::{ScheduleEdit, ScheduleRef};
 use claviger_domain::record::Record;
@@ -450,6 +453,41 @@ fn taking_a_shared_lock_back_closes_the_borrowers_rights_and_not_the_owners() {
     assert!(new > own);
     assert!(here.state.lock_grants(new).is_empty());
     assert_eq!(here.state.lock_levels(new).iter().count(), 0);
+}
+
+#[test]
+fn hours_without_a_zone_are_read_by_the_clock_of_a_borrowed_locks_owner() {
+    let (mut owner, mut here, door) = offered();
+    let own = lock::accept(&mut owner, &mut here, door).unwrap().number();
+    let ann = somebody(&mut here, "ann@example.org");
+    let staff = level(&mut here, &[own]);
+    // From 08:00 to 17:00: in Stockholm, where the lock is, and in Tokyo, where Ann is known.
+    let windows = vec![(0x7f, 480, 1020)];
+    let day = timetable(&Times::Weekly { zone: None, windows, exceptions: Vec::new() });
+    let day = ScheduleRef::Inline(day);
+    let mut to = to_lock(open_to(ann), own);
+    to.edit.schedule = Some(Some(day));
+    let grant = grant::create(&mut here, &to).unwrap();
+    to.target = Target::AccessLevel(staff);
+    let through = grant::create(&mut here, &to).unwrap();
+    let membership = here.state.membership(staff, own).unwrap().clone();
+    let zone = owner.state.zone_of(owner.state.locks.get(door).unwrap());
+    assert_eq!(zone.name(), "Europe/Stockholm");
+    let zone_of = |lock| if lock == own { zone.clone() } else { here.state.place.zone.clone() };
+    for (time, state) in [
+        ("2026-01-14T02:00:00Z", RightState::Inactive), // 03:00 and 11:00
+        ("2026-01-14T07:30:00Z", RightState::Active),   // 08:30 and 16:30
+        ("2026-01-14T12:00:00Z", RightState::Active),   // 13:00 and 21:00
+        ("2026-01-14T16:30:00Z", RightState::Inactive), // 17:30 and 01:30
+    ] {
+        let now = Instant::parse(time).unwrap();
+        assert_eq!(key(&here.state, &grant, None, now, &zone_of).unwrap().state, state, "{time}");
+        let of_level = key(&here.state, &through, Some(&membership), now, &zone_of).unwrap();
+        assert_eq!(of_level.state, state, "{time}");
+        for grant in [&grant, &through] {
+            assert_eq!(grant_state(&here.state, grant, now, &zone_of), state, "{time}");
+        }
+    }
 }
 
 #[test]

@@ -7,3 +7,4 @@
 
 mod fake;
 mod runs;
+mod unloc;

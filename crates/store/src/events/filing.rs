@@ -17,16 +17,18 @@ const BEHIND: &str = "select h.place, coalesce(f.filed, 0) from heads h \
      where h.event_seq >= coalesce(f.filed, 0) + ?1 order by h.place";
 
 /// Entries above `filed` are not looked at, so they may be there before the place says so.
-const BY_LOCK: &str = "insert into event_locks (place, lock, seq) \
-     select place, lock, seq from events where place = ?1 and seq > ?2 and seq <= ?3 \
+const BY_LOCK: &str = "insert into event_locks (place, lock, seq, id) \
+     select place, lock, seq, id from events where place = ?1 and seq > ?2 and seq <= ?3 \
      order by lock, seq on conflict (place, lock, seq) do nothing";
 
 const BEGIN: &str = "insert into event_filing (place, filed) values (?1, 0) \
      on conflict (place) do nothing";
 const ADVANCE: &str = "update event_filing set filed = ?3 where place = ?1 and filed = ?2";
-const BY_PERSON: &str = "insert into event_people (place, person, seq) \
-     select place, person, seq from event_subjects \
-     where place = ?1 and seq > ?2 and seq <= ?3 and person is not null order by person, seq";
+const BY_PERSON: &str = "insert into event_people (place, person, seq, id) \
+     select s.place, s.person, s.seq, e.id from event_subjects s \
+     join events e on e.place = s.place and e.seq = s.seq \
+     where s.place = ?1 and s.seq > ?2 and s.seq <= ?3 and s.person is not null \
+     order by s.person, s.seq";
 
 impl Store {
     /// Files events of every place, `chunk` at a time, until each has fewer than that which are

@@ -85,43 +85,52 @@ impl EventFilter {
         clause.and("e.kind =", self.granted.map(kind));
         clause.and("s.credential =", self.credential);
         clause.and("e.hidden =", Some(false));
-        clause.and("e.id <", self.before_id);
-        clause.and("e.id >=", self.from_id);
-        let roads = self.roads(&mut clause);
+        clause.and("{at}.id <", self.before_id);
+        clause.and("{at}.id >=", self.from_id);
+        let Roads { unfiled, ways } = self.roads(&mut clause);
         let direction = if self.newest_first { "desc" } else { "asc" };
         let limit = clause.arg(limit);
-        let roads: Vec<String> = roads
+        // The sequence is the second column, the id the third.
+        let (order, column) = if self.by_id { ("id", 3) } else { ("seq", 2) };
+        let ways: Vec<String> = ways
             .into_iter()
             .map(|(at, from)| {
                 let further = clause.sql.replace("{at}", at);
-                format!("select {COLUMNS} from {from}{further}")
+                let end = format!("order by {at}.{order} {direction} limit ?{limit}");
+                format!("select {COLUMNS} from {from}{further} {end}")
             })
             .collect();
-        // By the second column, which is the sequence: both roads are walked in that order. The
-        // third is the id.
-        let order = if self.by_id { 3 } else { 2 };
-        let roads = roads.join(" union all ");
-        let sql = format!("{roads} order by {order} {direction} limit ?{limit}");
+        let sql = match &ways[..] {
+            [filed, rest] => format!(
+                "with unfiled as materialized ({unfiled}) \
+                 select * from ({filed}) filed union all select * from ({rest}) rest \
+                 order by {column} {direction} limit ?{limit}"
+            ),
+            ways => ways.concat(),
+        };
         Statement::new(sql, clause.args)
     }
 
-    /// Where to look: the table it begins at, and the rest of the text up to the conditions that
-    /// all share. Who or what is looked for is found where the events are filed, and among those
-    /// that are not filed yet.
-    fn roads(&self, clause: &mut Clause) -> Vec<(&'static str, String)> {
+    /// Where to look. Who or what is looked for is found where the events are filed, which has them
+    /// in both orders, and among those that are not filed yet. Those are few and are taken out
+    /// first: an engine left to itself would go through all events in the order that is asked for.
+    fn roads(&self, clause: &mut Clause) -> Roads {
         match (self.person, self.lock) {
-            (None, None) => vec![("e", format!("events e {WITH_SUBJECT} where e.place = ?1"))],
+            (None, None) => {
+                let ways = vec![("e", format!("events e {WITH_SUBJECT} where e.place = ?1"))];
+                Roads { unfiled: String::new(), ways }
+            }
             (None, Some(lock)) => {
                 let lock = clause.arg(lock);
                 let filed = format!(
                     "event_locks i join events e on e.place = i.place and e.seq = i.seq \
                      {WITH_SUBJECT} where i.place = ?1 and i.lock = ?{lock} and i.seq <= {FILED}"
                 );
-                let rest = format!(
-                    "events e {WITH_SUBJECT} \
-                     where e.place = ?1 and e.lock = ?{lock} and e.seq > {FILED}"
+                let unfiled = format!(
+                    "select * from events where place = ?1 and lock = ?{lock} and seq > {FILED}"
                 );
-                vec![("i", filed), ("e", rest)]
+                let rest = format!("unfiled e {WITH_SUBJECT} where e.place = ?1");
+                Roads { unfiled, ways: vec![("i", filed), ("e", rest)] }
             }
             (Some(person), lock) => {
                 clause.and("e.lock =", lock);
@@ -131,14 +140,25 @@ impl EventFilter {
                      join event_subjects s on s.place = i.place and s.seq = i.seq \
                      where i.place = ?1 and i.person = ?{person} and i.seq <= {FILED}"
                 );
-                let rest = format!(
-                    "event_subjects s join events e on e.place = s.place and e.seq = s.seq \
-                     where s.place = ?1 and s.person = ?{person} and s.seq > {FILED}"
+                let unfiled = format!(
+                    "select * from event_subjects \
+                     where place = ?1 and person = ?{person} and seq > {FILED}"
                 );
-                vec![("i", filed), ("s", rest)]
+                let rest = "unfiled s join events e on e.place = s.place and e.seq = s.seq \
+                            where s.place = ?1";
+                Roads { unfiled, ways: vec![("i", filed), ("e", rest.to_owned())] }
             }
         }
     }
+}
+
+/// The ways by which the events looked for are found.
+struct Roads {
+    /// What is not filed, as a query; empty where there is one way.
+    unfiled: String,
+    /// The table whose sequence and id order it, and where it begins, up to the conditions that all
+    /// share.
+    ways: Vec<(&'static str, String)>,
 }
 
 fn read(row: Row) -> Result<(PlaceNumber, Event), StoreError> {

@@ -6,10 +6,12 @@
 
 use std::time::Instant as Clock;
 
-use claviger_domain::ids::PersonNumber;
+use claviger_domain::ids::{LockNumber, PersonNumber};
+use claviger_domain::noun::event::Event;
 use claviger_domain::record::Record;
-use claviger_store::Write;
+use claviger_store::{EventFilter, Write};
 
+use crate::events::event;
 use crate::samples;
 use crate::world::{PLACE, World, on_each_store};
 
@@ -89,6 +91,51 @@ async fn figures_of_loading() {
             let start = Clock::now();
             let loaded = world.store.load().await.unwrap();
             println!("loaded {} grants: {:?}", loaded.places[0].0.grants.len(), start.elapsed());
+        }
+    })
+    .await;
+}
+
+/// Pages of a log in the order of ids: of a place of 1 000 locks, of a lock where nearly all
+/// happened, and of locks where little did.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "says figures, checks nothing"]
+async fn figures_of_the_log() {
+    on_each_store(async |world| {
+        let lock = |n: u32| match n {
+            n if n % 30_000 == 7 => 2,
+            n if n % 100 == 0 => 3 + n / 100 % 1_000,
+            _ => 1,
+        };
+        for from in (1..120_001).step_by(8_000) {
+            let one = |n| Event { lock: LockNumber(lock(n)), ..event(n) };
+            let events = (from..from + 8_000).map(one).collect();
+            world.store.record_events(PLACE, events, Vec::new()).await.unwrap();
+        }
+        world.store.file_events(4_096).await.unwrap();
+        for (what, lock, before) in [
+            ("no lock", None, None),
+            ("no lock, from the middle", None, Some(60_000)),
+            ("the busy lock", Some(1), None),
+            ("the busy lock, from the middle", Some(1), Some(60_000)),
+            ("a lock with 4 events", Some(2), None),
+            ("a lock with 1 event", Some(500), None),
+            ("a lock with none", Some(5_000), None),
+        ] {
+            for granted in [None, Some(true), Some(false)] {
+                let filter = EventFilter {
+                    lock: lock.map(LockNumber),
+                    granted,
+                    before_id: before.map(|n| event(n).id),
+                    from_id: Some(event(1).id),
+                    by_id: true,
+                    newest_first: true,
+                    ..EventFilter::default()
+                };
+                let start = Clock::now();
+                let found = world.store.events(PLACE, &filter, 2_500).await.unwrap().len();
+                println!("{what}, granted {granted:?}: {found} in {:?}", start.elapsed());
+            }
         }
     })
     .await;

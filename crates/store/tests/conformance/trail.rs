@@ -8,7 +8,8 @@ use claviger_store::{Batch, TRAIL_START, TrailRange, TrailRow, Verified, Write, 
 use crate::samples;
 use crate::world::{OTHER, PLACE, World, id, on_each_store};
 
-const ALL: TrailRange = TrailRange { after_seq: 0, before_seq: None, newest_first: false };
+const ALL: TrailRange =
+    TrailRange { object: None, after_seq: 0, before_seq: None, newest_first: false };
 
 /// Makes a place with a trail of six rows.
 async fn six_rows(world: &mut World, place: PlaceNumber) {

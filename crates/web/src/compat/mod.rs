@@ -12,6 +12,11 @@ use claviger_app::App;
 
 pub use serve::{Switch, Vendor};
 
+/// The address at which a vendor's API was reached at the root of a host name or a listener of its
+/// own, without a slash at the end: an extension of such a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VendorAddress(pub String);
+
 /// Settings of the vendors' APIs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {

@@ -23,7 +23,7 @@ use futures_util::{FutureExt, StreamExt};
 use serde_json::{Map, Value};
 use tower::ServiceExt;
 
-use super::Options;
+use super::{Options, VendorAddress};
 use crate::{json, rate};
 
 /// Most bodies.
@@ -181,6 +181,17 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    /// The address of the vendor's API as the caller knows it, without a slash at the end.
+    pub(crate) fn reached(&self, vendor: &Vendor) -> String {
+        match self.parts.extensions.get::<VendorAddress>() {
+            Some(VendorAddress(own)) => own.clone(),
+            None => {
+                let server = self.app.settings().public_url.trim_end_matches('/');
+                format!("{server}{}", vendor.base)
+            }
+        }
+    }
+
     /// The address the request came from.
     pub(crate) fn address(&self) -> Option<IpAddr> {
         self.parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip())
@@ -236,7 +247,11 @@ impl Server {
         let head = request.method() == Method::HEAD;
         let method = if head { "GET" } else { request.method().as_str() };
         let Some(row) = rows.iter().find(|row| row.method == method).copied() else {
-            let methods = rows.iter().map(|row| row.method).collect::<Vec<_>>().join(", ");
+            let mut methods: Vec<&str> = rows.iter().map(|row| row.method).collect();
+            if methods.contains(&"GET") {
+                methods.push("HEAD");
+            }
+            let methods = methods.join(", ");
             let mut response = refuse(Trouble::Method(methods.clone()));
             if let Ok(allow) = HeaderValue::try_from(methods) {
                 response.headers_mut().insert(ALLOW, allow);

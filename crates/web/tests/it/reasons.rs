@@ -43,6 +43,19 @@ async fn every_action_keeps_its_reason() {
         it.post("/posture", posture).await.expect(200);
         assert_eq!(reason(&it, "set_posture").await, "Fire drill");
 
+        let of = async |object: &Value| {
+            let changes = it.list(&format!("/changes?object_id={}", id(object))).await;
+            changes.iter().map(|it| (it["verb"].clone(), it["reason"].clone())).collect::<Vec<_>>()
+        };
+        let said = [
+            (json!("create"), json!(null)),
+            (json!("suspend"), json!("Rent not paid")),
+            (json!("resume"), json!("Rent paid")),
+        ];
+        assert_eq!(of(&ann).await, said);
+        assert_eq!(of(&card).await[1], (json!("report_lost"), json!("On the bus")));
+        assert_eq!(it.all(&format!("/changes?object_id={}", id(&ann)), 1).await.len(), 3);
+
         let path = one("/grants", &grant);
         assert_eq!(it.get(&path).await["closed_note"], Value::Null);
         let plan = format!("{path}/revoke?dry_run=true");

@@ -14,7 +14,7 @@ use crate::support::{World, id, on_each_engine};
 const DAY_S: i64 = 24 * 3600;
 
 /// Runs the background work until `done` says so, ten seconds at most.
-async fn work_until<F: Future<Output = bool>>(world: &World, done: impl Fn() -> F) {
+pub(crate) async fn work_until<F: Future<Output = bool>>(world: &World, done: impl Fn() -> F) {
     let (stop, stopped) = watch::channel(false);
     let nobody: Send = Arc::new(|_| Box::pin(async { Err("no webhooks here".to_owned()) }));
     let work = tokio::spawn(jobs::run(world.app.clone(), nobody, stopped));

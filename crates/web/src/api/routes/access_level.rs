@@ -202,7 +202,6 @@ async fn locks(server: Shared, call: Request) -> Answered {
 async fn grants(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
     let found = app::grants(&ctx, place, &object(&call)?, paging(&call)?).map_err(problem)?;
-    let now = server.app.now();
-    let rows = found.items.iter().map(|it| grant::shown(it, &found.state, now)).collect();
+    let rows = found.items.iter().map(|it| grant::shown(it, &found.state, &server.app)).collect();
     page(&call, rows, found.next)
 }

@@ -1,6 +1,7 @@
 //! Routes of the change trail.
 
 use claviger_app::change as app;
+use claviger_domain::ids::Id;
 use claviger_domain::noun::scope::Scope;
 use serde_json::{Map, Value, json};
 
@@ -8,8 +9,14 @@ use super::common::{Answered, Request, Row, Shared, at_place, problem};
 use crate::api::call::run;
 use crate::api::encode;
 use crate::api::reply::Reply;
-use crate::api::route::{Answer, Route};
-use crate::api::shapes::change as shape;
+use crate::api::route::{Answer, Param, Route};
+use crate::api::shapes::{self, change as shape};
+
+const FILTERS: &[Param] = &[Param::may(
+    "object_id",
+    shapes::ID,
+    "Only those of the object with this id, also after it is gone.",
+)];
 
 pub(super) fn table() -> Vec<Row> {
     let rows = vec![
@@ -19,6 +26,11 @@ pub(super) fn table() -> Vec<Row> {
             "List what was changed, by whom",
             Answer::Page(&shape::CHANGE),
             run!(list),
+        )
+        .query(FILTERS)
+        .doc(
+            "The reason that an action was given stands here: why a person is suspended, in the \
+             changes of that person.",
         ),
         Route::get(
             "/api/v1/places/{place}/changes/verify",
@@ -35,7 +47,8 @@ async fn list(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
     let paging = call.paging()?;
     let after = paging.after_number()?;
-    let found = app::list(&ctx, place, after, paging.limit).await.map_err(problem)?;
+    let object = call.text("object_id").and_then(Id::parse);
+    let found = app::list(&ctx, place, after, paging.limit, object).await.map_err(problem)?;
     let next = found.1.then(|| found.0.last().map(|it| it.row.seq.to_string())).flatten();
     let items = found.0.iter().map(shown).collect();
     Ok(Reply::page(paging.answer(items, next.as_deref())))

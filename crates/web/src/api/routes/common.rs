@@ -74,7 +74,9 @@ pub(crate) fn authenticate<'a>(
             let reference = Ref::parse(named).ok_or_else(Problem::not_found)?;
             let place = place::resolve(&ctx, &reference).map_err(problem)?;
             match ctx.authorize(place, scope) {
-                Err(Error::Forbidden(_)) if route.or_sharing => sharing::authorize(&ctx, place),
+                Err(Error::Forbidden(scope)) if route.or_sharing => {
+                    sharing::authorize(&ctx, place, scope)
+                }
                 other => other,
             }
             .map_err(problem)?;

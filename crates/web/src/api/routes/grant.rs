@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use claviger_app::grant::{self as app, GrantFilter, GrantWish, SubjectWish, TargetWish};
-use claviger_app::{Gone, operation};
+use claviger_app::{App, Gone, operation};
 use claviger_domain::ids::{Id, Ref};
-use claviger_domain::key::grant_state;
 use claviger_domain::noun::grant::{Grant, GrantEdit, Right};
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::state::PlaceState;
-use claviger_domain::time::Instant;
 use serde_json::{Value, json};
 
 use super::common::{
@@ -42,7 +40,9 @@ pub(super) fn table() -> Vec<Row> {
     let rows = vec![
         Route::get(LIST, "list_grants", "List open grants", Answer::Page(shape), run!(list))
             .scope(read)
-            .query(FILTERS),
+            .or_sharing()
+            .query(FILTERS)
+            .doc("Who has not the scope but holds a right to share sees the keys they shared."),
         Route::post(LIST, "create_grant", "Give a right", Answer::Created(shape), run!(create))
             .scope(write)
             .or_sharing()
@@ -86,8 +86,10 @@ pub(super) fn table() -> Vec<Row> {
             run!(revoke),
         )
         .scope(write)
+        .or_sharing()
         .body(&ACTION)
-        .dry_run(),
+        .dry_run()
+        .doc("Who has not the scope but shared this key takes it back."),
         Route::get(
             "/api/v1/places/{place}/revocations",
             "list_revocations",
@@ -118,8 +120,8 @@ pub(super) fn table() -> Vec<Row> {
 }
 
 /// An open grant as an answer.
-pub(super) fn shown(grant: &Grant, state: &PlaceState, now: Instant) -> Value {
-    shown_with(grant, state, (&Gone::new(), None), now)
+pub(super) fn shown(grant: &Grant, state: &PlaceState, app: &App) -> Value {
+    shown_with(grant, state, (&Gone::new(), None), app)
 }
 
 /// A grant as an answer, with the ids of what it speaks of that is gone, and why it was closed.
@@ -127,9 +129,10 @@ pub(super) fn shown_with(
     grant: &Grant,
     state: &PlaceState,
     (gone, note): (&Gone, Option<&str>),
-    now: Instant,
+    app: &App,
 ) -> Value {
-    let view = GrantView { grant, state: grant_state(state, grant, now), revocation: None, note };
+    let state_of = app::standing(app, state, grant);
+    let view = GrantView { grant, state: state_of, revocation: None, note };
     encode::grant(view, &ids_with(state, gone))
 }
 
@@ -168,12 +171,12 @@ fn edit(fields: Fields<'_>) -> GrantEdit {
     }
 }
 
-fn reply(now: Instant) -> impl Fn(&Arc<Grant>, &After) -> Reply + Send + Sync + 'static {
-    move |grant, after| Reply::object(value(grant, after, now))
+fn reply(app: App) -> impl Fn(&Arc<Grant>, &After) -> Reply + Send + Sync + 'static {
+    move |grant, after| Reply::object(value(grant, after, &app))
 }
 
-fn value(grant: &Grant, after: &After, now: Instant) -> Value {
-    after.state.map_or(Value::Null, |state| shown(grant, state, now))
+fn value(grant: &Grant, after: &After, app: &App) -> Value {
+    after.state.map_or(Value::Null, |state| shown(grant, state, app))
 }
 
 async fn list(server: Shared, call: Request) -> Answered {
@@ -185,15 +188,15 @@ async fn list(server: Shared, call: Request) -> Answered {
         level: call.query_reference("access_level_id"),
     };
     let found = app::list(&ctx, place, paging(&call)?, &filter).map_err(problem)?;
-    let now = server.app.now();
-    page(&call, found.items.iter().map(|it| shown(it, &found.state, now)).collect(), found.next)
+    let rows = found.items.iter().map(|it| shown(it, &found.state, &server.app)).collect();
+    page(&call, rows, found.next)
 }
 
 async fn create(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
-    let (wish, now) = (wish(call.fields(), "")?, server.app.now());
+    let (wish, app) = (wish(call.fields(), "")?, server.app.clone());
     let encode = move |it: &Arc<Grant>, after: &After| {
-        Reply::created(value(it, after, now), after.location(it.header.id))
+        Reply::created(value(it, after, &app), after.location(it.header.id))
     };
     write(ctx, &call, encode, |ctx| async move { app::create(&ctx, place, wish).await }).await
 }
@@ -205,15 +208,15 @@ async fn get(server: Shared, call: Request) -> Answered {
     let gone = gone.map_err(problem)?;
     let note = app::note(&ctx, &seen.state, &seen.value).await.map_err(problem)?;
     let aside = (&gone, note.as_deref());
-    Ok(Reply::object(shown_with(&seen.value, &seen.state, aside, server.app.now())))
+    Ok(Reply::object(shown_with(&seen.value, &seen.state, aside, &server.app)))
 }
 
 async fn put(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
     let (external_id, wish) = (external(&call)?, wish(call.fields(), "")?);
-    let now = server.app.now();
+    let app = server.app.clone();
     let encode = move |put: &claviger_app::Put<Arc<Grant>>, after: &After| {
-        upserted(put, after, |it, after| value(it, after, now))
+        upserted(put, after, |it, after| value(it, after, &app))
     };
     let run = |ctx| async move { app::put(&ctx, place, external_id, wish).await };
     write(ctx, &call, encode, run).await
@@ -225,19 +228,19 @@ async fn change(server: Shared, call: Request) -> Answered {
     let schedule = schedule::wish(fields.schedule("schedule"), "/schedule")?;
     let (grant, edit) = (object(&call)?, edit(fields));
     let run = |ctx| async move { app::edit(&ctx, place, grant, edit, schedule).await };
-    write(ctx, &call, reply(server.app.now()), run).await
+    write(ctx, &call, reply(server.app.clone()), run).await
 }
 
 async fn revoke(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
-    let (grant, now) = (object(&call)?, server.app.now());
+    let (grant, app) = (object(&call)?, server.app.clone());
     let ctx = ctx.because(reason(&call));
     let before = app::closed_before(&ctx, place, &grant).await.map_err(problem)?;
     // What is closed already keeps the reason it was closed for.
     let (gone, note) = before.unwrap_or_else(|| (Gone::new(), ctx.reason.clone()));
     let encode = move |it: &Arc<Grant>, after: &After| {
         let aside = (&gone, note.as_deref());
-        let shown = after.state.map(|state| shown_with(it, state, aside, now));
+        let shown = after.state.map(|state| shown_with(it, state, aside, &app));
         Reply::object(shown.unwrap_or_default())
     };
     let run = |ctx| async move { app::revoke(&ctx, place, grant).await };

@@ -79,7 +79,6 @@ async fn list(server: Shared, call: Request) -> Answered {
         person: call.query_reference("person_id"),
         level: call.query_reference("access_level_id"),
         state: call.word("state", RightState::parse),
-        ..KeyFilter::default()
     };
     let paging = call.paging()?;
     let after = paging.after.as_deref().map_or(Some((0, 0)), position);

@@ -199,7 +199,6 @@ async fn export(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
     let export = app::export(&ctx, place, &object(&call)?).await.map_err(problem)?;
     let ids = ids_with(&export.state, &export.gone);
-    let now = server.app.now();
     let grants = export.grants.iter();
     Ok(Reply::plain(json!({
         "person": encode::person(&export.person),
@@ -209,7 +208,7 @@ async fn export(server: Shared, call: Request) -> Answered {
         "grants": grants
             .map(|it| {
                 let aside = (&export.gone, export.note(it));
-                super::grant::shown_with(it, &export.state, aside, now)
+                super::grant::shown_with(it, &export.state, aside, &server.app)
             })
             .collect::<Vec<_>>(),
         "events": export.events.iter().map(|it| event(it, &ids)).collect::<Vec<_>>(),

@@ -221,8 +221,12 @@ fn window(span: &Fields, wrongs: &mut Wrongs) -> Option<WeeklyWindow> {
 pub(crate) fn recurrence(state: &PlaceState, schedules: [Option<&ScheduleRef>; 2]) -> Value {
     let mut found = schedules.into_iter().flatten();
     let (Some(schedule), None) = (found.next(), found.next()) else { return Value::Null };
-    let definition = state.timetable(schedule).map(Timetable::definition);
-    let Some(Definition::Weekly(weekly)) = definition else { return Value::Null };
+    state.timetable(schedule).map_or(Value::Null, spans)
+}
+
+/// A timetable as a recurrence; null where it cannot be said so.
+pub(crate) fn spans(timetable: &Timetable) -> Value {
+    let Definition::Weekly(weekly) = timetable.definition() else { return Value::Null };
     if weekly.zone.is_some() || !weekly.exceptions.is_empty() {
         return Value::Null;
     }
@@ -297,6 +301,15 @@ pub(crate) fn described(kept: Option<Json>, description: Option<&str>) -> Option
 
 /// The most pairs of metadata.
 const MOST_PAIRS: usize = 20;
+
+/// What a change of `metadata` comes to, where one is sent: merged with what was kept.
+pub(crate) fn metadata_edit(
+    body: &Fields<'_>,
+    former: Option<&Json>,
+    wrongs: &mut Wrongs,
+) -> Option<Option<Json>> {
+    pairs(body, wrongs).map(|pairs| merged(former, Some(pairs)))
+}
 
 /// The field `metadata`, checked.
 pub(crate) fn pairs<'v>(fields: &Fields<'v>, wrongs: &mut Wrongs) -> Given<&'v Map<String, Value>> {

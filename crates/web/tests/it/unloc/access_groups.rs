@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{NOBODYS, Unloc, phone, refused};
 use crate::kit::texts;
-use crate::support::{id, on_each_engine};
+use crate::support::{Answer, id, on_each_engine};
 
 async fn locks(program: &Unloc, count: usize) -> Vec<String> {
     let mut ids = Vec::new();
@@ -321,6 +321,62 @@ async fn of_twenty_callers_who_win_are_in_order_and_who_lose_are_told_at_once() 
         assert_eq!(there, wanted.iter().map(String::as_str).collect::<Vec<_>>());
         // Nobody holds it any more.
         program.post(&path, json!({ "appUserIdsToRemove": [] })).await.expect(200);
+    })
+    .await;
+}
+
+/// What twenty callers at once are answered, each with the number of its caller.
+async fn twenty<F>(
+    program: &std::sync::Arc<Unloc>,
+    call: fn(std::sync::Arc<Unloc>, String, usize) -> F,
+    path: &str,
+) -> Vec<(usize, Answer)>
+where
+    F: Future<Output = Answer> + Send + 'static,
+{
+    let mut callers = tokio::task::JoinSet::new();
+    for caller in 0..20 {
+        let (program, path) = (program.clone(), path.to_owned());
+        callers.spawn(async move { (caller, call(program, path, caller).await) });
+    }
+    callers.join_all().await
+}
+
+/// Those who won; everybody else was told that the group is busy.
+fn winners(answers: Vec<(usize, Answer)>, status: u16) -> Vec<(usize, Answer)> {
+    let (won, lost): (Vec<_>, Vec<_>) =
+        answers.into_iter().partition(|(_, answer)| answer.status == status);
+    for (_, answer) in &lost {
+        refused(answer, 409, &[]);
+        assert_eq!(answer.header("retry-after"), "1", "{}", answer.text);
+    }
+    assert!(!won.is_empty() && !lost.is_empty(), "{} of 20 won", won.len());
+    won
+}
+
+#[tokio::test]
+async fn of_twenty_who_rename_or_delete_a_group_the_losers_are_told_at_once() {
+    on_each_engine(|world| async move {
+        let program = std::sync::Arc::new(Unloc::at(&world).await);
+        let doors = locks(&program, 1).await;
+        let group = program.group("Staff", &refs(&doors), &[&phone(1)]).await;
+        let path = format!("/access-groups/{}", id(&group));
+        let rename = |program: std::sync::Arc<Unloc>, path: String, caller: usize| async move {
+            program.patch(&path, json!({ "metadata": { format!("by {caller}"): "x" } })).await
+        };
+        let won = winners(twenty(&program, rename, &path).await, 200);
+        let shown = program.get(&path).await.expect(200)["accessGroup"]["metadata"].clone();
+        let wanted: std::collections::BTreeSet<String> =
+            won.iter().map(|(caller, _)| format!("by {caller}")).collect();
+        let there = shown.as_object().unwrap().keys().cloned().collect();
+        assert_eq!(wanted, there, "the changes of those who won, and no other");
+
+        let delete = |program: std::sync::Arc<Unloc>, path: String, _| async move {
+            program.delete(&path).await
+        };
+        assert_eq!(winners(twenty(&program, delete, &path).await, 204).len(), 1);
+        refused(&program.get(&path).await, 404, &[]);
+        assert_eq!(program.keys("&excludeStates=revoked", 10).await, [] as [Value; 0]);
     })
     .await;
 }

@@ -103,7 +103,7 @@ async fn refusals_say_what_either_kind_of_client_reads() {
         refused(&program.actor.get("/compat/unloc/v2/nothing").await, 404, &[]);
         let put = program.actor.put(&program.path("/keys"), json!({})).await;
         refused(&put, 405, &[]);
-        assert_eq!(put.header("allow"), "POST, GET, DELETE");
+        assert_eq!(put.header("allow"), "POST, GET, DELETE, HEAD");
 
         let token = program.actor.token.clone();
         let client = format!("/api/v1/clients/{}", program.client_id);

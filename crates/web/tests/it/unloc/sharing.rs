@@ -237,7 +237,7 @@ async fn whoever_holds_a_right_shares_keys_and_they_fall_with_it() {
             let refusal = guest.asks(&a, 5, more).await.problem(422, "invalid");
             assert_eq!(refusal["errors"][0]["pointer"], pointer);
         }
-        for path in ["/people", "/grants", "/keys"] {
+        for path in ["/people", "/keys"] {
             let path = world.at(path);
             guest.browser.send("GET", &path, None).await.problem(403, "forbidden_scope");
         }
@@ -270,6 +270,58 @@ async fn whoever_holds_a_right_shares_keys_and_they_fall_with_it() {
             (&json!("issuer_closed"), &own["id"])
         );
         guest.asks(&a, 5, json!({})).await.problem(403, "forbidden_scope");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_shared_a_key_sees_it_and_takes_it_back_and_no_other() {
+    on_each_engine(|world| async move {
+        let program = Unloc::at(&world).await;
+        let (a, b) = (program.it.lock("A").await, program.it.lock("B").await);
+        let guest = Guest::at(&world).await;
+        let own = give(&program, &[right(&a, 1), right(&b, 2)]).await;
+        let first = guest.shares(&a, 5).await;
+        let second = guest.shares(&a, 6).await;
+        // Another's: given by an administrator, and shared under somebody else's right.
+        let given = json!({ "subject": { "phone": phone(7) }, "target": { "lock_id": id(&a) } });
+        let given = program.it.made("/grants", given).await;
+        let under = json!({
+            "subject": { "phone": phone(8) }, "target": { "lock_id": id(&b) },
+            "issued_under": id(&own[1]),
+        });
+        let under = program.it.made("/grants", under).await;
+        let path = |path: &str| world.at(path);
+        let listed = async |query: &str| {
+            let found = guest.browser.send("GET", &path(&format!("/grants{query}")), None).await;
+            let found = found.expect(200)["items"].as_array().unwrap().clone();
+            found.iter().map(|it| id(it).to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(listed("").await, [id(&first), id(&second)]);
+        assert_eq!(listed("?limit=1").await, [id(&first)]);
+        assert_eq!(listed(&format!("?lock_id={}", id(&b))).await, [] as [&str; 0]);
+        assert_eq!(listed(&format!("?lock_id={NOBODYS}")).await, [] as [&str; 0]);
+        let revoke = async |grant: &str, query: &str| {
+            let path = path(&format!("/grants/{grant}/revoke{query}"));
+            guest.browser.send("POST", &path, Some(json!({}))).await
+        };
+        let before = world.revisions().await;
+        for grant in [id(&given), id(&under), id(&own[0]), NOBODYS] {
+            revoke(grant, "").await.problem(403, "forbidden_scope");
+        }
+        let plan = revoke(id(&first), "?dry_run=true").await.expect(200);
+        assert_eq!(plan["plan"]["counts"]["losses"], 1, "{plan}");
+        assert_eq!(world.revisions().await, before);
+        for _ in 0..2 {
+            let revoked = revoke(id(&first), "").await.expect(200);
+            assert_eq!((&revoked["id"], &revoked["state"]), (&first["id"], &json!("revoked")));
+        }
+        assert_eq!(state(&program, &first).await, "revoked");
+        assert_eq!(listed("").await, [id(&second)]);
+        // Without a right of their own they are nobody in particular again.
+        program.delete(&format!("/sharing-rights?{}", of(1))).await.expect(200);
+        revoke(id(&second), "").await.problem(403, "forbidden_scope");
+        guest.browser.send("GET", &path("/grants"), None).await.problem(403, "forbidden_scope");
     })
     .await;
 }

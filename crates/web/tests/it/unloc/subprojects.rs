@@ -1,10 +1,11 @@
 //! Subprojects: they borrow locks of their project and have everything else for themselves.
 
+use claviger_domain::time::Zone;
 use serde_json::{Value, json};
 
 use super::{NOBODYS, Unloc, phone, refused};
 use crate::kit::Site;
-use crate::support::{Answer, id, on_each_engine};
+use crate::support::{Answer, World, id, on_each_engine};
 
 /// One subproject, as a program of its project sees it.
 pub(crate) struct Below<'p> {
@@ -313,6 +314,49 @@ async fn a_subproject_has_at_most_a_thousand_locks() {
         refused(&below.locks(&locks[1000..], &[]).await, 400, &["lockIdsToAdd"]);
         let swapped = below.locks(&locks[1000..], &locks[..1]).await.expect(200);
         assert_eq!(swapped["subproject"]["lockIds"].as_array().unwrap().len(), 1000);
+    })
+    .await;
+}
+
+/// Every day from two hours before it is by the clock of a zone until two hours after.
+fn around(world: &World, zone: &str) -> Value {
+    let now_s = world.app.now().0 / 1_000_000;
+    let offset_s = Zone::parse(zone).unwrap().stretch(now_s).offset_s;
+    let minute = (now_s + offset_s).rem_euclid(24 * 3600) / 60;
+    let (from, until) = ((minute - 120).max(0), (minute + 120).min(24 * 60));
+    let span = |day: &str| {
+        json!({
+            "weekday": day, "startHour": from / 60, "startMinute": from % 60,
+            "endHour": until / 60, "endMinute": until % 60,
+        })
+    };
+    let spans = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"].map(span);
+    json!({ "timeSpans": spans })
+}
+
+#[tokio::test]
+async fn hours_are_read_by_the_clock_of_the_lock_wherever_it_is_lent() {
+    on_each_engine(|world| async move {
+        let program = Unloc::at(&world).await;
+        let door = program.it.lock("Door").await;
+        let below = Below::made(&program, "Site office", &[&door]).await;
+        // The lock hangs in Stockholm; whoever administers the subproject sits in Auckland.
+        below.native().patch("", json!({ "time_zone": "Pacific/Auckland" })).await.expect(200);
+        let key = |user: usize, zone: &'static str| {
+            let recurrence = around(&world, zone);
+            json!({ "lockId": id(&door), "appUserId": phone(user), "recurrence": recurrence })
+        };
+        let keys = [key(1, "Europe/Stockholm"), key(2, "Pacific/Auckland")];
+        below.post("/keys", json!({ "keys": keys })).await.expect(202);
+        assert_eq!(states(&below.keys().await), ["active", "inactive"]);
+        assert_eq!(states(&program.keys("", 10).await), ["active", "inactive"]);
+        let native = below.native();
+        assert_eq!(states(&native.list("/grants").await), ["active", "inactive"]);
+        for (at, granted) in [(0, "granted"), (1, "denied")] {
+            let person = native.list("/people").await[at]["id"].clone();
+            let asked = json!({ "lock_id": id(&door), "person_id": person });
+            assert_eq!(native.post("/decisions", asked).await.expect(200)["result"], granted);
+        }
     })
     .await;
 }

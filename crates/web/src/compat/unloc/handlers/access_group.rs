@@ -74,11 +74,10 @@ fn data(body: &Fields<'_>, former: Option<&Json>, wrongs: &mut Wrongs) -> Data {
         Value::Null => None,
         value => map::timetable(value, body.name("recurrence"), wrongs).map(ScheduleWish::Inline),
     });
-    let pairs = map::pairs(body, wrongs);
     let edit = AccessLevelEdit {
         description,
         allow_sharing: sharing(body, wrongs),
-        metadata: pairs.map(|pairs| map::merged(former, Some(pairs))),
+        metadata: map::metadata_edit(body, former, wrongs),
         ..AccessLevelEdit::default()
     };
     (edit, schedule)

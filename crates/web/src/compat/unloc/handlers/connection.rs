@@ -103,7 +103,7 @@ pub(crate) async fn create(call: Call) -> Answered {
     let reason = format!("must be a whole number from 1 to {MOST_LOCKS}");
     wrongs.check(count.is_some(), "locksToCreate", &reason);
     let name = name(&body, &mut wrongs);
-    let metadata = map::pairs(&body, &mut wrongs).map(|it| map::merged(None, Some(it)));
+    let metadata = map::metadata_edit(&body, None, &mut wrongs);
     refuse(wrongs)?;
     let one =
         |number| ListedLock { id: format!("{number}"), name: format!("Virtual Lock {number}") };

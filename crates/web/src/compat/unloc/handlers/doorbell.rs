@@ -1,11 +1,13 @@
 //! Doorbells: lists of users at a lock, each with a key that comes and goes with the list.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use claviger_app::doorbell::{self, Doorbell, DoorbellEdit, List, ListEdit, NewUser};
 use claviger_app::{Context, Error, Id, Written, controller};
 use claviger_domain::ids::Noun;
 use claviger_domain::noun::controller::Controller;
+use claviger_domain::noun::schedule::Timetable;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::state::PlaceState;
 use claviger_domain::text::is_phone;
@@ -44,7 +46,7 @@ fn shown(controller: &Controller, state: &PlaceState) -> Value {
         json!({
             "id": list.id.to_string(),
             "name": list.name,
-            "openingHours": list.opening_hours,
+            "openingHours": list.opening_hours.as_deref().map(map::spans),
             "doorbellUsers": on(list.id),
         })
     };
@@ -59,7 +61,7 @@ fn shown(controller: &Controller, state: &PlaceState) -> Value {
     })
 }
 
-fn answer(status: u16, made: Written<std::sync::Arc<Controller>>) -> Answered {
+fn answer(status: u16, made: Written<Arc<Controller>>) -> Answered {
     written(status, "doorbell", made, shown)
 }
 
@@ -108,21 +110,7 @@ pub(crate) async fn create(call: Call) -> Answered {
         wrongs.check(id.is_some(), "lockId", map::UUID);
         id
     });
-    let given = body.list("doorbellUserLists", &mut wrongs).unwrap_or_default();
-    let reason = format!("must be a list of 1 to {MOST_LISTS} lists");
-    wrongs.check((1..=MOST_LISTS).contains(&given.len()), "doorbellUserLists", &reason);
-    let (mut lists, mut users) = (Vec::new(), Vec::new());
-    for (at, value) in given.iter().take(MOST_LISTS).enumerate() {
-        let fields = Fields::at(value, body.item("doorbellUserLists", at), &mut wrongs);
-        fields.only(&["name", "openingHours", "doorbellUsers"], &mut wrongs);
-        let id = doorbell::new_list(&ctx);
-        let name = fields.must("name", &mut wrongs).unwrap_or_default().to_owned();
-        fields.sized("name", 1, 256, &mut wrongs);
-        let opening_hours = hours(&fields, &mut wrongs).flatten();
-        lists.push(List { id, name, opening_hours });
-        let on = new_users(&fields, "doorbellUsers", &mut wrongs);
-        users.extend(on.into_iter().map(|user| (id, user)));
-    }
+    let (lists, users) = new_lists(&ctx, &body, &mut wrongs);
     refuse(wrongs)?;
     let doorbell = Doorbell {
         name: edit.name.unwrap_or_default(),
@@ -134,14 +122,35 @@ pub(crate) async fn create(call: Call) -> Answered {
     answer(201, doorbell::create(&ctx, place, doorbell, users).await?)
 }
 
+/// The lists a doorbell is made with, and who is on which.
+fn new_lists(
+    ctx: &Context,
+    body: &Fields<'_>,
+    wrongs: &mut Wrongs,
+) -> (Vec<List>, Vec<(Id, NewUser)>) {
+    let given = body.list("doorbellUserLists", wrongs).unwrap_or_default();
+    let reason = format!("must be a list of 1 to {MOST_LISTS} lists");
+    wrongs.check((1..=MOST_LISTS).contains(&given.len()), "doorbellUserLists", &reason);
+    let (mut lists, mut users) = (Vec::new(), Vec::new());
+    for (at, value) in given.iter().take(MOST_LISTS).enumerate() {
+        let fields = Fields::at(value, body.item("doorbellUserLists", at), wrongs);
+        fields.only(&["name", "openingHours", "doorbellUsers"], wrongs);
+        let id = doorbell::new_list(ctx);
+        let name = fields.must("name", wrongs).unwrap_or_default().to_owned();
+        fields.sized("name", 1, 256, wrongs);
+        let opening_hours = hours(&fields, wrongs).flatten();
+        lists.push(List { id, name, opening_hours });
+        let on = new_users(&fields, "doorbellUsers", wrongs);
+        users.extend(on.into_iter().map(|user| (id, user)));
+    }
+    (lists, users)
+}
+
 /// When the users of a list may be called: as a recurrence is written.
-fn hours(fields: &Fields<'_>, wrongs: &mut Wrongs) -> Given<Value> {
+fn hours(fields: &Fields<'_>, wrongs: &mut Wrongs) -> Given<Arc<Timetable>> {
     match fields.get("openingHours")? {
         Value::Null => Some(None),
-        value => {
-            map::timetable(value, fields.name("openingHours"), wrongs)?;
-            Some(Some(value.clone()))
-        }
+        value => Some(Some(map::timetable(value, fields.name("openingHours"), wrongs)?)),
     }
 }
 
@@ -217,28 +226,8 @@ pub(crate) async fn update_list(call: Call) -> Answered {
     body.only(&["name", "openingHours", add, remove, update], &mut wrongs);
     let name = body.text("name", &mut wrongs).map(str::to_owned);
     body.sized("name", 1, 256, &mut wrongs);
-    let mut remove_users = HashSet::new();
-    for (at, text) in body.texts(remove, &mut wrongs).unwrap_or_default() {
-        match Id::parse(text) {
-            Some(id) => drop(remove_users.insert(id)),
-            None => wrongs.add(body.item(remove, at), map::UUID),
-        }
-    }
-    let mut update_users: Vec<(Id, String)> = Vec::new();
-    for (at, value) in few(&body, update, &mut wrongs).iter().enumerate() {
-        let user = Fields::at(value, body.item(update, at), &mut wrongs);
-        user.only(&["id", "name"], &mut wrongs);
-        let (id, name) = (user.must("id", &mut wrongs), user.must("name", &mut wrongs));
-        user.sized("name", 1, 256, &mut wrongs);
-        let (Some(id), Some(name)) = (id, name) else { continue };
-        match Id::parse(id) {
-            None => wrongs.add(user.name("id"), map::UUID),
-            Some(id) if remove_users.contains(&id) => {
-                wrongs.add(user.name("id"), "is to be removed too");
-            }
-            Some(id) => update_users.push((id, name.to_owned())),
-        }
-    }
+    let remove_users = user_ids(&body, remove, &mut wrongs);
+    let update_users = renamed(&body, update, &remove_users, &mut wrongs);
     let edit = ListEdit {
         name,
         opening_hours: hours(&body, &mut wrongs),
@@ -253,3 +242,40 @@ pub(crate) async fn update_list(call: Call) -> Answered {
 /// What changes who is on a list.
 const CHANGES: [&str; 3] =
     ["doorbellUsersToAdd", "doorbellUserIdsToRemove", "doorbellUsersToUpdate"];
+
+/// The ids of users in a list of a body.
+fn user_ids(body: &Fields<'_>, field: &str, wrongs: &mut Wrongs) -> HashSet<Id> {
+    let mut found = HashSet::new();
+    for (at, text) in body.texts(field, wrongs).unwrap_or_default() {
+        match Id::parse(text) {
+            Some(id) => drop(found.insert(id)),
+            None => wrongs.add(body.item(field, at), map::UUID),
+        }
+    }
+    found
+}
+
+/// Users who are to be called otherwise; none of them may be among those to be removed.
+fn renamed(
+    body: &Fields<'_>,
+    field: &str,
+    removed: &HashSet<Id>,
+    wrongs: &mut Wrongs,
+) -> Vec<(Id, String)> {
+    let mut found = Vec::new();
+    for (at, value) in few(body, field, wrongs).iter().enumerate() {
+        let user = Fields::at(value, body.item(field, at), wrongs);
+        user.only(&["id", "name"], wrongs);
+        let (id, name) = (user.must("id", wrongs), user.must("name", wrongs));
+        user.sized("name", 1, 256, wrongs);
+        let (Some(id), Some(name)) = (id, name) else { continue };
+        match Id::parse(id) {
+            None => wrongs.add(user.name("id"), map::UUID),
+            Some(id) if removed.contains(&id) => {
+                wrongs.add(user.name("id"), "is to be removed too")
+            }
+            Some(id) => found.push((id, name.to_owned())),
+        }
+    }
+    found
+}

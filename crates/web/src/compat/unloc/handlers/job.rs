@@ -21,7 +21,7 @@ fn job_type(kind: &str) -> &'static str {
 
 /// 202 with where to look for a job.
 pub(crate) fn started(call: &Call, job: &operation::Operation) -> Response {
-    let base = call.app.settings().public_url.trim_end_matches('/');
+    let base = call.reached(&VENDOR);
     let within = match call.path.get("project") {
         Some(project) => format!("projects/{project}"),
         None => format!("subprojects/{}", call.path.get("subproject").unwrap_or_default()),
@@ -32,7 +32,7 @@ pub(crate) fn started(call: &Call, job: &operation::Operation) -> Response {
         json!({
             "id": job.id.to_string(),
             "jobType": job_type(&job.kind),
-            "jobStatusUrl": format!("{base}{}/v2/{within}/jobs/{}", VENDOR.base, job.id),
+            "jobStatusUrl": format!("{base}/v2/{within}/jobs/{}", job.id),
         }),
     )
 }

@@ -68,7 +68,7 @@ fn wish(fields: &Fields<'_>, now: Instant, wrongs: &mut Wrongs) -> Option<GrantW
     let schedule = fields
         .get("recurrence")
         .and_then(|value| map::timetable(value, fields.name("recurrence"), wrongs));
-    let metadata = map::pairs(fields, wrongs).map(|pairs| map::merged(None, Some(pairs)));
+    let metadata = map::metadata_edit(fields, None, wrongs);
     let (phone, lock) = whose?;
     Some(GrantWish {
         subject: SubjectWish::Phone(phone),

@@ -25,12 +25,11 @@ fn edit(body: &Fields<'_>, former: Option<&Json>, wrongs: &mut Wrongs) -> Person
         body.may_clear(field, wrongs).map(|name| name.map(str::to_owned))
     };
     let (first_name, last_name) = (name("firstName"), name("lastName"));
-    let pairs = map::pairs(body, wrongs);
     PersonEdit {
         phone: phone.map(|phone| Some(phone.to_owned())),
         first_name,
         last_name,
-        metadata: pairs.map(|pairs| map::merged(former, Some(pairs))),
+        metadata: map::metadata_edit(body, former, wrongs),
         ..PersonEdit::default()
     }
 }

@@ -85,12 +85,11 @@ fn edit(
         }
         zone
     });
-    let pairs = map::pairs(body, wrongs);
     PlaceEdit {
         name: body.text("name", wrongs).map(str::to_owned),
         zone,
         default_privacy: map::policy(body, "defaultPrivacyPolicy", wrongs),
-        metadata: pairs.map(|pairs| map::merged(former, Some(pairs))),
+        metadata: map::metadata_edit(body, former, wrongs),
         ..PlaceEdit::default()
     }
 }
@@ -168,8 +167,7 @@ pub(crate) async fn update_lock(call: Call) -> Answered {
     body.sized("name", 1, 200, &mut wrongs);
     let name = body.text("name", &mut wrongs).map(str::to_owned);
     let privacy = map::policy(&body, "privacyPolicy", &mut wrongs);
-    let pairs = map::pairs(&body, &mut wrongs);
-    let mut metadata = pairs.map(|it| map::merged(seen.value.metadata.as_ref(), Some(it)));
+    let mut metadata = map::metadata_edit(&body, seen.value.metadata.as_ref(), &mut wrongs);
     if let Some(address) = body.get("address") {
         if !address.is_null() {
             let address = Fields::at(address, "address".to_owned(), &mut wrongs);

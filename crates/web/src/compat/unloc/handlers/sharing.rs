@@ -46,7 +46,7 @@ pub(crate) async fn create(call: Call) -> Answered {
 fn wish(fields: &Fields<'_>, wrongs: &mut Wrongs) -> Option<GrantWish> {
     fields.only(&["lockId", "appUserId", "metadata"], wrongs);
     let whose = map::holder(fields, wrongs);
-    let metadata = map::pairs(fields, wrongs).map(|pairs| map::merged(None, Some(pairs)));
+    let metadata = map::metadata_edit(fields, None, wrongs);
     let (phone, lock) = whose?;
     Some(GrantWish {
         subject: SubjectWish::Phone(phone),
