@@ -119,6 +119,7 @@ struct Inner {
     twins: idempotency::Twins,
     hashing: tokio::sync::Semaphore,
     waiting: decision::Waiting,
+    recording: decision::Recording,
     held: object::Held,
 }
 
@@ -187,6 +188,7 @@ impl App {
                 twins: idempotency::Twins::default(),
                 hashing: tokio::sync::Semaphore::new(2),
                 waiting: decision::Waiting::default(),
+                recording: decision::Recording::default(),
                 held: object::Held::default(),
             }),
         };
@@ -261,6 +263,10 @@ impl App {
 
     pub(crate) fn waiting(&self) -> &decision::Waiting {
         &self.inner.waiting
+    }
+
+    pub(crate) fn recording(&self) -> &decision::Recording {
+        &self.inner.recording
     }
 
     pub(crate) fn held(&self) -> &object::Held {

@@ -11,12 +11,11 @@ use crate::ids::{
 };
 use crate::noun::CloseReason;
 use crate::noun::access_level::{AccessLevel, AccessLevelEdit, Membership};
-use crate::noun::grant::{Grant, GrantEdit, Right, Source, SourceKind, Subject, Target, Via};
+use crate::noun::grant::{Grant, Right, Source, SourceKind, Subject, Target, Via};
 use crate::noun::schedule::ScheduleRef;
 use crate::refusal::{Flaws, MOST_TEXT, Refusal};
 use crate::state::PlaceState;
 use crate::text::{is_email, is_phone};
-use crate::time::Window;
 
 /// What goes in and out of a level in one command.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -229,21 +228,11 @@ fn add_person(
         Receiver::Phone(phone) => Subject::Person(grant::by_phone(draft, phone)?),
     };
     let target = Target::AccessLevel(number);
-    let has = draft.state.grants_between(subject, target).any(|grant| {
-        grant.window == Window::ALWAYS && grant.schedule.is_none() && grant.right == Right::Open
-    });
-    if has {
+    if draft.state.grants_between(subject, target).any(|grant| grant.is_plain()) {
         return Ok(());
     }
-    let wish = NewGrant {
-        receiver: Receiver::Known(subject),
-        target,
-        right: Right::Open,
-        source: Source { kind: SourceKind::AccessLevel, via },
-        issued_under: None,
-        edit: GrantEdit::default(),
-    };
-    grant::create(draft, &wish).map(|_| ())
+    let source = Source { kind: SourceKind::AccessLevel, via };
+    grant::create(draft, &NewGrant::plain(subject, target, source)).map(|_| ())
 }
 
 fn check_locks(flaws: &mut Flaws, state: &PlaceState, locks: &[LockNumber], pointer: &str) {

@@ -7,6 +7,7 @@ use super::common::{check_external_id, close_grants};
 use crate::draft::{Changed, Draft, open, set};
 use crate::ids::{CredentialNumber, GrantNumber, Noun};
 use crate::noun::CloseReason;
+use crate::noun::card::CardPart;
 use crate::noun::credential::{Credential, CredentialEdit, CredentialKind, CredentialState};
 use crate::refusal::{Flaws, MOST_NAME, Refusal};
 use crate::state::PlaceState;
@@ -101,6 +102,27 @@ pub fn delete(draft: &mut Draft, number: CredentialNumber) -> Result<(), Refusal
 /// Not found.
 pub fn find(state: &PlaceState, number: CredentialNumber) -> Result<&Arc<Credential>, Refusal> {
     state.credentials.get(number).ok_or(Refusal::NotFound(Noun::Credential))
+}
+
+/// The credential that has all these parts; none where nobody has any of them.
+///
+/// # Errors
+/// Some parts are of one credential and others are not: each that is somebody's is taken.
+pub fn by_parts(
+    state: &PlaceState,
+    parts: &[CardPart],
+) -> Result<Option<CredentialNumber>, Refusal> {
+    let owners: Vec<_> = parts.iter().map(|part| state.credential_by_card(part.card)).collect();
+    let first = owners.first().copied().flatten();
+    if owners.iter().all(|owner| *owner == first) {
+        return Ok(first);
+    }
+    let mut flaws = Flaws::default();
+    for (at, _) in owners.iter().enumerate().filter(|(_, owner)| owner.is_some()) {
+        flaws.taken(&format!("/cards/{at}"), "another credential has this card");
+    }
+    flaws.refuse()?;
+    Ok(None)
 }
 
 fn write(

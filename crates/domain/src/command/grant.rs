@@ -1,13 +1,16 @@
 //! Grants: given, changed, taken back. Taking back closes; nothing is erased.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::common::{check_external_id, check_schedule, close_grants};
 use super::person;
 use crate::draft::{Changed, Draft, open, set};
-use crate::ids::{GrantNumber, LockNumber, Noun, PersonNumber};
+use crate::ids::{
+    AccessLevelNumber, CredentialNumber, GrantNumber, LockNumber, Noun, PersonNumber,
+};
 use crate::noun::CloseReason;
-use crate::noun::grant::{Grant, GrantEdit, Right, Source, Subject, Target};
+use crate::noun::grant::{Grant, GrantEdit, Right, Source, SourceKind, Subject, Target, Via};
 use crate::noun::person::PersonEdit;
 use crate::noun::schedule::ScheduleRef;
 use crate::refusal::{Flaws, Refusal};
@@ -53,6 +56,21 @@ pub struct NewGrant {
     pub issued_under: Option<GrantNumber>,
     /// When, and the rest.
     pub edit: GrantEdit,
+}
+
+impl NewGrant {
+    /// The right to open at any time.
+    #[must_use]
+    pub fn plain(subject: Subject, target: Target, source: Source) -> NewGrant {
+        NewGrant {
+            receiver: Receiver::Known(subject),
+            target,
+            right: Right::Open,
+            source,
+            issued_under: None,
+            edit: GrantEdit::default(),
+        }
+    }
 }
 
 /// Gives a right.
@@ -153,6 +171,54 @@ pub fn revoke_all(draft: &mut Draft, numbers: &[GrantNumber]) -> usize {
     let count = open.len();
     close_grants(draft, open, CloseReason::Revoked);
     count
+}
+
+/// Makes the levels that a credential opens by grants of its own exactly these: what it lacks is
+/// given, its grants to other levels close. What it has straight at locks, and what its person has,
+/// stays. Says whether anything changed.
+///
+/// # Errors
+/// A level that is not there.
+pub fn set_levels(
+    draft: &mut Draft,
+    credential: CredentialNumber,
+    levels: &[AccessLevelNumber],
+    via: Via,
+) -> Result<bool, Refusal> {
+    let subject = Subject::Credential(credential);
+    let own = draft.state.credential_reach(credential).iter();
+    let own = own.filter_map(|reach| draft.state.grants.get(reach.grant()));
+    let gone: Vec<GrantNumber> = own
+        .filter(|grant| match grant.target {
+            Target::AccessLevel(level) => grant.right == Right::Open && !levels.contains(&level),
+            Target::Lock(_) => false,
+        })
+        .map(|grant| grant.number())
+        .collect();
+    let mut changed = close_grants(draft, gone, CloseReason::Revoked) > 0;
+    for level in levels {
+        let target = Target::AccessLevel(*level);
+        if draft.state.grants_between(subject, target).any(|grant| grant.is_plain()) {
+            continue;
+        }
+        let source = Source { kind: SourceKind::Direct, via };
+        create(draft, &NewGrant::plain(subject, target, source))?;
+        changed = true;
+    }
+    Ok(changed)
+}
+
+/// The levels that a credential opens at any time by grants of its own, in order of number.
+#[must_use]
+pub fn levels_of(state: &PlaceState, credential: CredentialNumber) -> BTreeSet<AccessLevelNumber> {
+    let own = state.credential_reach(credential).iter();
+    let plain = own.filter_map(|it| state.grants.get(it.grant())).filter(|grant| grant.is_plain());
+    plain
+        .filter_map(|grant| match grant.target {
+            Target::AccessLevel(level) => Some(level),
+            Target::Lock(_) => None,
+        })
+        .collect()
 }
 
 /// Closes grants that ended by themselves before an instant, at most `most` of them; nobody

@@ -35,12 +35,18 @@ pub struct EventFilter {
     pub person: Option<PersonNumber>,
     /// Decisions that let somebody in (`true`) or kept somebody out (`false`) only.
     pub granted: Option<bool>,
+    /// Decisions only.
+    pub decisions: bool,
     /// With an id before this one.
     pub before_id: Option<Id>,
     /// With this id or one after it.
     pub from_id: Option<Id>,
+    /// Happened after this instant, or at it and counted after that one.
+    pub after_moment: Option<(Instant, u64)>,
     /// In the order of ids, which many places share, rather than of `seq`.
     pub by_id: bool,
+    /// In the order they happened, those of one instant in the order of `seq`.
+    pub by_time: bool,
     /// In descending order.
     pub newest_first: bool,
 }
@@ -81,6 +87,13 @@ impl EventFilter {
         clause.and("e.received_at >=", self.received.from);
         clause.and("e.received_at <", self.received.until);
         clause.and("e.kind =", self.granted.map(kind));
+        if self.decisions {
+            clause.sql.push_str(" and e.kind in ('access_granted', 'access_denied')");
+        }
+        if let Some((at, seq)) = self.after_moment {
+            let (at, seq) = (clause.arg(at), clause.arg(seq));
+            clause.sql.push_str(&format!(" and (e.occurred_at, e.seq) > (?{at}, ?{seq})"));
+        }
         clause.and("e.hidden =", Some(false));
         clause.and("e.id <", self.before_id);
         clause.and("e.id >=", self.from_id);
@@ -95,10 +108,14 @@ impl EventFilter {
             })
             .collect();
         // By the second column, which is the sequence: both roads are walked in that order. The
-        // third is the id.
-        let order = if self.by_id { 3 } else { 2 };
+        // third is the id, the sixth the instant.
+        let order = match (self.by_time, self.by_id) {
+            (true, _) => format!("6 {direction}, 2 {direction}"),
+            (false, true) => format!("3 {direction}"),
+            (false, false) => format!("2 {direction}"),
+        };
         let roads = roads.join(" union all ");
-        let sql = format!("{roads} order by {order} {direction} limit ?{limit}");
+        let sql = format!("{roads} order by {order} limit ?{limit}");
         Statement::new(sql, clause.args)
     }
 
