@@ -403,16 +403,28 @@ pub async fn edit(ctx: &Context, id: Id, wish: ClientWish) -> Result<Written<Arc
 /// # Errors
 /// Not found; stale.
 pub async fn rotate(ctx: &Context, id: Id) -> Result<Written<Rotated>, Error> {
+    renew(ctx, id, OVERLAP).await
+}
+
+/// Gives a client a new secret; the former one is over at once.
+///
+/// # Errors
+/// As [`rotate`].
+pub(crate) async fn replace_secret(ctx: &Context, id: Id) -> Result<Written<Rotated>, Error> {
+    renew(ctx, id, 0).await
+}
+
+async fn renew(ctx: &Context, id: Id, overlap: i64) -> Result<Written<Rotated>, Error> {
     let former = seen(ctx, id, Scope::ClientsWrite)?;
     may_take(ctx, &former)?;
     let ctx2 = ctx.clone();
     ctx.write(None, move |work| {
-        let until = work.now.plus(OVERLAP);
+        let until = work.now.plus(overlap);
         let draft = work.directory();
         let mut client = open(&at(draft, former.number())?);
         ctx2.check_seen(&client.header)?;
         let secret = secret(SECRET_PREFIX);
-        client.previous_secret = Some((client.secret, until));
+        client.previous_secret = (overlap > 0).then_some((client.secret, until));
         client.secret = sha256(secret.as_bytes());
         let fields = vec![Changed::hidden("secret")];
         draft.note("rotate", Noun::Client, Some(client.header.id), fields);

@@ -11,8 +11,10 @@ use claviger_domain::noun::scope::Scope;
 use claviger_domain::refusal::Refusal;
 use claviger_domain::state::PlaceState;
 use claviger_store::Operation;
+use serde_json::Value;
 
 use crate::context::Context;
+use crate::credential::MOST_CODE_DIGITS;
 use crate::error::Error;
 use crate::read::{Page, Paging, Seen, page, resolve};
 use crate::{Written, operation};
@@ -99,6 +101,24 @@ pub fn list_where(
 ) -> Result<Page<Arc<Controller>>, Error> {
     let state = ctx.read(place, Scope::ControllersRead)?;
     Ok(page(state, |it| &it.controllers, |it| it.header.number, paging, wanted))
+}
+
+/// The field of a controller's settings that says how many digits of a code it takes.
+const CODE_DIGITS: &str = "code_digits";
+
+/// How many digits of a code a controller takes, where its settings say so.
+#[must_use]
+pub fn code_digits(controller: &Controller) -> Option<usize> {
+    let settings: Value = serde_json::from_str(&controller.settings.as_ref()?.0).ok()?;
+    let digits = usize::try_from(settings.get(CODE_DIGITS)?.as_u64()?).ok()?;
+    (1..=MOST_CODE_DIGITS).contains(&digits).then_some(digits)
+}
+
+/// A code as a controller takes it: of one that is too long the digits at the end.
+#[must_use]
+pub fn fitted_code<'c>(controller: &Controller, code: &'c str) -> &'c str {
+    let most = code_digits(controller).unwrap_or(MOST_CODE_DIGITS);
+    code.get(code.len().saturating_sub(most)..).unwrap_or(code)
 }
 
 /// A lock as the maker of a controller lists it.

@@ -1,4 +1,7 @@
-//! Credentials of a place. Digits come in plain and are sealed here; they never go out again.
+//! Credentials of a place. Digits come in plain and are sealed here; out again go only codes, to
+//! surfaces whose contract echoes them.
+
+mod levels;
 
 pub mod rights;
 
@@ -19,6 +22,13 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::read::{Page, Paging, Seen, page, resolve};
 use crate::{App, Put, Written, not_here};
+
+pub use self::levels::{LevelsWish, Named, delete_named, find, put_with_levels};
+
+/// The fewest digits of a code.
+pub(crate) const LEAST_CODE_DIGITS: usize = 4;
+/// The most digits of a code.
+pub(crate) const MOST_CODE_DIGITS: usize = 16;
 
 /// What a caller sets on a credential, with references and digits as they came.
 #[derive(Clone, Debug, Default)]
@@ -104,7 +114,7 @@ fn seal(
 ) -> Result<SealedDigits, Error> {
     let (least, most, name) = match field {
         Field::Pin => (4, 8, "/pin"),
-        Field::Code => (4, 16, "/code"),
+        Field::Code => (LEAST_CODE_DIGITS, MOST_CODE_DIGITS, "/code"),
     };
     let right = (least..=most).contains(&plain.0.len())
         && plain.0.bytes().all(|byte| byte.is_ascii_digit());
@@ -187,6 +197,18 @@ pub async fn put(
     ctx.make_or_replace(place, scope, noun, external_id, rule).await
 }
 
+/// The digits of a code, for a surface whose contract shows them; none of another credential.
+///
+/// # Errors
+/// The caller may not set codes; the digits cannot be unsealed.
+pub fn code_of(ctx: &Context, place: Id, credential: &Credential) -> Result<Option<Digits>, Error> {
+    let place = ctx.authorize(place, Scope::CredentialsWrite)?;
+    let Some(code) = &credential.code else { return Ok(None) };
+    let id = credential.header.id;
+    let plain = ctx.app.secrets().open_digits(place, id, Field::Code, &code.sealed)?;
+    Ok(Some(Digits(plain.to_string())))
+}
+
 /// Marks a credential as lost.
 ///
 /// # Errors
@@ -230,18 +252,6 @@ pub fn get(ctx: &Context, place: Id, credential: &Ref) -> Result<Seen<Arc<Creden
     let number: CredentialNumber = resolve(&state, Noun::Credential, credential)?;
     let value = rules::find(&state, number)?.clone();
     Ok(Seen { value, state })
-}
-
-/// The digits of a code, for surfaces that show a code to whoever may set it; none of other kinds.
-///
-/// # Errors
-/// The scope is missing; the digits were sealed with other keys.
-pub fn code_of(ctx: &Context, place: Id, credential: &Credential) -> Result<Option<Digits>, Error> {
-    let place = ctx.authorize(place, Scope::CredentialsWrite)?;
-    let Some(code) = &credential.code else { return Ok(None) };
-    let id = credential.header.id;
-    let plain = ctx.app.secrets().open_digits(place, id, Field::Code, &code.sealed)?;
-    Ok(Some(Digits(plain.to_string())))
 }
 
 /// A page of credentials.

@@ -1,5 +1,6 @@
 //! Events of a place: read in the order they were stored, and watched.
 
+mod history;
 mod log;
 
 use std::collections::{BTreeSet, HashMap};
@@ -15,6 +16,7 @@ use claviger_domain::time::{Instant, Window};
 use claviger_store::EventFilter;
 use tokio::sync::watch;
 
+pub use self::history::{HistoryPage, HistoryWish, Moment, history};
 pub use self::log::{LogRow, LogWish, log};
 use crate::context::Context;
 use crate::error::Error;

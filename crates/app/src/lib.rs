@@ -39,6 +39,7 @@ pub mod operation;
 pub mod person;
 pub mod place;
 pub mod program;
+pub mod provision;
 pub mod rate;
 pub mod schedule;
 pub mod session;
@@ -118,6 +119,7 @@ struct Inner {
     twins: idempotency::Twins,
     hashing: tokio::sync::Semaphore,
     waiting: decision::Waiting,
+    recording: decision::Recording,
     held: object::Held,
 }
 
@@ -186,6 +188,7 @@ impl App {
                 twins: idempotency::Twins::default(),
                 hashing: tokio::sync::Semaphore::new(2),
                 waiting: decision::Waiting::default(),
+                recording: decision::Recording::default(),
                 held: object::Held::default(),
             }),
         };
@@ -260,6 +263,10 @@ impl App {
 
     pub(crate) fn waiting(&self) -> &decision::Waiting {
         &self.inner.waiting
+    }
+
+    pub(crate) fn recording(&self) -> &decision::Recording {
+        &self.inner.recording
     }
 
     pub(crate) fn held(&self) -> &object::Held {

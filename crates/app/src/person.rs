@@ -48,6 +48,12 @@ pub async fn create(
     ctx.write(Some(place), move |work| Ok(rules::create(work.place(place)?, &edit)?)).await
 }
 
+/// A name for somebody of whom none is known: so many lower-case letters and digits at random.
+#[must_use]
+pub fn made_up_name(length: usize) -> String {
+    crate::random::word(length)
+}
+
 /// Changes a person.
 ///
 /// # Errors

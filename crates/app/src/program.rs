@@ -1,11 +1,14 @@
 //! Clients for programs written for a vendor's API. Which vendor's is no matter here.
 
 use claviger_domain::ids::Id;
-use claviger_domain::noun::client::ClientKind;
-use claviger_domain::noun::scope::Scope;
+use claviger_domain::noun::client::{Client, ClientKind};
+use claviger_domain::noun::grant::Via;
+use claviger_domain::noun::scope::{Scope, Scopes};
+use claviger_domain::refusal::Refusal;
 
-use crate::client::{ClientWish, SECRET_PREFIX, create_with};
-use crate::context::Context;
+use crate::App;
+use crate::client::{ClientWish, SECRET_PREFIX, create, create_with, replace_secret};
+use crate::context::{Caller, Context};
 use crate::error::Error;
 use crate::random::{hex_secret, secret};
 
@@ -75,4 +78,68 @@ async fn made(
         place,
         organization: organization.ok_or(Error::Internal)?.header.id,
     })
+}
+
+/// The external id of the one client that programs of a surface have for a place.
+fn only_id(via: Via, place: Id) -> String {
+    format!("{}:{place}", via.as_str())
+}
+
+/// Makes the one API key that programs of a surface have for a place; where it is there already
+/// it is made anew, and the former one is over at once.
+///
+/// # Errors
+/// No such place; another client has the external id that is kept for it.
+pub async fn make_only(
+    ctx: &Context,
+    place: Id,
+    via: Via,
+    name: &str,
+    scopes: Scopes,
+) -> Result<String, Error> {
+    let number = ctx.read(place, Scope::PlacesRead)?.place.number();
+    let external_id = only_id(via, place);
+    let directory = ctx.app.world().directory();
+    let mut clients = directory.clients.iter();
+    let known = clients.find(|it| it.header.external_id.as_deref() == Some(&external_id));
+    let made = match known {
+        None => {
+            let wish = ClientWish {
+                external_id: Some(Some(external_id)),
+                name: Some(name.to_owned()),
+                scopes: Some(scopes),
+                places: Some(vec![place]),
+                ..ClientWish::default()
+            };
+            create(ctx, ClientKind::ApiKey, wish).await?.done().map(|made| made.secret)
+        }
+        Some(client) if client.kind == ClientKind::ApiKey && client.places == [number] => {
+            let id = client.header.id;
+            replace_secret(ctx, id).await?.done().map(|made| made.secret)
+        }
+        Some(client) => {
+            let detail = format!(
+                "the client {} has the external id {external_id} and is no API key for this place \
+                 alone",
+                client.header.id
+            );
+            return Err(Refusal::InUse(detail).into());
+        }
+    };
+    made.ok_or(Error::Internal)
+}
+
+/// The place whose one API key for programs of a surface a caller has shown; none for anybody
+/// else.
+#[must_use]
+pub fn place_of_only(app: &App, caller: &Caller, via: Via) -> Option<Id> {
+    let Caller::Client { number, places, .. } = caller else { return None };
+    let [place] = **places else { return None };
+    let place = app.state(place).ok()?.place.header.id;
+    let directory = app.world().directory();
+    let is_it = |client: &Client| {
+        client.kind == ClientKind::ApiKey
+            && client.header.external_id.as_ref() == Some(&only_id(via, place))
+    };
+    directory.clients.get(*number).is_some_and(|client| is_it(client)).then_some(place)
 }

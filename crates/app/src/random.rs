@@ -5,6 +5,8 @@ use claviger_domain::ids::IdSource;
 use claviger_domain::time::Instant;
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const DIGITS: &[u8; 10] = b"0123456789";
+const LETTERS_AND_DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 const SECRET_LENGTH: usize = 30;
 const CHECK_LENGTH: usize = 6;
 
@@ -25,13 +27,7 @@ pub(crate) fn ids(now: Instant) -> IdSource {
 
 /// A new secret: `prefix`, 30 base62 characters (178 bits) and the 6-character CRC-32 of both.
 pub(crate) fn secret(prefix: &str) -> String {
-    let mut text = prefix.to_owned();
-    while text.len() < prefix.len() + SECRET_LENGTH {
-        // 248 is the highest multiple of 62 in a byte: others are drawn again to stay even.
-        let drawn = bytes::<32>().into_iter().filter(|byte| *byte < 248);
-        let room = prefix.len() + SECRET_LENGTH - text.len();
-        text.extend(drawn.take(room).map(|byte| char::from(BASE62[usize::from(byte % 62)])));
-    }
+    let text = prefix.to_owned() + &drawn(BASE62, SECRET_LENGTH);
     let check = check(&text);
     text + &check
 }
@@ -44,6 +40,28 @@ pub(crate) fn hex_secret() -> String {
 /// Whether a secret has that form.
 pub(crate) fn is_hex_secret(secret: &str) -> bool {
     secret.len() == 32 && secret.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// So many decimal digits.
+pub(crate) fn digits(length: usize) -> String {
+    drawn(DIGITS, length)
+}
+
+/// A word of so many lower-case letters and digits.
+pub(crate) fn word(length: usize) -> String {
+    drawn(LETTERS_AND_DIGITS, length)
+}
+
+/// So many characters of an alphabet of at most 256, each as likely as any other.
+fn drawn<const N: usize>(alphabet: &[u8; N], length: usize) -> String {
+    let mut text = String::with_capacity(length);
+    while text.len() < length {
+        // What lies above the highest multiple of the alphabet's size in a byte is drawn again.
+        let even = bytes::<32>().into_iter().map(usize::from).filter(|byte| *byte < 256 / N * N);
+        let room = length - text.len();
+        text.extend(even.take(room).map(|byte| char::from(alphabet[byte % N])));
+    }
+    text
 }
 
 /// Whether a secret's check characters are right: tells a typo from a wrong secret.
@@ -76,6 +94,18 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_and_digits_are_of_their_alphabet_and_use_all_of_it() {
+        let (digits, word) = (digits(1000), word(2000));
+        assert_eq!((digits.len(), word.len()), (1000, 2000));
+        let every = |text: &str, alphabet: &[u8]| {
+            let found: std::collections::BTreeSet<u8> = text.bytes().collect();
+            found.into_iter().eq(alphabet.iter().copied())
+        };
+        assert!(every(&digits, DIGITS) && every(&word, LETTERS_AND_DIGITS));
+        assert_eq!(super::digits(0), "");
+    }
 
     #[test]
     fn secrets_check_themselves() {

@@ -162,6 +162,11 @@ impl<S: Working> Draft<S> {
         self.trail.get_or_insert(TrailEntry { verb, noun, object, fields });
     }
 
+    /// Adds a field to what the change trail will say of this command.
+    pub fn note_also(&mut self, field: Changed) {
+        self.trail.iter_mut().for_each(|entry| entry.fields.push(field.clone()));
+    }
+
     /// What was written so far.
     #[must_use]
     pub fn writes(&self) -> &[Write] {

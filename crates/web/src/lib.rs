@@ -19,6 +19,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use claviger_app::{App, sha256};
 use serde_json::Value;
 
+pub use compat::intserv::Options as IntservOptions;
 pub use compat::unloc::Options as UnlocOptions;
 pub use compat::{Options, Switch, Vendor, VendorAddress, vendors};
 #[doc(hidden)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use claviger_domain::command::credential as rules;
+use claviger_domain::command::{credential as rules, rights};
 use claviger_domain::draft::Draft;
 use claviger_domain::ids::{AccessLevelNumber, CredentialNumber, Id, LockNumber, Noun, Ref};
 use claviger_domain::noun::credential::{Credential, CredentialKind};
@@ -83,8 +83,8 @@ fn set(
     let add = targets(&draft.state, &wish.add, "/add")?;
     let remove = targets(&draft.state, &wish.remove, "/remove")?;
     let source = Source { kind: SourceKind::Direct, via };
-    let rights = rules::Rights { clear: wish.clear, add: &add, remove: &remove, source };
-    rules::set_rights(draft, number, &rights)?;
+    let rights = rights::Rights { clear: wish.clear, add: &add, remove: &remove, source };
+    rights::set_rights(draft, number, &rights)?;
     Ok(rules::find(&draft.state, number)?.clone())
 }
 

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use claviger_domain::command::{credential as credentials, grant as grants};
+use claviger_domain::command::rights;
 use claviger_domain::decision::identify;
 use claviger_domain::draft::Draft;
 use claviger_domain::ids::{CredentialNumber, Id, LockNumber, Noun, Ref};
@@ -112,9 +112,9 @@ fn give(
     source: Source,
 ) -> Result<Arc<Grant>, Error> {
     let target = Target::Lock(lock);
-    let rights = credentials::Rights { clear: false, add: &[target], remove: &[], source };
-    credentials::set_rights(draft, key, &rights)?;
+    let wish = rights::Rights { clear: false, add: &[target], remove: &[], source };
+    rights::set_rights(draft, key, &wish)?;
     let given = draft.state.grants_between(Subject::Credential(key), target);
-    let given = given.filter(|grant| grants::opens_always(grant)).last().cloned();
+    let given = given.filter(|grant| grant.is_plain()).last().cloned();
     given.ok_or(Error::Internal)
 }

@@ -29,7 +29,7 @@ use claviger_domain::time::Instant;
 
 pub use access::{AccessRow, of_lock, of_person};
 pub use enrol::{EnrolWish, enrol};
-pub(crate) use record::{Waiting, drain};
+pub(crate) use record::{Recording, Waiting, drain, recorded_until};
 pub(crate) use recorder::Recorder;
 pub(crate) use tries::rebuild_attempts;
 

@@ -1,12 +1,12 @@
 //! The event of a decision: durable before the answer, or what the lock wants where it cannot be.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use claviger_domain::ids::{Id, LockNumber, PlaceNumber};
 use claviger_domain::noun::event::{Event, EventKind, EventSubject};
 use claviger_domain::noun::lock::{Privacy, WhenUnrecorded};
-use claviger_domain::time::Instant;
+use claviger_domain::time::{Instant, SECOND};
 use claviger_store::EventBatch;
 
 use super::{Decided, Outcome, Side, Sides, hide};
@@ -20,6 +20,51 @@ const MOST_WAITING: usize = 10_000;
 
 /// Events that wait in memory for storage to come back.
 pub(crate) type Waiting = Mutex<VecDeque<EventBatch>>;
+
+/// The instants of decisions whose events are being made durable at this moment, each with how many
+/// there are.
+#[derive(Debug, Default)]
+pub(crate) struct Recording(Mutex<BTreeMap<Instant, usize>>);
+
+impl Recording {
+    /// Notes a decision until what is answered is dropped.
+    fn begin(app: &App, at: Instant) -> Begun {
+        *guard(&app.recording().0).entry(at).or_default() += 1;
+        Begun { app: app.clone(), at }
+    }
+}
+
+/// A decision whose event is being made durable.
+struct Begun {
+    app: App,
+    at: Instant,
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        let mut begun = guard(&self.app.recording().0);
+        if let Some(count) = begun.get_mut(&self.at) {
+            *count -= 1;
+            if *count == 0 {
+                begun.remove(&self.at);
+            }
+        }
+    }
+}
+
+/// Longer than it takes from reading the clock for a decision to noting it in [`Recording`].
+const NOTED_WITHIN: i64 = SECOND / 1000;
+
+/// Up to which instant every decision of this server about a place is in the store, where the store
+/// is asked after this.
+pub(crate) fn recorded_until(app: &App, place: PlaceNumber) -> Instant {
+    let now = app.now().plus(-NOTED_WITHIN);
+    let begun = guard(&app.recording().0).keys().next().copied();
+    let waiting = guard(app.waiting());
+    let waiting = waiting.iter().filter(|batch| batch.place == place);
+    let waiting = waiting.flat_map(|batch| &batch.events).map(|event| event.occurred_at).min();
+    [begun, waiting].into_iter().flatten().fold(now, Instant::min)
+}
 
 /// The events of an outcome: a full one where the people are, one without subject at the owner; of
 /// both what the lock's privacy keeps.
@@ -81,6 +126,7 @@ pub(super) async fn record(
         };
         events.iter().cloned().map(batch).collect()
     };
+    let begun = Recording::begin(app, now);
     let end = app.recorder().record(batches).await;
     let waits = end.is_err().then(batches);
     match end {
@@ -103,6 +149,8 @@ pub(super) async fn record(
             decided.recorded = false;
         }
     }
+    // What waits is seen to wait before it is no longer seen to be on its way.
+    drop(begun);
     Ok(decided)
 }
 
@@ -127,6 +175,7 @@ pub(super) async fn kept(
     ask: impl Fn(&App, Side, Instant) -> Result<(Sides, Outcome), Error> + Send + 'static,
 ) -> Result<Decided, Error> {
     let ctx2 = ctx.clone();
+    let _begun = Recording::begin(&ctx.app, ctx.app.now());
     ctx.commit(Some(place), move |work| {
         let now = work.now;
         let state = Arc::new(work.place(place)?.state.clone());

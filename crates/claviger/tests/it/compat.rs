@@ -65,3 +65,38 @@ fn a_program_of_a_vendors_works_after_its_address_is_changed() {
     let refused = crate::run::claviger(&[&listen[..], &["unloc=0.0.0.0:0"]].concat()).refusal();
     assert!(refused.contains("--insecure-http"), "{refused}");
 }
+
+#[test]
+fn a_key_made_through_a_vendors_api_opens_a_door_and_a_new_secret_ends_the_former() {
+    let temporary = Temporary::new();
+    let data = temporary.data("data");
+    let own = free_address();
+    let server = data.serve_with(&["--compat", &format!("intserv={own}")]);
+    let made = data.setup();
+    let native = Client::new(&server.url, &made);
+    let door = native.make("/locks", json!({"name": "Door"}));
+    let level = native.make("/access-levels", json!({"name": "Doors", "lock_ids": [door]}));
+    let place = get(&made, "/place/id");
+    let arguments = ["compat", "--vendor", "intserv", "--place", &place, "--json"];
+    let first = data.run(&arguments).json();
+    assert_eq!(first["base_path"], json!("/compat/intserv"));
+    let first = get(&first, "/credentials/api_key");
+    let body = json!({
+        "key": {"identification": "0x00499602d2", "type": "proximity"}, "access_levels": [level],
+    });
+    let add = "/v1/accesskeys/add";
+    let (status, key) = send(&format!("http://{own}"), "POST", add, &first, &body);
+    assert_eq!((status, &key["key"]["identification"]), (200, &json!("0001234567890")), "{key}");
+    let card = json!({"bits": 40, "value": "499602d2"});
+    let question = json!({"lock_id": door, "card": card});
+    let (_, decided) = native.send("POST", "/decisions", question);
+    assert_eq!(decided["result"], json!("granted"), "{decided}");
+
+    let second = get(&data.run(&arguments).json(), "/credentials/api_key");
+    let path = format!("/compat/intserv{add}");
+    let (status, refused) = send(&server.url, "POST", &path, &first, &body);
+    assert_eq!((status, &refused["error_type"]), (401, &json!("Unauthorized")), "{refused}");
+    let (status, same) = send(&server.url, "POST", &path, &second, &body);
+    assert_eq!((status, same), (200, key));
+    server.stop();
+}

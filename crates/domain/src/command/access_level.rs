@@ -11,7 +11,7 @@ use crate::ids::{
 };
 use crate::noun::CloseReason;
 use crate::noun::access_level::{AccessLevel, AccessLevelEdit, Membership};
-use crate::noun::grant::{Grant, GrantEdit, Right, Source, SourceKind, Subject, Target, Via};
+use crate::noun::grant::{Grant, Right, Source, SourceKind, Subject, Target, Via};
 use crate::noun::schedule::ScheduleRef;
 use crate::refusal::{Flaws, MOST_TEXT, Refusal};
 use crate::state::PlaceState;
@@ -228,19 +228,11 @@ fn add_person(
         Receiver::Phone(phone) => Subject::Person(grant::by_phone(draft, phone)?),
     };
     let target = Target::AccessLevel(number);
-    let has = draft.state.grants_between(subject, target).any(|it| grant::opens_always(it));
-    if has {
+    if draft.state.grants_between(subject, target).any(|grant| grant.is_plain()) {
         return Ok(());
     }
-    let wish = NewGrant {
-        receiver: Receiver::Known(subject),
-        target,
-        right: Right::Open,
-        source: Source { kind: SourceKind::AccessLevel, via },
-        issued_under: None,
-        edit: GrantEdit::default(),
-    };
-    grant::create(draft, &wish).map(|_| ())
+    let source = Source { kind: SourceKind::AccessLevel, via };
+    grant::create(draft, &NewGrant::plain(subject, target, source)).map(|_| ())
 }
 
 fn check_locks(flaws: &mut Flaws, state: &PlaceState, locks: &[LockNumber], pointer: &str) {

@@ -4,12 +4,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::common::{check_external_id, close_grants};
-use super::grant::{self, NewGrant, Receiver};
 use crate::draft::{Changed, Draft, open, set};
 use crate::ids::{CredentialNumber, GrantNumber, Noun};
 use crate::noun::CloseReason;
+use crate::noun::card::CardPart;
 use crate::noun::credential::{Credential, CredentialEdit, CredentialKind, CredentialState};
-use crate::noun::grant::{Grant, GrantEdit, Right, Source, Subject, Target};
 use crate::refusal::{Flaws, MOST_NAME, Refusal};
 use crate::state::PlaceState;
 use crate::time::Window;
@@ -97,68 +96,33 @@ pub fn delete(draft: &mut Draft, number: CredentialNumber) -> Result<(), Refusal
     Ok(())
 }
 
-/// What becomes of the rights that a credential has of its own to open.
-#[derive(Clone, Copy, Debug)]
-pub struct Rights<'r> {
-    /// Whether what is not in `add` is taken back first.
-    pub clear: bool,
-    /// Where it is to open.
-    pub add: &'r [Target],
-    /// Where it is not to open.
-    pub remove: &'r [Target],
-    /// Through what rights are given.
-    pub source: Source,
-}
-
-/// Gives a credential rights of its own and takes them back. Where it has an open grant without a
-/// window and a schedule already, none is given; taking back closes all it has to a target.
-///
-/// # Errors
-/// Not found; a target that is not there.
-pub fn set_rights(
-    draft: &mut Draft,
-    number: CredentialNumber,
-    rights: &Rights<'_>,
-) -> Result<(), Refusal> {
-    find(&draft.state, number)?;
-    let subject = Subject::Credential(number);
-    let goes = |grant: &Grant| {
-        let stays = rights.add.contains(&grant.target) && grant::opens_always(grant);
-        rights.remove.contains(&grant.target) || (rights.clear && !stays)
-    };
-    let state = &draft.state;
-    let own = state.credential_reach(number).iter();
-    let own = own.filter_map(|reach| state.grants.get(reach.grant()));
-    let own = own.filter(|grant| grant.right == Right::Open);
-    let leaving: Vec<GrantNumber> =
-        own.filter(|grant| goes(grant)).map(|grant| grant.number()).collect();
-    close_grants(draft, leaving, CloseReason::Revoked);
-    for target in rights.add {
-        let mut own = draft.state.grants_between(subject, *target);
-        let has = own.any(|grant| grant::opens_always(grant));
-        drop(own);
-        if has {
-            continue;
-        }
-        let wish = NewGrant {
-            receiver: Receiver::Known(subject),
-            target: *target,
-            right: Right::Open,
-            source: rights.source,
-            issued_under: None,
-            edit: GrantEdit::default(),
-        };
-        grant::create(draft, &wish)?;
-    }
-    Ok(())
-}
-
 /// The credential with that number.
 ///
 /// # Errors
 /// Not found.
 pub fn find(state: &PlaceState, number: CredentialNumber) -> Result<&Arc<Credential>, Refusal> {
     state.credentials.get(number).ok_or(Refusal::NotFound(Noun::Credential))
+}
+
+/// The credential that has all these parts; none where nobody has any of them.
+///
+/// # Errors
+/// Some parts are of one credential and others are not: each that is somebody's is taken.
+pub fn by_parts(
+    state: &PlaceState,
+    parts: &[CardPart],
+) -> Result<Option<CredentialNumber>, Refusal> {
+    let owners: Vec<_> = parts.iter().map(|part| state.credential_by_card(part.card)).collect();
+    let first = owners.first().copied().flatten();
+    if owners.iter().all(|owner| *owner == first) {
+        return Ok(first);
+    }
+    let mut flaws = Flaws::default();
+    for (at, _) in owners.iter().enumerate().filter(|(_, owner)| owner.is_some()) {
+        flaws.taken(&format!("/cards/{at}"), "another credential has this card");
+    }
+    flaws.refuse()?;
+    Ok(None)
 }
 
 fn write(

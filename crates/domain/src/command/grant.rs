@@ -55,6 +55,21 @@ pub struct NewGrant {
     pub edit: GrantEdit,
 }
 
+impl NewGrant {
+    /// The right to open at any time.
+    #[must_use]
+    pub fn plain(subject: Subject, target: Target, source: Source) -> NewGrant {
+        NewGrant {
+            receiver: Receiver::Known(subject),
+            target,
+            right: Right::Open,
+            source,
+            issued_under: None,
+            edit: GrantEdit::default(),
+        }
+    }
+}
+
 /// Gives a right.
 ///
 /// # Errors
@@ -206,12 +221,6 @@ fn made(
         }
         Err(other) => Err(other),
     }
-}
-
-/// Whether a grant opens at any time, without a window or a schedule of its own.
-#[must_use]
-pub fn opens_always(grant: &Grant) -> bool {
-    grant.right == Right::Open && grant.window == Window::ALWAYS && grant.schedule.is_none()
 }
 
 /// The open grant with that number.

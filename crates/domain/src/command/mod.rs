@@ -11,5 +11,6 @@ pub mod grant;
 pub mod lock;
 pub mod person;
 pub mod place;
+pub mod rights;
 pub mod schedule;
 pub mod webhook;

@@ -111,6 +111,12 @@ impl Grant {
     pub fn number(&self) -> GrantNumber {
         GrantNumber(self.header.number)
     }
+
+    /// Whether it opens at any time, without a window or a schedule of its own.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.right == Right::Open && self.window == Window::ALWAYS && self.schedule.is_none()
+    }
 }
 
 words! {

@@ -37,12 +37,18 @@ pub struct EventFilter {
     pub credential: Option<CredentialNumber>,
     /// Decisions that let somebody in (`true`) or kept somebody out (`false`) only.
     pub granted: Option<bool>,
+    /// Decisions only.
+    pub decisions: bool,
     /// With an id before this one.
     pub before_id: Option<Id>,
     /// With this id or one after it.
     pub from_id: Option<Id>,
+    /// Happened after this instant, or at it and counted after that one.
+    pub after_moment: Option<(Instant, u64)>,
     /// In the order of ids, which many places share, rather than of `seq`.
     pub by_id: bool,
+    /// In the order they happened, those of one instant in the order of `seq`.
+    pub by_time: bool,
     /// In descending order.
     pub newest_first: bool,
 }
@@ -84,27 +90,38 @@ impl EventFilter {
         clause.and("e.received_at <", self.received.until);
         clause.and("e.kind =", self.granted.map(kind));
         clause.and("s.credential =", self.credential);
+        if self.decisions {
+            clause.sql.push_str(" and e.kind in ('access_granted', 'access_denied')");
+        }
+        if let Some((at, seq)) = self.after_moment {
+            let (at, seq) = (clause.arg(at), clause.arg(seq));
+            clause.sql.push_str(&format!(" and (e.occurred_at, e.seq) > (?{at}, ?{seq})"));
+        }
         clause.and("e.hidden =", Some(false));
         clause.and("{at}.id <", self.before_id);
         clause.and("{at}.id >=", self.from_id);
         let Roads { unfiled, ways } = self.roads(&mut clause);
         let direction = if self.newest_first { "desc" } else { "asc" };
         let limit = clause.arg(limit);
-        // The sequence is the second column, the id the third.
-        let (order, column) = if self.by_id { ("id", 3) } else { ("seq", 2) };
+        // The sequence is the second column, the id the third, the instant the sixth.
+        let (order, columns) = match (self.by_time, self.by_id) {
+            (true, _) => (format!("e.occurred_at {direction}, e.seq"), format!("6 {direction}, 2")),
+            (false, true) => ("{at}.id".to_owned(), "3".to_owned()),
+            (false, false) => ("{at}.seq".to_owned(), "2".to_owned()),
+        };
         let ways: Vec<String> = ways
             .into_iter()
             .map(|(at, from)| {
-                let further = clause.sql.replace("{at}", at);
-                let end = format!("order by {at}.{order} {direction} limit ?{limit}");
-                format!("select {COLUMNS} from {from}{further} {end}")
+                let end = format!("order by {order} {direction} limit ?{limit}");
+                let further = format!("{} {end}", clause.sql).replace("{at}", at);
+                format!("select {COLUMNS} from {from}{further}")
             })
             .collect();
         let sql = match &ways[..] {
             [filed, rest] => format!(
                 "with unfiled as materialized ({unfiled}) \
                  select * from ({filed}) filed union all select * from ({rest}) rest \
-                 order by {column} {direction} limit ?{limit}"
+                 order by {columns} {direction} limit ?{limit}"
             ),
             ways => ways.concat(),
         };

@@ -254,6 +254,32 @@ async fn events_come_in_the_order_of_their_ids_where_that_is_asked() {
 }
 
 #[tokio::test]
+async fn decisions_come_in_the_order_they_happened_where_that_is_asked() {
+    on_each_store(async |world| {
+        // Two at one instant; one that is no decision.
+        let mut events: Vec<Event> = [5, 1, 4, 2, 3, 6].into_iter().map(event).collect();
+        events[3].occurred_at = Instant(4);
+        events[4].kind = EventKind::DoorForced;
+        world.store.record_events(PLACE, events, Vec::new()).await.unwrap();
+        let all = EventFilter { by_time: true, decisions: true, ..EventFilter::default() };
+        let after = |at, seq| Some((Instant(at), seq));
+        let lock = Some(LockNumber(1));
+        for (filter, wanted) in [
+            (all.clone(), vec![2, 3, 4, 1]),
+            (EventFilter { newest_first: true, ..all.clone() }, vec![6, 1, 4, 3]),
+            (EventFilter { after_moment: after(4, 3), ..all.clone() }, vec![4, 1, 6]),
+            (EventFilter { after_moment: after(4, 4), lock, ..all.clone() }, vec![1, 6]),
+            (EventFilter { after_moment: after(1, 2), granted: Some(false), ..all }, vec![]),
+        ] {
+            let found = world.store.events(PLACE, &filter, 4).await.unwrap();
+            let found: Vec<u64> = found.iter().map(|event| event.seq).collect();
+            assert_eq!(found, wanted, "{filter:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn who_it_was_is_forgotten_and_that_it_was_is_not() {
     for chunk in CHUNKS {
         forgotten_with_filed(chunk).await;

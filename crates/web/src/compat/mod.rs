@@ -3,6 +3,7 @@
 //! A vendor's words stay in its folder; no vendor knows another, nor the native API.
 
 pub(crate) mod fields;
+pub(crate) mod intserv;
 pub(crate) mod serve;
 pub(crate) mod trackunit;
 pub(crate) mod unloc;
@@ -20,13 +21,19 @@ pub struct VendorAddress(pub String);
 /// Settings of the vendors' APIs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
+    /// Of IntServ's.
+    pub intserv: intserv::Options,
     /// Of Unloc's.
     pub unloc: unloc::Options,
 }
 
 /// Every vendor whose API is served, with its rows.
 pub(crate) fn tables() -> Vec<(Vendor, Vec<serve::Row>)> {
-    vec![(trackunit::VENDOR, trackunit::table()), (unloc::VENDOR, unloc::table())]
+    vec![
+        (intserv::VENDOR, intserv::table()),
+        (trackunit::VENDOR, trackunit::table()),
+        (unloc::VENDOR, unloc::table()),
+    ]
 }
 
 /// Every vendor whose API is served.

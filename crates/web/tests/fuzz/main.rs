@@ -9,6 +9,7 @@ mod csv;
 mod driver;
 mod ical;
 mod id;
+mod intserv;
 mod server;
 
 /// The seeds of a target.

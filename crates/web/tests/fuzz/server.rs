@@ -50,6 +50,11 @@ impl Server {
         server
     }
 
+    /// Calls with another token from here on.
+    pub(crate) fn log_in(&mut self, token: &str) {
+        self.token = token.to_owned();
+    }
+
     pub(crate) fn at(&self, path: &str) -> String {
         format!("/api/v1/places/{}{path}", self.place)
     }

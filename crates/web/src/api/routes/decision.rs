@@ -150,9 +150,9 @@ async fn enrol(server: Shared, call: Request) -> Answered {
     let event = fields.str("event_id").and_then(Id::parse);
     let event = event.ok_or_else(|| missing("/event_id"))?;
     let wish = EnrolWish { lock: object(&call)?, event, presented };
-    let now = ctx.app.now();
+    let app = ctx.app.clone();
     let encode = move |it: &Arc<Grant>, done: &After| {
-        let shown = done.state.map_or(Value::Null, |state| grant::shown(it, state, now));
+        let shown = done.state.map_or(Value::Null, |state| grant::shown(it, state, &app));
         Reply::object(shown)
     };
     write(ctx, &call, encode, |ctx| async move { app::enrol(&ctx, place, wish).await }).await

@@ -193,7 +193,7 @@ async fn an_organization_token_lists_and_makes_projects() {
 
 /// The same program with a server that is set so.
 fn with_settings(world: &World, program: &Unloc, unloc: claviger_web::UnlocOptions) -> Actor {
-    let options = claviger_web::Options { unloc };
+    let options = claviger_web::Options { unloc, ..Default::default() };
     let router = claviger_web::router(world.app.clone(), &options);
     Actor::of(router, program.actor.token.clone())
 }

@@ -1,106 +1,32 @@
 //! Every operation once, as a program would call it, with the whole exchange kept in `golden.txt`:
 //! what an outside program sees must not change unnoticed. `UPDATE_SNAPSHOTS=1` writes it anew.
 
-use std::collections::BTreeSet;
-use std::fmt::Write as _;
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use super::{Unloc, phone};
-use crate::support::{Answer, id, on_each_engine};
+use crate::golden::Exchanges;
+use crate::support::{id, on_each_engine};
 
-/// Exchanges as they are kept: ids by the order they are first seen in, times and secrets hidden.
+/// A program, and its exchanges as they are kept.
 struct Record {
     program: Unloc,
-    text: String,
-    ids: Vec<String>,
-    hit: BTreeSet<Row>,
+    exchanges: Exchanges,
 }
 
 impl Record {
     /// Calls, keeps the exchange, and answers the body.
     async fn call(&mut self, method: &str, path: &str, body: Value) -> Value {
         let path = path.replace("{p}", &format!("/v2/projects/{}", self.program.it.place));
-        let full = format!("/compat/unloc{path}");
+        let full = self.exchanges.full(&path);
         let sent = (!body.is_null()).then(|| body.to_string());
-        let answer = self.program.actor.send(method, &full, &[], sent).await;
-        self.hit.insert(row(method, &full));
-        self.keep(method, &path, &body, &answer);
-        assert!(answer.status < 300, "{method} {path}: {}", answer.text);
-        answer.body
-    }
-
-    fn keep(&mut self, method: &str, path: &str, body: &Value, answer: &Answer) {
-        let mut kept = format!("{method} {path}\n");
-        if !body.is_null() {
-            let _ = writeln!(kept, "{body:#}");
+        let mut answer = self.program.actor.send(method, &full, &[], sent).await;
+        let whole = answer.body.clone();
+        if let Some(secret) = answer.body.pointer_mut("/webhook/secret") {
+            *secret = json!("<secret>");
         }
-        let _ = writeln!(kept, "-> {}", answer.status);
-        if !answer.body.is_null() {
-            let mut body = answer.body.clone();
-            if let Some(secret) = body.pointer_mut("/webhook/secret") {
-                *secret = json!("<secret>");
-            }
-            let _ = writeln!(kept, "{body:#}");
-        }
-        let kept = self.hidden(&kept);
-        self.text.push_str(&kept);
-        self.text.push('\n');
+        self.exchanges.keep(method, &path, &body, &answer);
+        whole
     }
-
-    /// The text with ids numbered and times and tokens hidden.
-    fn hidden(&mut self, text: &str) -> String {
-        let separates = |c: char| !(c.is_ascii_alphanumeric() || "-:._".contains(c));
-        let mut out = String::new();
-        for word in text.split_inclusive(separates) {
-            let end = word.strip_suffix(separates).map_or(word.len(), str::len);
-            let (word, rest) = word.split_at(end);
-            let shown = if is_id(word) {
-                let known = self.ids.iter().position(|known| known == word);
-                let at = known.unwrap_or_else(|| {
-                    self.ids.push(word.to_owned());
-                    self.ids.len() - 1
-                });
-                format!("<id {}>", at + 1)
-            } else if word.len() == 24 && word.ends_with('Z') && word.as_bytes()[10] == b'T' {
-                "<time>".to_owned()
-            } else if word.starts_with("eyJ") || word.starts_with("clvk_") {
-                "<secret>".to_owned()
-            } else {
-                word.to_owned()
-            };
-            out.push_str(&shown);
-            out.push_str(rest);
-        }
-        out
-    }
-}
-
-fn is_id(word: &str) -> bool {
-    word.len() == 36
-        && word.char_indices().all(|(at, c)| match at {
-            8 | 13 | 18 | 23 => c == '-',
-            _ => c.is_ascii_hexdigit(),
-        })
-}
-
-/// A row by its method and path: projects and subprojects have rows of the same name.
-type Row = (&'static str, &'static str);
-
-/// The row that takes a request.
-fn row(method: &str, path: &str) -> Row {
-    let parts: Vec<&str> =
-        path.split('?').next().unwrap().trim_end_matches('/').split('/').collect();
-    let fits = |pattern: &str| {
-        let pattern: Vec<&str> = pattern.split('/').collect();
-        let same = |(part, wanted): (&&str, &&str)| wanted.starts_with('{') || part == wanted;
-        pattern.len() == parts.len() && parts.iter().zip(&pattern).all(same)
-    };
-    let routes = claviger_web::vendor_routes().into_iter();
-    let mut found = routes.filter(|route| route.method == method && fits(route.path));
-    let found = found.next().unwrap_or_else(|| panic!("no row takes {method} {path}"));
-    (found.method, found.path)
 }
 
 async fn log_in(record: &mut Record) {
@@ -313,8 +239,7 @@ const LEFT_OUT: &[(&str, &str)] =
 async fn every_operation_is_answered_as_it_always_was() {
     on_each_engine(|world| async move {
         let program = Unloc::at(&world).await;
-        let (text, ids) = (String::new(), Vec::new());
-        let mut record = Record { program, text, ids, hit: BTreeSet::new() };
+        let mut record = Record { program, exchanges: Exchanges::with("unloc") };
         log_in(&mut record).await;
         let doors = locks_and_users(&mut record).await;
         keys(&mut record, "{p}", &doors).await;
@@ -327,23 +252,7 @@ async fn every_operation_is_answered_as_it_always_was() {
         subprojects(&mut record, &doors).await;
         log_and_webhooks(&mut record, "{p}", &doors[0]).await;
 
-        let routes = claviger_web::vendor_routes().into_iter();
-        let routes = routes.filter(|route| route.path.starts_with("/compat/unloc/"));
-        let missing: BTreeSet<Row> = routes
-            .filter(|route| LEFT_OUT.iter().all(|(left, _)| *left != route.operation))
-            .map(|route| (route.method, route.path))
-            .filter(|row| !record.hit.contains(row))
-            .collect();
-        assert_eq!(missing, BTreeSet::new(), "operations without an exchange");
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/unloc/golden.txt");
-        if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
-            std::fs::write(&file, &record.text).unwrap();
-        }
-        let golden = std::fs::read_to_string(&file).unwrap_or_default();
-        for (at, (now, then)) in record.text.lines().zip(golden.lines()).enumerate() {
-            assert_eq!(now, then, "line {} of golden.txt", at + 1);
-        }
-        assert_eq!(record.text.len(), golden.len(), "golden.txt has another length");
+        record.exchanges.compare(LEFT_OUT);
     })
     .await;
 }
