@@ -39,6 +39,7 @@ pub mod operation;
 pub mod person;
 pub mod place;
 pub mod program;
+pub mod provision;
 pub mod rate;
 pub mod schedule;
 pub mod session;
