@@ -120,6 +120,7 @@ struct Inner {
     hashing: tokio::sync::Semaphore,
     waiting: decision::Waiting,
     held: object::Held,
+    lines: provision::Lines,
 }
 
 /// How much a server holds in memory.
@@ -173,6 +174,7 @@ impl App {
             places.push(state);
         }
         let world = Arc::new(World::new(directory, places));
+        provision::load(&store, &world).await?;
         let writer = Writer::start(store.clone(), world.clone(), settings.clock, heads);
         let recorder = decision::Recorder::start(store.clone(), world.clone());
         let app = App {
@@ -188,6 +190,7 @@ impl App {
                 hashing: tokio::sync::Semaphore::new(2),
                 waiting: decision::Waiting::default(),
                 held: object::Held::default(),
+                lines: provision::Lines::default(),
             }),
         };
         decision::rebuild_attempts(&app).await?;
@@ -261,6 +264,10 @@ impl App {
 
     pub(crate) fn waiting(&self) -> &decision::Waiting {
         &self.inner.waiting
+    }
+
+    pub(crate) fn lines(&self) -> &provision::Lines {
+        &self.inner.lines
     }
 
     pub(crate) fn held(&self) -> &object::Held {
