@@ -95,6 +95,7 @@ pub(crate) async fn clear_old(app: &App) -> Result<(), Error> {
         // What was forgotten must leave the files too.
         store.db().wipe_log().await?;
     }
+    crate::provision::settle(app).await?;
     store.trim_answers(now.plus(-KEPT_FOR)).await?;
     store.trim_operations(now.plus(-OPERATIONS_KEPT)).await?;
     store.trim_deliveries(now.plus(-DELIVERIES_KEPT)).await?;

@@ -121,6 +121,7 @@ struct Inner {
     waiting: decision::Waiting,
     recording: decision::Recording,
     held: object::Held,
+    lines: provision::Lines,
 }
 
 /// How much a server holds in memory.
@@ -174,6 +175,7 @@ impl App {
             places.push(state);
         }
         let world = Arc::new(World::new(directory, places));
+        provision::load(&store, &world).await?;
         let writer = Writer::start(store.clone(), world.clone(), settings.clock, heads);
         let recorder = decision::Recorder::start(store.clone(), world.clone());
         let app = App {
@@ -190,6 +192,7 @@ impl App {
                 waiting: decision::Waiting::default(),
                 recording: decision::Recording::default(),
                 held: object::Held::default(),
+                lines: provision::Lines::default(),
             }),
         };
         decision::rebuild_attempts(&app).await?;
@@ -267,6 +270,10 @@ impl App {
 
     pub(crate) fn recording(&self) -> &decision::Recording {
         &self.inner.recording
+    }
+
+    pub(crate) fn lines(&self) -> &provision::Lines {
+        &self.inner.lines
     }
 
     pub(crate) fn held(&self) -> &object::Held {

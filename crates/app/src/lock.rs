@@ -8,6 +8,7 @@ use claviger_domain::noun::Header;
 use claviger_domain::noun::event::{Event, EventKind, EventSubject};
 use claviger_domain::noun::lock::{Lock, LockEdit, LockMode, Posture, Share, ShareState};
 use claviger_domain::noun::scope::Scope;
+use claviger_domain::provision::ListKey;
 use claviger_domain::reason::Reasons;
 use claviger_domain::refusal::{FieldError, Refusal};
 use claviger_domain::state::PlaceState;
@@ -18,7 +19,7 @@ use crate::error::Error;
 use crate::read::{Page, Paging, Seen, page, resolve};
 use crate::schedule::{ScheduleWish, find_wish};
 use crate::work::Work;
-use crate::{App, Put, Written, not_here};
+use crate::{App, Put, Written, not_here, provision};
 
 /// What a caller sets on a lock, with references as they came.
 #[derive(Clone, Debug, Default)]
@@ -171,9 +172,9 @@ pub(crate) fn zone(app: &App, state: &PlaceState, lock: LockNumber) -> Zone {
 pub struct PostureOutcome {
     /// Obeys from this moment.
     pub obeyed: Vec<Id>,
-    /// Will obey when it next hears from us.
+    /// Will obey when its controller next calls, which it does.
     pub pending: Vec<Id>,
-    /// Cannot be told.
+    /// Cannot be told, or its controller does not call.
     pub unreachable: Vec<Id>,
 }
 
@@ -189,7 +190,9 @@ pub async fn set_posture(
 ) -> Result<Written<PostureOutcome>, Error> {
     let place = ctx.authorize(place, Scope::LocksOperate)?;
     let bound = ctx.controller();
+    let app = ctx.app.clone();
     ctx.write(Some(place), move |work| {
+        let now = work.now;
         let draft = work.place(place)?;
         // A program bound to a controller operates that controller's locks only.
         let reaches = |lock: &Lock| {
@@ -211,11 +214,17 @@ pub async fn set_posture(
         let mut moved = Vec::new();
         for number in numbers {
             let former = rules::find(&draft.state, number)?.clone();
-            match former.mode {
-                LockMode::Online => outcome.obeyed.push(former.header.id),
-                LockMode::AllowList => outcome.pending.push(former.header.id),
-                LockMode::OfflineKeys => outcome.unreachable.push(former.header.id),
-            }
+            let told = match (former.mode, former.controller) {
+                (LockMode::OfflineKeys, _) => &mut outcome.unreachable,
+                // A lock that asks is told with the next answer.
+                (LockMode::Online, _) | (LockMode::AllowList, None) => &mut outcome.obeyed,
+                (LockMode::AllowList, Some(controller)) => {
+                    let key = ListKey { place, controller };
+                    let calls = provision::is_online(&app, key, now);
+                    if calls { &mut outcome.pending } else { &mut outcome.unreachable }
+                }
+            };
+            told.push(former.header.id);
             if former.posture != posture {
                 rules::set_posture(draft, number, posture)?;
                 moved.push(number);

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use claviger_domain::ids::{Id, PlaceNumber};
 use claviger_domain::noun::grant::Subject;
 use claviger_domain::plan::{Effect, Plan, plan};
+use claviger_domain::provision::{List, ListKey};
 use claviger_domain::refusal::Refusal;
 use claviger_domain::state::PlaceState;
 
@@ -163,5 +164,9 @@ impl crate::work::Source for crate::world::World {
 
     fn directory(&self) -> claviger_domain::state::Directory {
         claviger_domain::state::Directory::clone(&self.directory())
+    }
+
+    fn list(&self, key: ListKey) -> Option<List> {
+        self.lists().list(key).cloned()
     }
 }

@@ -7,6 +7,7 @@ use claviger_domain::ids::{Id, IdSource, Noun, PlaceNumber};
 use claviger_domain::noun::Actor;
 use claviger_domain::noun::event::Event;
 use claviger_domain::noun::place::Place;
+use claviger_domain::provision::{List, ListKey, Revocation};
 use claviger_domain::state::{Directory, PlaceState, Working};
 use claviger_domain::time::Instant;
 use claviger_store::{NewDelivery, Operation};
@@ -20,6 +21,8 @@ pub(crate) trait Source {
     fn place(&self, number: PlaceNumber) -> Option<PlaceState>;
     /// The directory as the batch has it.
     fn directory(&self) -> Directory;
+    /// A list as the batch has it; none of which nothing is known.
+    fn list(&self, key: ListKey) -> Option<List>;
 }
 
 /// What a command works on.
@@ -34,6 +37,10 @@ pub struct Work<'s> {
     pub(crate) events: Vec<(PlaceNumber, Event)>,
     pub(crate) operations: Vec<(PlaceNumber, Operation)>,
     pub(crate) deliveries: Vec<(PlaceNumber, NewDelivery)>,
+    /// Lists as the command leaves them.
+    pub(crate) lists: BTreeMap<ListKey, List>,
+    /// Revocations that have come to their end.
+    pub(crate) settled: Vec<Revocation>,
     /// Why, of what is changed in the place the command is about.
     pub(crate) reason: Option<String>,
 }
@@ -49,6 +56,8 @@ impl<'s> Work<'s> {
             events: Vec::new(),
             operations: Vec::new(),
             deliveries: Vec::new(),
+            lists: BTreeMap::new(),
+            settled: Vec::new(),
             reason: None,
         }
     }
@@ -121,6 +130,12 @@ impl<'s> Work<'s> {
         let state = PlaceState::new(std::sync::Arc::new(place));
         let draft = Draft::new(state, self.now, self.actor, self.ids());
         Ok(self.places.entry(number).or_insert(draft))
+    }
+
+    /// A list, to be changed.
+    pub(crate) fn list(&mut self, key: ListKey) -> &mut List {
+        let source = self.source;
+        self.lists.entry(key).or_insert_with(|| source.list(key).unwrap_or_else(|| List::new(key)))
     }
 
     /// Adds an event to the commit.

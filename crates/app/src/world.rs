@@ -2,12 +2,13 @@
 //!
 //! Readers never wait; the writer is the only one who publishes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 use claviger_domain::decision::Attempts;
 use claviger_domain::ids::{CredentialNumber, Id, LockNumber, PlaceNumber};
+use claviger_domain::provision::{List, ListKey, Revocation};
 use claviger_domain::state::{Directory, PlaceState};
 use tokio::sync::watch;
 
@@ -53,6 +54,21 @@ pub(crate) struct World {
     places: ArcSwap<HashMap<PlaceNumber, Arc<PlaceCell>>>,
     by_id: ArcSwap<HashMap<Id, PlaceNumber>>,
     formats: OnceLock<&'static [Format]>,
+    lists: ArcSwap<Lists>,
+}
+
+/// The lists of all controllers, and the revocations that have not come to their end.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lists {
+    pub(crate) lists: BTreeMap<ListKey, Arc<List>>,
+    pub(crate) revocations: BTreeMap<(PlaceNumber, u64), Arc<Revocation>>,
+}
+
+impl Lists {
+    /// A list.
+    pub(crate) fn list(&self, key: ListKey) -> Option<&List> {
+        self.lists.get(&key).map(|list| &**list)
+    }
 }
 
 impl World {
@@ -67,6 +83,7 @@ impl World {
             places: ArcSwap::from_pointee(places),
             by_id: ArcSwap::from_pointee(by_id),
             formats: OnceLock::new(),
+            lists: ArcSwap::default(),
         }
     }
 
@@ -114,6 +131,30 @@ impl World {
         places.insert(number, Arc::new(PlaceCell::new(state)));
         self.places.store(Arc::new(places));
         self.by_id.store(Arc::new(by_id));
+    }
+
+    /// The lists of controllers.
+    pub(crate) fn lists(&self) -> Guard<Arc<Lists>> {
+        self.lists.load()
+    }
+
+    /// Publishes lists and revocations: those that are settled leave memory.
+    pub(crate) fn publish_lists(
+        &self,
+        lists: impl IntoIterator<Item = List>,
+        revocations: impl IntoIterator<Item = Revocation>,
+    ) {
+        let mut all = Lists::clone(&self.lists());
+        all.lists.extend(lists.into_iter().map(|list| (list.key, Arc::new(list))));
+        for revocation in revocations {
+            let key = (revocation.place, revocation.revision);
+            if revocation.settled_at.is_some() {
+                all.revocations.remove(&key);
+            } else {
+                all.revocations.insert(key, Arc::new(revocation));
+            }
+        }
+        self.lists.store(Arc::new(all));
     }
 
     /// Whether `place` is `ancestor` or stands below it.

@@ -11,11 +11,12 @@ use claviger_domain::draft::{Draft, TrailEntry, Write};
 use claviger_domain::ids::{Noun, PlaceNumber};
 use claviger_domain::noun::Actor;
 use claviger_domain::noun::grant::Subject;
+use claviger_domain::provision::{List, ListKey, Revocation, Taken};
 use claviger_domain::record::Record;
 use claviger_domain::state::{Directory, PlaceState, Working};
 use claviger_domain::time::Instant;
 use claviger_store::{
-    Commit, Committed, Head, Part, Reason, Store, StoreError, StoredAnswer, TrailRow,
+    Commit, Committed, Head, ListWrite, Part, Reason, Store, StoreError, StoredAnswer, TrailRow,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -23,6 +24,7 @@ use crate::clock::Clock;
 use crate::context::Keep;
 use crate::error::Error;
 use crate::outbox;
+use crate::provision;
 use crate::random;
 use crate::work::{Source, Work, revision_after};
 use crate::world::World;
@@ -86,6 +88,8 @@ struct Batch<'w> {
     directory: Option<Directory>,
     parts: BTreeMap<PlaceNumber, Part>,
     answers: Vec<StoredAnswer>,
+    lists: BTreeMap<ListKey, List>,
+    revocations: Vec<Revocation>,
 }
 
 impl Source for Batch<'_> {
@@ -96,6 +100,21 @@ impl Source for Batch<'_> {
 
     fn directory(&self) -> Directory {
         self.directory.clone().unwrap_or_else(|| Directory::clone(&self.world.directory()))
+    }
+
+    fn list(&self, key: ListKey) -> Option<List> {
+        self.lists.get(&key).cloned().or_else(|| self.world.lists().list(key).cloned())
+    }
+}
+
+impl provision::Listed for Batch<'_> {
+    fn concerned(&self, place: PlaceNumber) -> Vec<ListKey> {
+        let mut keys = self.world.concerned(place);
+        let more = self.lists.values().filter(|list| list.concerns(place)).map(|list| list.key);
+        keys.extend(more);
+        keys.sort_unstable();
+        keys.dedup();
+        keys
     }
 }
 
@@ -151,6 +170,8 @@ impl Task {
                 directory: None,
                 parts: BTreeMap::new(),
                 answers: Vec::new(),
+                lists: BTreeMap::new(),
+                revocations: Vec::new(),
             };
             let results: Vec<Result<Done, Error>> =
                 jobs.iter().map(|job| self.decide(&mut batch, job, now)).collect();
@@ -176,7 +197,10 @@ impl Task {
                 }
             }
             self.heads.extend(heads);
-            let Batch { places, directory, .. } = batch;
+            let Batch { places, directory, lists, revocations, .. } = batch;
+            if !lists.is_empty() || !revocations.is_empty() {
+                world.publish_lists(lists.into_values(), revocations);
+            }
             places.into_values().for_each(|state| self.world.publish(state));
             directory.into_iter().for_each(|state| self.world.publish_directory(state));
             for (job, result) in jobs.into_iter().zip(results) {
@@ -230,6 +254,9 @@ impl Task {
             })
         });
         let Work { places, directory, events, operations, deliveries, reason, .. } = work;
+        let (lists, settled) = (work.lists, work.settled);
+        self.lists(batch, lists, settled);
+        let drafts: Vec<provision::Written> = provision::written(batch, &places);
         if let Some(draft) = directory {
             let (state, revision) = self.part(batch, DIRECTORY, draft, now, job.actor, None);
             batch.directory = Some(state).filter(|_| revision).or(batch.directory.take());
@@ -242,6 +269,7 @@ impl Task {
                 batch.places.insert(number, state);
             }
         }
+        self.take_back(batch, drafts, now);
         for (place, event) in events {
             let state = batch.place(place).ok_or(Error::not_found(Noun::Place))?;
             let part = self.open_part(batch, place);
@@ -256,6 +284,45 @@ impl Task {
         }
         batch.answers.extend(answer);
         Ok(Done { value, revision, state })
+    }
+
+    /// Adds what a command did to lists.
+    fn lists(&self, batch: &mut Batch, lists: BTreeMap<ListKey, List>, settled: Vec<Revocation>) {
+        for (key, mut list) in lists {
+            let changed = list.take_changed().into_iter().collect();
+            let written = ListWrite { list: list.clone(), changed };
+            self.open_part(batch, key.place).lists.push(written);
+            batch.lists.insert(key, list);
+        }
+        for revocation in settled {
+            self.open_part(batch, revocation.place).revocations.push(revocation.clone());
+            batch.revocations.push(revocation);
+        }
+    }
+
+    /// Notes what a command took back that some list holds.
+    fn take_back(&self, batch: &mut Batch, written: Vec<provision::Written>, now: Instant) {
+        for it in &written {
+            let Some(taken) = provision::taken(batch, it, &written, now) else { continue };
+            let Taken { lists, .. } = &taken;
+            for at in lists {
+                if let Some(mut list) = batch.list(at.key) {
+                    list.doubt(at.items.iter().copied(), at.after);
+                    batch.lists.insert(at.key, list);
+                }
+            }
+            let revocation = Revocation {
+                id: random::ids(now).next_id(),
+                place: it.place,
+                revision: it.revision,
+                at: now,
+                cause: it.cause.clone(),
+                taken,
+                settled_at: None,
+            };
+            self.open_part(batch, it.place).revocations.push(revocation.clone());
+            batch.revocations.push(revocation);
+        }
     }
 
     /// The part of the commit that a place has, begun if there is none.

@@ -153,6 +153,7 @@ impl Server {
     /// Ends: requests first, then tasks and background work, then the store.
     pub(crate) async fn stop(self) {
         self.stop_doors.send_replace(true);
+        self.operator.app.end_waiting();
         for doors in self.doors {
             let _ = doors.await;
         }

@@ -10,6 +10,7 @@ pub mod ids;
 pub mod key;
 pub mod noun;
 pub mod plan;
+pub mod provision;
 pub mod reason;
 pub mod record;
 pub mod refusal;

@@ -13,6 +13,7 @@ mod decision {
     mod generate;
     mod laws;
     mod laws_state;
+    mod listed;
     mod oracle;
     mod random;
     mod scenario_file;

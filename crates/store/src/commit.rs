@@ -12,10 +12,12 @@ pub(crate) use rows::row_place;
 use claviger_domain::draft::Write;
 use claviger_domain::ids::{Id, PlaceNumber};
 use claviger_domain::noun::event::Event;
+use claviger_domain::provision::Revocation;
 use claviger_domain::time::Instant;
 
 use crate::answers::{self, StoredAnswer};
 use crate::events::{self, EventBatch};
+use crate::lists::{self, ListWrite};
 use crate::operations::{self, Operation};
 use crate::outbox::NewDelivery;
 use crate::reasons::{self, Reason};
@@ -43,7 +45,7 @@ pub struct Part {
     /// Where it must stand.
     pub before: Head,
     /// Where it stands then; a revision higher by the number of commands, and the same where there
-    /// are only events, deliveries and operations.
+    /// are only events, deliveries, operations and lists.
     pub after: Head,
     /// Records, in the order of the commands; several of one record are written as the last.
     pub writes: Vec<Write>,
@@ -57,6 +59,10 @@ pub struct Part {
     pub deliveries: Vec<NewDelivery>,
     /// Stored results.
     pub operations: Vec<Operation>,
+    /// What became of lists, of this or another place's controllers.
+    pub lists: Vec<ListWrite>,
+    /// Rights that lists hold and that were taken back.
+    pub revocations: Vec<Revocation>,
 }
 
 impl Part {
@@ -73,6 +79,8 @@ impl Part {
             events: Vec::new(),
             deliveries: Vec::new(),
             operations: Vec::new(),
+            lists: Vec::new(),
+            revocations: Vec::new(),
         }
     }
 }
@@ -243,6 +251,7 @@ impl Commit {
             trail::append(&mut batch, part.place, &part.trail);
             reasons::append(&mut batch, part);
             operations::append(&mut batch, part.place, &part.operations);
+            lists::append(&mut batch, part);
         }
         answers::append(&mut batch, &self.answers);
         for part in &self.parts {

@@ -1,7 +1,8 @@
 //! Everything as rows, whatever the engine: taken from one state of the database, put into an
 //! empty one, and looked over.
 //!
-//! Must not know what a row means, but that tickets end with a restore; the file's form is `app`'s.
+//! Must not know what a row means, but that tickets end with a restore and that controllers must
+//! say what they hold; the file's form is `app`'s.
 
 mod tables;
 
@@ -276,6 +277,8 @@ impl Restore {
         let mut batch = Batch::new();
         let end = "update tickets set deleted_at = ?1, email = null where deleted_at is null";
         batch.run(end, values![now]);
+        // What was confirmed since the backup is not known here.
+        batch.run("update lists set inventory_due = 1", values![]);
         batch.run("delete from meta where key = ?1", values![UNFINISHED]);
         self.write(batch).await
     }

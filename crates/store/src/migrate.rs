@@ -47,6 +47,7 @@ const MIGRATIONS: &[Migration] = migrations![
     4 "0004_reasons.sql",
     5 "0005_event_filing.sql",
     6 "0006_privacy.sql",
+    7 "0007_lists.sql",
 ];
 
 /// Made by whoever migrates first, so it is not itself a migration.

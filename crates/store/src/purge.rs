@@ -15,6 +15,7 @@ const GRANTS: &str = "delete from grants where place = ?1 and closed_at is not n
 const MEMBERSHIPS: &str = "delete from memberships where place = ?1 and closed_at < ?2 \
      and number < (select max(other.number) from memberships other where other.place = ?1)";
 const HISTORY: &str = "delete from history where place = ?1 and replaced_at < ?2";
+const REVOCATIONS: &str = "delete from revocations where place = ?1 and at < ?2";
 const REASONS: &str = "delete from reasons where place = ?1 and at < ?2";
 
 impl Store {
@@ -30,7 +31,7 @@ impl Store {
         before: Instant,
     ) -> Result<(), StoreError> {
         let mut batch = Batch::new();
-        for sql in [GRANTS, MEMBERSHIPS, HISTORY, REASONS] {
+        for sql in [GRANTS, MEMBERSHIPS, HISTORY, REASONS, REVOCATIONS] {
             batch.run(sql, values![place, before]);
         }
         self.db.write(batch).await.map(drop)

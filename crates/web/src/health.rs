@@ -52,6 +52,8 @@ pub(crate) struct Metrics {
     seconds: Histogram,
     places: Gauge,
     grants: Gauge,
+    queued: Gauge,
+    failing: Gauge,
 }
 
 impl Metrics {
@@ -61,12 +63,17 @@ impl Metrics {
         let bounds = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
         let seconds = Histogram::new(bounds);
         let (places, grants) = (Gauge::default(), Gauge::default());
+        let (queued, failing) = (Gauge::default(), Gauge::default());
         registry.register("requests", "Requests answered, by route and status", requests.clone());
         let text = "Time taken to answer a request";
         registry.register_with_unit("request_duration", text, Unit::Seconds, seconds.clone());
         registry.register("places", "Places", places.clone());
         registry.register("grants_open", "Open grants in all places", grants.clone());
-        Arc::new(Metrics { app, registry, requests, seconds, places, grants })
+        let text = "Items of lists that are on their way or were refused";
+        registry.register("list_items_queued", text, queued.clone());
+        let text = "Controllers that refuse a change again and again";
+        registry.register("controllers_failing", text, failing.clone());
+        Arc::new(Metrics { app, registry, requests, seconds, places, grants, queued, failing })
     }
 
     /// Counts an answer.
@@ -79,6 +86,9 @@ impl Metrics {
         let size = self.app.size();
         self.places.set(i64::try_from(size.places).unwrap_or(i64::MAX));
         self.grants.set(i64::try_from(size.grants).unwrap_or(i64::MAX));
+        let counts = self.app.list_counts();
+        self.queued.set(i64::try_from(counts.queued).unwrap_or(i64::MAX));
+        self.failing.set(i64::try_from(counts.failing).unwrap_or(i64::MAX));
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)

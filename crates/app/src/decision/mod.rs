@@ -36,6 +36,7 @@ pub(crate) use tries::rebuild_attempts;
 use crate::context::Context;
 use crate::credential::Digits;
 use crate::error::Error;
+use crate::provision::remote_unlock;
 use crate::read::resolve;
 use crate::{App, not_here};
 
@@ -449,11 +450,19 @@ pub async fn unlock(
     check_controller(ctx, &state, lock)?;
     if ctx.keep.is_some() {
         let ask = move |app: &App, own, now| from_afar(app, own, person.as_ref(), now);
-        return record::kept(ctx, number, lock, ask).await;
+        let decided = record::kept(ctx, number, lock, ask).await?;
+        if decided.granted {
+            let sides = Sides::of(&ctx.app, Side { state, lock })?;
+            remote_unlock(&ctx.app, &sides.owner, ctx.app.now());
+        }
+        return Ok(decided);
     }
     let now = ctx.app.now();
     let (sides, outcome) = from_afar(&ctx.app, Side { state, lock }, person.as_ref(), now)?;
     let mut decided = record::record(&ctx.app, &sides, outcome, now).await?;
+    if decided.granted {
+        remote_unlock(&ctx.app, &sides.owner, now);
+    }
     hide(ctx, number, &mut decided);
     Ok(decided)
 }

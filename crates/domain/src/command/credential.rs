@@ -41,6 +41,7 @@ pub fn create(
         state: CredentialState::Active,
         session: None,
         is_admin: false,
+        priority: 0,
         contact: None,
     };
     write(draft, credential, edit, "create")
@@ -146,6 +147,7 @@ fn write(
     set!(changed, credential.state, edit.state as |it: &CredentialState| it.as_str());
     set!(changed, credential.session, edit.session);
     set!(changed, credential.is_admin, edit.is_admin as bool::to_string);
+    set!(changed, credential.priority, edit.priority as u8::to_string);
     set!(changed, credential.contact, edit.contact);
     if let Some(code) = &edit.code {
         credential.code = Some(code.clone());

@@ -92,6 +92,17 @@ pub fn set_posture(
     find(&draft.state, number).cloned()
 }
 
+/// Notes how a lock was heard to be. Nobody's command: the change trail does not tell of it.
+///
+/// # Errors
+/// Not found; another place's lock.
+pub fn set_health(draft: &mut Draft, number: LockNumber, health: Health) -> Result<(), Refusal> {
+    let mut lock = open(find_own(&draft.state, number)?);
+    lock.health = health;
+    draft.put(lock);
+    Ok(())
+}
+
 /// Deletes a lock: rights on it close, it leaves its levels; its name stays for closed keys. A lock
 /// that other places have must be taken back from them first.
 ///

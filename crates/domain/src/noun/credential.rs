@@ -84,6 +84,8 @@ pub struct Credential {
     pub session: Option<SessionHints>,
     /// Lets other keys be enrolled at a machine.
     pub is_admin: bool,
+    /// Who comes first where a store has no room for all: 0–9, the higher the sooner.
+    pub priority: u8,
     /// Text as sent, never matched to people.
     pub contact: Option<Json>,
 }
@@ -112,6 +114,7 @@ pub struct CredentialEdit {
     pub state: Option<CredentialState>,
     pub session: Option<Option<SessionHints>>,
     pub is_admin: Option<bool>,
+    pub priority: Option<u8>,
     pub contact: Option<Option<Json>>,
     /// The card that the digits of `code` are as a text: whoever types them means one of both.
     pub code_as_card: Option<CardValue>,

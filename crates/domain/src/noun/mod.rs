@@ -105,7 +105,7 @@ macro_rules! words {
 
             /// The word on the wire and in storage.
             #[must_use]
-            pub fn as_str(self) -> &'static str {
+            pub const fn as_str(self) -> &'static str {
                 match self { $($name::$variant => $text,)* }
             }
 

@@ -96,7 +96,7 @@ pub(super) const TABLES: &[Table] = &[
         columns: "place number id external_id created_at updated_at revision deleted_at \
             person kind label parts code_sealed code_tag pin_sealed public_key \
             valid_from valid_until state start_within_s log_off_after_s is_admin \
-            contact",
+            contact priority",
         later: "",
         references: &[("place person", "people", "place number")],
     },
@@ -165,6 +165,25 @@ pub(super) const TABLES: &[Table] = &[
         columns: "place number id external_id created_at updated_at revision deleted_at \
             url events locks format secret previous_secret previous_until \
             failing_since disabled_at",
+        later: "",
+        references: &[],
+    },
+    Table {
+        name: "lists",
+        columns: "place controller version seen_seq answered_seq event_seq seen_at \
+            inventory_due",
+        later: "",
+        references: &[("place controller", "controllers", "place number")],
+    },
+    Table {
+        name: "list_items",
+        columns: "place controller kind item of_place number confirmed sent failure",
+        later: "",
+        references: &[("place controller", "lists", "place controller")],
+    },
+    Table {
+        name: "revocations",
+        columns: "place revision id at cause body settled_at",
         later: "",
         references: &[],
     },

@@ -32,6 +32,7 @@ impl Table for Credential {
         "log_off_after_s",
         "is_admin",
         "contact",
+        "priority",
     ];
     const PAST: &'static [&'static str] =
         &["person", "valid_from", "valid_until", "state", "has_pin"];
@@ -55,7 +56,7 @@ impl Table for Credential {
         put!(out, self.state.as_str());
         put!(out, self.session.map(|session| session.start_within_s));
         put!(out, self.session.map(|session| session.log_off_after_s));
-        put!(out, self.is_admin, self.contact.as_ref());
+        put!(out, self.is_admin, self.contact.as_ref(), self.priority);
     }
 
     fn read(place: u32, header: Header, cells: &mut Cells<'_>) -> Result<Self, StoreError> {
@@ -76,6 +77,7 @@ impl Table for Credential {
             }),
             is_admin: cells.bool()?,
             contact: cells.opt_json()?,
+            priority: cells.fit()?,
         })
     }
 

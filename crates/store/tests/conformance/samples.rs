@@ -139,6 +139,7 @@ pub(crate) fn credential(number: u32) -> Credential {
         state: CredentialState::Active,
         session: None,
         is_admin: false,
+        priority: 0,
         contact: None,
     }
 }
@@ -390,6 +391,7 @@ fn people(secrets: &Secrets) -> Vec<Record> {
     card.state = CredentialState::Lost;
     card.session = Some(SessionHints { start_within_s: 0, log_off_after_s: u32::MAX });
     card.is_admin = true;
+    card.priority = 7;
     card.contact = json();
     let mut code = credential(3);
     code.kind = CredentialKind::Code;

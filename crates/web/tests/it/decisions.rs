@@ -263,8 +263,10 @@ async fn postures_come_first_and_lockdown_can_be_overridden() {
         let list = it.made("/locks", json!({"name": "List", "mode": "allow_list"})).await;
         let all = json!({"posture": "normal", "all": true});
         let report = it.post("/posture", all).await.expect(200);
-        let wanted =
-            json!({"obeyed": [door["id"]], "pending": [list["id"]], "unreachable": [gate["id"]]});
+        // A list without a controller asks like any other lock.
+        let wanted = json!({
+            "obeyed": [door["id"], list["id"]], "pending": [], "unreachable": [gate["id"]],
+        });
         assert_eq!(report, wanted);
         let before = world.revisions().await;
         for (body, pointer) in [

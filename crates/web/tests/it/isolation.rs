@@ -22,6 +22,9 @@ const NO_REFERENCE: &[(&str, &str)] = &[
     ("put_access_level", "{id}"),
     ("put_grant", "{id}"),
     ("put_schedule", "{id}"),
+    // What a controller reports of commands and events it heard of: passed over where unknown.
+    ("sync_controller", "/commands/0/id"),
+    ("sync_controller", "/events/0/credential_id"),
 ];
 
 struct Two {
@@ -117,7 +120,9 @@ async fn the_same_requests_with_ones_own_ids_find_what_they_name() {
             let once = rank(route) > 0 || route.operation == "accept_shared_lock";
             for things in if once { vec![&mine] } else { vec![&mine, &named] } {
                 // A stream never ends; a UUID is asked of clients, keys and operations.
-                if route.operation == "stream_events" || route.operation == "get_revocation" {
+                // Controllers are for their own clients alone.
+                let apart = ["stream_events", "get_revocation", "sync_controller"];
+                if apart.contains(&route.operation) {
                     continue;
                 }
                 turn += 1;

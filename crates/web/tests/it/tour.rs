@@ -286,6 +286,7 @@ fn bodies(operation: &str, things: &Furniture, turn: usize) -> Vec<Value> {
         "unlock" => vec![json!({"person_id": of("person")})],
         "set_posture" => vec![json!({"posture": "normal", "lock_ids": [of("lock")]})],
         "share_lock" => vec![json!({"place_id": of("neighbour")})],
+        "sync_controller" => vec![json!({"seq": turn})],
         "create_controller" => vec![json!({"name": "Gateway"})],
         "change_controller" => vec![json!({"name": "Panel 2"})],
         "create_access_level" | "put_access_level" | "change_access_level" => {

@@ -24,6 +24,7 @@ pub(crate) fn edit(fields: Fields<'_>) -> CredentialEdit {
         state: fields.word("state", CredentialState::Active, CredentialState::parse),
         session: fields.may("session", |value| session(Fields::new(value, Use::Create))),
         is_admin: fields.bool("is_admin", false),
+        priority: fields.has_or("priority", 0, |value| u8::try_from(value.as_i64()?).ok()),
         contact: fields.json("contact"),
         ..CredentialEdit::default()
     }

@@ -10,6 +10,7 @@ pub(crate) mod lock;
 pub(crate) mod person;
 pub(crate) mod place;
 pub(crate) mod schedule;
+pub(crate) mod sync;
 
 pub(crate) use claviger_domain::ids::Ref;
 use claviger_domain::noun::Json;

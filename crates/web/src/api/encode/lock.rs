@@ -56,12 +56,13 @@ pub(crate) fn lock(view: LockView<'_>, ids: Ids<'_>) -> Value {
     object(&row.header, fields)
 }
 
-/// A controller.
-pub(crate) fn controller(controller: &Controller) -> Value {
+/// A controller; `status` says how it stands.
+pub(crate) fn controller(controller: &Controller, status: Value) -> Value {
     let fields = json!({
         "name": controller.name,
         "capacity": controller.capacity,
         "settings": free(controller.settings.as_ref()),
+        "status": status,
     });
     object(&controller.header, fields)
 }

@@ -9,13 +9,15 @@ mod lock;
 mod person;
 mod right;
 mod schedule;
+mod sync;
 
 pub(crate) use admin::{client, organization, place, webhook};
 pub(crate) use event::event;
 pub(crate) use lock::{LockView, access_level, controller, lock, share};
 pub(crate) use person::{card, credential, person};
-pub(crate) use right::{GrantView, grant};
-pub(crate) use schedule::{schedule, schedule_ref, window_list};
+pub(crate) use right::{GrantView, Progress, grant};
+pub(crate) use schedule::{definition, schedule, schedule_ref, window_list};
+pub(crate) use sync::{controller_status, revocation, sync};
 
 use claviger_domain::ids::{Id, Noun};
 use claviger_domain::noun::{Header, Json};

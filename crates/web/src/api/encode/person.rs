@@ -66,6 +66,7 @@ pub(crate) fn credential(credential: &Credential, ids: Ids<'_>) -> Value {
         "state": credential.state.as_str(),
         "session": session,
         "is_admin": credential.is_admin,
+        "priority": credential.priority,
         "contact": free(credential.contact.as_ref()),
     });
     if let Some(key) = &credential.public_key {

@@ -15,6 +15,18 @@ pub(crate) struct Progress {
     pub(crate) latest_possible_use: Option<Instant>,
 }
 
+impl Progress {
+    /// What the locks come to.
+    pub(crate) fn of(progress: &claviger_domain::provision::Progress) -> Progress {
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Progress {
+            locks_total: count(progress.locks.len()),
+            locks_confirmed: count(progress.confirmed()),
+            latest_possible_use: progress.latest(),
+        }
+    }
+}
+
 /// A grant with what follows from other records and the time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct GrantView<'a> {

@@ -35,7 +35,8 @@ pub(crate) fn schedule_ref(
     }
 }
 
-fn definition(definition: &Definition) -> Value {
+/// A definition written out.
+pub(crate) fn definition(definition: &Definition) -> Value {
     let week = match definition {
         Definition::Ical(text) => return json!({ "ical": text }),
         Definition::Weekly(week) => week,

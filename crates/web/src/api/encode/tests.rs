@@ -1,5 +1,6 @@
 //! Every answer has exactly the fields of its shape, and no secret is among them.
 
+use claviger_app::provision::{ControllerState, ControllerStatus};
 use std::sync::Arc;
 
 use claviger_domain::ids::{
@@ -145,6 +146,7 @@ fn people_and_credentials() {
         state: CredentialState::Active,
         session: Some(SessionHints { start_within_s: 5, log_off_after_s: 6 }),
         is_admin: true,
+        priority: 0,
         contact: json,
     };
     let answer = credential(&key, &every_id);
@@ -204,7 +206,14 @@ fn locks_and_what_stands_around_them() {
 
     let panel =
         Controller { header: header(9), name: "Panel".to_owned(), capacity: None, settings: None };
-    fits(&shapes::controller::CONTROLLER, &controller(&panel));
+    let status = super::controller_status(&ControllerStatus {
+        state: ControllerState::Offline,
+        last_seen_at: None,
+        pending: 1,
+        stored: 2,
+        not_stored: 3,
+    });
+    fits(&shapes::controller::CONTROLLER, &controller(&panel, status));
     let offer = Share {
         header: header(8),
         lock: LockNumber(5),

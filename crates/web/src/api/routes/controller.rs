@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
-use claviger_app::controller as app;
+use claviger_app::{Context, controller as app, provision};
 use claviger_domain::noun::controller::Controller;
 use claviger_domain::noun::scope::Scope;
+use claviger_domain::state::PlaceState;
+use serde_json::Value;
 
 use super::common::{
     After, Answered, Request, Row, Shared, at_place, object, page, paging, problem, write,
 };
 use crate::api::call::run;
-use crate::api::decode::controller as decode;
+use crate::api::decode::{controller as decode, sync as decode_sync};
 use crate::api::encode;
 use crate::api::reply::Reply;
-use crate::api::route::{Answer, Route};
-use crate::api::shapes::controller as shape;
+use crate::api::route::{Answer, BATCH_BODY, Route};
+use crate::api::shapes::{controller as shape, sync};
 
 const LIST: &str = "/api/v1/places/{place}/controllers";
 const ONE: &str = "/api/v1/places/{place}/controllers/{id}";
@@ -39,21 +41,57 @@ pub(super) fn table() -> Vec<Row> {
         Route::patch(ONE, "change_controller", "Change a controller", shape, run!(change))
             .scope(write),
         Route::delete(ONE, "delete_controller", "Delete a controller", run!(delete)).scope(write),
+        Route::post(
+            "/api/v1/places/{place}/controllers/{id}/sync",
+            "sync_controller",
+            "The call of a controller",
+            Answer::Object(&sync::SYNCED),
+            run!(call_in),
+        )
+        .scope(Scope::LocksOperate)
+        .body(&sync::SYNC)
+        .body_limit(BATCH_BODY)
+        .not_idempotent()
+        .doc(
+            "For a client that is bound to this controller: acknowledgements, events and status \
+             come in, changes of its list and commands go out. The protocol is described in \
+             docs/controllers.md.",
+        ),
     ];
     rows.into_iter().map(|row| row.tag("controllers")).collect()
+}
+
+/// A controller with how it stands.
+fn shown(ctx: &Context, controller: &Controller, state: &PlaceState) -> Value {
+    let status = provision::of_controller(ctx, state, controller.number());
+    let status = status.map(|status| encode::controller_status(&status));
+    encode::controller(controller, status.unwrap_or_default())
+}
+
+fn after_write(ctx: &Context, controller: &Controller, after: &After) -> Value {
+    after.state.map_or(Value::Null, |state| shown(ctx, controller, state))
+}
+
+async fn call_in(server: Shared, call: Request) -> Answered {
+    let (ctx, place) = at_place(&server, &call).await?;
+    let (controller, wish) = (object(&call)?, decode_sync::wish(call.fields()));
+    let answer = provision::sync(&ctx, place, controller, wish).await.map_err(problem)?;
+    Ok(Reply::plain(encode::sync(&answer)))
 }
 
 async fn list(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
     let found = app::list(&ctx, place, paging(&call)?).map_err(problem)?;
-    page(&call, found.items.iter().map(|it| encode::controller(it)).collect(), found.next)
+    let items = found.items.iter().map(|it| shown(&ctx, it, &found.state));
+    page(&call, items.collect(), found.next)
 }
 
 async fn create(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
     let edit = decode::edit(call.fields());
-    let encode = |it: &Arc<Controller>, after: &After| {
-        Reply::created(encode::controller(it), after.location(it.header.id))
+    let ctx2 = ctx.clone();
+    let encode = move |it: &Arc<Controller>, after: &After| {
+        Reply::created(after_write(&ctx2, it, after), after.location(it.header.id))
     };
     write(ctx, &call, encode, |ctx| async move { app::create(&ctx, place, edit).await }).await
 }
@@ -61,14 +99,17 @@ async fn create(server: Shared, call: Request) -> Answered {
 async fn get(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
     let seen = app::get(&ctx, place, &object(&call)?).map_err(problem)?;
-    Ok(Reply::object(encode::controller(&seen.value)))
+    Ok(Reply::object(shown(&ctx, &seen.value, &seen.state)))
 }
 
 async fn change(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
     let (controller, edit) = (object(&call)?, decode::edit(call.fields()));
     let run = |ctx| async move { app::edit(&ctx, place, controller, edit).await };
-    write(ctx, &call, |it: &Arc<Controller>, _| Reply::object(encode::controller(it)), run).await
+    let ctx2 = ctx.clone();
+    let encode =
+        move |it: &Arc<Controller>, after: &After| Reply::object(after_write(&ctx2, it, after));
+    write(ctx, &call, encode, run).await
 }
 
 async fn delete(server: Shared, call: Request) -> Answered {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use claviger_app::grant::{self as app, GrantFilter, GrantWish, SubjectWish, TargetWish};
-use claviger_app::{App, Gone, operation};
+use claviger_app::{App, Gone, operation, provision};
 use claviger_domain::ids::{Id, Ref};
-use claviger_domain::noun::grant::{Grant, GrantEdit, Right};
+use claviger_domain::noun::grant::{Grant, GrantEdit, Right, RightState};
 use claviger_domain::noun::scope::Scope;
+use claviger_domain::provision::Progress;
 use claviger_domain::state::PlaceState;
 use serde_json::{Value, json};
 
@@ -121,18 +122,24 @@ pub(super) fn table() -> Vec<Row> {
 
 /// An open grant as an answer.
 pub(super) fn shown(grant: &Grant, state: &PlaceState, app: &App) -> Value {
-    shown_with(grant, state, (&Gone::new(), None), app)
+    shown_with(grant, state, (&Gone::new(), None, None), app)
 }
 
-/// A grant as an answer, with the ids of what it speaks of that is gone, and why it was closed.
+/// A grant as an answer, with the ids of what it speaks of that is gone, why it was closed, and how
+/// far its revocation has got.
 pub(super) fn shown_with(
     grant: &Grant,
     state: &PlaceState,
-    (gone, note): (&Gone, Option<&str>),
+    (gone, note, progress): (&Gone, Option<&str>, Option<&Progress>),
     app: &App,
 ) -> Value {
-    let state_of = app::standing(app, state, grant);
-    let view = GrantView { grant, state: state_of, revocation: None, note };
+    let pending = progress.is_some_and(|progress| !progress.is_settled());
+    let stands = match app::standing(app, state, grant) {
+        RightState::Revoked if pending => RightState::RevocationPending,
+        other => other,
+    };
+    let revocation = progress.map(encode::Progress::of);
+    let view = GrantView { grant, state: stands, revocation, note };
     encode::grant(view, &ids_with(state, gone))
 }
 
@@ -207,7 +214,9 @@ async fn get(server: Shared, call: Request) -> Answered {
     let gone = app::speak_of(&ctx, &seen.state, std::slice::from_ref(&seen.value)).await;
     let gone = gone.map_err(problem)?;
     let note = app::note(&ctx, &seen.state, &seen.value).await.map_err(problem)?;
-    let aside = (&gone, note.as_deref());
+    let progress = provision::of_grant(&server.app, &seen.state, &seen.value).await;
+    let progress = progress.map_err(problem)?;
+    let aside = (&gone, note.as_deref(), progress.as_ref());
     Ok(Reply::object(shown_with(&seen.value, &seen.state, aside, &server.app)))
 }
 
@@ -233,13 +242,15 @@ async fn change(server: Shared, call: Request) -> Answered {
 
 async fn revoke(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
-    let (grant, app) = (object(&call)?, server.app.clone());
+    let grant = object(&call)?;
     let ctx = ctx.because(reason(&call));
     let before = app::closed_before(&ctx, place, &grant).await.map_err(problem)?;
     // What is closed already keeps the reason it was closed for.
     let (gone, note) = before.unwrap_or_else(|| (Gone::new(), ctx.reason.clone()));
+    let app = server.app.clone();
     let encode = move |it: &Arc<Grant>, after: &After| {
-        let aside = (&gone, note.as_deref());
+        let progress = after.state.and_then(|state| provision::pending(&app, state, it));
+        let aside = (&gone, note.as_deref(), progress.as_ref());
         let shown = after.state.map(|state| shown_with(it, state, aside, &app));
         Reply::object(shown.unwrap_or_default())
     };
@@ -287,15 +298,19 @@ async fn operation_of(server: Shared, call: Request) -> Answered {
     Ok(Reply::plain(operation_shown(&found)))
 }
 
-/// No revocation is tracked yet: every lock is told at once or decides when asked.
 async fn revocations(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
-    ctx.authorize(place, Scope::GrantsRead).map_err(problem)?;
-    page(&call, Vec::new(), None)
+    let paging = call.paging()?;
+    let after = paging.after_number()?;
+    let found = provision::list(&ctx, place, after, paging.limit).await.map_err(problem)?;
+    let next = found.next.map(|next| next.to_string());
+    let items = found.items.iter().map(encode::revocation).collect();
+    Ok(Reply::page(paging.answer(items, next.as_deref())))
 }
 
 async fn revocation(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
-    ctx.authorize(place, Scope::GrantsRead).map_err(problem)?;
-    Err(Problem::not_found())
+    let id = Id::parse(call.path("id")).ok_or_else(Problem::not_found)?;
+    let found = provision::get(&ctx, place, id).await.map_err(problem)?;
+    Ok(Reply::plain(encode::revocation(&found)))
 }

@@ -2,6 +2,7 @@
 
 use claviger_app::decision::{AccessRow, of_person};
 use claviger_app::person::{self as app, PersonFilter};
+use claviger_app::provision;
 use claviger_domain::noun::grant::Subject;
 use claviger_domain::noun::person::PersonState;
 use claviger_domain::noun::scope::Scope;
@@ -207,7 +208,8 @@ async fn export(server: Shared, call: Request) -> Answered {
             export.credentials.iter().map(|it| encode::credential(it, &ids)).collect::<Vec<_>>(),
         "grants": grants
             .map(|it| {
-                let aside = (&export.gone, export.note(it));
+                let progress = provision::pending(&server.app, &export.state, it);
+                let aside = (&export.gone, export.note(it), progress.as_ref());
                 super::grant::shown_with(it, &export.state, aside, &server.app)
             })
             .collect::<Vec<_>>(),

@@ -100,6 +100,12 @@ pub(crate) const CREDENTIAL: Shape = Shape::new(
             ),
             Field::may("session", Kind::Object(&SESSION), "Hints for the machine it switches on."),
             Field::has("is_admin", Kind::Bool, "Lets other keys be enrolled at a machine."),
+            Field::has(
+                "priority",
+                Kind::Int { min: 0, max: 9 },
+                "Who comes first where a controller or lock has no room for all: the higher the \
+                 sooner; 0 unless given.",
+            ),
             Field::may("contact", Kind::Free, "Text about the holder as sent, matched to nobody."),
             Field::has("phone", Kind::Object(&PHONE), "What identifies the phone.").sometimes(),
         ],

@@ -19,6 +19,7 @@ pub(crate) mod plan;
 pub(crate) mod problem;
 pub(crate) mod revocation;
 pub(crate) mod schedule;
+pub(crate) mod sync;
 pub(crate) mod webhook;
 
 use serde_json::{Map, Value};

@@ -1,0 +1,86 @@
+//! Lists of who may enter, kept by controllers for their locks.
+//!
+//! What belongs into a list is `domain::provision`; the protocol is described in
+//! `docs/controllers.md`. Lists are changed by the writer alone, so that what is sent and what is
+//! taken back are in one order.
+
+mod line;
+mod reported;
+mod revocation;
+mod status;
+mod sync;
+mod taken;
+
+pub use line::{Command, CommandKind};
+pub(crate) use line::{Lines, remote_unlock};
+pub use reported::{EventWish, LockReport};
+pub(crate) use revocation::settle;
+pub use revocation::{Progressed, RevocationPage, get, list, of_grant, pending};
+pub(crate) use status::is_online;
+pub use status::{
+    AtLock, ControllerState, ControllerStatus, SystemState, SystemStatus, of_controller, status,
+    stored_at,
+};
+pub use sync::{Change, CommandReport, Content, SyncAnswer, SyncWish, sync};
+pub(crate) use taken::{Listed, Sites, Written, taken, written};
+
+use claviger_domain::ids::PlaceNumber;
+use claviger_store::{Store, StoreError};
+
+use crate::App;
+use crate::random::sha256;
+use crate::world::World;
+
+/// The first half of a SHA-256.
+pub(crate) fn digest(bytes: &[u8]) -> [u8; 16] {
+    let whole = sha256(bytes);
+    let mut half = [0; 16];
+    half.copy_from_slice(&whole[..16]);
+    half
+}
+
+/// Publishes the lists as they were last stored.
+pub(crate) async fn load(store: &Store, world: &World) -> Result<(), StoreError> {
+    let mut lists = store.lists().await?;
+    let revocations = store.unsettled_revocations().await?;
+    for at in revocations.iter().flat_map(|revocation| &revocation.taken.lists) {
+        if let Some(list) = lists.iter_mut().find(|list| list.key == at.key) {
+            list.doubt(at.items.iter().copied(), at.after);
+        }
+    }
+    world.publish_lists(lists, revocations);
+    Ok(())
+}
+
+/// How lists stand, over all places.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counts {
+    /// Items on their way or refused.
+    pub queued: usize,
+    /// Controllers whose changes are refused again and again.
+    pub failing: usize,
+}
+
+impl App {
+    /// How lists stand.
+    #[must_use]
+    pub fn list_counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for list in self.world().lists().lists.values() {
+            let waits = list.rows().filter(|row| row.sent.is_some() || row.failure.is_some());
+            counts.queued += waits.count();
+            counts.failing += usize::from(list.is_failing());
+        }
+        counts
+    }
+
+    /// Ends every call that waits for something to say; those that come are not held.
+    pub fn end_waiting(&self) {
+        self.lines().end();
+    }
+
+    /// Whether a controller of a place may have a list.
+    pub(crate) fn has_lists(&self, place: PlaceNumber) -> bool {
+        self.world().lists().lists.values().any(|list| list.concerns(place))
+    }
+}

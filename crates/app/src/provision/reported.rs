@@ -1,0 +1,151 @@
+//! What controllers report of their locks: events and health.
+
+use claviger_domain::command::lock as rules;
+use claviger_domain::ids::{ControllerNumber, CredentialNumber, Id, LockNumber, Noun, PlaceNumber};
+use claviger_domain::noun::card::CardValue;
+use claviger_domain::noun::event::{Event, EventKind, EventSubject, Method};
+use claviger_domain::noun::lock::{Health, Lock};
+use claviger_domain::provision::{ListKey, Site};
+use claviger_domain::reason::Reasons;
+use claviger_domain::state::PlaceState;
+use claviger_domain::time::{HOUR, Instant, MINUTE};
+
+use crate::error::Error;
+use crate::work::Work;
+
+/// How far ahead of the server a controller's clock may be.
+const AHEAD: i64 = 5 * MINUTE;
+/// How old the word of when a lock was last heard of may be.
+const HEARD_OF_EVERY: i64 = HOUR;
+
+/// An event as a controller reports it.
+#[derive(Clone, Debug)]
+pub struct EventWish {
+    /// The controller's own number.
+    pub seq: u64,
+    /// What happened.
+    pub kind: EventKind,
+    /// At which of its locks.
+    pub lock: LockNumber,
+    /// When, by its clock.
+    pub occurred_at: Instant,
+    /// What was presented.
+    pub method: Option<Method>,
+    /// Why it was denied.
+    pub reasons: Reasons,
+    /// The credential that was recognised.
+    pub credential: Option<Id>,
+    /// Or the card that was not.
+    pub card: Option<CardValue>,
+}
+
+/// How a lock is.
+#[derive(Clone, Copy, Debug)]
+pub struct LockReport {
+    /// Which.
+    pub lock: LockNumber,
+    /// 0–100; none where it is not told.
+    pub battery_percent: Option<u8>,
+}
+
+fn own(state: &PlaceState, controller: ControllerNumber, lock: LockNumber) -> Option<&Lock> {
+    let lock = state.locks.get(lock).filter(|lock| lock.borrowed.is_none())?;
+    (lock.controller == Some(controller)).then_some(&**lock)
+}
+
+/// Adds the events that are not stored yet to a commit; says up to which number all are.
+pub(super) fn events(work: &mut Work, site: &Site<'_>, known: u64, events: &[EventWish]) -> u64 {
+    let mut last = known;
+    for wish in events {
+        if wish.seq <= last {
+            continue;
+        }
+        last = wish.seq;
+        if let Some(lock) = own(site.owner, site.key.controller, wish.lock) {
+            event(work, site, lock, wish);
+        }
+    }
+    last
+}
+
+fn event(work: &mut Work, site: &Site<'_>, lock: &Lock, wish: &EventWish) {
+    let now = work.now;
+    let wrong = wish.occurred_at > now.plus(AHEAD);
+    let occurred_at = if wrong { now } else { wish.occurred_at };
+    let (place, number, subject) = whom(site, wish);
+    let id = work.next_id();
+    let whole = Event {
+        id,
+        seq: 0,
+        kind: wish.kind,
+        lock: number,
+        occurred_at,
+        received_at: now,
+        method: wish.method,
+        reasons: wish.reasons,
+        subject,
+        hidden: false,
+    };
+    let owner = site.key.place;
+    if place != owner {
+        let bare = Event { lock: wish.lock, subject: EventSubject::default(), ..whole.clone() };
+        bare.kept(lock.privacy).into_iter().for_each(|it| work.event(owner, it));
+    }
+    whole.kept(lock.privacy).into_iter().for_each(|it| work.event(place, it));
+    if wrong {
+        let id = work.next_id();
+        work.event(owner, clock_wrong(id, wish.lock, now));
+    }
+}
+
+fn clock_wrong(id: Id, lock: LockNumber, now: Instant) -> Event {
+    Event {
+        id,
+        seq: 0,
+        kind: EventKind::ClockWrong,
+        lock,
+        occurred_at: now,
+        received_at: now,
+        method: None,
+        reasons: Reasons::NONE,
+        subject: EventSubject::default(),
+        hidden: false,
+    }
+}
+
+/// The place whose people an event is about, the lock's number there, and whom.
+fn whom(site: &Site<'_>, wish: &EventWish) -> (PlaceNumber, LockNumber, EventSubject) {
+    let card = wish.card;
+    for tenant in &site.tenants {
+        let by_id = wish.credential.and_then(|id| tenant.state.number_of(Noun::Credential, id));
+        let by_card = || card.and_then(|card| tenant.state.credential_by_card(card));
+        let found = by_id.map(CredentialNumber).or_else(by_card);
+        let Some(credential) = found.and_then(|number| tenant.state.credentials.get(number)) else {
+            continue;
+        };
+        let there = tenant.locks.iter().find(|(_, own)| **own == wish.lock);
+        let lock = there.map_or(wish.lock, |(there, _)| *there);
+        let person = credential.person;
+        let subject =
+            EventSubject { person, credential: Some(credential.number()), grant: None, card };
+        return (tenant.state.place.number(), lock, subject);
+    }
+    (site.key.place, wish.lock, EventSubject { card, ..EventSubject::default() })
+}
+
+/// Notes how locks are, where that is news.
+pub(super) fn health(work: &mut Work, key: ListKey, reports: &[LockReport]) -> Result<(), Error> {
+    let now = work.now;
+    for report in reports {
+        let draft = work.place(key.place)?;
+        let Some(lock) = own(&draft.state, key.controller, report.lock) else { continue };
+        let seen = lock.health.last_seen_at;
+        let fresh = seen.is_some_and(|seen| now < seen.plus(HEARD_OF_EVERY));
+        let battery_percent = report.battery_percent.or(lock.health.battery_percent);
+        if !fresh || battery_percent != lock.health.battery_percent {
+            let health = Health { battery_percent, last_seen_at: Some(now) };
+            rules::set_health(draft, report.lock, health)?;
+        }
+    }
+    Ok(())
+}

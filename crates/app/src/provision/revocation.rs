@@ -1,0 +1,126 @@
+//! Revocations: rights that were taken back while some list held them, and how far that has got.
+
+use std::sync::Arc;
+
+use claviger_domain::ids::{Id, Noun};
+use claviger_domain::noun::grant::{Grant, Via};
+use claviger_domain::noun::scope::Scope;
+use claviger_domain::provision::{Progress, Revocation};
+use claviger_domain::state::PlaceState;
+use claviger_domain::time::Instant;
+
+use crate::App;
+use crate::context::{Caller, Context};
+use crate::error::Error;
+use crate::read::bounded;
+use crate::world::Lists;
+
+/// A revocation and how far it has got.
+#[derive(Clone, Debug)]
+pub struct Progressed {
+    /// It.
+    pub revocation: Arc<Revocation>,
+    /// At each lock.
+    pub progress: Progress,
+}
+
+/// A page of revocations.
+#[derive(Clone, Debug)]
+pub struct RevocationPage {
+    /// In the order of the commands.
+    pub items: Vec<Progressed>,
+    /// After which to go on; none where this is the last page.
+    pub next: Option<u64>,
+}
+
+fn progressed(lists: &Lists, revocation: Revocation, now: Instant) -> Progressed {
+    let progress = revocation.progress(|key| lists.list(key), now);
+    Progressed { revocation: Arc::new(revocation), progress }
+}
+
+/// A page of the revocations of a place, oldest first; `after` is a revision.
+///
+/// # Errors
+/// No such place.
+pub async fn list(
+    ctx: &Context,
+    place: Id,
+    after: u64,
+    limit: usize,
+) -> Result<RevocationPage, Error> {
+    let place = ctx.authorize(place, Scope::GrantsRead)?;
+    let mut found = ctx.app.store().revocations(place, after, bounded(limit + 1)).await?;
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| more).map(|last| last.revision);
+    let (lists, now) = (ctx.app.world().lists(), ctx.app.now());
+    let items = found.into_iter().map(|it| progressed(&lists, it, now)).collect();
+    Ok(RevocationPage { items, next })
+}
+
+/// One revocation.
+///
+/// # Errors
+/// Not found.
+pub async fn get(ctx: &Context, place: Id, id: Id) -> Result<Progressed, Error> {
+    let place = ctx.authorize(place, Scope::GrantsRead)?;
+    let found = ctx.app.store().revocation(place, id).await?;
+    let found = found.ok_or(Error::not_found(Noun::Grant))?;
+    let lists = ctx.app.world().lists();
+    Ok(progressed(&lists, found, ctx.app.now()))
+}
+
+/// How far the taking back of a grant has got, where some list held it.
+///
+/// # Errors
+/// As for any read.
+pub async fn of_grant(
+    app: &App,
+    state: &PlaceState,
+    grant: &Grant,
+) -> Result<Option<Progress>, Error> {
+    let place = state.place.number();
+    if grant.closed.is_none() || !app.has_lists(place) {
+        return Ok(None);
+    }
+    if let Some(pending) = pending(app, state, grant) {
+        return Ok(Some(pending));
+    }
+    // A grant that is closed changes no more: its revision is that of the command that closed it.
+    let revision = grant.header.revision;
+    let page = app.store().revocations(place, revision.saturating_sub(1), 1).await?;
+    let found = page.into_iter().find(|it| it.revision == revision);
+    let (lists, now) = (app.world().lists(), app.now());
+    Ok(found.and_then(|it| it.progress_for(grant, |key| lists.list(key), now)))
+}
+
+/// How far the taking back of a grant has got, while that has not come to its end.
+#[must_use]
+pub fn pending(app: &App, state: &PlaceState, grant: &Grant) -> Option<Progress> {
+    let lists = app.world().lists();
+    let key = (state.place.number(), grant.header.revision);
+    let revocation = lists.revocations.get(&key).filter(|_| grant.closed.is_some())?;
+    revocation.progress_for(grant, |key| lists.list(key), app.now())
+}
+
+/// The revocations that have come to their end, as they are to be kept.
+pub(super) fn ended(lists: &Lists, now: Instant) -> Vec<Revocation> {
+    let all = lists.revocations.values();
+    let ended = all.filter(|it| it.progress(|key| lists.list(key), now).is_settled());
+    ended.map(|it| Revocation { settled_at: Some(now), ..Revocation::clone(it) }).collect()
+}
+
+/// Notes which revocations have come to their end, by confirmation or by time.
+pub(crate) async fn settle(app: &App) -> Result<(), Error> {
+    if ended(&app.world().lists(), app.now()).is_empty() {
+        return Ok(());
+    }
+    let ctx = Context::new(app.clone(), Caller::System, Via::Native);
+    let app = app.clone();
+    ctx.commit(None, move |work| {
+        // What was published last counts: nothing but a sync unsettles, and none does.
+        work.settled = ended(&app.world().lists(), work.now);
+        Ok(())
+    })
+    .await
+}

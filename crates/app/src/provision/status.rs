@@ -1,0 +1,377 @@
+//! How far lists are: a credential at each system, the credentials at a lock, a controller.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use claviger_domain::ids::{ControllerNumber, CredentialNumber, Id, LockNumber, Noun, Ref};
+use claviger_domain::noun::credential::{Credential, CredentialState};
+use claviger_domain::noun::grant::{Grant, Target};
+use claviger_domain::noun::lock::{Lock, LockMode};
+use claviger_domain::noun::person::PersonState;
+use claviger_domain::noun::scope::Scope;
+use claviger_domain::provision::{self, Cut, Desired, Item, ItemKind, List, ListKey, Row, Scribe};
+use claviger_domain::state::PlaceState;
+use claviger_domain::time::{Instant, MINUTE};
+
+use super::line::Worked;
+use super::{Sites, digest};
+use crate::App;
+use crate::context::Context;
+use crate::error::Error;
+use crate::read::resolve;
+use crate::world::guard;
+
+/// After so long without a call a controller counts as offline.
+const OFFLINE_AFTER: i64 = 2 * MINUTE;
+
+/// How far a credential has got at one system: a controller, or the server itself for locks that
+/// ask it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SystemStatus {
+    /// The controller; none for locks that ask the server directly, where changes apply at once,
+    /// and for the controllers of other places.
+    pub controller: Option<ControllerNumber>,
+    /// The locks of that system that the credential has a right to, or that may still let it in.
+    pub locks: Vec<LockNumber>,
+    /// How far it has got there.
+    pub state: SystemState,
+}
+
+/// How far a credential has got at a system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SystemState {
+    /// What is known here is not known there yet, or not all of it.
+    Pending,
+    /// The system decides by what is known here.
+    Applied {
+        /// Since when.
+        at: Instant,
+    },
+    /// The controller refused the last change; it is tried again.
+    Failed {
+        /// The controller's own word for why.
+        code: String,
+        /// When.
+        at: Instant,
+    },
+    /// It did not fit into the controller's store: it is let in only where the controller asks.
+    NotStored,
+}
+
+/// One credential at one lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AtLock {
+    /// Which.
+    pub credential: CredentialNumber,
+    /// How far it has got there.
+    pub state: SystemState,
+}
+
+/// Whether a controller does what it should.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ControllerState {
+    /// It calls, and takes what it is sent.
+    Ok,
+    /// It refuses some change again and again.
+    Failing,
+    /// It does not call.
+    Offline,
+}
+
+/// How a controller and its list stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ControllerStatus {
+    /// Whether it does what it should.
+    pub state: ControllerState,
+    /// When it last called.
+    pub last_seen_at: Option<Instant>,
+    /// Changes that it has not confirmed.
+    pub pending: usize,
+    /// Credentials that it has confirmed.
+    pub stored: usize,
+    /// Credentials for which there was no room.
+    pub not_stored: usize,
+}
+
+/// Which system serves a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum System {
+    /// The lock asks, or its controller does for it.
+    Asks(Option<ControllerNumber>),
+    /// A list.
+    List(ListKey),
+}
+
+fn system(ctx: &Context, state: &PlaceState, lock: &Lock) -> (System, LockNumber) {
+    let here = (state.place.number(), lock.number());
+    let (place, number) = lock.borrowed.unwrap_or(here);
+    let owner = ctx.app.state(place).ok();
+    let settings = owner.as_ref().and_then(|owner| owner.locks.get(number));
+    match settings {
+        Some(it) if it.mode == LockMode::AllowList && it.controller.is_some() => {
+            let controller = it.controller.unwrap_or(ControllerNumber(0));
+            (System::List(ListKey { place, controller }), number)
+        }
+        _ => (System::Asks(lock.controller), lock.number()),
+    }
+}
+
+/// How far a credential has got at each system that it has a right at, or that still holds it, in
+/// order of controller, those that ask first. None at all where no system needs to know it.
+///
+/// # Errors
+/// Not found.
+pub fn status(ctx: &Context, place: Id, credential: &Ref) -> Result<Vec<SystemStatus>, Error> {
+    let state = ctx.read(place, Scope::CredentialsRead)?;
+    let number: CredentialNumber = resolve(&state, Noun::Credential, credential)?;
+    let credential = state.credentials.get(number).ok_or(Error::not_found(Noun::Credential))?;
+    let mut systems: BTreeMap<System, BTreeSet<LockNumber>> = BTreeMap::new();
+    for lock in reached(&state, credential, ctx.app.now()) {
+        if let Some(lock) = state.locks.get(lock) {
+            let (system, _) = system(ctx, &state, lock);
+            systems.entry(system).or_default().insert(lock.number());
+        }
+    }
+    let lists = ctx.app.world().lists();
+    for list in lists.lists.values().filter(|list| list.holds(credential.header.id)) {
+        systems.entry(System::List(list.key)).or_default();
+    }
+    let mut found: Vec<SystemStatus> = Vec::new();
+    for (system, mut locks) in systems {
+        let (controller, at) = match system {
+            System::Asks(controller) => (controller, applied(&state, credential)),
+            System::List(key) => {
+                let view = View::of(&ctx.app, key)?;
+                locks.extend(view.held_locks(&state, credential.header.id));
+                let own = key.place == state.place.number();
+                (own.then_some(key.controller), view.state(&ctx.app, &state, credential))
+            }
+        };
+        let known = found.iter_mut().find(|it| it.controller == controller);
+        match known.filter(|_| controller.is_some()) {
+            // A controller with locks of both kinds is one system: its list is what takes time.
+            Some(known) => {
+                known.locks.extend(locks);
+                known.locks.sort_unstable();
+                known.state = at;
+            }
+            None => found.push(SystemStatus {
+                controller,
+                locks: locks.into_iter().collect(),
+                state: at,
+            }),
+        }
+    }
+    found.sort_by_key(|it| it.controller);
+    Ok(found)
+}
+
+/// The credentials with a right at a lock that is served by a list, or still held there, in order.
+/// At other locks everything applies at once.
+///
+/// # Errors
+/// Not found.
+pub fn stored_at(ctx: &Context, place: Id, lock: &Ref) -> Result<Vec<AtLock>, Error> {
+    let state = ctx.read(place, Scope::LocksRead)?;
+    let number: LockNumber = resolve(&state, Noun::Lock, lock)?;
+    let lock = state.locks.get(number).ok_or(Error::not_found(Noun::Lock))?;
+    let now = ctx.app.now();
+    let (key, at_owner) = match system(ctx, &state, lock) {
+        (System::List(key), at_owner) => (key, at_owner),
+        (System::Asks(_), _) => {
+            let all = state.credentials.iter();
+            let all = all.filter(|it| reached(&state, it, now).contains(&number));
+            let at = |it: &Arc<Credential>| AtLock {
+                credential: it.number(),
+                state: applied(&state, it),
+            };
+            return Ok(all.map(at).collect());
+        }
+    };
+    let view = View::of(&ctx.app, key)?;
+    let desired = view.desired(&ctx.app)?;
+    let wanted =
+        desired.items.values().filter(|it| it.ways().iter().any(|way| way.reaches(at_owner)));
+    let held = view.list.rows().filter(|row| row.opens(at_owner));
+    let cut = desired.cut.iter().filter(|(_, cut)| match cut {
+        Cut::Whole => true,
+        Cut::Locks(locks) => locks.contains(&at_owner),
+    });
+    let ids = wanted.map(|item| item.key.id).chain(held.map(|row| row.key.id));
+    let ids: BTreeSet<Id> = ids.chain(cut.map(|(id, _)| *id)).collect();
+    let mut found = Vec::new();
+    for credential in state.credentials.iter().filter(|it| ids.contains(&it.header.id)) {
+        let held = view.list.opens(credential.header.id, at_owner);
+        let full = match desired.cut.get(&credential.header.id) {
+            Some(Cut::Whole) => reached(&state, credential, now).contains(&number),
+            Some(Cut::Locks(locks)) => locks.contains(&at_owner),
+            None => false,
+        };
+        let state = match (full, held) {
+            (true, false) => SystemState::NotStored,
+            _ => view.state(&ctx.app, &state, credential),
+        };
+        found.push(AtLock { credential: credential.number(), state });
+    }
+    Ok(found)
+}
+
+/// Whether a controller calls.
+pub(crate) fn is_online(app: &App, key: ListKey, now: Instant) -> bool {
+    let lists = app.world().lists();
+    let seen = lists.list(key).and_then(|list| list.seen_at);
+    seen.is_some_and(|seen| now < seen.plus(OFFLINE_AFTER))
+}
+
+/// How a controller and its list stand.
+///
+/// # Errors
+/// Not found.
+pub fn of_controller(
+    ctx: &Context,
+    place: &PlaceState,
+    controller: ControllerNumber,
+) -> Result<ControllerStatus, Error> {
+    let key = ListKey { place: place.place.number(), controller };
+    let view = View::of(&ctx.app, key)?;
+    let desired = view.desired(&ctx.app)?;
+    let site = view.sites.site().ok_or(Error::not_found(Noun::Controller))?;
+    let now = ctx.app.now();
+    let queue = provision::queue(&site, &desired, &view.list, u64::MAX, now);
+    let last_seen_at = view.list.seen_at;
+    let heard = is_online(&ctx.app, key, now);
+    let confirmed =
+        |row: &&Arc<Row>| row.key.kind == ItemKind::Credential && row.confirmed.is_some();
+    Ok(ControllerStatus {
+        state: match (heard, view.list.is_failing()) {
+            (false, _) => ControllerState::Offline,
+            (true, true) => ControllerState::Failing,
+            (true, false) => ControllerState::Ok,
+        },
+        last_seen_at,
+        pending: queue.pending,
+        stored: view.list.rows().filter(confirmed).count(),
+        not_stored: desired.not_stored(),
+    })
+}
+
+/// A list and what it is derived from.
+struct View {
+    sites: Sites,
+    list: List,
+    now: Instant,
+    key: ListKey,
+}
+
+impl View {
+    fn of(app: &App, key: ListKey) -> Result<View, Error> {
+        let sites = Sites::of(key, |place| app.state(place).ok());
+        let sites = sites.ok_or(Error::not_found(Noun::Place))?;
+        let list = app.world().lists().list(key).cloned().unwrap_or_else(|| List::new(key));
+        Ok(View { sites, list, now: app.now(), key })
+    }
+
+    /// The list as it should be, as it was last worked out where nothing has moved.
+    fn desired(&self, app: &App) -> Result<Arc<Desired>, Error> {
+        let line = app.lines().line(self.key);
+        let site = self.sites.site().ok_or(Error::not_found(Noun::Controller))?;
+        let known = guard(&line.worked).clone();
+        if let Some(worked) = known.filter(|it| it.is_of(&site, &self.list, self.now)) {
+            return Ok(worked.desired);
+        }
+        let worked = Worked::of(&site, &self.list, app.settings().clock);
+        let desired = worked.desired.clone();
+        *guard(&line.worked) = Some(worked);
+        Ok(desired)
+    }
+
+    /// The item of one credential, without asking whether there is room.
+    fn item(&self, state: &PlaceState, credential: &Credential) -> Option<Item> {
+        let site = self.sites.site()?;
+        let tenant = site.tenant(state.place.number())?;
+        Scribe::new(digest, self.now).credential(&site, tenant, credential.number())
+    }
+
+    fn state(&self, app: &App, state: &PlaceState, credential: &Credential) -> SystemState {
+        let row = self.list.credential(credential.header.id).map(|row| &**row);
+        let mut item = self.item(state, credential);
+        if self.is_limited() && item.is_some() {
+            match self.desired_of(app, credential.header.id) {
+                // There was no room for any of it.
+                None if !row.is_some_and(Row::is_held) => return SystemState::NotStored,
+                known => item = known,
+            }
+        }
+        stands(row, item.as_ref())
+    }
+
+    fn is_limited(&self) -> bool {
+        self.sites.site().is_some_and(|site| site.is_limited())
+    }
+
+    fn desired_of(&self, app: &App, id: Id) -> Option<Item> {
+        let key = provision::ItemKey { kind: ItemKind::Credential, id };
+        self.desired(app).ok()?.items.get(&key).cloned()
+    }
+
+    /// The locks of a place that may let a credential in by what is held.
+    fn held_locks(&self, state: &PlaceState, id: Id) -> Vec<LockNumber> {
+        let site = self.sites.site();
+        let tenant = site.as_ref().and_then(|site| site.tenant(state.place.number()));
+        let Some(tenant) = tenant else { return Vec::new() };
+        let there = tenant.locks.iter().filter(|(_, own)| self.list.opens(id, **own));
+        there.map(|(there, _)| *there).collect()
+    }
+}
+
+/// How far an item is.
+fn stands(row: Option<&Row>, item: Option<&Item>) -> SystemState {
+    let Some(row) = row else { return SystemState::Pending };
+    let print = item.map(|item| item.print);
+    if let Some(failure) = row.failure.as_ref().filter(|failure| failure.print == print) {
+        return SystemState::Failed { code: failure.code.clone(), at: failure.at };
+    }
+    match &row.confirmed {
+        Some(it) if Some(it.held.print) == print && row.sent.is_none() => {
+            SystemState::Applied { at: it.at }
+        }
+        _ => SystemState::Pending,
+    }
+}
+
+/// The open grants that may let a credential in.
+fn grants<'s>(
+    state: &'s PlaceState,
+    credential: &'s Credential,
+) -> impl Iterator<Item = &'s Grant> {
+    let persons = credential.person.map(|person| state.person_reach(person));
+    let reaches = persons.into_iter().chain([state.credential_reach(credential.number())]);
+    let reaches = reaches.flat_map(|reaches| reaches.iter()).filter(|reach| reach.opens());
+    reaches.filter_map(|reach| state.grants.get(reach.grant())).map(|grant| &**grant)
+}
+
+/// The locks that a credential has a right to that is not over.
+fn reached(state: &PlaceState, credential: &Credential, now: Instant) -> BTreeSet<LockNumber> {
+    let person = credential.person.and_then(|person| state.people.get(person));
+    let suspended = person.is_some_and(|person| person.state == PersonState::Suspended);
+    if suspended || credential.state != CredentialState::Active || credential.valid.past(now) {
+        return BTreeSet::new();
+    }
+    let live = grants(state, credential).filter(|grant| !grant.window.past(now));
+    let locks = live.flat_map(|grant| -> Vec<LockNumber> {
+        match grant.target {
+            Target::Lock(lock) => vec![lock],
+            Target::AccessLevel(level) => state.level_locks(level).map(|it| it.lock).collect(),
+        }
+    });
+    locks.collect()
+}
+
+/// Applied since what a credential may do last changed.
+fn applied(state: &PlaceState, credential: &Credential) -> SystemState {
+    let person = credential.person.and_then(|person| state.people.get(person));
+    let person = person.map(|person| person.header.updated_at);
+    let grants = grants(state, credential).map(|grant| grant.header.updated_at);
+    let at = grants.chain(person).fold(credential.header.updated_at, Instant::max);
+    SystemState::Applied { at }
+}

@@ -1,0 +1,202 @@
+//! What is to be sent: the differences between a list as it should be and as it is held, in the
+//! order in which they go out. What takes rights away comes first.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::desired::Desired;
+use super::entry::{Entry, Item};
+use super::list::{List, PATIENCE, Row};
+use super::revocation::is_narrower;
+use super::{ItemKey, ItemKind, Site, capacity};
+use crate::ids::LockNumber;
+use crate::time::Instant;
+
+/// A difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// Of which item.
+    pub key: ItemKey,
+    /// Whether it is to be removed.
+    pub removes: bool,
+}
+
+/// The differences of a list.
+#[derive(Clone, Debug, Default)]
+pub struct Queue {
+    /// What can be sent at once, in order.
+    pub due: Vec<Due>,
+    /// How many differences there are, those included that wait for their time or for room.
+    pub pending: usize,
+    /// When one of those can be sent whose time has not come.
+    pub next_at: Option<Instant>,
+}
+
+/// In which order differences go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    /// Locks that are no longer the list's, and credentials that open nothing.
+    Away,
+    /// Locks and their settings.
+    Lock,
+    /// Schedules, before those that name them.
+    Schedule,
+    /// Credentials that open less than is held of them.
+    Narrower,
+    /// All other credentials.
+    Wider,
+    /// Schedules that nothing names.
+    Unnamed,
+}
+
+/// Whether a difference can go out.
+enum Turn {
+    At(Instant),
+    AtOnce,
+}
+
+/// The differences of a list; `received` is the number of the last answer that the controller has
+/// read: what went out later is sent again.
+#[must_use]
+pub fn queue(
+    site: &Site<'_>,
+    desired: &Desired,
+    list: &List,
+    received: u64,
+    now: Instant,
+) -> Queue {
+    let mut queue = Queue::default();
+    let mut found = Vec::new();
+    let gone = list.rows().filter(|row| !desired.items.contains_key(&row.key));
+    let all = desired.items.values().map(|item| (item.key, Some(item)));
+    for (key, item) in all.chain(gone.map(|row| (row.key, None))) {
+        let row = list.row(key).map(|row| &**row);
+        let Some(class) = class(list, row, item, now) else { continue };
+        queue.pending += 1;
+        match turn(row, item, received, now) {
+            Turn::AtOnce => found.push(((class, priority(item), key), item)),
+            Turn::At(then) => queue.next_at = earlier(queue.next_at, then),
+        }
+    }
+    found.sort_by_key(|(order, _)| *order);
+    let mut room = Room::of(site, list);
+    for ((class, _, key), item) in found {
+        if class == Class::Unnamed && is_named(list, key) {
+            continue;
+        }
+        if item.is_none_or(|item| room.takes(list, item)) {
+            queue.due.push(Due { key, removes: item.is_none() });
+        }
+    }
+    queue
+}
+
+type Priority = Reverse<u8>;
+
+fn priority(item: Option<&Item>) -> Priority {
+    match item.map(|item| &item.entry) {
+        Some(Entry::Credential(it)) => Reverse(it.credential.priority),
+        _ => Reverse(0),
+    }
+}
+
+/// Whether there is a difference, and of which class.
+fn class(list: &List, row: Option<&Row>, item: Option<&Item>, now: Instant) -> Option<Class> {
+    let key = item.map(|item| item.key).or(row.map(|row| row.key))?;
+    let Some(item) = item else {
+        // Only a refusal is left of it: nothing is held.
+        row.filter(|row| row.is_held() || row.sent.is_some())?;
+        return Some(if key.kind == ItemKind::Schedule { Class::Unnamed } else { Class::Away });
+    };
+    if let Some(row) = row {
+        let stored = row.confirmed.as_ref().is_some_and(|it| it.held.print == item.print);
+        if stored && row.sent.is_none() && row.stray.is_empty() && !list.is_stale(row) {
+            return None;
+        }
+    }
+    Some(match key.kind {
+        ItemKind::Lock => Class::Lock,
+        ItemKind::Schedule => Class::Schedule,
+        ItemKind::Credential => {
+            let held = row.into_iter().flat_map(Row::held);
+            let less = held.into_iter().any(|(_, held)| is_narrower(held, Some(item), now));
+            if less { Class::Narrower } else { Class::Wider }
+        }
+    })
+}
+
+fn turn(row: Option<&Row>, item: Option<&Item>, received: u64, now: Instant) -> Turn {
+    let print = item.map(|item| item.print);
+    if let Some(sent) = row.and_then(|row| row.sent.as_ref())
+        && sent.held.as_ref().map(|held| held.print) == print
+        && sent.seq <= received
+        && now < sent.at.plus(PATIENCE)
+    {
+        return Turn::At(sent.at.plus(PATIENCE));
+    }
+    match row.and_then(|row| row.failure.as_ref()) {
+        Some(failure) if failure.print == print && now < failure.next_at => {
+            Turn::At(failure.next_at)
+        }
+        _ => Turn::AtOnce,
+    }
+}
+
+/// Whether something held names a schedule.
+fn is_named(list: &List, schedule: ItemKey) -> bool {
+    let mut ways = list.rows().flat_map(|row| row.held().flat_map(|(_, held)| held.ways.iter()));
+    ways.any(|way| way.schedules.contains(&schedule.id))
+}
+
+/// Where there is still room, counting everything that may be held.
+struct Room {
+    /// For credentials that are not held at all.
+    whole: Option<usize>,
+    /// At locks.
+    locks: BTreeMap<LockNumber, usize>,
+}
+
+impl Room {
+    fn of(site: &Site<'_>, list: &List) -> Room {
+        let held =
+            || list.rows().filter(|row| row.key.kind == ItemKind::Credential && row.is_held());
+        let controller = site.owner.controllers.get(site.key.controller);
+        let most = controller.and_then(|it| it.capacity).map(|most| most as usize);
+        let free = |(lock, most): (LockNumber, usize)| {
+            (lock, most.saturating_sub(held().filter(|row| row.opens(lock)).count()))
+        };
+        Room {
+            whole: most.map(|most| most.saturating_sub(held().count())),
+            locks: capacity::limits(site).into_iter().map(free).collect(),
+        }
+    }
+
+    /// Whether there is room for an item, which is then taken.
+    fn takes(&mut self, list: &List, item: &Item) -> bool {
+        if item.key.kind != ItemKind::Credential {
+            return true;
+        }
+        let is_new = !list.holds(item.key.id);
+        let reached: BTreeSet<LockNumber> =
+            item.ways().iter().flat_map(|way| way.locks.iter().copied()).collect();
+        let opened: Vec<LockNumber> =
+            reached.into_iter().filter(|lock| !list.opens(item.key.id, *lock)).collect();
+        let full = |lock: &LockNumber| self.locks.get(lock) == Some(&0);
+        if (is_new && self.whole == Some(0)) || opened.iter().any(full) {
+            return false;
+        }
+        if is_new {
+            self.whole = self.whole.map(|free| free - 1);
+        }
+        for lock in opened {
+            if let Some(free) = self.locks.get_mut(&lock) {
+                *free -= 1;
+            }
+        }
+        true
+    }
+}
+
+fn earlier(one: Option<Instant>, other: Instant) -> Option<Instant> {
+    Some(one.map_or(other, |one| one.min(other)))
+}

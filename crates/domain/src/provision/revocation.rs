@@ -1,0 +1,394 @@
+//! Rights that were taken back while a list held them, and how far the list has followed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::entry::{Item, Scribe};
+use super::list::{Held, List, Row};
+use super::{Digest, ItemKind, ListKey, Site, Way, is_listed};
+use crate::draft::Write;
+use crate::ids::{CredentialNumber, GrantNumber, Id, LockNumber, PlaceNumber};
+use crate::noun::grant::{Grant, Subject, Target};
+use crate::noun::words;
+use crate::record::Record;
+use crate::state::PlaceState;
+use crate::time::{Instant, Window};
+
+/// The taking back of rights by one command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    /// The public id.
+    pub id: Id,
+    /// The place whose command it was.
+    pub place: PlaceNumber,
+    /// The revision that command made.
+    pub revision: u64,
+    /// When.
+    pub at: Instant,
+    /// What took them away: noun and verb of the command.
+    pub cause: String,
+    /// What was taken.
+    pub taken: Taken,
+    /// When every lock knew, or need not.
+    pub settled_at: Option<Instant>,
+}
+
+/// What was taken back, where.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// The lists that hold it.
+    pub lists: Vec<AtList>,
+    /// The grants that were closed or narrowed, each with the credentials it was about.
+    pub grants: Vec<(GrantNumber, Vec<Id>)>,
+}
+
+/// What was taken back at one list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AtList {
+    /// Which.
+    pub key: ListKey,
+    /// What has a version up to this one may be what was taken back.
+    pub after: u64,
+    /// The credentials whose items open less.
+    pub items: Vec<Id>,
+    /// The locks, by number at the list's place, with their ids.
+    pub locks: Vec<(LockNumber, Id)>,
+}
+
+words! {
+    /// How far a lock has followed.
+    LockState {
+        /// It may still let in.
+        Pending "pending",
+        /// It knows.
+        Told "told",
+        /// What it holds has ended by itself.
+        Expired "expired",
+        /// It never held it.
+        NeverIssued "never_issued",
+    }
+}
+
+/// How far one lock has followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockProgress {
+    /// The lock.
+    pub lock: Id,
+    /// How far.
+    pub state: LockState,
+    /// When what is held there ends by itself.
+    pub latest: Option<Instant>,
+    /// Whether it does not.
+    pub open_ended: bool,
+}
+
+/// How far all locks have followed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Each lock.
+    pub locks: Vec<LockProgress>,
+}
+
+impl Progress {
+    /// How many locks know, or need not.
+    #[must_use]
+    pub fn confirmed(&self) -> usize {
+        self.locks.iter().filter(|lock| lock.state != LockState::Pending).count()
+    }
+
+    /// Whether all do.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.confirmed() == self.locks.len()
+    }
+
+    /// Whether some lock may let in until it hears from us.
+    #[must_use]
+    pub fn is_open_ended(&self) -> bool {
+        self.locks.iter().any(|lock| lock.open_ended)
+    }
+
+    /// The last instant at which any lock may let in; none for no further use, or no bound.
+    #[must_use]
+    pub fn latest(&self) -> Option<Instant> {
+        if self.is_open_ended() {
+            return None;
+        }
+        self.locks.iter().filter_map(|lock| lock.latest).max()
+    }
+}
+
+impl Revocation {
+    /// How far it has got; `list` finds the lists.
+    pub fn progress<'l>(
+        &self,
+        list: impl Fn(ListKey) -> Option<&'l List>,
+        now: Instant,
+    ) -> Progress {
+        self.progress_of(list, |_, _| true, now)
+    }
+
+    /// How far it has got with what one grant gave, straight or through a level.
+    pub fn progress_for<'l>(
+        &self,
+        grant: &Grant,
+        list: impl Fn(ListKey) -> Option<&'l List>,
+        now: Instant,
+    ) -> Option<Progress> {
+        let (_, about) = self.taken.grants.iter().find(|(number, _)| *number == grant.number())?;
+        let own = |key: ListKey| key.place == self.place;
+        let progress = self.progress_of(
+            list,
+            |at, lock| {
+                let item = at.items.iter().any(|item| about.contains(item));
+                let target = !matches!(grant.target, Target::Lock(it) if own(at.key) && it != lock);
+                item && target
+            },
+            now,
+        );
+        (!progress.locks.is_empty()).then_some(progress)
+    }
+
+    fn progress_of<'l>(
+        &self,
+        list: impl Fn(ListKey) -> Option<&'l List>,
+        wanted: impl Fn(&AtList, LockNumber) -> bool,
+        now: Instant,
+    ) -> Progress {
+        let mut progress = Progress::default();
+        for at in &self.taken.lists {
+            let list = list(at.key).filter(|_| self.settled_at.is_none());
+            let locks = at.locks.iter().filter(|(lock, _)| wanted(at, *lock));
+            for (number, lock) in locks {
+                progress.locks.push(at_lock(at, list, *number, *lock, now));
+            }
+        }
+        progress
+    }
+}
+
+fn at_lock(
+    at: &AtList,
+    list: Option<&List>,
+    number: LockNumber,
+    lock: Id,
+    now: Instant,
+) -> LockProgress {
+    let rows = at.items.iter().filter_map(|id| list?.credential(*id));
+    let ends: Vec<i64> = rows
+        .flat_map(|row| row.held())
+        .filter(|(version, _)| *version <= at.after)
+        .flat_map(|(_, held)| held.ways.iter())
+        .filter(|way| way.reaches(number))
+        .map(|way| way.window.until)
+        .collect();
+    let Some(last) = ends.into_iter().max() else {
+        return LockProgress { lock, state: LockState::Told, latest: None, open_ended: false };
+    };
+    if last <= now.0 {
+        return LockProgress { lock, state: LockState::Expired, latest: None, open_ended: false };
+    }
+    let open_ended = last == i64::MAX;
+    let latest = (!open_ended).then_some(Instant(last));
+    LockProgress { lock, state: LockState::Pending, latest, open_ended }
+}
+
+/// Whether something held lets in more than an item would.
+#[must_use]
+pub(super) fn is_narrower(held: &Held, item: Option<&Item>, now: Instant) -> bool {
+    !lost(held, item, now).is_empty()
+}
+
+/// The locks at which something held lets in more than an item would.
+fn lost(held: &Held, item: Option<&Item>, now: Instant) -> BTreeSet<LockNumber> {
+    let over = |way: &&Way| way.window.until > now.0;
+    let mut lost = BTreeSet::new();
+    let known = item.filter(|item| item.identity == held.identity);
+    if known.is_some_and(|item| item.print == held.print) {
+        return lost;
+    }
+    let ways = known.map_or(&[][..], Item::ways);
+    for way in held.ways.iter().filter(over) {
+        let covers = |wider: &&Way| {
+            wider.window.from <= way.window.from.max(now.0)
+                && wider.window.until >= way.window.until
+                && wider.schedules.iter().all(|it| way.schedules.contains(it))
+                && wider.override_lockdown >= way.override_lockdown
+        };
+        let wider: Vec<&Way> = ways.iter().filter(covers).collect();
+        lost.extend(way.locks.iter().filter(|lock| !wider.iter().any(|it| it.reaches(**lock))));
+    }
+    lost
+}
+
+/// Whom a command may take rights from.
+enum Concern {
+    /// These credentials of the place.
+    Some(BTreeSet<Id>),
+    /// Anybody in any list that has to do with the place.
+    Anybody,
+}
+
+/// A list that a command may take something back from, with what it is derived from before the
+/// command and after it.
+#[derive(Clone, Debug)]
+pub struct Affected<'s> {
+    /// The list.
+    pub list: &'s List,
+    /// Before.
+    pub before: Site<'s>,
+    /// After.
+    pub after: Site<'s>,
+}
+
+/// What a command takes back that some list holds: it turned `before` into `after` with `writes`.
+/// What the list held too much already is an earlier command's.
+#[must_use]
+pub fn taken(
+    before: &PlaceState,
+    after: &PlaceState,
+    writes: &[Write],
+    lists: &[Affected<'_>],
+    now: Instant,
+    digest: Digest,
+) -> Option<Taken> {
+    let concern = concern(before, after, writes);
+    if matches!(&concern, Concern::Some(ids) if ids.is_empty()) {
+        return None;
+    }
+    let place = after.place.number();
+    let mut found = Taken::default();
+    for affected in lists {
+        let list = affected.list;
+        let mut then = Scribe::new(digest, now);
+        let mut since = Scribe::new(digest, now);
+        let mut at = AtList { key: list.key, after: list.version, items: vec![], locks: vec![] };
+        let mut locks = BTreeSet::new();
+        for row in concerned(list, &concern, place) {
+            let had = item_of(&mut then, &affected.before, row);
+            let has = item_of(&mut since, &affected.after, row);
+            let Some(had) = had else { continue };
+            let given = lost(&Held::of(&had), has.as_ref(), now);
+            let held = row.held().flat_map(|(_, held)| lost(held, has.as_ref(), now));
+            let less: BTreeSet<LockNumber> = held.filter(|lock| given.contains(lock)).collect();
+            if !less.is_empty() {
+                at.items.push(row.key.id);
+                locks.extend(less);
+            }
+        }
+        at.locks = with_ids(&affected.before, locks);
+        if !at.locks.is_empty() {
+            found.lists.push(at);
+        }
+    }
+    found.grants = closed(before, writes, &found);
+    (!found.lists.is_empty()).then_some(found)
+}
+
+fn item_of(scribe: &mut Scribe, site: &Site<'_>, row: &Row) -> Option<Item> {
+    let tenant = site.tenant(row.place)?;
+    scribe.credential(site, tenant, CredentialNumber(row.number))
+}
+
+fn concerned<'l>(
+    list: &'l List,
+    concern: &'l Concern,
+    place: PlaceNumber,
+) -> Box<dyn Iterator<Item = &'l Row> + 'l> {
+    match concern {
+        Concern::Some(ids) => {
+            let rows = ids.iter().filter_map(|id| list.credential(*id));
+            Box::new(rows.map(|row| &**row).filter(move |row| row.place == place))
+        }
+        Concern::Anybody => {
+            let rows = list.rows().filter(|row| row.key.kind == ItemKind::Credential);
+            Box::new(
+                rows.map(|row| &**row)
+                    .filter(move |row| list.key.place == place || row.place == place),
+            )
+        }
+    }
+}
+
+fn with_ids(before: &Site<'_>, locks: BTreeSet<LockNumber>) -> Vec<(LockNumber, Id)> {
+    let id = |lock: LockNumber| before.owner.locks.get(lock).map(|lock| lock.header.id);
+    locks.into_iter().filter_map(|lock| Some((lock, id(lock)?))).collect()
+}
+
+/// Which credentials may open less after these writes.
+fn concern(before: &PlaceState, after: &PlaceState, writes: &[Write]) -> Concern {
+    let mut ids = BTreeSet::new();
+    let mut of_subject = |state: &PlaceState, subject: Subject| match subject {
+        Subject::Credential(number) => {
+            ids.extend(state.credentials.get(number).map(|it| it.header.id));
+        }
+        Subject::Person(person) => ids.extend(credentials_of(state, person.0)),
+    };
+    for Write { record, former } in writes {
+        let Some(former) = former else { continue };
+        match (former, record) {
+            (Record::Grant(former), Record::Grant(_)) => of_subject(before, former.subject),
+            (Record::Person(it), _) => {
+                of_subject(before, Subject::Person(it.number()));
+                of_subject(after, Subject::Person(it.number()));
+            }
+            (Record::Credential(it), _) => of_subject(before, Subject::Credential(it.number())),
+            (Record::Membership(_) | Record::Share(_), _) => return Concern::Anybody,
+            (Record::AccessLevel(former), Record::AccessLevel(it))
+                if former.schedule != it.schedule || it.header.is_deleted() =>
+            {
+                return Concern::Anybody;
+            }
+            (Record::Schedule(former), Record::Schedule(it))
+                if former.timetable != it.timetable || it.header.is_deleted() =>
+            {
+                return Concern::Anybody;
+            }
+            (Record::Lock(former), Record::Lock(it)) => {
+                let listed = is_listed(former) || former.borrowed.is_some();
+                let same = former.controller == it.controller && former.mode == it.mode;
+                if listed && (!same || it.header.is_deleted()) {
+                    return Concern::Anybody;
+                }
+            }
+            _ => {}
+        }
+    }
+    Concern::Some(ids)
+}
+
+fn credentials_of(state: &PlaceState, person: u32) -> impl Iterator<Item = Id> {
+    let numbers = state.person_credentials(person.into()).iter();
+    numbers.filter_map(|number| state.credentials.get(number)).map(|it| it.header.id)
+}
+
+/// The grants that the writes closed or narrowed, with those credentials that some list still
+/// holds more of.
+fn closed(before: &PlaceState, writes: &[Write], taken: &Taken) -> Vec<(GrantNumber, Vec<Id>)> {
+    let held: BTreeSet<Id> = taken.lists.iter().flat_map(|at| at.items.iter().copied()).collect();
+    let mut found: BTreeMap<GrantNumber, Vec<Id>> = BTreeMap::new();
+    for Write { record, former } in writes {
+        let (Some(Record::Grant(former)), Record::Grant(grant)) = (former, record) else {
+            continue;
+        };
+        let is_closed = grant.closed.is_some();
+        if !is_closed && is_as_wide(&former.window, &grant.window) {
+            continue;
+        }
+        let about: Vec<Id> = match grant.subject {
+            Subject::Credential(number) => {
+                before.credentials.get(number).map(|it| it.header.id).into_iter().collect()
+            }
+            Subject::Person(person) => credentials_of(before, person.0).collect(),
+        };
+        let about: Vec<Id> = about.into_iter().filter(|id| held.contains(id)).collect();
+        if !about.is_empty() {
+            found.insert(grant.number(), about);
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// Whether a window is the same or wider than before.
+fn is_as_wide(before: &Window, after: &Window) -> bool {
+    after.intersect(before) == *before
+}

@@ -1,0 +1,437 @@
+//! What a controller decides by its list equals what the engine grants, and what is sent, lost,
+//! refused and repaired in any order ends in the list that should be. The evaluator here reads the
+//! items alone, as `docs/controllers.md` says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use claviger_domain::command::{controller, credential, grant, lock, person};
+use claviger_domain::decision::{Decision, Presented, decide};
+use claviger_domain::ids::{
+    ControllerNumber, CredentialNumber, GrantNumber, LockNumber, PlaceNumber,
+};
+use claviger_domain::noun::controller::ControllerEdit;
+use claviger_domain::noun::lock::{Capacity, LockEdit, LockMode, PinRule, Posture as Put};
+use claviger_domain::noun::person::PersonState;
+use claviger_domain::provision::{
+    self, Affected, CredentialEntry, Desired, Entry, Inventoried, Item, ItemKey, ItemKind, List,
+    ListKey, LockEntry, LockState, Reported, Revocation, Site, Taken,
+};
+use claviger_domain::state::PlaceState;
+use claviger_domain::time::{Instant, MINUTE, SECOND, Window};
+
+use super::build::{Built, Way, build, draft};
+use super::generate::{self, Random};
+use super::world::{Held, PinGiven, Question, World};
+
+const CONTROLLER: ControllerNumber = ControllerNumber(1);
+
+/// Not a cryptographic hash: nobody here makes two texts meet.
+fn digest(bytes: &[u8]) -> [u8; 16] {
+    let mut halves = [0xcbf2_9ce4_8422_2325_u64, 0x9e37_79b9_7f4a_7c15];
+    for (half, odd) in halves.iter_mut().zip([0x0100_0000_01b3_u64, 0xff51_afd7_ed55_8ccd]) {
+        for byte in bytes {
+            *half = (*half ^ u64::from(*byte)).wrapping_mul(odd).rotate_left(23);
+        }
+    }
+    let mut out = [0; 16];
+    out[..8].copy_from_slice(&halves[0].to_be_bytes());
+    out[8..].copy_from_slice(&halves[1].to_be_bytes());
+    out
+}
+
+/// Puts every lock behind one controller, in the place that owns them.
+fn behind(built: &mut Built, capacity: Option<u32>) {
+    let place = |state: &PlaceState, locks: &[u32]| {
+        let mut draft = draft(state);
+        let edit = ControllerEdit {
+            name: Some("Panel".to_owned()),
+            capacity: Some(capacity),
+            ..ControllerEdit::default()
+        };
+        let made = controller::create(&mut draft, &edit).unwrap().number();
+        assert_eq!(made, CONTROLLER);
+        for number in locks {
+            let edit = LockEdit {
+                mode: Some(LockMode::AllowList),
+                controller: Some(Some(made)),
+                ..LockEdit::default()
+            };
+            lock::edit(&mut draft, LockNumber(*number), &edit).unwrap();
+        }
+        draft.finish().0
+    };
+    let locks = built.owner_locks.clone();
+    match &built.owner {
+        Some(owner) => built.owner = Some(place(owner, &locks)),
+        None => built.state = place(&built.state, &locks),
+    }
+}
+
+fn site(built: &Built) -> Site<'_> {
+    let owner = built.owner.as_ref().unwrap_or(&built.state);
+    Site::of(owner, CONTROLLER, |number| {
+        (number == built.state.place.number()).then_some(&built.state)
+    })
+}
+
+fn empty(site: &Site<'_>) -> List {
+    List::new(site.key)
+}
+
+/// A controller that decides by the items of a list.
+struct Alone<'d> {
+    items: &'d BTreeMap<ItemKey, Item>,
+}
+
+impl Alone<'_> {
+    fn lock(&self, lock: LockNumber) -> Option<&LockEntry> {
+        self.items.values().find_map(|item| match &item.entry {
+            Entry::Lock(entry) if entry.lock.number() == lock => Some(entry),
+            _ => None,
+        })
+    }
+
+    fn holds(&self, schedule: &claviger_domain::ids::Id, at: &LockEntry, now: Instant) -> bool {
+        let key = ItemKey { kind: ItemKind::Schedule, id: *schedule };
+        let Entry::Schedule(times) = &self.items[&key].entry else { panic!("not a schedule") };
+        times.compiled().is_open(now, &at.zone)
+    }
+
+    fn found(&self, presented: Presented, built: &Built) -> Vec<&CredentialEntry> {
+        let all = self.items.values().filter_map(|item| match &item.entry {
+            Entry::Credential(entry) => Some(entry),
+            _ => None,
+        });
+        all.filter(|it| match presented {
+            Presented::Card(card) | Presented::Typed(card) => {
+                it.credential.parts.iter().any(|part| part.card == card)
+            }
+            Presented::Code(tag) => it.credential.code.as_ref().is_some_and(|code| code.tag == tag),
+            Presented::Credential(number) => {
+                it.credential.number() == number && it.place == built.state.place.number()
+            }
+            Presented::Person(_) => false,
+        })
+        .collect()
+    }
+
+    fn opens(&self, lock: LockNumber, built: &Built, question: &Question) -> bool {
+        let now = question.now;
+        let Some(at) = self.lock(lock) else { return false };
+        let held_open = at.unlock_schedule.is_some_and(|it| self.holds(&it, at, now));
+        match at.lock.posture {
+            Put::Disabled => return false,
+            Put::FreeAccess => return true,
+            Put::Normal if held_open => return true,
+            Put::Normal | Put::Lockdown => {}
+        }
+        let asks = at.lock.pin != PinRule::Never
+            && at.pin_schedule.is_none_or(|it| self.holds(&it, at, now));
+        let lockdown = at.lock.posture == Put::Lockdown;
+        self.found(built.request(question).presented, built).into_iter().any(|it| {
+            let pin = match (asks, it.credential.pin.is_some() && it.needs_pin) {
+                (false, _) => true,
+                (true, false) => at.lock.pin == PinRule::IfSet,
+                (true, true) => question.pin == PinGiven::Right,
+            };
+            let mut ways = it.ways.iter().filter(|way| way.locks.contains(&lock));
+            let open = |way: &provision::Way| {
+                Window::from(way.window).holds(now)
+                    && way.schedules.iter().all(|schedule| self.holds(schedule, at, now))
+            };
+            // In lockdown some way must override it, and some way must be open.
+            let mut overridden = it.ways.iter().filter(|way| way.locks.contains(&lock));
+            let lifted = !lockdown || overridden.any(|way| way.override_lockdown && open(way));
+            pin && lifted && ways.any(open)
+        })
+    }
+}
+
+/// A question as somebody before a door asks it, with no try locked out.
+fn plain(question: &Question) -> Question {
+    let pin = match question.pin {
+        PinGiven::Asked => PinGiven::Right,
+        other => other,
+    };
+    Question { pin, pin_locked: false, codes_locked: false, ..*question }
+}
+
+fn agrees(built: &Built, desired: &Desired, questions: &[Question]) -> usize {
+    let alone = Alone { items: &desired.items };
+    let mut let_in = 0;
+    for question in questions.iter().map(plain) {
+        if matches!(question.held, Held::Person(_)) {
+            continue;
+        }
+        let decision: Decision<'_> =
+            decide(&built.state, built.door(question.lock), &built.request(&question));
+        let lock = LockNumber(built.owner_locks[question.lock]);
+        let alone = alone.opens(lock, built, &question);
+        assert_eq!(alone, decision.granted, "{question:?}: {:?}", decision.reasons);
+        let_in += usize::from(alone);
+    }
+    let_in
+}
+
+#[test]
+fn a_controller_alone_decides_as_the_engine_does() {
+    let let_in = std::cell::Cell::new(0);
+    generate::on_worlds(2_000_000..2_000_300, |random: &mut Random, world: &World, questions| {
+        for way in [
+            Way { inline: random.once_in(2), ..Way::default() },
+            Way { shared: true, detours: true, ..Way::default() },
+        ] {
+            let mut built = build(world, way);
+            behind(&mut built, None);
+            let site = site(&built);
+            // Derived before any of the questions is asked: what is over by then has no say.
+            let first = questions.iter().map(|question| question.now).min().unwrap();
+            let desired = provision::desired(&site, &empty(&site), first, digest);
+            let_in.set(let_in.get() + agrees(&built, &desired, questions));
+        }
+    });
+    assert!(let_in.get() > 200, "only {} were let in", let_in.get());
+}
+
+/// The controller's side: items it has stored, with their versions.
+#[derive(Default)]
+struct Panel {
+    stored: BTreeMap<ItemKey, (u64, Item)>,
+}
+
+/// One call: what the server sends, and what becomes of it.
+fn exchange(
+    random: &mut Random,
+    (built, list, panel): (&Built, &mut List, &mut Panel),
+    seq: u64,
+    now: Instant,
+    kind: bool,
+) -> bool {
+    let site = site(built);
+    let desired = provision::desired(&site, list, now, digest);
+    // The controller's list is wrong now and then, and it is asked for what it holds.
+    if !kind && random.once_in(6) {
+        if let Some(key) = panel.stored.keys().next().copied() {
+            panel.stored.remove(&key);
+        }
+        let inventory: Vec<Inventoried> = panel
+            .stored
+            .iter()
+            .map(|(key, (version, _))| Inventoried { key: *key, version: *version })
+            .collect();
+        list.take_inventory(&inventory, now);
+    }
+    let received = if !kind && random.once_in(3) { 0 } else { u64::MAX };
+    let queue = provision::queue(&site, &desired, list, received, now);
+    let due = queue.due.len();
+    list.sweep(|key| desired.items.contains_key(&key));
+    let mut reports = Vec::new();
+    for one in queue.due.into_iter().take(1 + random.below(8)) {
+        let item = desired.items.get(&one.key);
+        let version = list.send(one.key, item, seq, now);
+        if !kind && random.once_in(4) {
+            continue; // The answer is lost.
+        }
+        let refused = !kind && random.once_in(4);
+        if !refused {
+            match item {
+                Some(item) => panel.stored.insert(one.key, (version, item.clone())),
+                None => panel.stored.remove(&one.key),
+            };
+        }
+        if kind || !random.once_in(4) {
+            let refused = refused.then(|| "no".to_owned());
+            reports.push(Reported { version, refused });
+        }
+    }
+    list.report(&reports, now);
+    due == 0 && queue.next_at.is_none()
+}
+
+#[test]
+fn whatever_happens_the_list_becomes_what_it_should_be() {
+    generate::on_worlds(3_000_000..3_000_120, |random: &mut Random, world: &World, questions| {
+        let capacity = random.once_in(2).then_some(2);
+        let mut built = build(world, Way::default());
+        behind(&mut built, capacity);
+        let mut now = questions.iter().map(|question| question.now).min().unwrap();
+        let mut list = empty(&site(&built));
+        let mut panel = Panel::default();
+        for seq in 1..=20 {
+            change(random, &mut built);
+            exchange(random, (&built, &mut list, &mut panel), seq, now, false);
+            now = now.plus(20 * SECOND);
+        }
+        let mut done = false;
+        for seq in 21..200 {
+            now = now.plus(61 * MINUTE);
+            done = exchange(random, (&built, &mut list, &mut panel), seq, now, true);
+            if done {
+                break;
+            }
+        }
+        assert!(done, "it never comes to rest");
+        let site = site(&built);
+        let desired = provision::desired(&site, &list, now, digest);
+        let prints = |items: &BTreeMap<ItemKey, Item>| -> BTreeMap<ItemKey, [u8; 16]> {
+            items.iter().map(|(key, item)| (*key, item.print)).collect()
+        };
+        let stored = panel.stored.iter().map(|(key, (_, item))| (*key, item.clone())).collect();
+        assert_eq!(prints(&stored), prints(&desired.items));
+        let credentials = stored.keys().filter(|key| key.kind == ItemKind::Credential).count();
+        assert!(capacity.is_none_or(|most| credentials <= most as usize));
+        if capacity.is_none() {
+            let later: Vec<Question> =
+                questions.iter().map(|question| Question { now, ..*question }).collect();
+            agrees(&built, &desired, &later);
+        }
+    });
+}
+
+/// Takes something away, or gives it.
+fn change(random: &mut Random, built: &mut Built) {
+    let pick = |random: &mut Random, all: &[u32]| (!all.is_empty()).then(|| *random.pick(all));
+    let person = pick(random, &built.people.clone());
+    let grant_number = pick(random, &built.grants.clone());
+    let card = pick(random, &built.credentials.clone());
+    match random.below(4) {
+        0 => {
+            if let Some(number) = person {
+                let state = *random.pick(&[PersonState::Active, PersonState::Suspended]);
+                built
+                    .step(|draft, _| person::set_state(draft, number.into(), state).map(drop))
+                    .unwrap();
+            }
+        }
+        1 => {
+            if let Some(number) = grant_number {
+                built.step(|draft, _| grant::revoke(draft, GrantNumber(number)).map(drop)).ok();
+            }
+        }
+        2 => {
+            if let Some(number) = card {
+                built
+                    .step(|draft, _| {
+                        credential::report_lost(draft, CredentialNumber(number)).map(drop)
+                    })
+                    .unwrap();
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What is held, of everything the panel may hold.
+fn may_open(list: &List, lock: LockNumber) -> BTreeSet<[u8; 16]> {
+    let rows = list.rows().filter(|row| row.opens(lock));
+    rows.map(|row| row.key.id.0).collect()
+}
+
+/// Whoever may still be let in, and should not, is in what was taken back.
+fn nobody_is_forgotten(built: &Built, list: &List, taken: Option<&Taken>, now: Instant) {
+    let site = site(built);
+    let should = provision::desired(&site, &empty(&site), now, digest);
+    for number in &built.owner_locks {
+        let lock = LockNumber(*number);
+        let wanted = should.items.values();
+        let wanted = wanted.filter(|item| item.ways().iter().any(|way| way.reaches(lock)));
+        let wanted: BTreeSet<[u8; 16]> = wanted.map(|item| item.key.id.0).collect();
+        let known = taken.into_iter().flat_map(|taken| &taken.lists);
+        let known = known.filter(|at| at.locks.iter().any(|(it, _)| *it == lock));
+        let known: BTreeSet<[u8; 16]> =
+            known.flat_map(|at| at.items.iter().map(|id| id.0)).collect();
+        let over = |id: &[u8; 16]| {
+            let row = list.credential(claviger_domain::ids::Id(*id)).unwrap();
+            row.held().all(|(_, held)| held.ways.iter().all(|way| way.window.until <= now.0))
+        };
+        for id in may_open(list, lock).difference(&wanted) {
+            assert!(known.contains(id) || over(id), "{id:?} at {lock:?} is forgotten");
+        }
+    }
+}
+
+#[test]
+fn what_is_taken_back_is_pending_until_the_list_has_followed() {
+    let revoked = std::cell::Cell::new(0);
+    generate::on_worlds(4_000_000..4_000_150, |random: &mut Random, world: &World, questions| {
+        let mut built = build(world, Way::default());
+        behind(&mut built, None);
+        let mut now = questions.iter().map(|question| question.now).min().unwrap();
+        let mut list = empty(&site(&built));
+        let mut panel = Panel::default();
+        for seq in 1..=random.below(4) as u64 {
+            let kind = random.once_in(2);
+            exchange(random, (&built, &mut list, &mut panel), seq, now, kind);
+        }
+        let before = built.clone();
+        let written = built.writes.len();
+        for _ in 0..3 {
+            change(random, &mut built);
+        }
+        let writes = &built.writes[written..];
+        let taken = {
+            let affected = Affected { list: &list, before: site(&before), after: site(&built) };
+            provision::taken(&before.state, &built.state, writes, &[affected], now, digest)
+        };
+        nobody_is_forgotten(&built, &list, taken.as_ref(), now);
+        let Some(taken) = taken else { return };
+        revoked.set(revoked.get() + 1);
+        let revocation = Revocation {
+            id: claviger_domain::ids::Id([1; 16]),
+            place: PlaceNumber(7),
+            revision: built.state.revision,
+            at: now,
+            cause: "test".to_owned(),
+            taken,
+            settled_at: None,
+        };
+        for at in &revocation.taken.lists {
+            list.doubt(at.items.iter().copied(), at.after);
+        }
+        let key: ListKey = list.key;
+        let states = |list: &List, now| -> BTreeSet<LockState> {
+            let progress = revocation.progress(|it| (it == key).then_some(list), now);
+            progress.locks.iter().map(|lock| lock.state).collect()
+        };
+        assert!(states(&list, now).contains(&LockState::Pending));
+        for seq in 10..200 {
+            now = now.plus(61 * MINUTE);
+            if exchange(random, (&built, &mut list, &mut panel), seq, now, true) {
+                break;
+            }
+        }
+        assert!(!states(&list, now).contains(&LockState::Pending));
+    });
+    assert!(revoked.get() > 20, "only {} were taken back", revoked.get());
+}
+
+#[test]
+fn who_is_stored_is_not_pushed_out_by_newcomers() {
+    generate::on_worlds(5_000_000..5_000_100, |random: &mut Random, world: &World, questions| {
+        let mut built = build(world, Way::default());
+        behind(&mut built, None);
+        let now = questions[0].now;
+        let mut list = empty(&site(&built));
+        let mut panel = Panel::default();
+        for number in built.owner_locks.clone() {
+            let edit =
+                LockEdit { capacity: Some(Some(Capacity::Credentials(1))), ..LockEdit::default() };
+            built.step(|draft, _| lock::edit(draft, LockNumber(number), &edit).map(drop)).unwrap();
+        }
+        for seq in 1..100 {
+            let now = now.plus(seq as i64 * MINUTE);
+            if exchange(random, (&built, &mut list, &mut panel), seq, now, true) {
+                break;
+            }
+        }
+        let site = site(&built);
+        let again = provision::desired(&site, &list, now, digest);
+        for row in list.rows().filter(|row| row.key.kind == ItemKind::Credential && row.is_held()) {
+            let stored = &row.confirmed.as_ref().unwrap().held;
+            let wanted = again.items.get(&row.key).map(|item| item.print);
+            // What ended by itself meanwhile leaves.
+            let over = stored.ways.iter().any(|way| way.window.until <= now.plus(100 * MINUTE).0);
+            assert!(over || wanted == Some(stored.print), "{:?} flaps", row.key);
+        }
+    });
+}

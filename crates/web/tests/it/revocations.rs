@@ -1,0 +1,178 @@
+//! Whatever takes rights away from a list is a revocation until the list has followed.
+
+use serde_json::{Value, json};
+
+use crate::kit::{Site, one, person_to_lock};
+use crate::panel::Panel;
+use crate::support::{id, on_each_engine};
+
+/// The newest revocation, which is of that cause, with the states of its locks.
+async fn newest(it: &Site, cause: &str) -> (Value, Vec<String>) {
+    let all = it.all("/revocations", 2).await;
+    let last = all.last().expect("there is one").clone();
+    assert_eq!(last["cause"], cause, "{last}");
+    assert_eq!(it.get(&one("/revocations", &last)).await, last);
+    let locks = last["locks"].as_array().unwrap();
+    let states = locks.iter().map(|lock| lock["state"].as_str().unwrap().to_owned());
+    let states: Vec<String> = states.collect();
+    let confirmed = states.iter().filter(|state| *state != "pending").count();
+    let counts = (last["locks_total"].as_u64(), last["locks_confirmed"].as_u64());
+    assert_eq!(counts, (Some(states.len() as u64), Some(confirmed as u64)));
+    (last, states)
+}
+
+async fn count(it: &Site) -> usize {
+    it.list("/revocations").await.len()
+}
+
+#[tokio::test]
+async fn a_grant_is_pending_until_the_list_has_followed() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let mut panel = Panel::at(&it, json!({})).await;
+        let (gate, door) = (panel.lock(&it, "Gate").await, panel.lock(&it, "Door").await);
+        let ann = it.person("Ann").await;
+        it.card(&ann, "a1").await;
+        // What was never sent needs no revocation.
+        let never = it.grant(&ann, &gate).await;
+        let shown = it.acted(&format!("/grants/{}/revoke", id(&never))).await;
+        assert_eq!((&shown["state"], &shown["revocation"]), (&json!("revoked"), &json!(null)));
+        assert_eq!(count(&it).await, 0);
+
+        let open = it.grant(&ann, &gate).await;
+        let mut ending = person_to_lock(&ann, &door);
+        ending["valid_until"] = json!("2090-01-01T00:00:00Z");
+        let ending = it.made("/grants", ending).await;
+        panel.settle().await;
+        let shown = it.acted(&format!("/grants/{}/revoke", id(&open))).await;
+        assert_eq!(shown["state"], "revocation_pending");
+        let progress = json!({"locks_total": 1, "locks_confirmed": 0, "latest_possible_use": null});
+        assert_eq!(shown["revocation"], progress);
+        let (revocation, states) = newest(&it, "grant_revoke").await;
+        assert_eq!((states, &revocation["open_ended"]), (vec!["pending".into()], &json!(true)));
+        assert_eq!(revocation["locks"][0]["lock_id"], gate["id"]);
+
+        it.acted(&format!("/grants/{}/revoke", id(&ending))).await;
+        let (revocation, _) = newest(&it, "grant_revoke").await;
+        let until = (&revocation["latest_possible_use"], &revocation["open_ended"]);
+        assert_eq!(until, (&json!("2090-01-01T00:00:00Z"), &json!(false)));
+
+        // Sent is not stored.
+        let answer = panel.call(json!({})).await;
+        assert_eq!(it.get(&one("/grants", &open)).await["state"], "revocation_pending");
+        panel.store(&answer);
+        panel.settle().await;
+        for grant in [&open, &ending] {
+            let shown = it.get(&one("/grants", grant)).await;
+            assert_eq!(shown["state"], "revoked");
+            assert_eq!(shown["revocation"]["locks_confirmed"], 1);
+        }
+        let (_, states) = newest(&it, "grant_revoke").await;
+        assert_eq!(states, ["told"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_sent_and_not_acknowledged_counts_as_held() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let mut panel = Panel::at(&it, json!({})).await;
+        let gate = panel.lock(&it, "Gate").await;
+        let ann = it.person("Ann").await;
+        let card = it.card(&ann, "a1").await;
+        let grant = it.grant(&ann, &gate).await;
+        let sent = panel.call(json!({})).await;
+        assert_eq!(sent["changes"].as_array().unwrap().len(), 2);
+        it.acted(&format!("/grants/{}/revoke", id(&grant))).await;
+        let (_, states) = newest(&it, "grant_revoke").await;
+        assert_eq!(states, ["pending"], "the answer may have come in");
+        panel.settle().await;
+        assert!(panel.credential(&card).is_none());
+        assert_eq!(newest(&it, "grant_revoke").await.1, ["told"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_right_given_back_before_the_list_followed_is_confirmed_anew() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let mut panel = Panel::at(&it, json!({})).await;
+        let gate = panel.lock(&it, "Gate").await;
+        let ann = it.person("Ann").await;
+        let card = it.card(&ann, "a1").await;
+        it.grant(&ann, &gate).await;
+        panel.settle().await;
+        let path = format!("/people/{}", id(&ann));
+        it.acted(&format!("{path}/suspend")).await;
+        assert_eq!(newest(&it, "person_suspend").await.1, ["pending"]);
+        it.acted(&format!("{path}/resume")).await;
+        assert_eq!(panel.settle().await.len(), 1);
+        assert_eq!(newest(&it, "person_suspend").await.1, ["told"]);
+        assert!(panel.credential(&card).is_some());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_way_of_taking_rights_away_is_told() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let mut panel = Panel::at(&it, json!({})).await;
+        let (gate, door) = (panel.lock(&it, "Gate").await, panel.lock(&it, "Door").await);
+        let ann = it.person("Ann").await;
+        let pin = json!({
+            "kind": "card", "person_id": id(&ann), "card": {"bits": 56, "value": "a1"},
+            "pin": "1111",
+        });
+        let card = it.made("/credentials", pin).await;
+        let weekly = |to: &str| json!([{"days": ["mon"], "from": "08:00", "to": to}]);
+        let hours = json!({"name": "Hours", "weekly": weekly("17:00")});
+        let hours = it.made("/schedules", hours).await;
+        let level = it.level("Staff", &[&gate, &door]).await;
+        let grant = it.level_grant(&ann, &level).await;
+        it.patch(&one("/locks", &gate), json!({"pin": "if_set"})).await.expect(200);
+        panel.settle().await;
+        assert_eq!(count(&it).await, 0, "a PIN that is asked for takes nothing away");
+
+        let (level, grant) = (one("/access-levels", &level), one("/grants", &grant));
+        let (card, lock) = (one("/credentials", &card), one("/locks", &door));
+        let both = json!([gate["id"], door["id"]]);
+        let steps: [(&str, Value, &str, usize); 8] = [
+            (&grant, json!({"valid_until": "2089-01-01T00:00:00Z"}), "grant_update", 2),
+            (&level, json!({"schedule": {"id": id(&hours)}}), "access_level_update", 2),
+            (&one("/schedules", &hours), json!({"weekly": weekly("16:00")}), "schedule_update", 2),
+            (&card, json!({"pin": "2222"}), "credential_update", 2),
+            (&card, json!({"valid_until": "2088-01-01T00:00:00Z"}), "credential_update", 2),
+            (&level, json!({"lock_ids": [gate["id"]]}), "access_level_update", 1),
+            (&level, json!({"lock_ids": both}), "", 0),
+            (&lock, json!({"mode": "online"}), "lock_update", 1),
+        ];
+        for (path, body, cause, locks) in steps {
+            let before = count(&it).await;
+            it.patch(path, body.clone()).await.expect(200);
+            if locks == 0 {
+                assert_eq!(count(&it).await, before, "{body}");
+            } else {
+                assert_eq!(count(&it).await, before + 1, "{body}");
+                assert_eq!(newest(&it, cause).await.1, vec!["pending"; locks], "{body}");
+            }
+            panel.settle().await;
+            if locks > 0 {
+                assert_eq!(newest(&it, cause).await.1, vec!["told"; locks], "{body}");
+            }
+        }
+        // What only gives makes none.
+        let before = count(&it).await;
+        it.patch(&card, json!({"valid_until": null})).await.expect(200);
+        it.patch(&grant, json!({"valid_until": null})).await.expect(200);
+        panel.settle().await;
+        assert_eq!(count(&it).await, before);
+        it.acted(&format!("{card}/report-lost")).await;
+        assert_eq!(newest(&it, "credential_report_lost").await.1, ["pending"]);
+        panel.settle().await;
+        assert_eq!(newest(&it, "credential_report_lost").await.1, ["told"]);
+    })
+    .await;
+}
