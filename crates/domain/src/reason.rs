@@ -2,6 +2,8 @@
 //!
 //! The engine, the API, the event codes and all texts are made from it; nothing else may name them.
 
+use std::hint::select_unpredictable;
+
 macro_rules! reasons {
     ($($reason:ident $code:literal $intserv:literal $detail:literal,)*) => {
         /// Why a decision is denied; the order of the variants is the order of the checks.
@@ -77,6 +79,13 @@ impl Reasons {
         self.0 |= other.0;
     }
 
+    /// These reasons if `they_hold`, else none; which of the two is nothing to bet on.
+    #[must_use]
+    #[inline]
+    pub fn only_if(self, they_hold: bool) -> Reasons {
+        select_unpredictable(they_hold, self, Reasons::NONE)
+    }
+
     /// Takes one out.
     pub fn remove(&mut self, reason: Reason) {
         self.0 &= !(1 << reason as u8);
@@ -109,6 +118,13 @@ impl Reasons {
     #[must_use]
     pub fn first(self) -> Option<Reason> {
         self.iter().next()
+    }
+}
+
+impl From<Reason> for Reasons {
+    /// That one alone.
+    fn from(reason: Reason) -> Reasons {
+        Reasons(1 << reason as u8)
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::ids::LockNumber;
 use crate::noun::lock::{Lock, PinRule, Posture};
 use crate::noun::schedule::{ScheduleRef, Timetable};
+use crate::reason::{Reason, Reasons};
 use crate::state::{LockRow, PlaceState};
 use crate::time::{Instant, Zone};
 
@@ -21,6 +22,13 @@ impl<'s> Door<'s> {
     pub fn at(owner: &'s PlaceState, lock: LockNumber) -> Option<Door<'s>> {
         let row = owner.lock_levels(lock);
         row.is_present.then_some(Door { owner, lock, row })
+    }
+
+    /// The row of the lock in a place it is in.
+    #[inline]
+    pub(super) fn row_in(&self, state: &'s PlaceState, lock: LockNumber) -> &'s LockRow {
+        // Mostly the owner itself decides, and its row is at hand.
+        if std::ptr::eq(state, self.owner) { self.row } else { state.lock_levels(lock) }
     }
 
     /// The zone of the lock.
@@ -64,13 +72,25 @@ impl<'s> Door<'s> {
         self.owner.timetable(which(self.owner.locks.get(self.lock)?)?)
     }
 
+    /// That the lock is in lockdown, where it is.
+    #[inline]
+    pub(super) fn lockdown(&self) -> Reasons {
+        if self.posture() == Posture::Lockdown {
+            Reasons::from(Reason::Lockdown)
+        } else {
+            Reasons::NONE
+        }
+    }
+
     /// Whether the door stands open to everybody at `now`.
     #[inline]
     pub(super) fn is_free(&self, now: Instant) -> bool {
-        match self.posture() {
-            Posture::FreeAccess => true,
-            Posture::Normal => self.is_held_open(now),
-            Posture::Lockdown | Posture::Disabled => false,
+        // One test after the other: nearly all locks are `Normal`.
+        let posture = self.posture();
+        if posture == Posture::Normal {
+            self.is_held_open(now)
+        } else {
+            posture == Posture::FreeAccess
         }
     }
 

@@ -23,9 +23,9 @@ use crate::noun::event::Method;
 use crate::noun::lock::{PinRule, Posture};
 use crate::noun::person::{Person, PersonState};
 use crate::reason::{Reason, Reasons};
-use crate::state::{Hit, HolderRow, PlaceState};
+use crate::state::{Hit, HolderRow, PlaceState, Reaches};
 use crate::time::Instant;
-use grants::Standing;
+use grants::Scale;
 
 /// What was held to the lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,44 +141,37 @@ pub fn decide<'s>(state: &'s PlaceState, door: Door<'s>, request: &Request) -> D
         Presented::Person(number) => Some(number),
         _ => holder.and_then(HolderRow::person),
     };
-    let known = person.and_then(|number| state.person_reach(number).person());
-    let mut decision = Decision {
-        state,
-        door,
-        request: *request,
-        granted: false,
-        method: method(request, holder),
-        reasons: Reasons::NONE,
-        numbers: Numbers { credential, person: person.filter(|_| known.is_some()) },
-    };
+    let reaches = person.map(|number| state.person_reach(number));
+    let known = reaches.and_then(Reaches::person);
+    let mut numbers = Numbers { credential, person: person.filter(|_| known.is_some()) };
+    let mut method = method(request, holder);
+    let mut reasons = Reasons::NONE;
+    let Request { lock, now, .. } = *request;
     if door.posture() == Posture::Disabled {
-        decision.reasons.add(Reason::LockDisabled);
-    } else if door.is_free(request.now) {
-        decision.granted = true;
-        decision.method = Method::FreeAccess;
-        return decision;
+        reasons.add(Reason::LockDisabled);
     }
-    if request.presented.is_typed() && request.lockouts.codes {
-        decision.reasons.add(Reason::PinLockedOut);
+    if door.is_free(now) {
+        method = Method::FreeAccess;
+    } else if request.presented.is_typed() && request.lockouts.codes {
+        reasons.add(Reason::PinLockedOut);
         // Known or not: the answer must not tell.
-        decision.numbers = Numbers::default();
+        numbers = Numbers::default();
+        reasons.join(door.lockdown());
     } else if credential.is_none() && known.is_none() {
-        decision.reasons.add(Reason::CredentialUnknown);
+        reasons.add(Reason::CredentialUnknown);
+        reasons.join(door.lockdown());
     } else {
         if let Some((number, holder)) = found {
-            decision.check_credential(number, holder);
+            reasons.join(credential_flaws(state, door, request, number, holder));
         }
         if known == Some(PersonState::Suspended) {
-            decision.reasons.add(Reason::PersonSuspended);
+            reasons.add(Reason::PersonSuspended);
         }
-        decision.check_grants();
-        decision.granted = decision.reasons.is_empty();
-        return decision;
+        let reaches = reaches.filter(|_| known.is_some());
+        reasons.join(Scale { state, door, lock, now }.weigh(reaches, credential));
     }
-    if door.posture() == Posture::Lockdown {
-        decision.reasons.add(Reason::Lockdown);
-    }
-    decision
+    let granted = reasons.is_empty();
+    Decision { state, door, request: *request, granted, method, reasons, numbers }
 }
 
 #[inline]
@@ -196,6 +189,54 @@ fn method(request: &Request, holder: Option<HolderRow>) -> Method {
         CredentialKind::Card => Method::Card,
         CredentialKind::Code => Method::Code,
         CredentialKind::Phone => Method::Phone,
+    }
+}
+
+/// Checks 4, 5 and 7: the credential and its PIN. Its object is read only where it has to be.
+#[inline]
+fn credential_flaws(
+    state: &PlaceState,
+    door: Door<'_>,
+    request: &Request,
+    number: CredentialNumber,
+    holder: HolderRow,
+) -> Reasons {
+    let asks_pin = door.pin_rule(request.now) != PinRule::Never;
+    if holder.is_ordinary() && !asks_pin {
+        return Reasons::NONE;
+    }
+    let credential = state.credentials.get(number);
+    credential.map_or(Reasons::NONE, |it| flaws_of(it, door.pin(), asks_pin, request))
+}
+
+#[cold]
+fn flaws_of(credential: &Credential, rule: PinRule, asks_pin: bool, request: &Request) -> Reasons {
+    let mut reasons = Reasons::NONE;
+    match credential.state {
+        CredentialState::Active => {}
+        CredentialState::Lost => reasons.add(Reason::CredentialLost),
+        CredentialState::Disabled => reasons.add(Reason::CredentialDisabled),
+    }
+    if credential.valid.before(request.now) {
+        reasons.add(Reason::CredentialNotYetValid);
+    } else if credential.valid.past(request.now) {
+        reasons.add(Reason::CredentialExpired);
+    }
+    let flaw = if asks_pin { pin_flaw(credential, rule, request) } else { None };
+    flaw.into_iter().for_each(|flaw| reasons.add(flaw));
+    reasons
+}
+
+/// What is wrong with the PIN at a time when the lock's rule holds.
+fn pin_flaw(credential: &Credential, rule: PinRule, request: &Request) -> Option<Reason> {
+    match (rule, &credential.pin, request.pin) {
+        (PinRule::Never, _, _) | (PinRule::IfSet, None, _) => None,
+        (PinRule::Always, None, _) => Some(Reason::PinNotSet),
+        (_, Some(_), Pin::Missing) => Some(Reason::PinMissing),
+        (_, Some(_), Pin::Asked) => None,
+        (_, Some(_), Pin::Right | Pin::Wrong) if request.lockouts.pin => Some(Reason::PinLockedOut),
+        (_, Some(_), Pin::Wrong) => Some(Reason::PinWrong),
+        (_, Some(_), Pin::Right) => None,
     }
 }
 
@@ -219,53 +260,11 @@ impl<'s> Decision<'s> {
         (self.numbers.credential, self.numbers.person)
     }
 
-    /// Checks 4, 5 and 7: the credential and its PIN. Its object is read only where it has to be.
-    #[inline]
-    fn check_credential(&mut self, number: CredentialNumber, holder: HolderRow) {
-        let asks_pin = self.door.pin_rule(self.request.now) != PinRule::Never;
-        if (asks_pin || !holder.is_ordinary())
-            && let Some(credential) = self.state.credentials.get(number)
-        {
-            self.check_closely(credential, asks_pin);
-        }
-    }
-
-    #[cold]
-    fn check_closely(&mut self, credential: &Credential, asks_pin: bool) {
-        match credential.state {
-            CredentialState::Active => {}
-            CredentialState::Lost => self.reasons.add(Reason::CredentialLost),
-            CredentialState::Disabled => self.reasons.add(Reason::CredentialDisabled),
-        }
-        if credential.valid.before(self.request.now) {
-            self.reasons.add(Reason::CredentialNotYetValid);
-        } else if credential.valid.past(self.request.now) {
-            self.reasons.add(Reason::CredentialExpired);
-        }
-        let flaw = if asks_pin { self.pin_flaw(credential) } else { None };
-        flaw.into_iter().for_each(|flaw| self.reasons.add(flaw));
-    }
-
-    /// What is wrong with the PIN at a time when the lock's rule holds.
-    fn pin_flaw(&self, credential: &Credential) -> Option<Reason> {
-        match (self.door.pin(), &credential.pin, self.request.pin) {
-            (PinRule::Never, _, _) | (PinRule::IfSet, None, _) => None,
-            (PinRule::Always, None, _) => Some(Reason::PinNotSet),
-            (_, Some(_), Pin::Missing) => Some(Reason::PinMissing),
-            (_, Some(_), Pin::Asked) => None,
-            (_, Some(_), Pin::Right | Pin::Wrong) if self.request.lockouts.pin => {
-                Some(Reason::PinLockedOut)
-            }
-            (_, Some(_), Pin::Wrong) => Some(Reason::PinWrong),
-            (_, Some(_), Pin::Right) => None,
-        }
-    }
-
     /// The grants that allow; where none does, those that would but for the reasons. In order: the
     /// person's, then the credential's, each by number. Nothing where the door stands free.
     pub fn by(&self) -> impl Iterator<Item = GrantNumber> {
         let free = self.method == Method::FreeAccess;
-        let in_time = |hit| matches!(self.standing(hit), Standing::Open);
+        let in_time = |hit| self.holds(hit);
         let any_open = !free && self.reaching().any(in_time);
         let only_overrides =
             self.door.posture() == Posture::Lockdown && !self.reasons.has(Reason::Lockdown);

@@ -1,12 +1,15 @@
 //! The common schedule in one cache line: weekly hours by the clock of the lock, few exceptions.
 //! Answers only what it holds; the compiled schedule is asked about the rest.
 
-use super::calendar::split;
-use super::weekly::{minute_of, week_minute};
 use crate::time::{Instant, Zone};
 
 const EDGES: usize = 16;
 const DAYS: usize = 7;
+
+const DAY_MIN: u32 = 24 * 60;
+const WEEK_MIN: u32 = 7 * DAY_MIN;
+/// From the Monday before to 1970-01-01, a Thursday.
+const MONDAY_MIN: u32 = 3 * DAY_MIN;
 
 /// What a decision reads of one of a place's schedules.
 #[derive(Clone, Debug, Default)]
@@ -48,21 +51,21 @@ impl Hours {
         match self {
             Hours::Short(short) => {
                 let at_s = at.seconds();
-                short.holds(at_s + lock_zone.stretch(at_s).offset_s)
+                short.holds(at_s + lock_zone.offset_s(at_s))
             }
-            Hours::Absent => Some(false),
-            Hours::Long => None,
+            Hours::Absent | Hours::Long => None,
         }
     }
 }
 
 impl Short {
-    /// Every edge and every day is compared: no branch to be foreseen.
+    /// Every edge and every day is compared: no branch to be foreseen. Times that no 32 bits hold
+    /// are left to the compiled schedule.
     #[inline]
     fn holds(&self, wall_s: i64) -> Option<bool> {
-        let (day, second) = split(wall_s);
-        let differs = self.days.iter().fold(false, |differs, it| differs | (*it == day));
-        let minute = week_minute(day, minute_of(second));
+        let minutes = u32::try_from(wall_s).ok()? / 60;
+        let (day, minute) = (minutes / DAY_MIN, ((minutes + MONDAY_MIN) % WEEK_MIN) as u16);
+        let differs = self.days.iter().fold(false, |differs, it| differs | (*it == day as i32));
         let passed = self.edges.iter().map(|edge| u16::from(*edge <= minute)).sum::<u16>();
         (!differs).then_some(passed % 2 == 1)
     }

@@ -3,8 +3,9 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use super::cards::Held;
 use super::index::{HolderRow, LevelRow, Reach};
-use super::place::{CardKey, Held, IdentityKey, PlaceState};
+use super::place::{IdentityKey, PlaceState};
 use super::roster::Roster;
 use crate::ids::{GrantNumber, Noun};
 use crate::noun::Header;
@@ -106,9 +107,9 @@ impl PlaceState {
         let holder = HolderRow::new(credential);
         *self.holders.edit(number.0) = if add { holder } else { HolderRow::default() };
         let held = Held::of(number, holder);
-        for key in credential.parts.iter().map(|part| CardKey::of(part.card)) {
+        for card in credential.parts.iter().map(|part| part.card) {
             if let Some(held) = held {
-                if add { self.cards.insert(key, held) } else { self.cards.remove_own(&key, held) }
+                if add { self.cards.insert(card, held) } else { self.cards.remove_own(card, held) }
             }
         }
         for tag in code {

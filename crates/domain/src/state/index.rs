@@ -66,13 +66,13 @@ impl Reach {
 
 /// The targets of the open grants of one person or credential, in order of number.
 #[derive(Clone, Debug, Default)]
-#[repr(align(64))]
+#[repr(C, align(64))]
 pub(super) struct SubjectRow {
     /// The first targets; 0 where there are fewer.
     first: [u32; INLINE_GRANTS],
+    more: Option<Arc<Vec<Reach>>>,
     /// Of a person: whether it is there, and may come in.
     person: Option<PersonState>,
-    more: Option<Arc<Vec<Reach>>>,
 }
 
 /// The subjects of one kind: what decisions read of each, and apart from it the numbers of the
@@ -86,7 +86,7 @@ pub(super) struct Subjects {
 impl Subjects {
     #[inline]
     pub(super) fn get(&self, number: u32) -> Reaches<'_> {
-        Reaches { row: self.rows.get(number).unwrap_or(&NO_REACH), subjects: self, number }
+        Reaches { row: self.rows.get_or(number, &NO_REACH), subjects: self, number }
     }
 
     pub(super) fn set_person(&mut self, person: &Person, add: bool) {
@@ -171,6 +171,14 @@ pub(crate) struct Hits<'s> {
     at: usize,
 }
 
+impl Hits<'_> {
+    /// Whether there may be others.
+    #[inline]
+    pub(crate) fn are_left(&self) -> bool {
+        (self.found != 0) | self.reaches.row.more.is_some()
+    }
+}
+
 impl<'s> Iterator for Hits<'s> {
     type Item = Hit<'s>;
 
@@ -181,41 +189,41 @@ impl<'s> Iterator for Hits<'s> {
             self.found &= self.found - 1;
             return Some(Hit { reaches: self.reaches, at, target: *target });
         }
-        let Hits { reaches, lock, levels, at, .. } = *self;
-        reaches.row.more.as_ref()?;
-        let (at, target) = reaches.next_of_more(lock, levels, at)?;
+        let more = self.reaches.row.more.as_deref()?.get(self.at..)?;
+        let (at, target) = next_of_more(more, self.lock, self.levels)?;
+        let at = self.at + at;
         self.at = at + 1;
-        Some(Hit { reaches, at: INLINE_GRANTS + at, target })
+        Some(Hit { reaches: self.reaches, at: INLINE_GRANTS + at, target })
     }
 }
 
-impl Reaches<'_> {
-    /// The next of the grants beyond the first, from a position on, that reaches the lock.
-    #[cold]
-    fn next_of_more(self, lock: LockNumber, row: &LockRow, from: usize) -> Option<(usize, u32)> {
-        let more = self.row.more.as_ref()?.iter().enumerate().skip(from);
-        let mut targets = more.map(|(at, reach)| (at, reach.target));
-        targets.find(|(_, target)| {
-            let plain = target & !TIMED;
-            plain == lock.0 || row.contains(plain)
-        })
-    }
+/// The next of the grants beyond the first that reaches the lock.
+#[cold]
+fn next_of_more(more: &[Reach], lock: LockNumber, row: &LockRow) -> Option<(usize, u32)> {
+    let mut targets = more.iter().map(|reach| reach.target).enumerate();
+    targets.find(|(_, target)| {
+        let plain = target & !TIMED;
+        plain == lock.0 || row.contains(plain)
+    })
 }
 
 impl SubjectRow {
     /// Which of the first targets are the lock or one of its first levels, bit by bit. All are
-    /// compared with all, without a branch: the compiler does four at a time.
+    /// compared with all, without a branch: written so, the compiler does four at a time.
     #[inline]
     fn inline_hits(&self, lock: LockNumber, levels: &LockRow) -> u32 {
-        let mut found = [0; INLINE_GRANTS];
-        let mut compare = |with: u32| {
-            for (found, target) in found.iter_mut().zip(&self.first) {
-                *found |= if target & !TIMED == with { u32::MAX } else { 0 };
+        let mut found = [0; 4];
+        for (four, first) in self.first.as_chunks::<4>().0.iter().zip([0, 4, 8]) {
+            let four = four.map(|target| target & !TIMED);
+            let mut hits = four.map(|target| target == lock.0);
+            for level in &levels.first {
+                hits.iter_mut().zip(four).for_each(|(hit, target)| *hit |= target == *level);
             }
-        };
-        levels.first.iter().for_each(|level| compare(*level));
-        compare(lock.0);
-        found.iter().zip(0..).fold(0, |bits, (hit, at)| bits | hit & 1 << at)
+            for ((found, hit), at) in found.iter_mut().zip(hits).zip(first..) {
+                *found |= u32::from(hit) << at;
+            }
+        }
+        found.iter().fold(0, |all, found| all | found)
     }
 
     #[cold]
@@ -357,6 +365,9 @@ const KIND: u32 = 28;
 pub(crate) struct HolderRow(u32);
 
 impl HolderRow {
+    /// That there is no such credential.
+    pub(super) const NONE: HolderRow = HolderRow(0);
+
     pub(super) fn new(credential: &Credential) -> HolderRow {
         let ordinary =
             credential.state == CredentialState::Active && credential.valid == Window::ALWAYS;
@@ -411,6 +422,8 @@ pub(crate) enum LevelTimes {
 }
 
 impl LevelRow {
+    /// That nothing limits them.
+    pub(super) const ALWAYS: LevelRow = LevelRow(0);
     const INLINE: u32 = u32::MAX;
 
     pub(super) fn new(level: &AccessLevel) -> LevelRow {

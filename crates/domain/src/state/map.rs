@@ -6,24 +6,50 @@
 
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
+use std::hint::select_unpredictable;
 
 use foldhash::fast::RandomState;
 
 use super::table::Table;
 
-/// The first `N` entries that belong here, with no value where there are fewer; `spill` says where
-/// the others are, 0 that there are none.
+/// `N` entries, with no value where there are fewer; `spill` says which bucket has those that found
+/// no room, 0 that there is none.
 #[derive(Clone, Debug)]
 #[repr(align(64))]
 struct Bucket<K, V, const N: usize> {
-    first: [(K, Option<V>); N],
+    entries: [(K, Option<V>); N],
     spill: u32,
 }
 
 impl<K: Default, V, const N: usize> Default for Bucket<K, V, N> {
     fn default() -> Bucket<K, V, N> {
-        Bucket { first: std::array::from_fn(|_| (K::default(), None)), spill: 0 }
+        Bucket { entries: std::array::from_fn(|_| (K::default(), None)), spill: 0 }
     }
+}
+
+impl<K, V: Copy, const N: usize> Bucket<K, V, N> {
+    /// The value of `key`, if it is here. All are looked at: which of them it is cannot be foreseen,
+    /// so a branch costs more.
+    #[inline]
+    fn find<Q: Eq + ?Sized>(&self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        let mut found = None;
+        for (own, value) in &self.entries {
+            // Free entries hold a default key, and no value.
+            let is_it = (own.borrow() == key) & value.is_some();
+            found = select_unpredictable(is_it, *value, found);
+        }
+        found
+    }
+}
+
+/// Which bucket.
+#[derive(Clone, Copy)]
+enum At {
+    Home(u32),
+    Spill(u32),
 }
 
 /// A map with keyed random hashing; cloning shares everything. A bucket holds `N` entries and is
@@ -32,8 +58,8 @@ impl<K: Default, V, const N: usize> Default for Bucket<K, V, N> {
 pub struct Map<K, V, const N: usize = 3> {
     hasher: RandomState,
     buckets: Table<Bucket<K, V, N>>,
-    /// What found no room in its bucket, by the number the bucket names.
-    spills: Table<Vec<(K, V)>>,
+    /// Buckets for what found no room, by the number another one names.
+    spills: Table<Bucket<K, V, N>>,
     /// Numbers given in `spills` so far.
     spilled: u32,
     /// Buckets in use.
@@ -66,23 +92,24 @@ impl<K: Hash + Eq + Clone + Default, V: Copy, const N: usize> Map<K, V, N> {
         K: Borrow<Q>,
     {
         let bucket = self.buckets.get(self.bucket_of(key))?;
-        let mut found = None;
-        // All are looked at: which of them it is cannot be foreseen, so stopping early costs more.
-        for (own, value) in &bucket.first {
-            if own.borrow() == key {
-                found = found.or(*value);
-            }
-        }
+        let found = bucket.find(key);
         if found.is_none() && bucket.spill != 0 { self.spilled(bucket.spill, key) } else { found }
     }
 
     #[cold]
-    fn spilled<Q: Eq + ?Sized>(&self, spill: u32, key: &Q) -> Option<V>
+    fn spilled<Q: Eq + ?Sized>(&self, mut spill: u32, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
     {
-        let entries = self.spills.get(spill)?;
-        entries.iter().find(|(own, _)| own.borrow() == key).map(|(_, value)| *value)
+        while spill != 0 {
+            let bucket = self.spills.get(spill)?;
+            let found = bucket.find(key);
+            if found.is_some() {
+                return found;
+            }
+            spill = bucket.spill;
+        }
+        None
     }
 
     #[inline]
@@ -102,18 +129,31 @@ impl<K: Hash + Eq + Clone + Default, V: Copy, const N: usize> Map<K, V, N> {
         }
     }
 
+    fn edit(&mut self, at: At) -> &mut Bucket<K, V, N> {
+        match at {
+            At::Home(number) => self.buckets.edit(number),
+            At::Spill(number) => self.spills.edit(number),
+        }
+    }
+
     /// Puts in what is not there.
     fn put(&mut self, key: K, value: V) {
-        let bucket = self.buckets.edit(self.bucket_of(&key));
-        if let Some(free) = bucket.first.iter_mut().find(|(_, value)| value.is_none()) {
-            *free = (key, Some(value));
-            return;
+        let mut at = At::Home(self.bucket_of(&key));
+        loop {
+            let next = self.spilled + 1;
+            let bucket = self.edit(at);
+            if let Some(free) = bucket.entries.iter_mut().find(|(_, value)| value.is_none()) {
+                *free = (key, Some(value));
+                return;
+            }
+            if bucket.spill == 0 {
+                bucket.spill = next;
+                at = At::Spill(next);
+                self.spilled = next;
+            } else {
+                at = At::Spill(bucket.spill);
+            }
         }
-        if bucket.spill == 0 {
-            self.spilled += 1;
-            bucket.spill = self.spilled;
-        }
-        self.spills.edit(bucket.spill).push((key, value));
     }
 
     /// Takes `key` out.
@@ -125,18 +165,15 @@ impl<K: Hash + Eq + Clone + Default, V: Copy, const N: usize> Map<K, V, N> {
             return;
         }
         self.len -= 1;
-        let bucket = self.buckets.edit(self.bucket_of(key));
-        let inside = bucket.first.iter_mut();
-        let inside =
-            inside.filter(|(_, value)| value.is_some()).find(|(own, _)| own.borrow() == key);
-        let spill = bucket.spill;
-        match inside {
-            Some(entry) if spill == 0 => *entry = (K::default(), None),
-            Some(entry) => {
-                let other = self.spills.edit(spill).pop();
-                *entry = other.map_or_else(Default::default, |(key, value)| (key, Some(value)));
+        let mut at = At::Home(self.bucket_of(key));
+        loop {
+            let bucket = self.edit(at);
+            let mut taken = bucket.entries.iter_mut().filter(|(_, value)| value.is_some());
+            if let Some(entry) = taken.find(|(own, _)| own.borrow() == key) {
+                *entry = (K::default(), None);
+                return;
             }
-            None => self.spills.edit(spill).retain(|(own, _)| own.borrow() != key),
+            at = At::Spill(bucket.spill);
         }
     }
 
@@ -156,12 +193,16 @@ impl<K: Hash + Eq + Clone + Default, V: Copy, const N: usize> Map<K, V, N> {
         let added = self.size;
         self.size += 1;
         self.mask = self.size.next_power_of_two() - 1;
-        let bucket = self.buckets.edit(added & (self.mask >> 1));
-        let first = bucket.first.iter_mut().map(std::mem::take);
-        let mut entries: Vec<(K, V)> =
-            first.filter_map(|(key, value)| Some((key, value?))).collect();
-        if bucket.spill != 0 {
-            entries.append(self.spills.edit(bucket.spill));
+        let mut at = At::Home(added & (self.mask >> 1));
+        let mut entries = Vec::new();
+        loop {
+            let bucket = self.edit(at);
+            let taken = bucket.entries.iter_mut().map(std::mem::take);
+            entries.extend(taken.filter_map(|(key, value)| Some((key, value?))));
+            if bucket.spill == 0 {
+                break;
+            }
+            at = At::Spill(bucket.spill);
         }
         entries.into_iter().for_each(|(key, value)| self.put(key, value));
     }

@@ -3,6 +3,7 @@
 //!
 //! Rows go in through [`PlaceState::apply`] only, whether from a command, a start or another node.
 
+mod cards;
 mod directory;
 mod enter;
 mod index;
@@ -12,7 +13,7 @@ mod roster;
 mod table;
 
 pub use directory::Directory;
-pub(crate) use index::{Hit, HolderRow, LevelTimes};
+pub(crate) use index::{Hit, Hits, HolderRow, LevelTimes};
 pub use index::{LockRow, Reach, Reaches};
 pub use map::Map;
 pub use place::{IdentityKey, PlaceState};

@@ -1,9 +1,9 @@
 //! The working set of one place, and what it can be asked.
 
-use std::hash::{Hash, Hasher};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use super::cards::{Cards, Held};
 use super::index::{HolderRow, LevelRow, LockRow, Reaches, Subjects};
 use super::map::Map;
 use super::roster::Roster;
@@ -56,41 +56,6 @@ impl IdentityKey {
     }
 }
 
-/// What identifies a card, so small that two with what is known of them fill a cache line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct CardKey {
-    value: [u8; 16],
-    bits: u8,
-}
-
-impl CardKey {
-    #[inline]
-    pub(super) fn of(card: CardValue) -> CardKey {
-        CardKey { value: card.value.to_ne_bytes(), bits: card.bits }
-    }
-}
-
-impl Hash for CardKey {
-    fn hash<H: Hasher>(&self, hasher: &mut H) {
-        hasher.write_u128(u128::from_ne_bytes(self.value));
-        hasher.write_u8(self.bits);
-    }
-}
-
-/// The credential a card is of, and what is known of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Held {
-    credential: NonZeroU32,
-    holder: HolderRow,
-}
-
-impl Held {
-    /// Numbers begin at 1.
-    pub(super) fn of(credential: CredentialNumber, holder: HolderRow) -> Option<Held> {
-        Some(Held { credential: NonZeroU32::new(credential.0)?, holder })
-    }
-}
-
 /// Everything of one place that is not closed or deleted.
 #[derive(Clone, Debug)]
 pub struct PlaceState {
@@ -127,7 +92,7 @@ pub struct PlaceState {
     pub(super) phones: Map<String, PersonNumber>,
     pub(super) identities: Map<IdentityKey, PersonNumber>,
     pub(super) accounts: Map<AccountNumber, PersonNumber>,
-    pub(super) cards: Map<CardKey, Held, 2>,
+    pub(super) cards: Cards,
     pub(super) codes: Map<Tag, CredentialNumber>,
     pub(super) holders: Table<HolderRow>,
     pub(super) persons: Subjects,
@@ -172,7 +137,7 @@ impl PlaceState {
             phones: Map::default(),
             identities: Map::default(),
             accounts: Map::default(),
-            cards: Map::default(),
+            cards: Cards::default(),
             codes: Map::default(),
             holders: Table::default(),
             persons: Subjects::default(),
@@ -256,8 +221,7 @@ impl PlaceState {
     /// The same, with what is known of it.
     #[inline]
     pub(crate) fn held_by_card(&self, card: CardValue) -> Option<(CredentialNumber, HolderRow)> {
-        let held = self.cards.get(&CardKey::of(card))?;
-        Some((CredentialNumber(held.credential.get()), held.holder))
+        self.cards.get(card).map(Held::parts)
     }
 
     /// The credential with that card as an opaque part, which may be typed as its text.
@@ -277,7 +241,7 @@ impl PlaceState {
     /// What is known of a credential.
     #[inline]
     pub(crate) fn holder(&self, credential: CredentialNumber) -> HolderRow {
-        self.holders.get(credential.0).copied().unwrap_or_default()
+        *self.holders.get_or(credential.0, &HolderRow::NONE)
     }
 
     /// The open grants of a person.
@@ -307,49 +271,49 @@ impl PlaceState {
     #[must_use]
     #[inline]
     pub fn lock_levels(&self, lock: LockNumber) -> &LockRow {
-        self.lock_rows.get(lock.0).unwrap_or(&NO_LOCK)
+        self.lock_rows.get_or(lock.0, &NO_LOCK)
     }
 
     /// When the grants of a level hold.
     #[inline]
     pub(crate) fn level_row(&self, level: AccessLevelNumber) -> LevelRow {
-        self.level_rows.get(level.0).copied().unwrap_or_default()
+        *self.level_rows.get_or(level.0, &LevelRow::ALWAYS)
     }
 
     /// The hours of a schedule.
     #[inline]
     pub(crate) fn hours(&self, schedule: ScheduleNumber) -> &Hours {
-        self.hours.get(schedule.0).unwrap_or(&NO_HOURS)
+        self.hours.get_or(schedule.0, &NO_HOURS)
     }
 
     /// The open grants straight to a lock.
     #[must_use]
     pub fn lock_grants(&self, lock: LockNumber) -> &Roster {
-        self.lock_grants.get(lock.0).unwrap_or(&NOBODY)
+        self.lock_grants.get_or(lock.0, &NOBODY)
     }
 
     /// The open grants to a level.
     #[must_use]
     pub fn level_grants(&self, level: AccessLevelNumber) -> &Roster {
-        self.level_grants.get(level.0).unwrap_or(&NOBODY)
+        self.level_grants.get_or(level.0, &NOBODY)
     }
 
     /// The open memberships of a level.
     #[must_use]
     pub fn level_memberships(&self, level: AccessLevelNumber) -> &Roster {
-        self.level_memberships.get(level.0).unwrap_or(&NOBODY)
+        self.level_memberships.get_or(level.0, &NOBODY)
     }
 
     /// The credentials of a person.
     #[must_use]
     pub fn person_credentials(&self, person: PersonNumber) -> &Roster {
-        self.person_credentials.get(person.0).unwrap_or(&NOBODY)
+        self.person_credentials.get_or(person.0, &NOBODY)
     }
 
     /// The open shares of a lock.
     #[must_use]
     pub fn lock_shares(&self, lock: LockNumber) -> &Roster {
-        self.lock_shares.get(lock.0).unwrap_or(&NOBODY)
+        self.lock_shares.get_or(lock.0, &NOBODY)
     }
 
     /// The locks of a level with their open memberships, in order of membership.
@@ -413,15 +377,5 @@ impl PlaceState {
             Noun::Webhook => self.webhooks.get(number).cloned().map(Record::from),
             Noun::Organization | Noun::Account | Noun::Client | Noun::Ticket => None,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn two_cards_and_their_holders_fit_a_cache_line() {
-        assert!(size_of::<(CardKey, Option<Held>)>() * 2 + size_of::<u32>() <= 64);
     }
 }

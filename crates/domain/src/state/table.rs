@@ -35,6 +35,19 @@ impl<T: Clone + Default> Table<T> {
         Some(&leaf[number & MASK])
     }
 
+    /// The row with that number; where its whole chunk was never written, the one given.
+    #[must_use]
+    #[inline]
+    pub fn get_or<'a>(&'a self, number: u32, absent: &'a T) -> &'a T {
+        let number = number as usize;
+        if let Some(Some(node)) = self.root.get(number >> (2 * BITS))
+            && let Some(leaf) = &node[(number >> BITS) & MASK]
+        {
+            return &leaf[number & MASK];
+        }
+        absent
+    }
+
     /// The row with that number, to be written to.
     pub fn edit(&mut self, number: u32) -> &mut T {
         let number = number as usize;

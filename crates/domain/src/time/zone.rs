@@ -4,19 +4,21 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hint::select_unpredictable;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// Seconds of the first instant the table of offsets is sure to hold: 2000-01-01T00:00:00Z.
-const TABLE_FROM_S: i64 = 946_684_800;
+/// Seconds of the first instant the table of offsets is sure to hold: 2005-01-01T00:00:00Z.
+const TABLE_FROM_S: i64 = 1_104_537_600;
 /// Seconds of the first instant the table of offsets need not hold: 2060-01-01T00:00:00Z.
 const TABLE_UNTIL_S: i64 = 2_840_140_800;
 
-/// The table is entered by stretches of this power of two of seconds, 24 days: offsets change less
-/// often.
-const STEP: u32 = 21;
+/// The table goes by steps of this power of two of seconds, 12 days: since 2005 no offset has changed
+/// more often.
+const STEP: u32 = 20;
+const STEP_S: u32 = 1 << STEP;
 
 /// Every zone asked for so far, by name; what it holds follows from the bundled data alone.
 static KNOWN: Mutex<BTreeMap<String, Zone>> = Mutex::new(BTreeMap::new());
@@ -31,8 +33,17 @@ struct Rules {
     turns: Box<[(i64, i32)]>,
     /// The end of the last of `turns`, in seconds since the epoch.
     end_s: i64,
-    /// The turn that holds at the beginning of each step.
-    steps: Box<[u16]>,
+    /// The offsets of each step.
+    steps: Box<[Step]>,
+}
+
+/// The offsets of one step, in seconds: it changes at most once in so short a time.
+#[derive(Clone, Copy)]
+struct Step {
+    /// Second of the step at which it changes.
+    turn: u32,
+    before_s: i32,
+    after_s: i32,
 }
 
 /// A stretch of time `[from_s, until_s)`, in seconds since the epoch, with one offset from UTC.
@@ -79,23 +90,31 @@ impl Zone {
         &self.0.zone
     }
 
-    /// The offset at `at_s` seconds since the epoch and how long it holds.
+    /// The offset at `at_s` seconds since the epoch: seconds to add to UTC for the clock on the wall.
     #[must_use]
     #[inline]
+    pub fn offset_s(&self, at_s: i64) -> i64 {
+        // Before the table this is far beyond its end.
+        let into = at_s.wrapping_sub(TABLE_FROM_S) as u64;
+        match self.0.steps.get((into >> STEP) as usize) {
+            Some(step) => {
+                let is_before = (into as u32) & (STEP_S - 1) < step.turn;
+                i64::from(select_unpredictable(is_before, step.before_s, step.after_s))
+            }
+            None => slow_stretch(&self.0.zone, at_s).offset_s,
+        }
+    }
+
+    /// The offset at `at_s` seconds since the epoch and how long it holds.
+    #[must_use]
     pub fn stretch(&self, at_s: i64) -> Stretch {
-        let Rules { zone, turns, end_s, steps } = &*self.0;
+        let Rules { zone, turns, end_s, .. } = &*self.0;
         if at_s < TABLE_FROM_S || at_s >= *end_s {
             return slow_stretch(zone, at_s);
         }
-        let step = ((at_s - TABLE_FROM_S) >> STEP) as usize;
-        let mut at = usize::from(steps[step.min(steps.len() - 1)]);
-        while let Some((next_s, _)) = turns.get(at + 1)
-            && *next_s <= at_s
-        {
-            at += 1;
-        }
-        let (from_s, offset_s) = turns[at];
-        let until_s = turns.get(at + 1).map_or(*end_s, |turn| turn.0);
+        let after = turns.partition_point(|turn| turn.0 <= at_s);
+        let (from_s, offset_s) = turns[after - 1];
+        let until_s = turns.get(after).map_or(*end_s, |turn| turn.0);
         Stretch { offset_s: i64::from(offset_s), from_s, until_s }
     }
 }
@@ -109,12 +128,23 @@ impl Rules {
             turns.push((stretch.from_s, i32::try_from(stretch.offset_s).unwrap_or(0)));
             at_s = stretch.until_s;
         }
-        let steps = (0..=(TABLE_UNTIL_S - TABLE_FROM_S) >> STEP).map(|step| {
-            let begins_s = TABLE_FROM_S + (step << STEP);
-            let after = turns.partition_point(|turn: &(i64, i32)| turn.0 <= begins_s);
-            u16::try_from(after - 1).unwrap_or(0)
-        });
+        let begins = (TABLE_FROM_S..TABLE_UNTIL_S).step_by(STEP_S as usize);
+        let steps = begins.map_while(|begin_s| Step::of(&turns, begin_s));
         Rules { zone, steps: steps.collect(), turns: turns.into(), end_s: at_s }
+    }
+}
+
+impl Step {
+    /// The step that begins at `begin_s`; `None` if its offset changes more than once, of which
+    /// there is no case in the data, so that the table ends there.
+    fn of(turns: &[(i64, i32)], begin_s: i64) -> Option<Step> {
+        let after = turns.partition_point(|turn| turn.0 <= begin_s);
+        let end_s = begin_s + i64::from(STEP_S);
+        let before_s = turns.get(after.checked_sub(1)?)?.1;
+        let mut inside = turns[after..].iter().take_while(|turn| turn.0 < end_s);
+        let (turn_s, after_s) = inside.next().copied().unwrap_or((end_s, before_s));
+        let turn = u32::try_from(turn_s - begin_s).ok()?;
+        inside.next().is_none().then_some(Step { turn, before_s, after_s })
     }
 }
 
@@ -164,10 +194,15 @@ mod tests {
                 let at = Timestamp::from_second(at_s).unwrap();
                 let offset_s = i64::from(zone.rules().to_offset(at).seconds());
                 assert_eq!(stretch.offset_s, offset_s, "{name} {at_s}");
+                assert_eq!(zone.offset_s(at_s), offset_s, "{name} {at_s}");
                 let last_s = stretch.until_s.min(Timestamp::MAX.as_second()) - 1;
                 let last = zone.stretch(last_s);
                 assert_eq!((last.offset_s, last.until_s), (offset_s, stretch.until_s), "{name}");
+                assert_eq!(zone.offset_s(last_s), offset_s, "{name}");
+                assert_eq!(zone.offset_s(last_s + 1), zone.stretch(last_s + 1).offset_s, "{name}");
             }
+            let steps = zone.0.steps.len() as i64;
+            assert!(TABLE_FROM_S + (steps << STEP) >= TABLE_UNTIL_S, "{name} {steps}");
         }
     }
 }

@@ -158,7 +158,7 @@ impl Occurrences {
     /// An added start as an instant and on the wall.
     fn resolve(&self, near: Near<'_>, added: i64) -> (i64, i64) {
         match &self.zone {
-            Some(zone) => (added, added + zone.stretch(added).offset_s),
+            Some(zone) => (added, added + zone.offset_s(added)),
             None => (near.instant(added), added),
         }
     }
@@ -172,13 +172,13 @@ impl Near<'_> {
 
 /// The last day whose wall time `second` has come at `at_s` in a zone.
 pub(super) fn last_day_by(zone: &Zone, second: i64, at_s: i64) -> i32 {
-    let (day, _) = split(at_s + zone.stretch(at_s).offset_s);
+    let (day, _) = split(at_s + zone.offset_s(at_s));
     let come = |day: &i32| instant_of(zone, join(*day, second)) <= at_s;
     (day - 2..=day + 1).rev().find(come).unwrap_or(day - 3)
 }
 
 /// The days whose wall time `second` is the instant `at_s` in a zone; two where a day is skipped.
 pub(super) fn days_at(zone: &Zone, second: i64, at_s: i64) -> impl Iterator<Item = i32> {
-    let (day, _) = split(at_s + zone.stretch(at_s).offset_s);
+    let (day, _) = split(at_s + zone.offset_s(at_s));
     (day - 2..=day + 1).filter(move |day| instant_of(zone, join(*day, second)) == at_s)
 }

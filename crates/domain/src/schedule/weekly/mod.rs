@@ -51,8 +51,7 @@ impl Week {
     /// Whether it is open at `at`.
     pub(crate) fn is_open(&self, at: Instant, lock_zone: &Zone) -> bool {
         let at_s = at.seconds();
-        let stretch = self.zone.as_ref().unwrap_or(lock_zone).stretch(at_s);
-        self.holds(at_s + stretch.offset_s)
+        self.holds(at_s + self.zone.as_ref().unwrap_or(lock_zone).offset_s(at_s))
     }
 
     /// The first instant in `[from, until)` at which being open is `wanted`.
