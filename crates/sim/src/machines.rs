@@ -29,7 +29,7 @@ struct Lock {
 }
 
 impl Operated {
-    /// The machine of a lock, asked for with the client's rights: `decisions:make` and `locks:read`.
+    /// The machine of a lock, whose client may `decisions:make` and `locks:read`.
     pub fn new(client: Client, lock: impl Into<String>) -> Operated {
         Operated { machine: Machine::default(), client, lock: lock.into() }
     }
@@ -210,7 +210,7 @@ impl Day<'_> {
     }
 
     fn check(&mut self, what: &str, right: bool, expected: &str) {
-        self.tally.checks += 1;
+        self.tally.steps += 1;
         if !right {
             self.tally.surprise(Surprise {
                 visit: format!("at a machine: {what}"),

@@ -39,9 +39,10 @@ pub struct Tally {
     pub methods: BTreeMap<String, u64>,
     /// By reason; a denial may count under several.
     pub reasons: BTreeMap<String, u64>,
-    /// Doors tried by the program that is written for Unloc's API and steps at a machine, apart
-    /// from the visits.
+    /// Doors tried by the program that is written for Unloc's API, apart from the visits.
     pub checks: u64,
+    /// What was done at a machine, apart from the visits.
+    pub steps: u64,
     /// How long answers took.
     pub latency: Latency,
     /// Answers that contradict what the simulator is certain of.
@@ -164,6 +165,9 @@ impl fmt::Display for Tally {
         }
         if self.checks > 0 {
             writeln!(f, "Unloc program  {} checks at virtual locks", self.checks)?;
+        }
+        if self.steps > 0 {
+            writeln!(f, "machine  {} steps", self.steps)?;
         }
         if self.hostile.sent > 0 {
             let HostileTally { sent, as_expected, .. } = self.hostile;

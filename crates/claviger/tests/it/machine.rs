@@ -72,8 +72,7 @@ fn keys_of_the_classic_api_start_a_machine() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let at = Duration::from_secs;
     let present = |machine: &mut Operated, now: u64, serial: &str| {
-        let bits = u32::try_from(serial.len() * 4).unwrap();
-        runtime.block_on(machine.present(at(now), bits, serial)).unwrap()
+        runtime.block_on(machine.present(at(now), serial.len() as u32 * 4, serial)).unwrap()
     };
     assert_eq!(present(&mut machine, 0, bob), Shown::Refused);
     assert_eq!(present(&mut machine, 0, ann), Shown::LoggedOn);

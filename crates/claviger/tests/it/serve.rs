@@ -122,6 +122,7 @@ fn the_demo_runs_and_leaves_nothing() {
     assert!(ended.out.starts_with("claviger ready http://127.0.0.1:"), "{ended:?}");
     assert!(ended.out.contains("/docs") && ended.out.contains("surprises 0"), "{ended:?}");
     assert!(ended.out.contains("Unloc program  81 checks"), "{ended:?}");
+    assert!(ended.out.contains("machine  21 steps"), "{ended:?}");
     assert!(!ended.out.contains("visits 0 "), "{ended:?}");
     assert!(names(&temporary.path(".")).is_empty());
 }
@@ -169,7 +170,7 @@ fn the_simulator_works_against_a_server() {
     // Twice as well: a day at a machine, with nothing left behind.
     for _ in 0..2 {
         let tally = claviger(&[&fixed[..], &login, &building, &["--machines"]].concat()).json();
-        assert_eq!(tally["checks"], serde_json::json!(21), "{tally}");
+        assert_eq!(tally["steps"], serde_json::json!(21), "{tally}");
         assert_eq!(tally["surprises"], serde_json::json!(0), "{tally}");
         let client = Client::new(&server.url, &made);
         assert_eq!(client.list("/locks").len(), 3);

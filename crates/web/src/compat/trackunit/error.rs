@@ -60,8 +60,8 @@ impl Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let shown = |(code, wrong): &(&str, Wrong)| json!({ "errorCode": code, "fieldName": wrong.name, "message": wrong.reason });
-        let errors: Value = self.errors.iter().map(shown).collect();
+        let errors = self.errors.iter();
+        let errors: Value = errors.map(|(code, wrong)| error(code, wrong)).collect();
         let status = json!({
             "errorCode": self.code, "message": self.message, "errors": errors,
         });
@@ -76,6 +76,10 @@ impl IntoResponse for Failure {
         }
         response
     }
+}
+
+fn error(code: &str, wrong: &Wrong) -> Value {
+    json!({ "errorCode": code, "fieldName": wrong.name, "message": wrong.reason })
 }
 
 /// An answer of this API. It may hold serial numbers that are typed as codes: nobody keeps it.
