@@ -34,7 +34,7 @@ pub struct Entry {
 /// where one is named, also after it is gone.
 ///
 /// # Errors
-/// No such place.
+/// No such place; no such object.
 pub async fn list(
     ctx: &Context,
     place: Id,
@@ -45,6 +45,17 @@ pub async fn list(
     let place = ctx.authorize(place, Scope::ChangesRead)?;
     let range = TrailRange { after_seq: after, object, ..TrailRange::default() };
     let mut rows = ctx.app.store().trail(place, range, bounded(limit + 1)).await?;
+    if let Some(object) = object
+        && rows.is_empty()
+        && after == 0
+    {
+        // One that came with something else has no change of its own, and is there all the same.
+        let state = ctx.app.state(place)?;
+        if Noun::ALL.iter().all(|noun| state.number_of(*noun, object).is_none()) {
+            // What it would be nobody knows; it is no place of the caller's either.
+            return Err(Error::not_found(Noun::Place));
+        }
+    }
     let more = rows.len() > limit;
     rows.truncate(limit);
     let (first, last) = (rows.first().map_or(1, |row| row.seq), rows.last().map_or(0, |it| it.seq));

@@ -127,6 +127,7 @@ pub(crate) async fn furnish(actor: &Actor, place: &str, tag: &'static str) -> Fu
         "external_id": named("webhook"), "url": "https://example.org/hook", "lock_ids": [lock],
     });
     let webhook = has("webhook", &make("/webhooks", webhook).await);
+    has("changed", &json!({"id": webhook}));
     actor.post(&at(&format!("/webhooks/{webhook}/test")), json!({})).await.expect(202);
     let deliveries = at(&format!("/webhooks/{webhook}/deliveries"));
     has("delivery", &actor.get(&deliveries).await.expect(200)["items"][0]);
@@ -234,6 +235,7 @@ fn queries(route: &Listed, things: &Furniture) -> Vec<Vec<(&'static str, String)
             one("access_level_id", "level"),
         ],
         "list_events" => vec![one("person_id", "person"), one("lock_id", "lock")],
+        "list_changes" => vec![one("object_id", "changed")],
         "unshare_lock" => vec![one("place_id", "neighbour")],
         "schedule_occurrences" => vec![vec![
             ("from", "2026-03-01T00:00:00Z".to_owned()),
