@@ -84,7 +84,9 @@ impl EventFilter {
         };
         clause.and("{at}.seq >", (self.after_seq > 0).then_some(self.after_seq));
         clause.and("{at}.seq <", self.before_seq);
-        clause.and("e.occurred_at >=", self.occurred.from);
+        // The later of both, so that the index is entered where the page begins.
+        let from = self.occurred.from.max(self.after_moment.map(|(at, _)| at));
+        clause.and("e.occurred_at >=", from);
         clause.and("e.occurred_at <", self.occurred.until);
         clause.and("e.received_at >=", self.received.from);
         clause.and("e.received_at <", self.received.until);
