@@ -246,3 +246,47 @@ fn onboard(
     };
     Ok(lock::create(draft, &edit)?.header.id)
 }
+
+#[cfg(test)]
+mod tests {
+    use claviger_domain::noun::{Header, Json};
+    use claviger_domain::time::Instant;
+
+    use super::*;
+
+    fn with(settings: Option<&str>) -> Controller {
+        let settings = settings.map(|text| Json(text.to_owned()));
+        let header = Header {
+            number: 1,
+            id: Id::default(),
+            external_id: None,
+            created_at: Instant(0),
+            updated_at: Instant(0),
+            revision: 1,
+            deleted_at: None,
+        };
+        Controller { header, name: "Panel".to_owned(), capacity: None, settings }
+    }
+
+    #[test]
+    fn a_code_that_is_too_long_keeps_the_digits_at_its_end() {
+        let narrow = with(Some(r#"{"code_digits": 4, "other": 1}"#));
+        assert_eq!(code_digits(&narrow), Some(4));
+        for (code, fitted) in [("123456", "3456"), ("1234", "1234"), ("0042", "0042")] {
+            assert_eq!(fitted_code(&narrow, code), fitted);
+        }
+        for settings in [
+            None,
+            Some("{}"),
+            Some(r#"{"code_digits": 0}"#),
+            Some(r#"{"code_digits": 17}"#),
+            Some(r#"{"code_digits": "4"}"#),
+            Some(r#"{"code_digits": 4.5}"#),
+            Some(r#"{"code_digits": null}"#),
+        ] {
+            let any = with(settings);
+            assert_eq!(code_digits(&any), None, "{settings:?}");
+            assert_eq!(fitted_code(&any, "1234567890123456"), "1234567890123456");
+        }
+    }
+}

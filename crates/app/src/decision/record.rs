@@ -28,14 +28,14 @@ pub(crate) struct Recording(Mutex<BTreeMap<Instant, usize>>);
 
 impl Recording {
     /// Notes a decision until what is answered is dropped.
-    fn begin(app: &App, at: Instant) -> Begun {
+    pub(super) fn begin(app: &App, at: Instant) -> Begun {
         *guard(&app.recording().0).entry(at).or_default() += 1;
         Begun { app: app.clone(), at }
     }
 }
 
 /// A decision whose event is being made durable.
-struct Begun {
+pub(super) struct Begun {
     app: App,
     at: Instant,
 }

@@ -166,6 +166,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_on_its_way_or_waits_is_not_said_to_be_known() {
+        use crate::decision::record::{Recording, recorded_until};
+        let app = app().await;
+        let (place, other) = (PlaceNumber(1), PlaceNumber(2));
+        let begun = app.now();
+        assert!(recorded_until(&app, place) <= begun);
+        let first = Recording::begin(&app, begun);
+        let second = Recording::begin(&app, begun);
+        drop(second);
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        assert_eq!(recorded_until(&app, place), begun);
+        drop(first);
+        assert!(recorded_until(&app, place) > begun);
+        let batches = batch(&app, 1);
+        let at = batches[0].events[0].occurred_at;
+        crate::world::guard(app.waiting()).extend(batches);
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        assert_eq!(recorded_until(&app, place), at);
+        assert!(recorded_until(&app, other) > at);
+    }
+
+    #[tokio::test]
     async fn one_that_cannot_be_stored_takes_no_other_with_it() {
         let app = app().await;
         // The third is about a place that is not there.

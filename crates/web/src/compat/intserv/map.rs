@@ -2,7 +2,7 @@
 //! is given.
 
 use claviger_app::credential::Digits;
-use claviger_app::provision::SystemState;
+use claviger_app::provision::{SystemState, SystemStatus};
 use claviger_app::{Gone, Id};
 use claviger_domain::ids::{AccessLevelNumber, ControllerNumber, Noun};
 use claviger_domain::noun::card::CardPart;
@@ -241,6 +241,25 @@ pub(crate) fn failure(state: &SystemState) -> Option<&'static str> {
     }
 }
 
+/// Systems of which each stands once: what another place's controller serves is at the system
+/// without one too, and the worse of the two is told.
+pub(crate) fn once(systems: Vec<SystemStatus>) -> Vec<SystemStatus> {
+    let rank = |state: &SystemState| match state {
+        SystemState::Applied { .. } => 0,
+        SystemState::Pending => 1,
+        SystemState::Failed { .. } | SystemState::NotStored => 2,
+    };
+    let mut found: Vec<SystemStatus> = Vec::with_capacity(systems.len());
+    for system in systems {
+        match found.iter_mut().find(|known| known.controller == system.controller) {
+            Some(known) if rank(&known.state) >= rank(&system.state) => {}
+            Some(known) => *known = system,
+            None => found.push(system),
+        }
+    }
+    found
+}
+
 /// How far a key has got, all systems taken together.
 pub(crate) fn status<'s>(systems: impl Iterator<Item = &'s SystemState>) -> &'static str {
     let (mut applied, mut pending, mut failed) = (false, false, false);
@@ -288,6 +307,26 @@ mod tests {
         );
         let at = Instant::parse("2020-09-01T02:00:00+02:00").unwrap();
         assert_eq!(begin(at), "2020-09-01T00:00:00Z");
+    }
+
+    #[test]
+    fn a_system_stands_once_as_its_worse_half() {
+        let at = Instant(0);
+        let system = |controller: Option<u32>, state| SystemStatus {
+            controller: controller.map(ControllerNumber),
+            locks: Vec::new(),
+            state,
+        };
+        let applied = || SystemState::Applied { at };
+        let systems = vec![
+            system(None, applied()),
+            system(None, SystemState::Pending),
+            system(Some(1), SystemState::NotStored),
+            system(None, applied()),
+            system(Some(1), applied()),
+        ];
+        let wanted = [system(None, SystemState::Pending), system(Some(1), SystemState::NotStored)];
+        assert_eq!(once(systems), wanted);
     }
 
     #[test]

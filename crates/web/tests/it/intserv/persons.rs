@@ -68,3 +68,32 @@ async fn a_known_person_keeps_name_and_keys() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_call_is_one_entry_in_the_trail_that_tells_no_digits() {
+    on_each_engine(|world| async move {
+        let program = Intserv::at(&world).await;
+        let level = program.it.level("Doors", &[]).await;
+        let before = program.it.list("/changes").await.len();
+        let body = json!({
+            "key": proximity("EM:1099511627775"), "pin": "9173", "access_levels": [level["id"]],
+        });
+        let key = program.add(body).await;
+        program.add(json!({ "id": key["id"], "pin": null, "access_levels": [] })).await;
+        let all = program.it.list("/changes").await;
+        let [made, changed] = &all[before..] else { panic!("{all:?}") };
+        for (change, verb, count) in [(made, "create", "1"), (changed, "update", "0")] {
+            assert_eq!(
+                (&change["verb"], &change["noun"], &change["object_id"]),
+                (&json!(verb), &json!("credential"), &key["id"])
+            );
+            assert_eq!(change["actor"]["kind"], "client");
+            assert_eq!(change["values"]["access_levels"], count, "{change}");
+            assert!(change["fields"].as_array().unwrap().contains(&json!("pin")), "{change}");
+            for secret in ["9173", "ffffffffff", "1099511627775"] {
+                assert!(!change.to_string().contains(secret), "{change}");
+            }
+        }
+    })
+    .await;
+}
