@@ -14,16 +14,12 @@ create table event_locks (
     place {bigint} not null,
     lock {bigint} not null,
     seq {bigint} not null,
-    id {bytes} not null,
     primary key (place, lock, seq)
 ){rowless};
-create index event_locks_id on event_locks (place, lock, id);
 
 create table event_people (
     place {bigint} not null,
     person {bigint} not null,
     seq {bigint} not null,
-    id {bytes} not null,
     primary key (place, person, seq)
 ){rowless};
-create index event_people_id on event_people (place, person, id);

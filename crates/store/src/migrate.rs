@@ -48,6 +48,7 @@ const MIGRATIONS: &[Migration] = migrations![
     5 "0005_event_filing.sql",
     6 "0006_privacy.sql",
     7 "0007_lists.sql",
+    8 "0008_event_filing_by_id.sql",
 ];
 
 /// Made by whoever migrates first, so it is not itself a migration.
