@@ -24,7 +24,7 @@ use crate::error::Error;
 use crate::plan::Planned;
 use crate::read::{Gone, Page, Paging, Seen, gone, page, resolve};
 use crate::schedule::{ScheduleWish, find_wish};
-use crate::{App, Put, Written, not_here, sharing};
+use crate::{App, Put, Written, sharing};
 
 /// How a grant of a place stands.
 #[must_use]
@@ -71,19 +71,34 @@ pub struct GrantWish {
     pub edit: GrantEdit,
 }
 
+/// References as numbers, where they name something of the place; the others are noted.
+struct Finder<'s> {
+    state: &'s PlaceState,
+    missing: Vec<FieldError>,
+}
+
+impl Finder<'_> {
+    /// The number; any number where there is no such thing.
+    fn find(&mut self, noun: Noun, reference: &Ref, pointer: &str, what: &str) -> u32 {
+        let found = self.state.resolve(noun, reference);
+        found.unwrap_or_else(|| {
+            let detail = format!("there is no such {what} in this place");
+            self.missing.push(FieldError::new(pointer, "not_found", detail));
+            0
+        })
+    }
+}
+
 pub(crate) fn prepare(state: &PlaceState, wish: &GrantWish, via: Via) -> Result<NewGrant, Error> {
-    let missing = |pointer: &str, what: &str| {
-        not_here(pointer, &format!("there is no such {what} in this place"))
-    };
+    let mut finder = Finder { state, missing: Vec::new() };
     let receiver = match &wish.subject {
         SubjectWish::Person(person) => {
-            let number = state.resolve(Noun::Person, person);
-            let number = number.ok_or_else(|| missing("/subject/person_id", "person"))?;
+            let number = finder.find(Noun::Person, person, "/subject/person_id", "person");
             Receiver::Known(Subject::Person(PersonNumber(number)))
         }
         SubjectWish::Credential(credential) => {
-            let number = state.resolve(Noun::Credential, credential);
-            let number = number.ok_or_else(|| missing("/subject/credential_id", "credential"))?;
+            let pointer = "/subject/credential_id";
+            let number = finder.find(Noun::Credential, credential, pointer, "credential");
             Receiver::Known(Subject::Credential(CredentialNumber(number)))
         }
         SubjectWish::Email(email) => Receiver::Email(email.clone()),
@@ -91,25 +106,26 @@ pub(crate) fn prepare(state: &PlaceState, wish: &GrantWish, via: Via) -> Result<
     };
     let target = match &wish.target {
         TargetWish::Lock(lock) => {
-            let number = state.resolve(Noun::Lock, lock);
-            Target::Lock(LockNumber(number.ok_or_else(|| missing("/target/lock_id", "lock"))?))
+            Target::Lock(LockNumber(finder.find(Noun::Lock, lock, "/target/lock_id", "lock")))
         }
         TargetWish::AccessLevel(level) => {
-            let number = state.resolve(Noun::AccessLevel, level);
-            let number =
-                number.ok_or_else(|| missing("/target/access_level_id", "access level"))?;
+            let pointer = "/target/access_level_id";
+            let number = finder.find(Noun::AccessLevel, level, pointer, "access level");
             Target::AccessLevel(AccessLevelNumber(number))
         }
     };
+    let issued_under = wish.issued_under.as_ref().map(|issuer| {
+        GrantNumber(finder.find(Noun::Grant, issuer, "/issued_under", "open right to share"))
+    });
     let mut edit = wish.edit.clone();
-    edit.schedule = find_wish(state, wish.schedule.as_ref().map(Option::as_ref), "/schedule")?;
-    let issued_under = match &wish.issued_under {
-        None => None,
-        Some(issuer) => {
-            let number = state.resolve(Noun::Grant, issuer).map(GrantNumber);
-            Some(number.ok_or_else(|| missing("/issued_under", "open right to share"))?)
-        }
-    };
+    match find_wish(state, wish.schedule.as_ref().map(Option::as_ref), "/schedule") {
+        Ok(schedule) => edit.schedule = schedule,
+        Err(Error::Refused(Refusal::Invalid(errors))) => finder.missing.extend(errors),
+        Err(other) => return Err(other),
+    }
+    if !finder.missing.is_empty() {
+        return Err(Refusal::Invalid(finder.missing).into());
+    }
     let kind = if issued_under.is_some() { SourceKind::Sharing } else { SourceKind::Direct };
     let source = Source { kind, via };
     Ok(NewGrant { receiver, target, right: wish.right, source, issued_under, edit })

@@ -181,6 +181,19 @@ async fn grants_that_are_almost_right() {
             ),
             post(
                 "/grants",
+                json!({
+                    "subject": {"credential_id": lock}, "target": {"access_level_id": person},
+                    "issued_under": lock, "schedule": {"id": lock},
+                }),
+                &[
+                    ("/subject/credential_id", "no such credential"),
+                    ("/target/access_level_id", "no such access level"),
+                    ("/issued_under", "no such open right to share"),
+                    ("/schedule", "no such schedule"),
+                ],
+            ),
+            post(
+                "/grants",
                 grant("target", json!({"lock_id": person})),
                 &[("/target/lock_id", "no such lock")],
             ),

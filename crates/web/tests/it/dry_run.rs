@@ -256,7 +256,10 @@ async fn a_dry_run_finds_the_same_mistakes_and_is_for_rights_only() {
         let (ann, door) = (it.person("Ann").await, it.lock("Door").await);
         let before = world.revisions().await;
         let wrong = it.post("/grants?dry_run=true", person_to_lock(&door, &ann)).await;
-        assert_eq!(pointers(&wrong.problem(404, "not_found")), ["/subject/person_id"]);
+        assert_eq!(
+            pointers(&wrong.problem(404, "not_found")),
+            ["/subject/person_id", "/target/lock_id"]
+        );
         it.post("/grants/external:x/revoke?dry_run=true", json!({}))
             .await
             .problem(404, "not_found");
