@@ -11,14 +11,16 @@ use std::sync::Arc;
 use claviger_domain::ids::{ControllerNumber, Id, LockNumber};
 use claviger_domain::noun::controller::Controller;
 use claviger_domain::noun::event::Event;
-use claviger_domain::noun::lock::{Lock, LockMode};
+use claviger_domain::noun::lock::Lock;
 use claviger_domain::noun::scope::Scope;
+use claviger_domain::provision::{ListKey, is_listed};
 use claviger_domain::record::Record;
 use claviger_domain::state::PlaceState;
-use claviger_domain::time::{Instant, Window};
+use claviger_domain::time::{Instant, SECOND, Window};
 use claviger_store::EventFilter;
 
 use super::speak_of;
+use crate::App;
 use crate::context::Context;
 use crate::decision::recorded_until;
 use crate::error::Error;
@@ -28,6 +30,9 @@ use crate::read::{Gone, bounded};
 const MOST_LOOKED_AT: usize = 50_000;
 /// The fewest events that are read at a time.
 const FEWEST: usize = 200;
+
+/// How long a controller's call may have been under way: what happened meanwhile is not in it.
+const UNDER_WAY: i64 = 10 * SECOND;
 
 /// A place in the order: the instant of an event, and its number.
 pub type Moment = (Instant, u64);
@@ -151,26 +156,25 @@ fn complete_until(
 ) -> Instant {
     let recorded = recorded_until(&ctx.app, state.place.number());
     let controllers = state.controllers.iter().filter(|it| wanted(&Some(it.number())));
-    let own = controllers.filter_map(|it| told_until(state, it));
+    let own = controllers.filter_map(|it| told_until(&ctx.app, state, it));
     // Another place's lock may hang on a controller there.
     let borrowed = state.locks.iter().filter(|_| wanted(&None)).filter_map(|lock| {
         let (place, number) = lock.borrowed?;
         let owner = ctx.app.state(place).ok()?;
         let controller = owner.controllers.get(owner.locks.get(number)?.controller?)?;
-        told_until(&owner, controller)
+        told_until(&ctx.app, &owner, controller)
     });
     own.chain(borrowed).fold(recorded, Instant::min)
 }
 
 /// Up to which instant a controller has told what happened at the locks that it decides for by its
 /// own list; none where it has no such lock.
-fn told_until(state: &PlaceState, controller: &Controller) -> Option<Instant> {
-    let own = |lock: &&Arc<Lock>| {
-        lock.controller == Some(controller.number()) && lock.mode == LockMode::AllowList
-    };
-    let mut locks = state.locks.iter().filter(own).peekable();
-    locks.peek()?;
-    let heard = locks.filter_map(|lock| lock.health.last_seen_at).max();
+fn told_until(app: &App, state: &PlaceState, controller: &Controller) -> Option<Instant> {
+    let own = |lock: &&Arc<Lock>| lock.controller == Some(controller.number()) && is_listed(lock);
+    state.locks.iter().find(own)?;
+    let key = ListKey { place: state.place.number(), controller: controller.number() };
+    let called = app.world().lists().list(key).and_then(|list| list.seen_at);
     // Before it was there nothing happened at it.
-    Some(heard.unwrap_or(controller.header.created_at))
+    let made = controller.header.created_at;
+    Some(called.map_or(made, |at| at.plus(-UNDER_WAY).max(made)))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use claviger_domain::ids::{ControllerNumber, Id, Noun, PlaceNumber, Ref};
+use claviger_domain::noun::controller::Controller;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::provision::{
     self, Desired, Due, Entry, Inventoried, Item, ItemKey, ListKey, Queue, Reported, Scribe,
@@ -20,6 +21,7 @@ use super::reported::{self, EventWish, LockReport};
 use super::{Sites, digest, revocation};
 use crate::App;
 use crate::context::Context;
+use crate::controller::fitted_code;
 use crate::credential::Digits;
 use crate::error::Error;
 use crate::jobs::stopped;
@@ -325,8 +327,11 @@ async fn send(ctx: &Context, key: ListKey, line: &Line, wish: &SyncWish) -> Resu
     let seq = wish.seq;
     let noted =
         ctx.commit(Some(key.place), move |work| note(work, key, &desired, &due, seq)).await?;
+    let owner = ctx.app.state(key.place)?;
+    let controller = owner.controllers.get(key.controller);
+    let controller = controller.ok_or(Error::not_found(Noun::Controller))?;
     let changes = noted.into_iter().map(|(version, key, item)| {
-        let content = item.map(|item| content(&ctx.app, item.entry)).transpose()?;
+        let content = item.map(|item| content(&ctx.app, controller, item.entry)).transpose()?;
         Ok(Change { version, key, content })
     });
     Ok(Sending { changes: changes.collect::<Result<_, Error>>()?, more, next_at })
@@ -395,8 +400,8 @@ async fn work_out(
     Ok((desired, queue))
 }
 
-/// An item with its digits opened.
-fn content(app: &App, entry: Entry) -> Result<Content, Error> {
+/// An item with its digits opened, of a code those that the controller takes.
+fn content(app: &App, controller: &Controller, entry: Entry) -> Result<Content, Error> {
     let (mut code, mut pin) = (None, None);
     if let Entry::Credential(it) = &entry {
         let (credential, secrets) = (&it.credential, app.secrets());
@@ -405,6 +410,7 @@ fn content(app: &App, entry: Entry) -> Result<Content, Error> {
             Ok::<_, Error>(Digits(digits.to_string()))
         };
         code = credential.code.as_ref().map(|it| open(Field::Code, &it.sealed)).transpose()?;
+        code = code.map(|code| Digits(fitted_code(controller, &code.0).to_owned()));
         let asked = credential.pin.as_ref().filter(|_| it.needs_pin);
         pin = asked.map(|it| open(Field::Pin, &it.sealed)).transpose()?;
     }

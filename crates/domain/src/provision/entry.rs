@@ -209,10 +209,16 @@ impl Scribe {
         let has_pin = credential.pin.is_some();
         let needs_pin = has_pin && ways.iter().any(|way| way.locks.iter().any(asks));
         let identity = (self.digest)(&recognised(credential, needs_pin));
-        let said = format!(
+        let mut said = format!(
             "{identity:?} {} {} {:?} {} {ways:?}",
             credential.header.number, credential.priority, credential.session, credential.is_admin
         );
+        // The controller's settings may say how many digits it takes.
+        let controller = site.owner.controllers.get(site.key.controller);
+        let settings = controller.and_then(|controller| controller.settings.as_ref());
+        if let Some(settings) = settings.filter(|_| credential.code.is_some()) {
+            said.push_str(&settings.0);
+        }
         Some(Item {
             key: ItemKey { kind: ItemKind::Credential, id: credential.header.id },
             print: (self.digest)(said.as_bytes()),

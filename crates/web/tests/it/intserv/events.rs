@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Intserv, code, proximity, refused};
 use crate::kit::{Site, field, in_seconds, one};
+use crate::panel::Panel;
 use crate::support::{World, id, on_each_engine};
 
 /// A decision on a card of 40 bits.
@@ -298,6 +299,38 @@ async fn what_is_known_to_be_complete_is_said_of_the_systems_in_scope() {
         }
         let direct = program.events(json!({ "systems": ["builtin"] })).await;
         assert!(least(&direct) > format!("{made}Z"), "{direct}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_controller_that_calls_has_told_what_happened_until_then() {
+    on_each_engine(|mut world: World| async move {
+        let mut program = Intserv::at(&world).await;
+        let mut panel = Panel::at(&program.it, json!({ "external_id": "p1" })).await;
+        let gate = panel.lock(&program.it, "Gate").await;
+        let level = program.it.level("Gate", &[&gate]).await;
+        let key = program.opening("EM:161", &[&level]).await;
+        world.admin = program.it.full_key().await;
+        world = world.later(3600).await;
+        program = Intserv { it: world.here(), actor: world.admin.with(program.actor.token) };
+        panel = panel.over(&world);
+        let made = panel.controller["created_at"].as_str().unwrap()[..19].to_owned();
+        let page = program.events(json!({ "systems": ["p1"] })).await;
+        assert_eq!(page["least_sync_time"], format!("{made}Z"));
+        let at = in_seconds(&world, -1800);
+        let event = json!({
+            "seq": 1, "kind": "access_granted", "lock": gate["number"], "occurred_at": at,
+            "method": "card", "credential_id": key["id"], "reasons": [],
+        });
+        panel.call(json!({ "events": [event] })).await;
+        let page = program.events(json!({ "systems": ["p1"] })).await;
+        let told = page["least_sync_time"].as_str().unwrap().to_owned();
+        assert!(told > in_seconds(&world, -60) && told < in_seconds(&world, -5), "{told}");
+        let [event] = &rows(&page)[..] else { panic!("{page}") };
+        assert_eq!(event["event_time"], format!("{}Z", &at[..19]));
+        assert_eq!((&event["type"], &event["system_id"]), (&json!(102), &json!("p1")));
+        assert_eq!((&event["key_id"], &event["person"]), (&key["id"], &key["person"]));
     })
     .await;
 }

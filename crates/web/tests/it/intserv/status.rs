@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Intserv, NOBODYS, refused};
+use super::{Intserv, NOBODYS, code, proximity, refused};
+use crate::kit::one;
+use crate::panel::Panel;
 use crate::support::{id, on_each_engine};
 
 fn is_recent(time: &Value) -> bool {
@@ -41,6 +43,87 @@ async fn a_system_that_asks_applies_at_once_and_one_with_a_list_is_waited_for() 
         assert_eq!(both["status"], "PartiallyApplied");
         let lists = [&both["systems_where_applied"], &both["systems_where_pending"]];
         assert_eq!(lists.map(|list| list.as_array().unwrap().len()), [1, 1]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_status_follows_what_the_controller_says() {
+    on_each_engine(|world| async move {
+        let program = Intserv::at(&world).await;
+        let it = &program.it;
+        let mut panel = Panel::at(it, json!({ "external_id": "p1", "capacity": 2 })).await;
+        let gate = panel.lock(it, "Gate").await;
+        let level = it.level("Gate", &[&gate]).await;
+        panel.settle().await;
+        let key = program.opening("EM:1", &[&level]).await;
+        let word = async |key: &Value| program.status(key).await["status"].clone();
+        assert_eq!(word(&key).await, "Pending");
+        panel.settle().await;
+        let applied = program.status(&key).await;
+        assert_eq!(applied["status"], "Applied");
+        assert_eq!(applied["systems_where_applied"][0]["system_id"], "p1");
+        assert_eq!(panel.credential(&key).unwrap()["cards"][0]["value"], "0000000001");
+        // The latest change counts.
+        let end = json!({ "id": key["id"], "valid_to_date": "2099-01-01T00:00:00Z" });
+        program.add(end).await;
+        assert_eq!(word(&key).await, "Pending");
+        panel.settle().await;
+        assert_eq!(word(&key).await, "Applied");
+        // One that it does not take.
+        let spoken = json!({ "key": code("4711"), "access_levels": [level["id"]] });
+        let spoken = program.add(spoken).await;
+        let answer = panel.call(json!({})).await;
+        panel.refuse(&answer, "code_unsupported");
+        panel.call(json!({})).await;
+        let failed = program.status(&spoken).await;
+        let why = json!([{ "system_id": "p1", "error_type": "CodeNotEnabled" }]);
+        assert_eq!((&failed["status"], &failed["systems_where_failed"]), (&json!("Failed"), &why));
+        // One for which there is no room.
+        let third = program.opening("EM:3", &[&level]).await;
+        panel.settle().await;
+        let full = program.status(&third).await;
+        let why = json!([{ "system_id": "p1", "error_type": "SystemFull" }]);
+        assert_eq!((&full["status"], &full["systems_where_failed"]), (&json!("Failed"), &why));
+        // Without levels it waits until the system has let go of it.
+        program.opening("EM:1", &[]).await;
+        assert_eq!(word(&key).await, "Pending");
+        panel.settle().await;
+        assert_eq!(word(&key).await, "NotApplied");
+        program.remove(json!({ "key": proximity("EM:3") })).await;
+        panel.settle().await;
+        assert!(panel.credential(&third).is_none() && panel.credential(&key).is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_narrow_system_gets_the_digits_at_the_end_of_a_code() {
+    on_each_engine(|world| async move {
+        let program = Intserv::at(&world).await;
+        let it = &program.it;
+        let settings = |digits: u32| json!({ "settings": { "code_digits": digits } });
+        let mut narrow = Panel::at(it, settings(4)).await;
+        let mut wide = Panel::at(it, json!({})).await;
+        let locks = [narrow.lock(it, "Gate").await, wide.lock(it, "Door").await];
+        let level = it.level("Both", &[&locks[0], &locks[1]]).await;
+        let key = json!({ "key": code("123456"), "access_levels": [level["id"]] });
+        let key = program.add(key).await;
+        assert_eq!(key["key"], code("123456"));
+        narrow.settle().await;
+        wide.settle().await;
+        let held = |panel: &Panel| panel.credential(&key).unwrap()["code"].clone();
+        assert_eq!((held(&narrow), held(&wide)), (json!("3456"), json!("123456")));
+        assert_eq!(program.status(&key).await["status"], "Applied");
+        // Set otherwise, it is told anew.
+        let path = one("/controllers", &narrow.controller);
+        it.patch(&path, settings(5)).await.expect(200);
+        assert_eq!(program.status(&key).await["status"], "PartiallyApplied");
+        narrow.settle().await;
+        assert_eq!(
+            (held(&narrow), program.status(&key).await["status"].clone()),
+            (json!("23456"), json!("Applied"))
+        );
     })
     .await;
 }
