@@ -8,6 +8,7 @@
 mod building;
 mod calendar;
 mod client;
+mod controller;
 mod expect;
 mod furnish;
 mod hostile;
@@ -30,6 +31,9 @@ pub use building::{
     NamedSchedule, Person, PinRule, Schedule, Standing, Subject, Target, Weekly, Window,
 };
 pub use client::{Client, ClientError, Login};
+pub use controller::{
+    Controller, Drift, ItemKind, Line, Machine, Session, Shown, ShownCard, Taken, Traits, Verdict,
+};
 pub use furnish::{Furnished, furnish};
 pub use latency::Latency;
 pub use options::Options;
