@@ -14,6 +14,7 @@ mod furnish;
 mod hostile;
 mod latency;
 mod options;
+mod panel;
 mod rng;
 mod tally;
 mod traffic;
@@ -23,8 +24,10 @@ mod wire;
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
+
+use panel::Panel;
 
 pub use building::{
     Bearer, Building, Card, Credential, CredentialState, Exception, Grant, Level, Lock,
@@ -37,6 +40,7 @@ pub use controller::{
 pub use furnish::{Furnished, furnish};
 pub use latency::Latency;
 pub use options::Options;
+pub use panel::PanelTally;
 pub use tally::{HostileTally, Surprise, Tally};
 pub use wire::{Decision, Reason};
 
@@ -53,7 +57,7 @@ pub enum SimError {
 }
 
 /// Furnishes the place (unless told not to), lets a program written for Unloc's API work there once
-/// (if told to) and sends visits until `options` say enough or `stop`
+/// and hangs a panel with a list of its own into it (if told to), and sends visits until `options` say enough or `stop`
 /// turns true (or its sender is dropped); visits under way are waited for, at most some seconds.
 ///
 /// `on_tick` hears of the tally every [`Options::tick`] and once at the end.
@@ -91,7 +95,27 @@ pub async fn run(
             () = traffic::asked_to_stop(&mut stop) => return Ok(tally),
         }
     }
+    let (news, mut heard) = mpsc::unbounded_channel();
+    let (close, closed) = watch::channel(false);
+    let panel = if options.panel {
+        let panel = tokio::select! {
+            panel = Panel::furnish(&client, &building.tag, seed, news) => panel?,
+            () = traffic::asked_to_stop(&mut stop) => return Ok(tally),
+        };
+        Some(tokio::spawn(panel.live(closed)))
+    } else {
+        None
+    };
     let scene = Arc::new(traffic::Scene { client, building, furnished });
-    traffic::drive(scene, &options, &mut stop, &mut tally, &mut on_tick).await;
+    traffic::drive(scene, &options, &mut stop, &mut heard, &mut tally, &mut on_tick).await;
+    close.send_replace(true);
+    if let Some(panel) = panel {
+        // Whatever became of it: what it told until then counts.
+        let _ = panel.await;
+        while let Ok(news) = heard.try_recv() {
+            tally.hear(news);
+        }
+        on_tick(&tally);
+    }
     Ok(tally)
 }

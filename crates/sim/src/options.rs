@@ -32,6 +32,9 @@ pub struct Options {
     /// Let a program written for Unloc's API give and take back access first; needs a client's
     /// [`Login`], `controllers:write` and `locks:write`.
     pub unloc: bool,
+    /// Hang a panel whose locks open by a list into the building; needs `controllers:write`,
+    /// `controllers:read`, `locks:operate` and `clients:write` too.
+    pub panel: bool,
     /// Visits per second; as fast as `concurrency` allows when none.
     pub rate: Option<f64>,
     /// Stop after so many visits.
@@ -59,6 +62,7 @@ impl Options {
             levels: 12,
             furnish: true,
             unloc: false,
+            panel: false,
             rate: Some(5.0),
             visits: None,
             duration: None,

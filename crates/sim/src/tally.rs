@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::latency::Latency;
+use crate::panel::{News, PanelTally};
 use crate::wire::Decision;
 
 /// How many surprises are kept with their details; all are counted.
@@ -41,6 +42,8 @@ pub struct Tally {
     pub reasons: BTreeMap<String, u64>,
     /// Doors tried by the program that is written for Unloc's API, apart from the visits.
     pub checks: u64,
+    /// What happened at the panel that decides by a list, apart from the visits; none without it.
+    pub panel: Option<PanelTally>,
     /// How long answers took.
     pub latency: Latency,
     /// Answers that contradict what the simulator is certain of.
@@ -111,6 +114,13 @@ impl Tally {
         }
     }
 
+    pub(crate) fn hear(&mut self, news: News) {
+        match news {
+            News::Count(panel) => self.panel = Some(panel),
+            News::Surprise(surprise) => self.surprise(surprise),
+        }
+    }
+
     pub(crate) fn hostile(&mut self, word: &str, expected: u16, got: &str) {
         self.hostile.sent += 1;
         if got == expected.to_string() {
@@ -163,6 +173,14 @@ impl fmt::Display for Tally {
         }
         if self.checks > 0 {
             writeln!(f, "Unloc program  {} checks at virtual locks", self.checks)?;
+        }
+        if let Some(panel) = &self.panel {
+            let PanelTally { by_list, granted, stored, pending, cuts, compared, .. } = panel;
+            writeln!(
+                f,
+                "panel  {by_list} by list, {granted} granted, {stored} stored, {pending} pending, \
+                 {cuts} cuts, {compared} compared"
+            )?;
         }
         if self.hostile.sent > 0 {
             let HostileTally { sent, as_expected, .. } = self.hostile;

@@ -86,6 +86,7 @@ async fn show(
     let mut options = sim::of(&args.building, url.clone(), get("/place/id"), login);
     options.duration = None;
     options.unloc = true;
+    options.panel = true;
     let (stop, stopped) = watch::channel(false);
     let time = args.time.unwrap_or(Duration::MAX);
     let running = sim::watched(options, stopped);

@@ -24,6 +24,7 @@ pub(crate) async fn run(args: Sim, global: &Global) -> Result<(), Failure> {
     let mut options = of(&args.building, args.url, args.place, login);
     options.furnish = !args.furnished;
     options.unloc = args.unloc;
+    options.panel = args.panel;
     options.duration = args.duration;
     options.visits = args.visits;
     options.concurrency = args.concurrency;

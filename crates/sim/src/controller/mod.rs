@@ -279,7 +279,8 @@ impl Controller {
 
     /// The power goes and comes back: what is not stored is lost.
     pub fn lose_power(&mut self) {
-        self.memory = Memory { seq: self.stored.seq, ..Memory::default() };
+        // What came of former answers is not known any more: all that is open is to come again.
+        self.memory = Memory { seq: self.stored.seq, received: Some(0), ..Memory::default() };
     }
 
     /// All it has is lost, as if it came from the factory.
