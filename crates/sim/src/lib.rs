@@ -56,10 +56,10 @@ pub enum SimError {
     Client(#[from] ClientError),
 }
 
-/// Furnishes the place (unless told not to); if told to, lets a program written for Unloc's API work
-/// there once and hangs a panel with a list of its own into the building; and sends visits until
-/// `options` say enough or `stop` turns true (or its sender is dropped); visits under way are waited
-/// for, at most some seconds.
+/// Furnishes the place (unless told not to); if told to, lets a program written for Unloc's API
+/// work there once and hangs a panel with a list of its own into the building; and sends visits
+/// until `options` say enough or `stop` turns true (or its sender is dropped); visits under way
+/// are waited for, at most some seconds.
 ///
 /// `on_tick` hears of the tally every [`Options::tick`] and once at the end.
 pub async fn run(

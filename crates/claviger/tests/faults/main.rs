@@ -4,5 +4,6 @@
 
 mod crash;
 mod full_disk;
+mod lists;
 mod refused;
 mod server;

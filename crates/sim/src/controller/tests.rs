@@ -215,9 +215,11 @@ fn events_wait_commands_are_done_once_and_an_inventory_is_told() {
     let mut answered = answer(&call, &[]);
     answered["event_seq"] = json!(2);
     answered["ask"] = json!(["inventory"]);
-    let command = |id: &str, expires: &str| json!({"id": id, "kind": "unlock", "lock": 3, "expires_at": expires});
-    answered["commands"] =
-        json!([command("a", "2026-03-01T07:58:21Z"), command("b", "2026-03-01T07:58:12Z")]);
+    let command = |id: &str, until: &str| {
+        let expires_at = format!("2026-03-01T07:58:{until}Z");
+        json!({"id": id, "kind": "unlock", "lock": 3, "expires_at": expires_at})
+    };
+    answered["commands"] = json!([command("a", "21"), command("b", "12")]);
     assert_eq!(controller.take(&answered, NOW), Taken::Done { more: false, opened: vec![3] });
     assert_eq!(controller.events_waiting(), 1);
     let call = controller.call(0, NOW);
