@@ -326,7 +326,11 @@ impl Controller {
             Drift::Vanishes => self.stored.remove(&key),
             Drift::Differs => self.stored.age(&key),
             Drift::Appears => {
-                let id = format!("{:08x}-0000-7000-8000-{:012x}", self.rng.below(1 << 32), 1);
+                let number = self.rng.below(1 << 32);
+                let id = match key.0 {
+                    ItemKind::Schedule => format!("{number:032x}"),
+                    _ => format!("{number:08x}-0000-7000-8000-000000000001"),
+                };
                 self.stored.copy(&key, id.clone());
                 key.1 = id;
             }
