@@ -118,8 +118,7 @@ impl Panel {
         seed: u64,
         news: mpsc::UnboundedSender<News>,
     ) -> Result<Panel, ClientError> {
-        let name = json!({"name": "Panel of the yard"});
-        let made = client.put("controllers", &format!("sim-{tag}-panel"), &name).await?;
+        let made = controller(client, &format!("sim-{tag}-panel")).await?;
         let key: Made = bound_key(client, &made.id).await?;
         let line = Line::new(client, &made.id, key.secret.unwrap_or_default());
         let controller = Arc::new(Mutex::new(Controller::new(Traits::default(), seed)));
@@ -369,6 +368,20 @@ impl Panel {
             let done = self.client.elsewhere(Method::DELETE, &path, Some(&token), &Value::Null);
             let _: Result<Value, _> = done.await;
         }
+    }
+}
+
+/// The controller with this external id, made where it is not there.
+async fn controller(client: &Client, external_id: &str) -> Result<Made, ClientError> {
+    let token = client.token(None).await?;
+    let all = format!("/api/v1/places/{}/controllers", client.place());
+    let one = format!("{all}/external:{external_id}");
+    match client.elsewhere(Method::GET, &one, Some(&token), &Value::Null).await {
+        Err(ClientError::Refused { status: 404, .. }) => {
+            let body = json!({"name": "Panel of the yard", "external_id": external_id});
+            client.elsewhere(Method::POST, &all, Some(&token), &body).await
+        }
+        known => known,
     }
 }
 
