@@ -277,6 +277,10 @@ pub(crate) struct Sim {
     #[arg(long)]
     pub(crate) machines: bool,
 
+    /// Hang a panel whose locks open by a list into the building
+    #[arg(long)]
+    pub(crate) panel: bool,
+
     /// The building stands in the place already
     #[arg(long)]
     pub(crate) furnished: bool,

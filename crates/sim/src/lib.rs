@@ -8,6 +8,7 @@
 mod building;
 mod calendar;
 mod client;
+pub mod controller;
 mod expect;
 mod furnish;
 mod hostile;
@@ -15,6 +16,7 @@ mod latency;
 mod machine;
 mod machines;
 mod options;
+mod panel;
 mod rng;
 mod tally;
 mod traffic;
@@ -24,8 +26,10 @@ mod wire;
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
+
+use panel::Panel;
 
 pub use building::{
     Bearer, Building, Card, Credential, CredentialState, Exception, Grant, Level, Lock,
@@ -37,6 +41,7 @@ pub use latency::Latency;
 pub use machine::{Machine, Mode, Shown};
 pub use machines::Operated;
 pub use options::Options;
+pub use panel::PanelTally;
 pub use tally::{HostileTally, Surprise, Tally};
 pub use wire::{Decision, Reason, Session};
 
@@ -52,9 +57,10 @@ pub enum SimError {
     Client(#[from] ClientError),
 }
 
-/// Furnishes the place (unless told not to), lets a program written for Unloc's API and a machine
-/// work there once (if told to) and sends visits until `options` say enough or `stop`
-/// turns true (or its sender is dropped); visits under way are waited for, at most some seconds.
+/// Furnishes the place (unless told not to); if told to, lets a program written for Unloc's API and a
+/// machine work there once and hangs a panel with a list of its own into the building; and sends
+/// visits until `options` say enough or `stop` turns true (or its sender is dropped); visits under
+/// way are waited for, at most some seconds.
 ///
 /// `on_tick` hears of the tally every [`Options::tick`] and once at the end.
 pub async fn run(
@@ -97,7 +103,27 @@ pub async fn run(
             () = traffic::asked_to_stop(&mut stop) => return Ok(tally),
         }
     }
+    let (news, mut heard) = mpsc::unbounded_channel();
+    let (close, closed) = watch::channel(false);
+    let panel = if options.panel {
+        let panel = tokio::select! {
+            panel = Panel::furnish(&client, &building.tag, seed, news) => panel?,
+            () = traffic::asked_to_stop(&mut stop) => return Ok(tally),
+        };
+        Some(tokio::spawn(panel.live(closed)))
+    } else {
+        None
+    };
     let scene = Arc::new(traffic::Scene { client, building, furnished });
-    traffic::drive(scene, &options, &mut stop, &mut tally, &mut on_tick).await;
+    traffic::drive(scene, &options, &mut stop, &mut heard, &mut tally, &mut on_tick).await;
+    close.send_replace(true);
+    if let Some(panel) = panel {
+        // Whatever became of it: what it told until then counts.
+        let _ = panel.await;
+        while let Ok(news) = heard.try_recv() {
+            tally.hear(news);
+        }
+        on_tick(&tally);
+    }
     Ok(tally)
 }

@@ -35,6 +35,9 @@ pub struct Options {
     /// Let keys be presented at a machine for a day first; needs `locks:operate` and what
     /// furnishing needs.
     pub machines: bool,
+    /// Hang a panel whose locks open by a list into the building; needs `controllers:write`,
+    /// `controllers:read`, `locks:operate` and `clients:write` too.
+    pub panel: bool,
     /// Visits per second; as fast as `concurrency` allows when none.
     pub rate: Option<f64>,
     /// Stop after so many visits.
@@ -63,6 +66,7 @@ impl Options {
             furnish: true,
             unloc: false,
             machines: false,
+            panel: false,
             rate: Some(5.0),
             visits: None,
             duration: None,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::latency::Latency;
+use crate::panel::{News, PanelTally};
 use crate::wire::Decision;
 
 /// How many surprises are kept with their details; all are counted.
@@ -43,6 +44,8 @@ pub struct Tally {
     pub checks: u64,
     /// What was done at a machine, apart from the visits.
     pub steps: u64,
+    /// What happened at the panel that decides by a list, apart from the visits; none without it.
+    pub panel: Option<PanelTally>,
     /// How long answers took.
     pub latency: Latency,
     /// Answers that contradict what the simulator is certain of.
@@ -113,6 +116,13 @@ impl Tally {
         }
     }
 
+    pub(crate) fn hear(&mut self, news: News) {
+        match news {
+            News::Count(panel) => self.panel = Some(panel),
+            News::Surprise(surprise) => self.surprise(surprise),
+        }
+    }
+
     pub(crate) fn hostile(&mut self, word: &str, expected: u16, got: &str) {
         self.hostile.sent += 1;
         if got == expected.to_string() {
@@ -168,6 +178,14 @@ impl fmt::Display for Tally {
         }
         if self.steps > 0 {
             writeln!(f, "machine  {} steps", self.steps)?;
+        }
+        if let Some(panel) = &self.panel {
+            let PanelTally { by_list, granted, stored, pending, cuts, compared, .. } = panel;
+            writeln!(
+                f,
+                "panel  {by_list} by list, {granted} granted, {stored} stored, {pending} pending, \
+                 {cuts} cuts, {compared} compared"
+            )?;
         }
         if self.hostile.sent > 0 {
             let HostileTally { sent, as_expected, .. } = self.hostile;

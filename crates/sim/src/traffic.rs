@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
@@ -17,6 +17,7 @@ use crate::expect::expect;
 use crate::furnish::Furnished;
 use crate::hostile::Hostile;
 use crate::options::Options;
+use crate::panel::News;
 use crate::rng::Rng;
 use crate::tally::{Surprise, Tally};
 use crate::visit::Visit;
@@ -44,11 +45,12 @@ pub(crate) async fn asked_to_stop(stop: &mut watch::Receiver<bool>) {
 }
 
 /// Sends visits until one of the bounds in `options` is reached or a stop is asked for; then
-/// waits for those under way.
+/// waits for those under way. What is heard of the panel meanwhile is counted.
 pub(crate) async fn drive(
     scene: Arc<Scene>,
     options: &Options,
     stop: &mut watch::Receiver<bool>,
+    heard: &mut mpsc::UnboundedReceiver<News>,
     tally: &mut Tally,
     on_tick: &mut impl FnMut(&Tally),
 ) {
@@ -76,6 +78,7 @@ pub(crate) async fn drive(
                 tally.elapsed_s = began.elapsed().as_secs_f64();
                 on_tick(tally);
             }
+            Some(news) = heard.recv() => tally.hear(news),
             Some(Ok(outcome)) = under_way.join_next() => settle(&scene, tally, outcome),
             () = sleep_until(pace.due), if under_way.len() < options.concurrency => {
                 pace.step();

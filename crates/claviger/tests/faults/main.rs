@@ -5,5 +5,6 @@
 mod crash;
 mod full_disk;
 mod group;
+mod lists;
 mod refused;
 mod server;

@@ -175,6 +175,16 @@ fn the_simulator_works_against_a_server() {
         let client = Client::new(&server.url, &made);
         assert_eq!(client.list("/locks").len(), 3);
     }
+    // A panel that decides by its own list, in step with the server when all is over.
+    let paced = ["sim", "--url", &server.url, "--visits", "300", "--json", "--panel"];
+    let building = ["--people", "10", "--locks", "3", "--levels", "2", "--rate", "60"];
+    let tally = claviger(&[&paced[..], &login, &building].concat()).json();
+    assert_eq!(tally["surprises"], serde_json::json!(0), "{tally}");
+    let panel = &tally["panel"];
+    for what in ["by_list", "granted", "stored", "compared"] {
+        assert!(panel[what].as_u64() > Some(0), "{what}: {tally}");
+    }
+    assert_eq!(panel["pending"], serde_json::json!(0), "{tally}");
     let login = ["--place", &place, "--client-id", &id, "--client-secret", "clvk_wrong"];
     let refused = claviger(&[&fixed[..], &login, &building].concat()).refusal();
     assert!(refused.contains("401"), "{refused}");
