@@ -22,6 +22,7 @@ pub use self::across::{Search, across, get_within, is_by_phone, revoke, revoke_a
 pub(crate) use self::across::{find, known_lock, numbers, places};
 use crate::context::Context;
 use crate::error::Error;
+use crate::provision;
 use crate::read::{Gone, Seen, bounded, gone, resolve};
 
 /// Which keys are wanted.
@@ -111,8 +112,6 @@ async fn within(
     limit: usize,
     wanted: &Wanted,
 ) -> Result<KeyPage, Error> {
-    let now = ctx.app.now();
-    let zone_of = |lock| crate::lock::zone(&ctx.app, &state, lock);
     let mut items: Vec<KeyRow> = Vec::new();
     let mut memberships = Memberships::new(ctx, &state);
     let (mut at, mut chunk) = (after, FIRST_CHUNK);
@@ -133,9 +132,8 @@ async fn within(
                 if member.as_ref().is_some_and(|member| member.header.number <= from) {
                     continue;
                 }
-                let Some(key) = key(&state, grant, member.as_deref(), now, &zone_of) else {
-                    continue;
-                };
+                let key = stands(ctx, &state, grant, member.as_deref());
+                let Some(key) = key else { continue };
                 if wanted.lock.is_some_and(|lock| key.lock != lock)
                     || wanted.state.is_some_and(|state| key.state != state)
                     || wanted.without.contains(&key.state)
@@ -272,6 +270,24 @@ impl<'c> Memberships<'c> {
     }
 }
 
+/// The key of a grant at a lock as it stands at this moment: one that was taken back and that some
+/// list may still let in is not revoked yet.
+fn stands(
+    ctx: &Context,
+    state: &PlaceState,
+    grant: &Grant,
+    membership: Option<&Membership>,
+) -> Option<Key> {
+    let zone_of = |lock| crate::lock::zone(&ctx.app, state, lock);
+    let mut key = key(state, grant, membership, ctx.app.now(), &zone_of)?;
+    if key.state == RightState::Revoked
+        && provision::is_pending_at(&ctx.app, state, grant, membership, key.lock)
+    {
+        key.state = RightState::RevocationPending;
+    }
+    Some(key)
+}
+
 /// One key by its id: a direct grant's, or the packed id of a level key.
 ///
 /// # Errors
@@ -281,7 +297,6 @@ pub async fn get(ctx: &Context, place: Id, id: Id) -> Result<(Seen<KeyRow>, Gone
     let missing = || Error::not_found(Noun::Grant);
     let number = state.place.number();
     let store = ctx.app.store();
-    let now = ctx.app.now();
     let (grant, membership) = match KeyNumbers::of(id) {
         Some(numbers) if numbers.place == number => {
             let grant = match state.grants.get(numbers.grant) {
@@ -305,8 +320,7 @@ pub async fn get(ctx: &Context, place: Id, id: Id) -> Result<(Seen<KeyRow>, Gone
             (grant.ok_or_else(missing)?, None)
         }
     };
-    let zone_of = |lock| crate::lock::zone(&ctx.app, &state, lock);
-    let key = key(&state, &grant, membership.as_deref(), now, &zone_of).ok_or_else(missing)?;
+    let key = stands(ctx, &state, &grant, membership.as_deref()).ok_or_else(missing)?;
     let value = KeyRow { key, grant };
     let gone = speak_of(ctx, &state, std::slice::from_ref(&value)).await?;
     Ok((Seen { value, state }, gone))

@@ -14,8 +14,8 @@ mod taken;
 pub use line::{Command, CommandKind};
 pub(crate) use line::{Lines, remote_unlock};
 pub use reported::{EventWish, LockReport};
-pub(crate) use revocation::settle;
 pub use revocation::{Progressed, RevocationPage, get, list, of_grant, pending};
+pub(crate) use revocation::{is_pending_at, settle};
 pub(crate) use status::is_online;
 pub use status::{
     AtLock, ControllerState, ControllerStatus, SystemState, SystemStatus, of_controller, status,

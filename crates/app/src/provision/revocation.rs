@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use claviger_domain::ids::{Id, Noun};
+use claviger_domain::ids::{Id, LockNumber, Noun};
+use claviger_domain::noun::access_level::Membership;
 use claviger_domain::noun::grant::{Grant, Via};
 use claviger_domain::noun::scope::Scope;
-use claviger_domain::provision::{Progress, Revocation};
+use claviger_domain::provision::{LockState, Progress, Revocation};
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::Instant;
 
@@ -123,4 +124,31 @@ pub(crate) async fn settle(app: &App) -> Result<(), Error> {
         Ok(())
     })
     .await
+}
+
+/// Whether some list may still let in by a key that was taken back: by closing its grant, or by
+/// taking its lock out of its level.
+pub(crate) fn is_pending_at(
+    app: &App,
+    state: &PlaceState,
+    grant: &Grant,
+    membership: Option<&Membership>,
+    lock: LockNumber,
+) -> bool {
+    let place = state.place.number();
+    let lists = app.world().lists();
+    if lists.revocations.is_empty() {
+        return false;
+    }
+    let closed = membership.filter(|it| it.closed.is_some()).map(|it| it.header.revision);
+    let lock = state.locks.get(lock).map(|lock| lock.header.id);
+    let pending_by = |progress: Progress| {
+        let mut locks = progress.locks.iter().filter(|it| it.state == LockState::Pending);
+        locks.any(|it| lock.is_none_or(|lock| it.lock == lock))
+    };
+    let by_grant = pending(app, state, grant).is_some_and(pending_by);
+    by_grant
+        || closed
+            .and_then(|revision| lists.revocations.get(&(place, revision)))
+            .is_some_and(|it| pending_by(it.progress(|key| lists.list(key), app.now())))
 }

@@ -12,6 +12,7 @@ mod figures;
 mod folder;
 mod groups;
 mod levels;
+mod lists;
 mod lost;
 mod migrations;
 mod nouns;

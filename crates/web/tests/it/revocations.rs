@@ -59,10 +59,13 @@ async fn a_grant_is_pending_until_the_list_has_followed() {
 
         // Sent is not stored.
         let answer = panel.call(json!({})).await;
-        assert_eq!(it.get(&one("/grants", &open)).await["state"], "revocation_pending");
+        for list in ["/grants", "/keys"] {
+            assert_eq!(it.get(&one(list, &open)).await["state"], "revocation_pending");
+        }
         panel.store(&answer);
         panel.settle().await;
         for grant in [&open, &ending] {
+            assert_eq!(it.get(&one("/keys", grant)).await["state"], "revoked");
             let shown = it.get(&one("/grants", grant)).await;
             assert_eq!(shown["state"], "revoked");
             assert_eq!(shown["revocation"]["locks_confirmed"], 1);
@@ -157,6 +160,9 @@ async fn every_way_of_taking_rights_away_is_told() {
             } else {
                 assert_eq!(count(&it).await, before + 1, "{body}");
                 assert_eq!(newest(&it, cause).await.1, vec!["pending"; locks], "{body}");
+                let of_door = format!("/keys?lock_id={}&state=revocation_pending", id(&door));
+                let taken_out = body == json!({"lock_ids": [gate["id"]]});
+                assert_eq!(it.list(&of_door).await.len(), usize::from(taken_out), "{body}");
             }
             panel.settle().await;
             if locks > 0 {
