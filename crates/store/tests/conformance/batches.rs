@@ -80,6 +80,27 @@ async fn many_rows_keep_nulls_texts_and_bytes_apart() {
 }
 
 #[tokio::test]
+async fn columns_that_are_the_same_in_every_row_are_stored_in_each() {
+    on_each(async |db, _| {
+        let table = "create table w (id bigint not null primary key, s text, b {bytes}, z bigint)";
+        define(&db, &[table]).await;
+        let row = |id: i64| values![id, "one text", None::<Vec<u8>>, 7];
+        let mut batch = Batch::new();
+        batch.many("insert into w (id, s, b, z) values (?1, ?2, ?3, ?4)", {
+            (0..1_500).map(row).collect()
+        });
+        batch.many("update w set z = ?1 where id = ?2", {
+            (0..1_200_i64).map(|id| values![9, id]).collect()
+        });
+        assert_eq!(db.write(batch).await, done());
+        let same = "select count(*) from w where s = 'one text' and b is null";
+        assert_eq!(number(&db, same).await, 1_500);
+        assert_eq!(number(&db, "select count(*) from w where z = 9").await, 1_200);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_row_of_the_wrong_length_is_refused() {
     on_each(async |db, _| {
         define(&db, &[TABLE]).await;

@@ -6,16 +6,22 @@
 //!
 //! Must not: know transactions.
 
+use bytes::BytesMut;
 use deadpool_postgres::ClientWrapper;
+use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Error, Statement as Prepared};
 
-use super::wire::{Sent, names, row_of};
+use super::wire::{Fault, Sent, names, row_of};
 use super::{Failed, Postgres, rewrite};
 use crate::StoreError;
 use crate::db::{Row, Value};
 
 /// From here on arrays win.
 const FEWEST_ROWS: usize = 8;
+
+/// From here on a column whose value is the same in every row is sent once. Which columns these are
+/// makes another statement to be prepared, which few rows are not worth.
+const MANY_ROWS: usize = 1_000;
 
 /// Bounds the size of one message.
 const MOST_ROWS: usize = 10_000;
@@ -31,7 +37,29 @@ pub(super) enum Requests<'a> {
     One { prepared: Prepared, args: &'a [Value] },
     Fetch { prepared: Prepared, args: &'a [Value] },
     Each { prepared: Prepared, rows: &'a [Vec<Value>] },
-    Arrays { prepared: Prepared, parts: Vec<Vec<Vec<&'a Value>>> },
+    Arrays { prepared: Prepared, parts: Vec<Vec<Column<'a>>> },
+}
+
+/// The values of one column.
+#[derive(Debug)]
+pub(super) enum Column<'a> {
+    Same(&'a Value),
+    Each(Vec<&'a Value>),
+}
+
+impl ToSql for Column<'_> {
+    fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Result<IsNull, Fault> {
+        match self {
+            Self::Same(value) => value.to_sql(kind, out),
+            Self::Each(values) => values.to_sql(kind, out),
+        }
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        <Value as ToSql>::accepts(kind) || <Vec<Value> as ToSql>::accepts(kind)
+    }
+
+    to_sql_checked!();
 }
 
 impl Requests<'_> {
@@ -70,7 +98,7 @@ async fn execute<'c, T>(
     args: std::slice::Iter<'c, T>,
 ) -> Result<Brought, Error>
 where
-    T: tokio_postgres::types::ToSql + 'c,
+    T: ToSql + 'c,
 {
     client.execute_raw(prepared, args).await.map(Brought::Changed)
 }
@@ -106,15 +134,38 @@ impl Postgres {
             let reason = format!("a row of another length than {}", types.len());
             return Err(StoreError::Rejected { reason }.into());
         }
-        let Some(text) = self.unnested.get(sql, |sql| rewrite::unnested(sql, types)) else {
+        let same = same_columns(rows);
+        let signs: String = same.iter().map(|same| if *same { '1' } else { '0' }).collect();
+        let make = |_: &str| rewrite::unnested(sql, types, &same);
+        let Some(text) = self.unnested.get(&format!("{signs} {sql}"), make) else {
             return Ok(Requests::Each { prepared, rows });
         };
-        let width = types.len();
-        let parts = rows.chunks(MOST_ROWS).map(|part| transposed(part, width)).collect();
+        let parts = rows.chunks(MOST_ROWS).map(|part| transposed(part, &same)).collect();
         Ok(Requests::Arrays { prepared: client.prepare_cached(&text).await?, parts })
     }
 }
 
-fn transposed(rows: &[Vec<Value>], width: usize) -> Vec<Vec<&Value>> {
-    (0..width).map(|column| rows.iter().filter_map(|row| row.get(column)).collect()).collect()
+/// Which columns hold one value in all of many rows. The last of them stays, so that something says
+/// how many rows there are.
+fn same_columns(rows: &[Vec<Value>]) -> Vec<bool> {
+    let Some((first, others)) = rows.split_first() else { return Vec::new() };
+    let is_same = |at: usize| others.iter().all(|row| row.get(at) == first.get(at));
+    let many = rows.len() >= MANY_ROWS;
+    let mut same: Vec<bool> = (0..first.len()).map(|at| many && is_same(at)).collect();
+    if !same.contains(&false) {
+        same.pop();
+        same.push(false);
+    }
+    same
+}
+
+fn transposed<'a>(rows: &'a [Vec<Value>], same: &[bool]) -> Vec<Column<'a>> {
+    let column = |(at, same): (usize, &bool)| {
+        let mut values = rows.iter().filter_map(|row| row.get(at));
+        match values.next() {
+            Some(value) if *same => Column::Same(value),
+            first => Column::Each(first.into_iter().chain(values).collect()),
+        }
+    };
+    same.iter().enumerate().map(column).collect()
 }

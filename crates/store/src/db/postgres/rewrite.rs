@@ -45,11 +45,20 @@ pub(super) fn numbered(sql: &str) -> String {
 /// `insert into t (..) select c1, c2 from unnest($1::bigint[], $2::text[]) as u(c1, c2) ..`: one
 /// statement for thousands of rows. `update t set a = ?1 where b = ?2` becomes
 /// `update t set a = c1 from unnest(..) as u(c1, c2) where b = c2`. None when the text is of
-/// neither form.
-pub(super) fn unnested(sql: &str, types: &[Type]) -> Option<String> {
-    let columns: Vec<String> = (1..=types.len()).map(|n| format!("c{n}")).collect();
-    let arrays = types.iter().enumerate().map(|(at, t)| format!("${}::{}[]", at + 1, t.name()));
+/// neither form. Parameters that are `same` in every row are no arrays: `$2::text` stands for `c2`.
+pub(super) fn unnested(sql: &str, types: &[Type], same: &[bool]) -> Option<String> {
+    let is_same = |at: usize| same.get(at).copied().unwrap_or(false);
+    let each = || types.iter().enumerate().filter(|(at, _)| !is_same(*at));
+    let columns: Vec<String> = each().map(|(at, _)| format!("c{}", at + 1)).collect();
+    let arrays = each().map(|(at, kind)| format!("${}::{}[]", at + 1, kind.name()));
     let arrays: Vec<String> = arrays.collect();
+    let cell = |number: &str| {
+        let at = number.parse::<usize>().unwrap_or(0).wrapping_sub(1);
+        match types.get(at) {
+            Some(kind) if is_same(at) => format!("${number}::{}", kind.name()),
+            _ => format!("c{number}"),
+        }
+    };
     let source = format!("unnest({}) as u({})", arrays.join(", "), columns.join(", "));
     if sql.starts_with("update ") {
         let (before, after) = sql.split_once(" where ")?;
@@ -68,11 +77,6 @@ pub(super) fn unnested(sql: &str, types: &[Type]) -> Option<String> {
         return None;
     }
     Some(format!("{head}select {selected} from {source}{tail}"))
-}
-
-/// The column of the arrays that stands for a parameter.
-fn cell(number: &str) -> String {
-    format!("c{number}")
 }
 
 /// From the word `values` to the end of the list after it.
@@ -185,12 +189,13 @@ mod tests {
             "insert into t (a, b) VALUES (?1, coalesce(?2, ')')) \
              on conflict (a) do update set b = excluded.b",
             &types,
+            &[],
         );
         let wanted = "insert into t (a, b) select c1, coalesce(c2, ')') from \
                       unnest($1::int8[], $2::text[]) as u(c1, c2) \
                       on conflict (a) do update set b = excluded.b";
         assert_eq!(made.as_deref(), Some(wanted));
-        let made = unnested("update t set a = ?1 where b = ?2", &types);
+        let made = unnested("update t set a = ?1 where b = ?2", &types, &[]);
         let wanted = "update t set a = c1 from unnest($1::int8[], $2::text[]) as u(c1, c2) \
                       where b = c2";
         assert_eq!(made.as_deref(), Some(wanted));
@@ -204,8 +209,21 @@ mod tests {
             "insert into t (a) values (1)",
             "insert into t (a) values (?1",
         ] {
-            assert_eq!(unnested(other, &types), None, "{other}");
+            assert_eq!(unnested(other, &types, &[]), None, "{other}");
         }
+    }
+
+    #[test]
+    fn what_is_the_same_in_every_row_is_no_array() {
+        let types = [Type::INT8, Type::TEXT, Type::INT8];
+        let sql = "insert into t (a, b, c) values (?1, lower(?2), ?3)";
+        let made = unnested(sql, &types, &[false, true, false]);
+        let wanted = "insert into t (a, b, c) select c1, lower($2::text), c3 from \
+                      unnest($1::int8[], $3::int8[]) as u(c1, c3)";
+        assert_eq!(made.as_deref(), Some(wanted));
+        let made = unnested("update t set a = ?1 where b = ?2", &types[..2], &[true, false]);
+        let wanted = "update t set a = $1::int8 from unnest($2::text[]) as u(c2) where b = c2";
+        assert_eq!(made.as_deref(), Some(wanted));
     }
 
     #[test]

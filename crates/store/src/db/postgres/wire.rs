@@ -14,7 +14,7 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use crate::StoreError;
 use crate::db::{Row, Value};
 
-type Fault = Box<dyn Error + Sync + Send>;
+pub(super) type Fault = Box<dyn Error + Sync + Send>;
 
 fn known(kind: &Type) -> bool {
     matches!(
