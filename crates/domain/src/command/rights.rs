@@ -26,9 +26,9 @@ pub struct Rights<'r> {
     pub source: Source,
 }
 
-/// Gives a credential rights of its own and takes them back; says whether anything changed. Where it
-/// has an open grant without a window and a schedule already, none is given; taking back closes all
-/// it has to a target.
+/// Gives a credential rights of its own and takes them back; says whether anything changed. Where
+/// it has an open grant without a window and a schedule already, none is given; taking back closes
+/// all it has to a target.
 ///
 /// # Errors
 /// Not found; a target that is not there.
@@ -56,8 +56,8 @@ pub fn set_rights(
     Ok(changed)
 }
 
-/// Makes the levels that a credential opens by grants of its own exactly these. What it has straight
-/// at locks, and what its person has, stays. Says whether anything changed.
+/// Makes the levels that a credential opens by grants of its own exactly these. What it has
+/// straight at locks, and what its person has, stays. Says whether anything changed.
 ///
 /// # Errors
 /// Not found; a level that is not there.

@@ -117,7 +117,8 @@ impl<'s> Scale<'s> {
         }
     }
 
-    /// Why a reaching grant does not hold now, if so. Its window is asked first, then its schedules.
+    /// Why a reaching grant does not hold now, if so: its window is asked first, then its
+    /// schedules.
     #[inline]
     fn outside(self, hit: Hit<'s>) -> Reasons {
         if !hit.is_plain()

@@ -56,8 +56,8 @@ impl Held {
     }
 }
 
-/// Who holds which card. Values of up to 64 bits, which is nearly all of them, stand apart: three of
-/// them with their holders fill a cache line, of others two.
+/// Who holds which card. Values of up to 64 bits, which is nearly all of them, stand apart: three
+/// of them with their holders fill a cache line, of others two.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cards {
     short: Map<CardKey<8>, Held, 3>,

@@ -28,8 +28,8 @@ impl<K: Default, V, const N: usize> Default for Bucket<K, V, N> {
 }
 
 impl<K, V: Copy, const N: usize> Bucket<K, V, N> {
-    /// The value of `key`, if it is here. All are looked at: which of them it is cannot be foreseen,
-    /// so a branch costs more.
+    /// The value of `key`, if it is here. All are looked at: which of them it is cannot be
+    /// foreseen, so a branch costs more.
     #[inline]
     fn find<Q: Eq + ?Sized>(&self, key: &Q) -> Option<V>
     where

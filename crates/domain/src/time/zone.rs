@@ -15,8 +15,8 @@ const TABLE_FROM_S: i64 = 1_104_537_600;
 /// Seconds of the first instant the table of offsets need not hold: 2060-01-01T00:00:00Z.
 const TABLE_UNTIL_S: i64 = 2_840_140_800;
 
-/// The table goes by steps of this power of two of seconds, 12 days: since 2005 no offset has changed
-/// more often.
+/// The table goes by steps of this power of two of seconds, 12 days: since 2005 no offset has
+/// changed more often.
 const STEP: u32 = 20;
 const STEP_S: u32 = 1 << STEP;
 
@@ -90,7 +90,8 @@ impl Zone {
         &self.0.zone
     }
 
-    /// The offset at `at_s` seconds since the epoch: seconds to add to UTC for the clock on the wall.
+    /// The offset at `at_s` seconds since the epoch: seconds to add to UTC for the clock on the
+    /// wall.
     #[must_use]
     #[inline]
     pub fn offset_s(&self, at_s: i64) -> i64 {
