@@ -7,7 +7,7 @@ use claviger_domain::noun::scope::{Scope, Scopes};
 use claviger_domain::refusal::Refusal;
 
 use crate::App;
-use crate::client::{ClientWish, SECRET_PREFIX, create, create_with, replace_secret};
+use crate::client::{ClientWish, SECRET_PREFIX, create, create_with, edit, replace_secret};
 use crate::context::{Caller, Context};
 use crate::error::Error;
 use crate::random::{hex_secret, secret};
@@ -115,6 +115,14 @@ pub async fn make_only(
         }
         Some(client) if client.kind == ClientKind::ApiKey && client.places == [number] => {
             let id = client.header.id;
+            // Whatever was made of it since, it works again as one that is made.
+            let wish = ClientWish {
+                scopes: Some(scopes),
+                controller: Some(None),
+                expires_at: Some(None),
+                ..ClientWish::default()
+            };
+            edit(ctx, id, wish).await?;
             replace_secret(ctx, id).await?.done().map(|made| made.secret)
         }
         Some(client) => {

@@ -9,7 +9,7 @@ use claviger_domain::draft::{Changed, Draft};
 use claviger_domain::ids::{
     AccessLevelNumber, CredentialNumber, Id, Noun, PersonNumber, PlaceNumber, Ref,
 };
-use claviger_domain::noun::card::CardPart;
+use claviger_domain::noun::card::{CardPart, CardValue};
 use claviger_domain::noun::credential::{Credential, CredentialEdit, CredentialKind};
 use claviger_domain::noun::grant::{Source, SourceKind, Via};
 use claviger_domain::noun::person::PersonEdit;
@@ -204,14 +204,16 @@ fn levels(
     Ok(Some(found.into_iter().collect()))
 }
 
-/// A code that no credential of the place has, no longer than every controller of it takes.
+/// A code that no credential of the place has, nor the text of a card of its, no longer than every controller of it takes.
 fn unused_code(app: &App, state: &PlaceState) -> Result<Digits, Error> {
     let narrowest = state.controllers.iter().filter_map(|it| code_digits(it)).min();
     let shortest = narrowest.unwrap_or(CODE_DIGITS).clamp(LEAST_CODE_DIGITS, CODE_DIGITS);
     for length in shortest..=MOST_CODE_DIGITS {
         for _ in 0..DRAWS {
             let code = Digits(random::digits(length));
-            if by_code(app, state, &code).is_none() {
+            let as_card = CardValue::of_text(&code.0);
+            let typed = as_card.and_then(|card| state.credential_by_text(card));
+            if by_code(app, state, &code).is_none() && typed.is_none() {
                 return Ok(code);
             }
         }

@@ -88,7 +88,7 @@ pub async fn history(
         by_time: true,
         ..EventFilter::default()
     };
-    let chunk = (limit + 1).max(FEWEST);
+    let chunk = limit.saturating_add(1).max(FEWEST);
     let mut controllers: HashMap<LockNumber, Option<ControllerNumber>> = HashMap::new();
     let (mut events, mut next, mut looked_at) = (Vec::new(), None, 0);
     'reading: loop {

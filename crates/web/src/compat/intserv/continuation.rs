@@ -19,6 +19,9 @@ pub(crate) struct Continuation {
     pub(crate) after: Option<Moment>,
 }
 
+/// The most events of a page, and how many there are where no limit is given.
+pub(crate) const MOST: usize = 1000;
+
 /// The form of the text, in case another one comes.
 const VERSION: u64 = 1;
 
@@ -58,7 +61,8 @@ impl Continuation {
             Value::Null => None,
             other => Some(other.as_array()?.iter().map(system).collect::<Option<Vec<_>>>()?),
         };
-        let limit = usize::try_from(limit.as_u64()?).ok().filter(|limit| *limit > 0)?;
+        let limit =
+            usize::try_from(limit.as_u64()?).ok().filter(|limit| (1..=MOST).contains(limit))?;
         let seq = seq.as_u64().filter(|seq| i64::try_from(*seq).is_ok())?;
         let after = Some((instant(at)?, seq));
         (version.as_u64()? == VERSION).then_some(Continuation {
@@ -109,6 +113,8 @@ mod tests {
         for bad in [
             json!([2, 0, 1, null, null, 1, 0, 0]),
             json!([1, 0, 1, null, null, 0, 0, 0]),
+            json!([1, 0, 1, null, null, 1001, 0, 0]),
+            json!([1, 0, 1, null, null, u64::MAX, 0, 0]),
             json!([1, 0, 1, null, null, 1, 0, -1]),
             json!([1, 0, 1, null, null, 1, 0, u64::MAX]),
             json!([1, 0, 1, 1, null, 1, 0, 0]),

@@ -39,6 +39,31 @@ async fn a_second_key_ends_the_first_at_once() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_made_again_works_whatever_was_made_of_it_since() {
+    on_each_engine(|world| async move {
+        let first = Intserv::at(&world).await;
+        let key = first.card("EM:1").await;
+        let all = world.admin.get("/api/v1/clients").await.expect(200);
+        let named = |it: &&Value| it["name"] == "IntServ integration";
+        let client = all["items"].as_array().unwrap().iter().find(named).unwrap().clone();
+        let path = format!("/api/v1/clients/{}", id(&client));
+        let narrow = json!({ "scopes": ["events:read"], "expires_at": "2999-01-01T00:00:00Z" });
+        world.admin.patch(&path, narrow).await.expect(200);
+        let body = json!({ "id": key["id"] });
+        assert_eq!(first.post("/accesskeys/add", body.clone()).await.status, 403);
+        let second = Intserv::at(&world).await;
+        assert_eq!(second.add(body).await, key);
+        let again = world.admin.get(&path).await.expect(200);
+        assert_eq!(
+            (&again["scopes"], &again["expires_at"]),
+            (&client["scopes"], &Value::Null),
+            "{again}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_key_lets_its_holder_do_no_more_than_this_api_does() {
     on_each_engine(|world| async move {
         let program = Intserv::at(&world).await;

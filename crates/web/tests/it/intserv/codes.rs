@@ -49,6 +49,30 @@ async fn a_code_is_made_up_where_none_is_given() {
 }
 
 #[tokio::test]
+async fn a_made_up_code_is_no_text_of_a_card() {
+    on_each_engine(|world| async move {
+        let program = Intserv::at(&world).await;
+        let narrow = json!({ "name": "Panel", "settings": { "code_digits": 4 } });
+        program.it.made("/controllers", narrow).await;
+        // A fifth of what has four digits: of forty codes some would be drawn that are cards.
+        let texts = 0..2000;
+        let cards: Vec<Value> = texts
+            .map(|number| {
+                json!({ "technology": "opaque", "bits": 16, "value": format!("{number:04}") })
+            })
+            .collect();
+        for four in cards.chunks(4) {
+            program.it.made("/credentials", json!({ "kind": "card", "cards": four })).await;
+        }
+        for _ in 0..40 {
+            let made = program.add(json!({ "key": { "type": "code" } })).await;
+            assert_eq!(digits(&made).len(), 4);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_given_code_is_digits_and_takes_no_pin() {
     on_each_engine(|world| async move {
         let program = Intserv::at(&world).await;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{Answered, at_place, fields_of};
 use crate::compat::fields::{Fields, Wrongs};
-use crate::compat::intserv::continuation::Continuation;
+use crate::compat::intserv::continuation::{Continuation, MOST};
 use crate::compat::intserv::error::{Failure, refuse};
 use crate::compat::intserv::{map, wire};
 use crate::compat::serve::Call;
@@ -25,8 +25,6 @@ const KNOWN: [&str; 7] = [
     "continuation_key",
 ];
 
-/// The most events of a page, and how many there are where no limit is given.
-const MOST: usize = 1000;
 /// How far a list goes back where nothing is said.
 const BACK: i64 = 7 * DAY;
 
@@ -116,6 +114,8 @@ fn systems(
         wrongs.check(!known.is_empty(), &body.item("systems", at), "is not the id of a system");
         found.extend(known);
     }
+    found.sort_unstable();
+    found.dedup();
     Ok((!found.is_empty()).then_some(found))
 }
 
