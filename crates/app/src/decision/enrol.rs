@@ -15,7 +15,7 @@ use claviger_domain::refusal::Refusal;
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::{Instant, MINUTE};
 
-use super::{Found, PresentedWish, Side, Sides, ask, check_controller, find, presented};
+use super::{Found, PresentedWish, Side, Sides, ask, check_controller, find, presented, tries};
 use crate::context::Context;
 use crate::error::Error;
 use crate::read::resolve;
@@ -39,7 +39,7 @@ pub struct EnrolWish {
 /// minute and may open it still. One that has the right already keeps it.
 ///
 /// # Errors
-/// No such machine, event or key; no admin key, or not any longer.
+/// No such machine, event or key; no admin key, or not any longer; too many unknown codes.
 pub async fn enrol(
     ctx: &Context,
     place: Id,
@@ -59,13 +59,15 @@ pub async fn enrol(
         let draft = work.place(place)?;
         let lock: LockNumber = resolve(&draft.state, Noun::Lock, &wish.lock)?;
         let admin = admin(&draft.state, &event, now).ok_or_else(no_admin)?;
-        let key = key(&app, draft, lock, &wish.presented)?;
         let side = Side { state: Arc::new(draft.state.clone()), lock };
         let sides = Sides::of(&app, side)?;
-        let may = ask(&app, &sides, &Found::Credential(admin), None, now, false)?;
+        // What another place gives its holder there is no right to give anything here.
+        let alone = Sides { others: Vec::new(), ..sides };
+        let may = ask(&app, &alone, &Found::Credential(admin), None, now, false)?;
         if !may.decided.granted || may.decided.method == Method::FreeAccess {
             return Err(no_admin());
         }
+        let key = key(&app, &alone, &wish.presented, now)?;
         give(draft, key, lock, Source { kind: SourceKind::Direct, via })
     })
     .await
@@ -87,21 +89,30 @@ fn admin(state: &PlaceState, event: &Event, now: Instant) -> Option<CredentialNu
     state.credentials.get(number).filter(|it| it.is_admin).map(|_| number)
 }
 
+/// The key that is presented. Codes are guessed at no faster than at the door: one that is unknown
+/// counts there, and while they are locked out nothing tells whether one is known.
 fn key(
     app: &App,
-    draft: &Draft,
-    lock: LockNumber,
+    sides: &Sides,
     wish: &PresentedWish,
+    now: Instant,
 ) -> Result<CredentialNumber, Error> {
+    let is_code = matches!(wish, PresentedWish::Code(_));
+    if is_code {
+        tries::check_codes(app, &sides.owner, now)?;
+    }
     let pointer = match wish {
         PresentedWish::Card(_) => "/card",
         PresentedWish::Code(_) => "/code",
         PresentedWish::Credential(_) | PresentedWish::Person(_) => "/credential_id",
     };
     let missing = || not_here(pointer, "is nothing that is known in this place");
-    let side = Side { state: Arc::new(draft.state.clone()), lock };
-    let found = find(&side.state, wish).map_err(|_| missing())?;
-    let known = presented(app, &found, &side, &side).and_then(|it| identify(&side.state, it));
+    let own = &sides.own;
+    let found = find(&own.state, wish).map_err(|_| missing())?;
+    let known = presented(app, &found, own, own).and_then(|it| identify(&own.state, it));
+    if is_code && known.is_none() {
+        tries::count_unknown_code(app, &sides.owner, now);
+    }
     known.map(|credential| credential.number()).ok_or_else(missing)
 }
 

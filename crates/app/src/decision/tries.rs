@@ -6,21 +6,39 @@ use claviger_domain::decision::{Decision, Pin, identify};
 use claviger_domain::ids::CredentialNumber;
 use claviger_domain::noun::event::{EventKind, Method};
 use claviger_domain::reason::Reason;
-use claviger_domain::time::{HOUR, Instant};
+use claviger_domain::time::{HOUR, Instant, SECOND};
 use claviger_store::StoreError;
 
 use super::{Found, Side, Sides, presented};
 use crate::App;
+use crate::error::Error;
 use crate::world::guard;
 
 /// How far back events are read at start: longer than any lockout with the tries before it.
 const REBUILD: i64 = 2 * HOUR;
 
 pub(super) fn codes_locked(app: &App, owner: &Side, now: Instant) -> bool {
-    let cell = app.world().cell(owner.place());
-    cell.is_some_and(|cell| {
-        guard(&cell.codes).get(&owner.lock).is_some_and(|attempts| attempts.is_locked(now))
-    })
+    codes_locked_until(app, owner, now).is_some()
+}
+
+fn codes_locked_until(app: &App, owner: &Side, now: Instant) -> Option<Instant> {
+    let cell = app.world().cell(owner.place())?;
+    let codes = guard(&cell.codes);
+    codes.get(&owner.lock)?.locked_until(now)
+}
+
+/// Refuses while the code entry of a lock is locked out.
+pub(super) fn check_codes(app: &App, owner: &Side, now: Instant) -> Result<(), Error> {
+    let Some(until) = codes_locked_until(app, owner, now) else { return Ok(()) };
+    let left = u32::try_from((until.0 - now.0) / SECOND).unwrap_or(u32::MAX);
+    Err(Error::TooMany { retry_after_s: left.saturating_add(1) })
+}
+
+/// Counts an unknown code at a lock that was asked for otherwise than by a decision.
+pub(super) fn count_unknown_code(app: &App, owner: &Side, now: Instant) {
+    if let Some(cell) = app.world().cell(owner.place()) {
+        guard(&cell.codes).entry(owner.lock).or_default().fail(now);
+    }
 }
 
 pub(super) fn pin_locked(app: &App, side: &Side, known: CredentialNumber, now: Instant) -> bool {

@@ -27,7 +27,13 @@ impl Attempts {
     /// Whether tries are refused at `now`.
     #[must_use]
     pub fn is_locked(&self, now: Instant) -> bool {
-        self.locked_until.is_some_and(|until| now < until)
+        self.locked_until(now).is_some()
+    }
+
+    /// Until when tries are refused, where they are at `now`.
+    #[must_use]
+    pub fn locked_until(&self, now: Instant) -> Option<Instant> {
+        self.locked_until.filter(|until| now < *until)
     }
 }
 

@@ -51,6 +51,12 @@ impl Scene {
         let path = format!("{}/enrol", one("/locks", &self.machine));
         self.panel().post(&path, body).await
     }
+
+    async fn enrol_code(&self, let_in: &Value, code: &str, query: &str) -> Answer {
+        let body = json!({"event_id": let_in["event_id"], "code": code});
+        let path = format!("{}/enrol{query}", one("/locks", &self.machine));
+        self.panel().post(&path, body).await
+    }
 }
 
 #[tokio::test]
@@ -124,6 +130,85 @@ async fn nothing_else_lets_a_key_in() {
         later.enrol(&let_in["event_id"], "bb").await.problem(409, "in_use");
         let let_in = later.present(&later.machine, "aa").await;
         later.enrol(&let_in["event_id"], "bb").await.expect(200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_right_in_another_place_lets_nobody_in_here() {
+    on_each_engine(|world| async move {
+        let scene = scene(&world).await;
+        let (it, lock) = (&scene.it, id(&scene.machine));
+        let tenant = it.neighbour("Tenant").await;
+        let shares = format!("{}/shares", one("/locks", &scene.machine));
+        it.made(&shares, json!({"place_id": tenant.place})).await;
+        let theirs = key(&tenant, "aa", true).await;
+        let grant = json!({"subject": {"credential_id": id(&theirs)}, "target": {"lock_id": lock}});
+        tenant.made("/grants", grant).await;
+        key(it, "bb", false).await;
+        let let_in = scene.present(&scene.machine, "aa").await;
+        assert_eq!(let_in["result"], "granted");
+        let own = it.list("/grants").await.remove(0);
+        it.acted(&format!("{}/revoke", one("/grants", &own))).await;
+        let before = it.list("/grants").await;
+        assert_eq!(scene.present(&scene.machine, "aa").await["result"], "granted", "by theirs");
+        scene.enrol(&let_in["event_id"], "bb").await.problem(409, "in_use");
+        assert_eq!(it.list("/grants").await, before);
+        let back =
+            json!({"subject": {"credential_id": id(&scene.admin)}, "target": {"lock_id": lock}});
+        it.made("/grants", back).await;
+        scene.enrol(&let_in["event_id"], "bb").await.expect(200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn codes_are_guessed_at_no_faster_than_at_the_door() {
+    on_each_engine(|world| async move {
+        let scene = scene(&world).await;
+        scene.it.made("/credentials", json!({"kind": "code", "code": "246810"})).await;
+        let let_in = scene.present(&scene.machine, "aa").await;
+        let grants = scene.it.list("/grants").await;
+        for number in 0..5 {
+            let query = if number % 2 == 0 { "" } else { "?dry_run=true" };
+            let tried = scene.enrol_code(&let_in, &format!("10000{number}"), query).await;
+            assert_eq!(tried.problem(404, "not_found")["errors"][0]["pointer"], "/code");
+        }
+        // Known or not: the answer does not tell.
+        for (entered, query) in [("246810", ""), ("999999", ""), ("246810", "?dry_run=true")] {
+            let locked = scene.enrol_code(&let_in, entered, query).await;
+            let wait = locked.header("retry-after").parse::<u32>().unwrap();
+            assert!((1..=31).contains(&wait), "{wait}");
+            locked.problem(429, "too_many_requests");
+        }
+        let question = json!({"lock_id": id(&scene.machine), "code": "246810"});
+        let at_the_door = scene.panel().decide(question).await;
+        assert_eq!(reasons(&at_the_door), ["pin_locked_out"], "it is one count");
+        assert_eq!(scene.it.list("/grants").await, grants);
+        // Cards are unaffected.
+        key(&scene.it, "bb", false).await;
+        scene.enrol(&let_in["event_id"], "bb").await.expect(200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_lock_out_of_codes_at_the_door_holds_for_enrolment_until_it_is_over() {
+    on_each_engine(|world| async move {
+        let scene = scene(&world).await;
+        scene.it.made("/credentials", json!({"kind": "code", "code": "246810"})).await;
+        for number in 0..5 {
+            let question = json!({"lock_id": id(&scene.machine), "code": format!("10000{number}")});
+            assert_eq!(reasons(&scene.panel().decide(question).await), ["credential_unknown"]);
+        }
+        let let_in = scene.present(&scene.machine, "aa").await;
+        for entered in ["246810", "999999"] {
+            scene.enrol_code(&let_in, entered, "").await.problem(429, "too_many_requests");
+        }
+        let world = world.later(31).await;
+        let token = scene.panel.token.clone();
+        let later = Scene { it: world.here(), panel: world.admin.with(token), ..scene };
+        later.enrol_code(&let_in, "246810", "").await.expect(200);
     })
     .await;
 }

@@ -17,13 +17,15 @@ pub(crate) struct Continuation {
     pub(crate) systems: Option<Vec<Option<ControllerNumber>>>,
     pub(crate) limit: usize,
     pub(crate) after: Option<Moment>,
+    /// Up to which instant the pages so far were all there is, by the least that one of them said.
+    pub(crate) least: Instant,
 }
 
 /// The most events of a page, and how many there are where no limit is given.
 pub(crate) const MOST: usize = 1000;
 
 /// The form of the text, in case another one comes.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 impl Continuation {
     /// As a text.
@@ -41,6 +43,7 @@ impl Continuation {
             self.limit,
             self.after.map(|(at, _)| at.0),
             self.after.map(|(_, seq)| seq),
+            self.least.0,
         ]);
         URL_SAFE_NO_PAD.encode(value.to_string())
     }
@@ -48,7 +51,8 @@ impl Continuation {
     /// Reads what [`Continuation::print`] wrote; none for anything else.
     pub(crate) fn parse(text: &str) -> Option<Continuation> {
         let value: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
-        let [version, from, until, granted, systems, limit, at, seq] = value.as_array()?.as_slice()
+        let [version, from, until, granted, systems, limit, at, seq, least] =
+            value.as_array()?.as_slice()
         else {
             return None;
         };
@@ -71,6 +75,7 @@ impl Continuation {
             systems,
             limit,
             after,
+            least: instant(least)?,
         })
     }
 }
@@ -97,6 +102,7 @@ mod tests {
             systems: None,
             limit: 1000,
             after: Some((Instant(7), 12)),
+            least: Instant(11),
         };
         let full = Continuation {
             granted: Some(false),
@@ -111,16 +117,19 @@ mod tests {
             assert_eq!(Continuation::parse(&format!("{text}=")), None);
         }
         for bad in [
+            json!([1, 0, 1, null, null, 1, 0, 0]),
+            json!([1, 0, 1, null, null, 1, 0, 0, 0]),
+            json!([2, 0, 1, null, null, 0, 0, 0, 0]),
+            json!([2, 0, 1, null, null, 1, 0, -1, 0]),
+            json!([2, 0, 1, null, null, 1, 0, u64::MAX, 0]),
+            json!([2, 0, 1, 1, null, 1, 0, 0, 0]),
+            json!([2, 0, 1, null, [-1], 1, 0, 0, 0]),
             json!([2, 0, 1, null, null, 1, 0, 0]),
-            json!([1, 0, 1, null, null, 0, 0, 0]),
-            json!([1, 0, 1, null, null, 1001, 0, 0]),
-            json!([1, 0, 1, null, null, u64::MAX, 0, 0]),
-            json!([1, 0, 1, null, null, 1, 0, -1]),
-            json!([1, 0, 1, null, null, 1, 0, u64::MAX]),
-            json!([1, 0, 1, 1, null, 1, 0, 0]),
-            json!([1, 0, 1, null, [-1], 1, 0, 0]),
-            json!([1, 0, 1, null, null, 1, 0]),
-            json!([1, i64::MAX, 1, null, null, 1, 0, 0]),
+            json!([2, 0, 1, null, null, 1001, 0, 0, 0]),
+            json!([2, 0, 1, null, null, u64::MAX, 0, 0, 0]),
+            json!([2, 0, 1, null, null, 1, 0, 0, null]),
+            json!([2, 0, 1, null, null, 1, 0, 0, i64::MAX]),
+            json!([2, i64::MAX, 1, null, null, 1, 0, 0, 0]),
             json!({}),
         ] {
             let text = URL_SAFE_NO_PAD.encode(bad.to_string());

@@ -336,6 +336,37 @@ async fn a_controller_that_calls_has_told_what_happened_until_then() {
 }
 
 #[tokio::test]
+async fn what_is_complete_does_not_rise_along_a_list() {
+    on_each_engine(|mut world: World| async move {
+        let program = Intserv::at(&world).await;
+        let panel = Panel::at(&program.it, json!({ "external_id": "p1" })).await;
+        panel.lock(&program.it, "Gate").await;
+        let door = program.it.lock("Door").await;
+        world.admin = program.it.full_key().await;
+        world = world.later(3600).await;
+        let program = Intserv { it: world.here(), actor: world.admin.with(program.actor.token) };
+        let mut panel = panel.over(&world);
+        for _ in 0..3 {
+            present(&program.it, &door, "ff").await;
+        }
+        let made = panel.controller["created_at"].as_str().unwrap()[..19].to_owned();
+        let first = program.events(json!({ "limit": 1 })).await;
+        assert_eq!(first["least_sync_time"], format!("{made}Z"));
+        // It has told everything since, some of which belongs before what the first page showed.
+        panel.call(json!({})).await;
+        let mut page = first;
+        for more in [true, false] {
+            page = program.events(json!({ "continuation_key": page["continuation_key"] })).await;
+            assert_eq!((rows(&page).len(), &page["has_more"]), (1, &json!(more)));
+            assert_eq!(page["least_sync_time"], format!("{made}Z"));
+        }
+        let anew = program.events(json!({})).await;
+        assert!(anew["least_sync_time"].as_str().unwrap() > in_seconds(&world, -60).as_str());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_event_goes_back_seven_days_unless_more_is_asked() {
     on_each_engine(|world: World| async move {
         let program = Intserv::at(&world).await;

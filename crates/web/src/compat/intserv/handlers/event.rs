@@ -48,9 +48,13 @@ pub(crate) async fn list(call: Call) -> Answered {
         after: wanted.after,
     };
     let page = event::history(&ctx, place, wanted.limit, &wish).await?;
+    // A controller may call between two pages: what it tells may lie before where the list has got.
+    // Whoever asks again from what the last page says is to find it.
+    wanted.least = wanted.least.min(page.complete_until);
+    let least = wanted.least;
     let next = page.next.map(|after| Continuation { after: Some(after), ..wanted }.print());
     Ok(axum::Json(json!({
-        "least_sync_time": map::time(page.complete_until),
+        "least_sync_time": map::time(least),
         "has_more": next.is_some(),
         "continuation_key": next,
         "events": shown(&ctx, place, &page)?,
@@ -94,6 +98,7 @@ fn filter(
         systems: systems(ctx, place, body, wrongs)?,
         limit: MOST,
         after: None,
+        least: Instant::MAX,
     })
 }
 
