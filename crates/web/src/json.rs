@@ -1,6 +1,7 @@
 //! Reads a body as JSON, strictly: a name that stands twice in one object is an error, because two
 //! readers could take either value. Knows no shape.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -29,6 +30,26 @@ pub(crate) fn read_form(bytes: &[u8]) -> Result<Value, String> {
         }
     }
     Ok(Value::Object(fields))
+}
+
+/// Reads a form in which a name may stand several times: then it has all its values, in their
+/// order, where they are not all the same.
+pub(crate) fn read_long_form(bytes: &[u8]) -> Value {
+    let mut fields: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for (name, value) in form_urlencoded::parse(bytes) {
+        let value = Value::String(value.into_owned());
+        fields.entry(name.into_owned()).or_default().push(value);
+    }
+    let read = fields.into_iter().map(|(name, mut values)| {
+        if values.iter().all(|value| *value == values[0]) {
+            values.truncate(1);
+        }
+        match values.as_mut_slice() {
+            [one] => (name, one.take()),
+            _ => (name, Value::Array(values)),
+        }
+    });
+    Value::Object(read.collect())
 }
 
 struct Strict(Value);
@@ -122,5 +143,7 @@ mod tests {
         let form = read_form(b"grant_type=client_credentials&scope=a%3Aread+b").unwrap();
         assert_eq!(form["scope"], "a:read b");
         assert!(read_form(b"a=1&a=2").is_err());
+        let long = read_long_form(b"a=1&b=2&a=3&b=2&c[]=&a=1");
+        assert_eq!(long, serde_json::json!({ "a": ["1", "3", "1"], "b": "2", "c[]": "" }));
     }
 }

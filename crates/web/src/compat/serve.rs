@@ -59,6 +59,8 @@ pub(crate) enum Takes {
     Json(usize),
     /// JSON or a form of at most so many bytes.
     JsonOrForm(usize),
+    /// JSON or a form of at most so many bytes, in which a name may stand several times.
+    JsonOrLongForm(usize),
 }
 
 /// One row of a vendor's table.
@@ -72,12 +74,14 @@ pub(crate) struct Row {
     pub(crate) operation: &'static str,
     /// Whether it is answered to anybody.
     pub(crate) open: bool,
+    /// Whether it changes something; one that does is never run for HEAD.
+    pub(crate) writes: bool,
     pub(crate) takes: Takes,
     pub(crate) handler: Handler,
 }
 
 impl Row {
-    /// A row for callers that are known.
+    /// A row for callers that are known; it writes unless it is asked for with GET.
     pub(crate) const fn new(
         method: &'static str,
         path: &'static str,
@@ -85,7 +89,14 @@ impl Row {
         takes: Takes,
         handler: Handler,
     ) -> Row {
-        Row { method, path, operation, open: false, takes, handler }
+        let writes = !matches!(method.as_bytes(), b"GET");
+        Row { method, path, operation, open: false, writes, takes, handler }
+    }
+
+    /// Says whether it changes something, whatever its method.
+    pub(crate) const fn writing(mut self, writes: bool) -> Row {
+        self.writes = writes;
+        self
     }
 
     /// Lets anybody in.
@@ -246,9 +257,10 @@ impl Server {
         let refuse = self.vendor.refuse;
         let head = request.method() == Method::HEAD;
         let method = if head { "GET" } else { request.method().as_str() };
-        let Some(row) = rows.iter().find(|row| row.method == method).copied() else {
+        let found = rows.iter().find(|row| row.method == method && !(head && row.writes));
+        let Some(row) = found.copied() else {
             let mut methods: Vec<&str> = rows.iter().map(|row| row.method).collect();
-            if methods.contains(&"GET") {
+            if rows.iter().any(|row| row.method == "GET" && !row.writes) {
                 methods.push("HEAD");
             }
             let methods = methods.join(", ");
@@ -297,11 +309,15 @@ impl Server {
     }
 }
 
+/// What reads a form.
+type ReadForm = fn(&[u8]) -> Result<Value, String>;
+
 async fn read(takes: Takes, parts: &Parts, body: Body) -> Result<Value, Trouble> {
-    let (limit, forms) = match takes {
+    let (limit, form): (usize, Option<ReadForm>) = match takes {
         Takes::Nothing => return Ok(Value::Null),
-        Takes::Json(limit) => (limit, false),
-        Takes::JsonOrForm(limit) => (limit, true),
+        Takes::Json(limit) => (limit, None),
+        Takes::JsonOrForm(limit) => (limit, Some(json::read_form)),
+        Takes::JsonOrLongForm(limit) => (limit, Some(|raw| Ok(json::read_long_form(raw)))),
     };
     let claimed = parts.headers.get(CONTENT_LENGTH).and_then(|it| it.to_str().ok());
     if claimed.and_then(|it| it.parse::<u64>().ok()).is_some_and(|it| it > limit as u64) {
@@ -313,12 +329,13 @@ async fn read(takes: Takes, parts: &Parts, body: Body) -> Result<Value, Trouble>
     if raw.is_empty() {
         return Ok(Value::Object(Map::new()));
     }
-    match media {
-        Some(media) if forms && media.eq_ignore_ascii_case("application/x-www-form-urlencoded") => {
-            json::read_form(&raw).map_err(Trouble::Malformed)
+    let is_form = |media: &str| media.eq_ignore_ascii_case("application/x-www-form-urlencoded");
+    match (media, form) {
+        (Some(media), Some(read_form)) if is_form(media) => {
+            read_form(&raw).map_err(Trouble::Malformed)
         }
         // Many programs leave the kind out or send `text/json`; what is not JSON is not read.
-        Some(media) if !media.to_ascii_lowercase().ends_with("json") => Err(Trouble::Media),
+        (Some(media), _) if !media.to_ascii_lowercase().ends_with("json") => Err(Trouble::Media),
         _ => json::read(&raw).map_err(Trouble::Malformed),
     }
 }

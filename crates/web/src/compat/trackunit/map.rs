@@ -4,7 +4,10 @@
 use claviger_domain::ids::{CredentialNumber, Noun};
 use claviger_domain::noun::Json;
 use claviger_domain::noun::card::{CardPart, CardValue, Technology};
-use claviger_domain::noun::credential::{Credential, CredentialState, SessionHints};
+use claviger_domain::noun::credential::{
+    Credential, CredentialKind, CredentialState, SessionHints,
+};
+use claviger_domain::noun::event::{Event, Method};
 use claviger_domain::noun::grant::{Grant, Right, Target};
 use claviger_domain::noun::person::PersonState;
 use claviger_domain::state::PlaceState;
@@ -98,6 +101,26 @@ pub(crate) fn part(serial: &str) -> Option<CardPart> {
 /// The serial number of a card: of the first part that has one.
 pub(crate) fn serial(parts: &[CardPart]) -> Option<String> {
     shown_part(parts).and_then(|at| parts.get(at)).map(|part| part.card.hex().to_uppercase())
+}
+
+/// Whether a credential is a key here: whether it has a serial number.
+pub(crate) fn is_key(credential: &Credential) -> bool {
+    match credential.kind {
+        CredentialKind::Card => shown_part(&credential.parts).is_some(),
+        CredentialKind::Code => credential.code.is_some(),
+        CredentialKind::Phone => false,
+    }
+}
+
+/// The key that an event is about: a credential that is gone was one where a card or a code was
+/// presented.
+pub(crate) fn key(state: &PlaceState, event: &Event) -> Option<u32> {
+    let number = event.subject.credential?;
+    let is_key = match state.credentials.get(number) {
+        Some(credential) => is_key(credential),
+        None => matches!(event.method, Some(Method::Card | Method::CardAndPin | Method::Code)),
+    };
+    is_key.then_some(number.0)
 }
 
 /// Which part of a card the serial number is of.

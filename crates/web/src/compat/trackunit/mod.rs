@@ -24,19 +24,20 @@ pub(crate) const VENDOR: Vendor = Vendor {
 };
 
 /// What every row takes: parameters may stand in the body of any request.
-const TAKES: Takes = Takes::JsonOrForm(BODY);
+const TAKES: Takes = Takes::JsonOrLongForm(BODY);
 /// How an operation is asked for by its name.
 const BY_NAME: &[&str] = &["GET", "POST"];
 /// How libraries ask for one below `/api` and `/json/reply`.
 const BY_LIBRARY: &[&str] = &["GET", "POST", "PUT", "DELETE"];
 
-/// The rows of some paths that all mean one operation.
+/// The rows of some paths that all mean one operation, which reads or writes whatever the method.
 fn rows(
     operation: &'static str,
+    writes: bool,
     paths: &[(&'static str, &[&'static str])],
     handler: Handler,
 ) -> Vec<Row> {
-    let row = |path, method| Row::new(method, path, operation, TAKES, handler);
+    let row = |path, method| Row::new(method, path, operation, TAKES, handler).writing(writes);
     paths.iter().flat_map(|(path, methods)| methods.iter().map(|it| row(*path, *it))).collect()
 }
 
@@ -46,6 +47,7 @@ macro_rules! operation {
     ($method:literal, $resource:literal, $name:literal, $operation:literal, $handler:path) => {
         rows(
             $operation,
+            $method != "GET",
             &[
                 (concat!("/public/", $resource), &[$method]),
                 (concat!("/public/", $resource, "/{id}"), &[$method]),
@@ -64,6 +66,7 @@ macro_rules! creation {
     ($resource:literal, $name:literal, $operation:literal, $handler:path) => {
         rows(
             $operation,
+            true,
             &[
                 (concat!("/public/", $resource), &["POST"]),
                 (concat!("/public/", $name), BY_NAME),
@@ -80,6 +83,7 @@ macro_rules! report {
     ($resource:literal, $name:literal, $operation:literal, $handler:path) => {
         rows(
             $operation,
+            false,
             &[
                 (concat!("/public/report/", $resource), BY_NAME),
                 (concat!("/public/api/", $name), BY_LIBRARY),
@@ -105,7 +109,7 @@ pub(crate) fn table() -> Vec<Row> {
     table.extend(report!("unithistory", "getreportunithistory", "unit_history", report::of_unit));
     table.extend(report!("unitsummary", "getreportunitsummary", "unit_summary", report::summary));
     let one = ("/public/report/unitsummary/{id}", BY_NAME);
-    table.extend(rows("unit_summary", &[one], run!(report::summary)));
+    table.extend(rows("unit_summary", false, &[one], run!(report::summary)));
     table.extend(report!("trip", "getreporttrip", "trip", report::trip));
     table.extend(report!(
         "unitextendedinfo",

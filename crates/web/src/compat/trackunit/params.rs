@@ -13,7 +13,8 @@ use super::map;
 use crate::compat::fields::Wrongs;
 use crate::compat::serve::Call;
 
-/// Parameters that are lists, in lower case: given several times in a query they are one list.
+/// Parameters that are lists, in lower case: given several times in a query or in a body they are
+/// one list.
 const LISTS: [&str; 6] =
     ["units", "groups", "addunits", "removeunits", "addgroups", "removegroups"];
 
@@ -33,31 +34,39 @@ impl Params {
         if let Some(id) = call.path.get("id") {
             params.add("id", Value::String(id.to_owned()));
         }
-        let mut lists: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-        for (name, value) in &call.query {
-            let (name, value) = (name.to_ascii_lowercase(), Value::String(value.clone()));
-            // A list that programs in PHP send has brackets after its name.
-            let list = name.strip_suffix("[]").unwrap_or(&name);
-            if LISTS.contains(&list) {
-                lists.entry(list.to_owned()).or_default().push(value);
-            } else if name != TOKEN {
-                params.add(&name, value);
-            }
-        }
-        for (name, values) in lists {
-            params.add(&name, Value::Array(values));
-        }
+        let query = call.query.iter().filter(|(name, _)| !name.eq_ignore_ascii_case(TOKEN));
+        params.gather(query.map(|(name, value)| (name, Value::String(value.clone()))));
         match &call.body {
             Value::Null => {}
             Value::Object(fields) => {
-                for (name, value) in fields {
-                    params.add(name, value.clone());
-                }
+                params.gather(fields.iter().map(|(name, value)| (name, value.clone())));
             }
             _ => params.wrongs.add("body", "must be an object"),
         }
         params.refuse()?;
         Ok(params)
+    }
+
+    /// Takes what the query or the body gives, each list as a whole.
+    fn gather<'a>(&mut self, source: impl Iterator<Item = (&'a String, Value)>) {
+        let mut lists: BTreeMap<&'static str, Vec<Value>> = BTreeMap::new();
+        for (name, value) in source {
+            match (list_name(name), value) {
+                (Listed::Not, value) => self.add(name, value),
+                (Listed::Otherwise, _) => {
+                    let name: String = name.chars().take(60).collect();
+                    self.wrongs.add(name, "must have nothing, [] or [0] after its name");
+                }
+                (Listed::As(_), Value::Null) => {}
+                (Listed::As(list), Value::Array(items)) => {
+                    lists.entry(list).or_default().extend(items);
+                }
+                (Listed::As(list), value) => lists.entry(list).or_default().push(value),
+            }
+        }
+        for (name, values) in lists {
+            self.add(name, Value::Array(values));
+        }
     }
 
     fn add(&mut self, name: &str, value: Value) {
@@ -179,6 +188,31 @@ impl Params {
     }
 }
 
+/// Whether a name is one of a list.
+#[derive(Debug, PartialEq, Eq)]
+enum Listed {
+    Not,
+    /// It is, of this one.
+    As(&'static str),
+    /// It begins as one and goes on in a way that is not known.
+    Otherwise,
+}
+
+/// The list that a name is of: programs in PHP write brackets after it, with an index or without.
+fn list_name(name: &str) -> Listed {
+    let (base, index) = match name.split_once('[') {
+        Some((base, rest)) => (base, Some(rest)),
+        None => (name, None),
+    };
+    let Some(list) = LISTS.into_iter().find(|list| list.eq_ignore_ascii_case(base)) else {
+        return Listed::Not;
+    };
+    let is_index = |rest: &str| {
+        rest.strip_suffix(']').is_some_and(|it| it.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    if index.is_none_or(is_index) { Listed::As(list) } else { Listed::Otherwise }
+}
+
 /// The text of one value.
 fn scalar(value: &Value) -> Option<String> {
     match value {
@@ -214,6 +248,19 @@ fn plain(name: &str, value: &Value) -> Option<Vec<String>> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn names_of_lists_may_have_an_index() {
+        for name in ["units", "Units", "units[]", "UNITS[0]", "units[17]"] {
+            assert_eq!(list_name(name), Listed::As("units"), "{name}");
+        }
+        for name in ["units[", "units[a]", "units[0][id]", "units[0].id", "units[]x"] {
+            assert_eq!(list_name(name), Listed::Otherwise, "{name}");
+        }
+        for name in ["", "name", "name[]", "[0]", "units2", "xunits[]"] {
+            assert_eq!(list_name(name), Listed::Not, "{name}");
+        }
+    }
 
     #[test]
     fn lists_are_read_in_every_form() {

@@ -94,11 +94,11 @@ pub(crate) fn of_key(event: &Event) -> Value {
 /// An input of the unit changed: somebody logged on.
 const INPUT_CHANGE: u8 = 6;
 
-/// A row of the history of a unit: who was let in, as far as that is kept.
-pub(crate) fn of_unit(event: &Event) -> Value {
+/// A row of the history of a unit: the key that was let in, where one is known.
+pub(crate) fn of_unit(event: &Event, key: Option<u32>) -> Value {
     let mut row = json!({ "time": map::time(event.occurred_at), "event": INPUT_CHANGE });
-    if let Some(key) = event.subject.credential {
-        row["keyId"] = key.0.to_string().into();
+    if let Some(key) = key {
+        row["keyId"] = key.to_string().into();
     }
     row
 }

@@ -88,6 +88,36 @@ async fn what_is_taken_from_the_client_is_taken_from_the_token() {
 }
 
 #[tokio::test]
+async fn a_token_ends_with_its_client_and_a_day_after_it_was_rotated() {
+    on_each_engine(|world| async move {
+        let one = Trackunit::at(&world).await;
+        let two = Trackunit::at(&world).await;
+        assert_ne!(one.token, two.token);
+        one.get("/Key").await.expect(200);
+        two.get("/Key").await.expect(200);
+        let clients = world.admin.get("/api/v1/clients?limit=1000").await.expect(200);
+        let own = clients["items"].as_array().unwrap().iter();
+        let mut own = own.filter(|it| it["name"] == "Trackunit client").map(id);
+        let (first, second) = (own.next().unwrap(), own.next().unwrap());
+        assert_eq!(own.next(), None);
+        let rotate = format!("/api/v1/clients/{first}/rotate");
+        let rotated = world.admin.post(&rotate, json!({})).await.expect(200);
+        let header = basic("API", rotated["secret"].as_str().unwrap());
+        let native = one.actor.send("GET", KEYS, &[("authorization", &header)], None).await;
+        refused(&native, 401, "unauthorized", &[]);
+        world.admin.delete(&format!("/api/v1/clients/{second}")).await.expect(204);
+        refused(&two.get("/Key").await, 401, "unauthorized", &[]);
+        one.get("/Key").await.expect(200);
+        let world = world.later(86_300).await;
+        let one = one.on(&world);
+        one.get("/Key").await.expect(200);
+        let world = world.later(86_410).await;
+        refused(&one.on(&world).get("/Key").await, 401, "unauthorized", &[]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn nobody_learns_anything_without_a_token() {
     on_each_engine(|world| async move {
         let revisions = world.revisions().await;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Trackunit, made, number};
+use super::{Trackunit, made, number, refused};
 use crate::support::{World, on_each_engine};
 
 #[tokio::test]
@@ -163,6 +163,95 @@ async fn values_are_taken_in_every_form() {
         let id = program.key("Ann", "D0", json!({ "expirationDate": "2031-01-31" })).await;
         let shown = program.shown(&id).await["expirationDate"].clone();
         assert_eq!(shown, "2031-01-31T00:00:00.0000000Z");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn lists_are_taken_from_forms_and_with_an_index() {
+    on_each_engine(|world| async move {
+        let program = Trackunit::at(&world).await;
+        let [one, two] = units(&world).await;
+        let both = json!({ "units": [one, two] });
+        let form = [("content-type", "application/x-www-form-urlencoded")];
+        let json = [("content-type", "application/json")];
+        let ways = [
+            ("", &form, format!("removeUnits[]={one}")),
+            ("", &form, format!("RemoveUnits%5B0%5D={one}")),
+            ("", &form, format!("removeUnits[]={one}&removeUnits[]={one}")),
+            ("", &form, format!("removeUnits={one}&name=Ann&name=Ann")),
+            ("removeUnits[0]=%1", &form, String::new()),
+            ("removeunits%5B17%5D=%1", &form, format!("removeUnits={one}")),
+            ("", &json, json!({ "removeUnits[]": [one] }).to_string()),
+            ("", &json, json!({ "removeUnits[0]": one, "removeUnits[1]": null }).to_string()),
+        ];
+        for (at, (query, header, body)) in ways.into_iter().enumerate() {
+            let id = program.key("Ann", &format!("A{at}"), both.clone()).await;
+            let path = format!("/Key/{id}?{}", query.replace("%1", &one));
+            let answer = program.send("PUT", &path, header, Some(body.clone())).await;
+            assert_eq!(answer.expect(200), json!({}), "{path} {body}");
+            assert_eq!(program.shown(&id).await["units"], json!([two]), "{path} {body}");
+        }
+        for (at, list) in [
+            format!("units={one}&units={two}"),
+            format!("units[]={one}&units[]={two}"),
+            format!("units[0]={one}&Units[1]={two}"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let body = format!("name=Bob&serialNumber=B{at}&{list}");
+            let id = made(program.send("POST", "/Key", &form, Some(body)).await);
+            assert_eq!(program.shown(&id).await["units"], both["units"], "{list}");
+        }
+        let id = program.key("Eve", "C0", both.clone()).await;
+        for (body, field) in [
+            (format!("removeUnits[a]={one}"), "removeUnits[a]"),
+            (format!("removeUnits[0].id={one}"), "removeUnits[0].id"),
+            ("name=Ann&name=Bob".to_owned(), "name"),
+        ] {
+            let answer = program.send("PUT", &format!("/Key/{id}"), &form, Some(body)).await;
+            refused(&answer, 400, "invalidParameter", &[field]);
+        }
+        let shown = program.shown(&id).await;
+        assert_eq!((&shown["units"], &shown["name"]), (&both["units"], &json!("Eve")));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn head_changes_nothing() {
+    on_each_engine(|world| async move {
+        let program = Trackunit::at(&world).await;
+        let id = program.key("Ann", "0012", json!({})).await;
+        let before = (world.revisions().await, program.keys().await);
+        let head = |path: String| {
+            let path = format!("/compat/trackunit/public{path}");
+            let actor = &program.actor;
+            async move { actor.send("HEAD", &path, &[], None).await }
+        };
+        let token = format!("token={}", program.token);
+        for (path, allow) in [
+            (format!("/DeleteKey/{id}?{token}"), "GET, POST"),
+            (format!("/deletekey?id={id}&{token}"), "GET, POST"),
+            (format!("/UpdateKey/{id}?name=New&{token}"), "GET, POST"),
+            (format!("/CreateKey?name=Bob&serialNumber=1&{token}"), "GET, POST"),
+            (format!("/CreateGroup?name=Site&{token}"), "GET, POST"),
+            (format!("/api/DeleteKey?id={id}&{token}"), "GET, POST, PUT, DELETE"),
+            (format!("/json/reply/DeleteKey?id={id}&{token}"), "GET, POST, PUT, DELETE"),
+        ] {
+            let answer = head(path.clone()).await;
+            assert_eq!((answer.status, answer.header("allow")), (404, allow), "{path}");
+        }
+        assert_eq!((world.revisions().await, program.keys().await), before);
+        for path in ["/Key", "/GetKey", "/api/GetKey", "/Unit", "/json/reply/GetGroup"] {
+            assert_eq!(head(format!("{path}?{token}")).await.status, 200, "{path}");
+        }
+        let summary = format!("/Report/UnitSummary?date=2024-01-31&{token}");
+        assert_eq!(head(summary).await.status, 200);
+        let patched = program.call("PATCH", &format!("/Key/{id}"), Value::Null).await;
+        refused(&patched, 404, "notFound", &[]);
+        assert_eq!(patched.header("allow"), "GET, PUT, DELETE, HEAD");
     })
     .await;
 }

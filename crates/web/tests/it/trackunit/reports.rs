@@ -98,3 +98,54 @@ async fn reports_ask_for_what_they_need() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_phone_is_no_key_in_any_report() {
+    on_each_engine(|world| async move {
+        let program = Trackunit::at(&world).await;
+        let site = &program.it;
+        let lift = site.lock("Lift").await;
+        let ann = site.person("Ann").await;
+        site.grant(&ann, &lift).await;
+        let body = json!({ "kind": "phone", "person_id": id(&ann),
+            "phone": { "public_key": "pAECAyYgASFYIA==" } });
+        let phone = site.made("/credentials", body).await;
+        let units = json!({ "units": [number(&lift)] });
+        let card = program.key("Bob", "0002", units).await;
+        let question = json!({ "lock_id": id(&lift), "card": { "bits": 16, "value": "0002" } });
+        assert_eq!(site.decide(question).await["result"], "granted");
+        let question = json!({ "lock_id": id(&lift), "credential_id": id(&phone) });
+        let decision = site.decide(question).await;
+        assert_eq!(
+            (&decision["result"], &decision["method"]),
+            (&json!("granted"), &json!("phone"))
+        );
+        let phone = number(&phone);
+        let days = format!("from={}&to={}", in_seconds(&world, -60), in_seconds(&world, 60));
+        let trip = format!("dateFrom={0}&dateTo={0}", in_seconds(&world, 0));
+        let missing = "keyNotFound";
+        for (path, field) in [
+            (format!("/Key/{phone}"), "id"),
+            (format!("/Report/KeyHistory?keyId={phone}&{days}"), "keyId"),
+            (format!("/Report/Trip?keyId={phone}&{trip}"), "keyId"),
+        ] {
+            refused(&program.get(&path).await, 404, missing, &[field]);
+        }
+        let deleted = program.call("DELETE", &format!("/Key/{phone}"), Value::Null).await;
+        refused(&deleted, 404, missing, &["id"]);
+        let keys = |answer: Value| -> Vec<Option<Value>> {
+            answer["list"].as_array().unwrap().iter().map(|it| it.get("keyId").cloned()).collect()
+        };
+        let path = format!("/Report/UnitHistory?unitId={}&{days}", number(&lift));
+        let wanted = [Some(json!(card)), None];
+        assert_eq!(keys(program.get(&path).await.expect(200)), wanted);
+        let unit = format!("/Unit/{}", number(&lift));
+        assert_eq!(keys(program.get(&unit).await.expect(200)), [None]);
+        // A key that is gone was one, and a phone that is gone was none.
+        program.call("DELETE", &format!("/Key/{card}"), Value::Null).await.expect(200);
+        let person = format!("/people/{}", id(&ann));
+        site.delete(&person).await.expect(204);
+        assert_eq!(keys(program.get(&path).await.expect(200)), wanted);
+    })
+    .await;
+}

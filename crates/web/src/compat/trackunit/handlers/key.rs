@@ -4,14 +4,14 @@ use claviger_app::credential::rights::{self, RightsWish};
 use claviger_app::credential::{self, CredentialWish, Digits};
 use claviger_app::grant::TargetWish;
 use claviger_app::{Context, Id};
-use claviger_domain::ids::{Noun, Ref};
+use claviger_domain::ids::{CredentialNumber, Noun, Ref};
 use claviger_domain::noun::credential::{Credential, CredentialEdit, CredentialKind, SessionHints};
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::refusal::{MOST_NAME, MOST_TEXT};
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::WindowEdit;
 
-use super::{Answered, all_named, at_account, done, list, made, named, those_there};
+use super::{Answered, all_named, at_account, done, list, made, those_there};
 use crate::compat::serve::Call;
 use crate::compat::trackunit::error::Failure;
 use crate::compat::trackunit::params::Params;
@@ -176,7 +176,7 @@ pub(crate) async fn update(call: Call) -> Answered {
     let [add_groups, remove_groups] = both(&mut params, "addGroups", "removeGroups", clear);
     params.refuse()?;
     let state = ctx.read(account, Scope::CredentialsRead)?;
-    let (former, key) = find(&ctx, account, &state, id.unwrap_or_default())?;
+    let (former, key) = named(&state, id.unwrap_or_default(), "id")?;
     let rights = RightsWish {
         clear,
         add: targets(
@@ -207,18 +207,19 @@ pub(super) fn both(params: &mut Params, add: &str, remove: &str, clear: bool) ->
     lists
 }
 
-/// A credential that is a key here.
-fn find<'s>(
-    ctx: &Context,
-    account: Id,
+/// The key that a parameter names; a credential that is no key here is not there.
+///
+/// # Errors
+/// 404.
+pub(super) fn named<'s>(
     state: &'s PlaceState,
     number: u32,
+    parameter: &str,
 ) -> Result<(&'s Credential, Ref), Failure> {
-    let key = named(state, Noun::Credential, number, "id")?;
-    let missing = || Failure::missing(map::not_found(Noun::Credential), "id", &number.to_string());
-    let credential = state.credentials.get(number).ok_or_else(missing)?;
-    serial(ctx, account, credential)?.ok_or_else(missing)?;
-    Ok((credential, key))
+    let key = state.credentials.get(CredentialNumber(number)).filter(|it| map::is_key(it));
+    let missing =
+        || Failure::missing(map::not_found(Noun::Credential), parameter, &number.to_string());
+    key.map(|key| (&**key, Ref::Id(key.header.id))).ok_or_else(missing)
 }
 
 /// `DeleteKey`.
@@ -229,7 +230,7 @@ pub(crate) async fn delete(call: Call) -> Answered {
     let id = params.id("id");
     params.refuse()?;
     let state = ctx.read(account, Scope::CredentialsRead)?;
-    let (_, key) = find(&ctx, account, &state, id.unwrap_or_default())?;
+    let (_, key) = named(&state, id.unwrap_or_default(), "id")?;
     credential::delete(&ctx, account, key).await?;
     Ok(done())
 }

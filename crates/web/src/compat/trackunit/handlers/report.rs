@@ -3,16 +3,15 @@
 
 use claviger_app::event::{self, EventWish};
 use claviger_app::{Context, Id};
-use claviger_domain::ids::Noun;
 use claviger_domain::noun::event::Event;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::time::{DAY, Instant, Window};
 
-use super::{Answered, at_account, list, named, unit};
+use super::{Answered, at_account, key, list, unit};
 use crate::compat::serve::Call;
 use crate::compat::trackunit::error::Failure;
 use crate::compat::trackunit::params::Params;
-use crate::compat::trackunit::wire;
+use crate::compat::trackunit::{map, wire};
 
 /// The longest time one report is about.
 const LONGEST: i64 = 30 * DAY;
@@ -26,11 +25,11 @@ pub(crate) async fn of_key(call: Call) -> Answered {
     let (ctx, account) = at_account(&call)?;
     let mut params = Params::of(&call)?;
     params.must(&["keyId", "from", "to"]);
-    let key = params.id("keyId").unwrap_or_default();
+    let number = params.id("keyId").unwrap_or_default();
     let occurred = window(&mut params, "from", "to");
     params.refuse()?;
     let state = ctx.read(account, Scope::CredentialsRead)?;
-    let credential = Some(named(&state, Noun::Credential, key, "keyId")?);
+    let credential = Some(key::named(&state, number, "keyId")?.1);
     let wish = EventWish { credential, occurred, ..EventWish::default() };
     let events = events(&ctx, account, wish).await?;
     Ok(list(events.iter().map(wire::of_key).collect()))
@@ -47,7 +46,8 @@ pub(crate) async fn of_unit(call: Call) -> Answered {
     let lock = Some(unit::find(&ctx, account, number, "unitId")?);
     let wish = EventWish { lock, occurred, ..EventWish::default() };
     let events = events(&ctx, account, wish).await?;
-    Ok(list(events.iter().map(wire::of_unit).collect()))
+    let state = ctx.read(account, Scope::LocksRead)?;
+    Ok(list(events.iter().map(|event| wire::of_unit(event, map::key(&state, event))).collect()))
 }
 
 /// The time a report is about.
@@ -109,7 +109,7 @@ pub(crate) async fn trip(call: Call) -> Answered {
     }
     if let Some(number) = key {
         let state = ctx.read(account, Scope::CredentialsRead)?;
-        named(&state, Noun::Credential, number, "keyId")?;
+        key::named(&state, number, "keyId")?;
     }
     Ok(list(Vec::new()))
 }

@@ -78,6 +78,9 @@ fn logged_on(
 ) -> Option<u32> {
     let event = let_in.get(&lock)?;
     let credential = state.credentials.get(event.subject.credential?)?;
+    if !map::is_key(credential) {
+        return None;
+    }
     let hints = credential.session.unwrap_or(map::HINTS);
     let left = event.occurred_at.plus(i64::from(hints.start_within_s) * SECOND) > now;
     left.then_some(credential.header.number)
