@@ -45,6 +45,17 @@ impl<'b> Reader<'b> {
         self.left
     }
 
+    /// The bytes that something is read from.
+    ///
+    /// # Errors
+    /// When reading it fails.
+    pub fn spanned(&mut self, read: impl FnOnce(&mut Self) -> Read<()>) -> Read<&'b [u8]> {
+        let before = self.left;
+        read(self)?;
+        let length = before.len().checked_sub(self.left.len()).ok_or(Malformed)?;
+        before.get(..length).ok_or(Malformed)
+    }
+
     fn take(&mut self, length: usize) -> Read<&'b [u8]> {
         let (taken, left) = self.left.split_at_checked(length).ok_or(Malformed)?;
         self.left = left;

@@ -142,14 +142,27 @@ impl<'b> Signed<'b> {
     /// When it is not in the one form.
     pub fn read(bytes: &'b [u8]) -> Read<Self> {
         let mut reader = Reader::new(bytes);
+        let signed = Self::read_next(&mut reader)?;
+        reader.end()?;
+        Ok(signed)
+    }
+
+    fn read_next(reader: &mut Reader<'b>) -> Read<Self> {
         reader.exactly(BEFORE_KID)?;
         let (kid, left) = reader.left().split_first_chunk::<8>().ok_or(Malformed)?;
-        let mut reader = Reader::new(left);
+        *reader = Reader::new(left);
         reader.exactly(UNPROTECTED)?;
         let payload = reader.bytes()?;
         let signature = reader.fixed()?;
-        reader.end()?;
         Ok(Self { kid, payload, signature })
+    }
+
+    /// The bytes of one of several.
+    ///
+    /// # Errors
+    /// When it is not in the one form.
+    pub fn raw(reader: &mut Reader<'b>) -> Read<&'b [u8]> {
+        reader.spanned(|reader| Self::read_next(reader).map(|_| ()))
     }
 
     /// SHA-256 of the payload: what names this object, whoever signs it again.

@@ -83,3 +83,14 @@ pub(crate) fn public_of(secret: &SecretKey) -> [u8; 64] {
     xy.iter_mut().zip(point.as_bytes().iter().skip(1)).for_each(|(to, from)| *to = *from);
     xy
 }
+
+/// A secret key of 32 bytes; none for zero and what is not below the order.
+pub(crate) fn secret(bytes: &[u8; 32]) -> Option<SecretKey> {
+    SecretKey::from_slice(bytes).ok()
+}
+
+/// The shared secret: x of the product.
+pub(crate) fn agree(secret: &SecretKey, other: &PublicKey) -> [u8; 32] {
+    let shared = p256::ecdh::diffie_hellman(secret.to_nonzero_scalar(), other.as_affine());
+    (*shared.raw_secret_bytes()).into()
+}

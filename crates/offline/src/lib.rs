@@ -3,9 +3,14 @@
 //!
 //! Three things are signed for such a lock: a [`key::Key`] for one device, a [`list::List`] of the
 //! keys it must refuse, and the certificates of who signs ([`certificate`]). Everything is read in
-//! place from the bytes it came in and has exactly one encoding.
+//! place from the bytes it came in and has exactly one encoding. What a lock keeps and how it
+//! decides is in [`lock`]; how it talks to a phone, in [`session`]. With the feature `plan` there
+//! is the planner of lists, for servers: the only part that allocates.
 #![no_std]
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+#[cfg(feature = "plan")]
+extern crate alloc;
 
 pub mod cbor;
 pub mod certificate;
@@ -16,7 +21,11 @@ pub mod event;
 pub mod items;
 pub mod key;
 pub mod list;
+pub mod lock;
+#[cfg(feature = "plan")]
+pub mod plan;
 pub mod receipt;
+pub mod session;
 pub mod statement;
 pub mod times;
 

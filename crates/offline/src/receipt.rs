@@ -72,15 +72,28 @@ impl Receipt {
     /// When it is not the one encoding.
     pub fn read(bytes: &[u8]) -> Read<(Self, [u8; 16])> {
         let mut reader = Reader::new(bytes);
+        let read = Self::read_next(&mut reader)?;
+        reader.end()?;
+        Ok(read)
+    }
+
+    /// The bytes of one that stands in something else.
+    ///
+    /// # Errors
+    /// When it is not the one encoding.
+    pub fn raw<'b>(reader: &mut Reader<'b>) -> Read<&'b [u8]> {
+        reader.spanned(|reader| Self::read_next(reader).map(|_| ()))
+    }
+
+    fn read_next(reader: &mut Reader<'_>) -> Read<(Self, [u8; 16])> {
         reader.array(7)?;
         let lock = *reader.fixed()?;
-        let epoch = epoch(&mut reader)?;
+        let epoch = epoch(reader)?;
         let version = reader.uint()?;
         let digest = *reader.fixed()?;
         let log_epoch = reader.uint()?;
         let seq = reader.uint()?;
         let mac = *reader.fixed()?;
-        reader.end()?;
         Ok((Self { lock, epoch, version, digest, log_epoch, seq }, mac))
     }
 

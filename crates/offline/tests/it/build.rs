@@ -8,7 +8,7 @@ use claviger_offline::items::Items;
 use claviger_offline::key::{Flags, Key};
 use claviger_offline::list::{List, Range, Section};
 use claviger_offline::statement::{Ack, Command, Fresh, Open};
-use claviger_offline::times::{Span, Times, Weekly, Zone};
+use claviger_offline::times::{Times, Weekly, Zone};
 use p256::ecdsa::SigningKey;
 
 pub(crate) const LOCK: [u8; 16] = [0x10; 16];
@@ -53,7 +53,6 @@ pub(crate) const OFFICE: [Weekly; 2] = [
     Weekly { days: 0b001_1111, start_min: 480, end_min: 1020 },
     Weekly { days: 0b010_0000, start_min: 1320, end_min: 360 },
 ];
-pub(crate) const SPANS: [Span; 1] = [Span { start: MONDAY + 7200, end: MONDAY + 10_800 }];
 
 /// A phone's key with two windows of the week: the one whose size the documents name.
 pub(crate) fn key() -> Key<'static> {

@@ -2,8 +2,14 @@
 //! that keeps its word through power cuts and hostile phones.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod board;
 mod build;
 mod formats;
+mod guard;
 mod hostile;
 mod lists;
+mod lock;
+mod plan;
+mod session;
 mod times;
+mod vectors;
