@@ -174,7 +174,7 @@ fn year(rule: Rule, a_day: u64, seed: u64) -> Year {
 
 fn main() {
     println!(
-        "| rule | revocations a day | must be refused, most at once | bytes, most | live keys hit in a year |"
+        "| rule | revocations a day | to be refused, most at once | bytes, most | live keys hit |"
     );
     println!("|---|---|---|---|---|");
     for a_day in [2, 5] {

@@ -1,8 +1,8 @@
 //! When a key holds: a weekly wall clock, spans of UTC seconds, and spans that are taken out.
 //!
 //! Three numbers say all a lock needs of a time zone, because no zone changes its offset twice
-//! within the life of a key. A lock that knows the time only within bounds asks for a whole interval.
-//! Must not hold a key or know who presents it.
+//! within the life of a key. A lock that knows the time only within bounds asks for a whole
+//! interval. Must not hold a key or know who presents it.
 
 use crate::cbor::{Malformed, Read, Reader, Writer};
 use crate::items::{Item, Items};

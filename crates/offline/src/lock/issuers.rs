@@ -1,5 +1,5 @@
-//! Who may sign for the place of a lock. Certificates travel beside what they signed; the two newest
-//! that were verified are remembered, so that they are not verified again.
+//! Who may sign for the place of a lock. Certificates travel beside what they signed; the two
+//! newest that were verified are remembered, so that they are not verified again.
 
 use subtle::ConstantTimeEq as _;
 

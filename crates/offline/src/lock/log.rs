@@ -155,8 +155,9 @@ impl Log {
         Ok(self.read(flash, self.order)? == [0xff; SLOT])
     }
 
-    /// Records an event, after what must be declared lost. What a boot has skipped comes first: when
-    /// power fails after that, the next boot still sees that what was overwritten is not there.
+    /// Records an event, after what must be declared lost. What a boot has skipped comes first:
+    /// when power fails after that, the next boot still sees that what was overwritten is not
+    /// there.
     ///
     /// # Errors
     /// When the flash fails.

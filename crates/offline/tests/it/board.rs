@@ -63,7 +63,7 @@ impl Flash for Memory {
     }
 
     fn program(&mut self, sector: u16, at: usize, bytes: &[u8]) -> Result<(), FlashFailed> {
-        assert!(at % 8 == 0 && bytes.len() % 8 == 0, "not whole words");
+        assert!(at.is_multiple_of(8) && bytes.len().is_multiple_of(8), "not whole words");
         let (through, done) = self.spend(bytes.len());
         let room = &mut self.sectors[usize::from(sector)][at..at + bytes.len()];
         assert!(room.iter().all(|byte| *byte == 0xff), "programmed twice");
@@ -93,6 +93,9 @@ impl Random for Seeded {
         }
     }
 }
+
+/// Numbers of events from the first to the last, both inside.
+type Numbers = (u32, u32);
 
 /// A lock, its board, and its server's words.
 pub(crate) struct Bench {
@@ -196,7 +199,7 @@ impl Bench {
     }
 
     /// All events of this log, and how many numbers are declared lost.
-    pub(crate) fn events(&mut self) -> (Vec<(u32, Event)>, Vec<(u32, u32)>) {
+    pub(crate) fn events(&mut self) -> (Vec<(u32, Event)>, Vec<Numbers>) {
         let key = EventKey::of(&SECRET, &LOCK);
         let mut events = Vec::new();
         let mut from = 1;

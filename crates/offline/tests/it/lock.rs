@@ -16,7 +16,7 @@ use claviger_offline::statement::{Ack, Command};
 use claviger_offline::times::{Span, Times};
 
 use super::board::{Bench, IDENTITY, LINK, SETTINGS, issuer_bytes, list_of, open_of, record};
-use super::build::{self, DAY, ISSUER, LOCK, MONDAY, PLACE, ROOT, issuer, signed};
+use super::build::{self, DAY, ISSUER, LOCK, MONDAY, ROOT, issuer, signed};
 
 const ACT: Command = Command { close: false, intent: true };
 
@@ -454,5 +454,5 @@ fn a_lock_does_not_begin_on_too_little() {
     let small = claviger_offline::lock::Settings { layout, ..SETTINGS };
     assert!(Lock::boot(&mut board, &IDENTITY, small).is_err());
     assert!(Lock::boot(&mut board, &[0; 32], SETTINGS).is_err());
-    assert_eq!(record().place, PLACE);
+    assert!(size_of::<Lock>() < 2048, "{} bytes", size_of::<Lock>());
 }

@@ -117,7 +117,8 @@ proptest! {
         prop_assert!(planned.bitmap.is_empty() && planned.ranges.len() <= most);
         // A plain list of entries over a threshold, told slowly.
         let first_live = live.first().map_or(top + 1, |it| it.serial);
-        let above: Vec<u32> = must.iter().map(|it| it.first).filter(|it| *it >= first_live).collect();
+        let above = must.iter().map(|it| it.first).filter(|it| *it >= first_live);
+        let above: Vec<u32> = above.collect();
         let threshold = match above.len() {
             few if few <= most => first_live - 1,
             many => above[many - most - 1],
@@ -157,7 +158,8 @@ proptest! {
         live in btree_set(1_u32..3_000_000, 0..150),
         limit in 160_u64..512,
     ) {
-        let live: Vec<Live> = live.difference(&must).map(|it| Live { serial: *it, weight: 1 }).collect();
+        let live = live.difference(&must).map(|it| Live { serial: *it, weight: 1 });
+        let live: Vec<Live> = live.collect();
         let must = runs(&must);
         let input = Input {
             floor: 0,

@@ -170,24 +170,7 @@ fn hostile() -> Value {
     rows.push((Kind::Key, "class 4", resigned(Kind::Key, ISSUER, &other)));
     let flags = replaced(&key_payload, &[0x18, 40, 3, 0x83], &[0x18, 40, 11, 0x83]);
     rows.push((Kind::Key, "an unknown flag", resigned(Kind::Key, ISSUER, &flags)));
-    let list_payload = payload(Kind::List);
-    let bitmap = [0x05, 0x43, 0x81, 0x00, 0x02];
-    for (why, to) in [
-        ("a bitmap whose first bit is not set", [0x05, 0x43, 0x80, 0x00, 0x02]),
-        ("a bitmap that ends with a zero byte", [0x05, 0x43, 0x81, 0x02, 0x00]),
-    ] {
-        let other = replaced(&list_payload, &bitmap, &to);
-        rows.push((Kind::List, why, resigned(Kind::List, ISSUER, &other)));
-    }
-    let other = replaced(&list_payload, &bitmap, &[0x05, 0x40]);
-    rows.push((Kind::List, "a gap before no bitmap", resigned(Kind::List, ISSUER, &other)));
-    let other = replaced(&list_payload, &[0x84, 0x03, 0x02], &[0x84, 0x00, 0x02]);
-    rows.push((Kind::List, "a gap of nothing", resigned(Kind::List, ISSUER, &other)));
-    let other = replaced(&list_payload, &[0x85, 0x01, 0x00], &[0x85, 0x00, 0x00]);
-    rows.push((Kind::List, "a class twice", resigned(Kind::List, ISSUER, &other)));
-    let floor = [0x1a, 0x00, 0x10, 0x00, 0x18];
-    let other = replaced(&list_payload, &floor, &[0x1a, 0xff, 0xff, 0xff, 0xfe]);
-    rows.push((Kind::List, "serials above 2^32 - 2", resigned(Kind::List, ISSUER, &other)));
+    rows.extend(hostile_lists(&payload(Kind::List)));
     let keys_from = written(|it| {
         claviger_offline::certificate::Epoch { keys_from: 3, ..build::epoch() }.write(it);
     });
@@ -203,6 +186,29 @@ fn hostile() -> Value {
         json!({ "kind": name(kind), "why": why, "signer": signer, "object": hex(&bytes) })
     });
     json!({ "objects": rows.collect::<Vec<_>>() })
+}
+
+/// Lists that say a set in another way, or one that cannot be.
+fn hostile_lists(payload: &[u8]) -> Vec<(Kind, &'static str, Vec<u8>)> {
+    let mut rows = Vec::new();
+    let bitmap = [0x05, 0x43, 0x81, 0x00, 0x02];
+    for (why, to) in [
+        ("a bitmap whose first bit is not set", [0x05, 0x43, 0x80, 0x00, 0x02]),
+        ("a bitmap that ends with a zero byte", [0x05, 0x43, 0x81, 0x02, 0x00]),
+    ] {
+        let other = replaced(payload, &bitmap, &to);
+        rows.push((Kind::List, why, resigned(Kind::List, ISSUER, &other)));
+    }
+    let other = replaced(payload, &bitmap, &[0x05, 0x40]);
+    rows.push((Kind::List, "a gap before no bitmap", resigned(Kind::List, ISSUER, &other)));
+    let other = replaced(payload, &[0x84, 0x03, 0x02], &[0x84, 0x00, 0x02]);
+    rows.push((Kind::List, "a gap of nothing", resigned(Kind::List, ISSUER, &other)));
+    let other = replaced(payload, &[0x85, 0x01, 0x00], &[0x85, 0x00, 0x00]);
+    rows.push((Kind::List, "a class twice", resigned(Kind::List, ISSUER, &other)));
+    let floor = [0x1a, 0x00, 0x10, 0x00, 0x18];
+    let other = replaced(payload, &floor, &[0x1a, 0xff, 0xff, 0xff, 0xfe]);
+    rows.push((Kind::List, "serials above 2^32 - 2", resigned(Kind::List, ISSUER, &other)));
+    rows
 }
 
 /// How many members the map of a payload has.
