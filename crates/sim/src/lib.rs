@@ -57,8 +57,8 @@ pub enum SimError {
     Client(#[from] ClientError),
 }
 
-/// Furnishes the place (unless told not to); if told to, lets a program written for Unloc's API and a
-/// machine work there once and hangs a panel with a list of its own into the building; and sends
+/// Furnishes the place (unless told not to); if told to, lets a program written for Unloc's API and
+/// a machine work there once and hangs a panel with a list of its own into the building; and sends
 /// visits until `options` say enough or `stop` turns true (or its sender is dropped); visits under
 /// way are waited for, at most some seconds.
 ///

@@ -17,14 +17,7 @@ use claviger_offline::receipt::Receipt;
 use claviger_offline::session::message::{Answered, Said};
 
 use board::{Bench, LINK, issuer_bytes, list_of};
-use build::{again, one_of_each, written};
-
-/// Objects whole, and their payloads.
-fn seeds() -> Vec<Vec<u8>> {
-    let all = one_of_each();
-    let payloads = all.iter().map(|(_, it)| Signed::read(it).unwrap().payload.to_vec());
-    payloads.chain(all.iter().map(|it| it.1.clone())).collect()
-}
+use build::{again, one_of_each, seeds, written};
 
 #[test]
 fn payloads_and_objects() {
@@ -32,16 +25,9 @@ fn payloads_and_objects() {
         for kind in Kind::ALL {
             if let Some(written) = again(kind, input) {
                 assert_eq!(written, input, "{kind:?} is not written as it was read");
-                // Another reader of CBOR finds one whole value there.
-                let mut decoder = minicbor::Decoder::new(input);
-                decoder.skip().unwrap();
-                assert_eq!(decoder.position(), input.len());
             }
         }
         if let Ok(signed) = Signed::read(input) {
-            let mut decoder = minicbor::Decoder::new(input);
-            decoder.skip().unwrap();
-            assert_eq!(decoder.position(), input.len());
             let end = input.len() - 64;
             assert_eq!(&input[end..], signed.signature);
         }

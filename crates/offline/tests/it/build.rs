@@ -153,6 +153,13 @@ pub(crate) fn one_of_each() -> Vec<(Kind, Vec<u8>)> {
     ]
 }
 
+/// Objects whole, and their payloads.
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
+    let all = one_of_each();
+    let payloads = all.iter().map(|(_, it)| Signed::read(it).unwrap().payload.to_vec());
+    payloads.chain(all.iter().map(|it| it.1.clone())).collect()
+}
+
 /// Who signs objects of a kind.
 pub(crate) fn signer(kind: Kind) -> PublicKey {
     public(match kind {

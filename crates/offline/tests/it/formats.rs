@@ -2,19 +2,16 @@
 
 use claviger_offline::cbor::{Reader, Writer};
 use claviger_offline::certificate::{Epoch, Issuer};
-use claviger_offline::class::Class;
-use claviger_offline::cose::{ENVELOPE, Kind, PublicKey, Signed, sig_structure, to_be_signed};
+use claviger_offline::cose::{ENVELOPE, Kind, Signed, sig_structure, to_be_signed};
 use claviger_offline::event::{Event, EventKey, Sealed};
-use claviger_offline::items::Items;
-use claviger_offline::key::{Flags, Key};
-use claviger_offline::list::{List, Range, Section};
+use claviger_offline::key::Key;
+use claviger_offline::list::List;
 use claviger_offline::receipt::{Receipt, ReceiptKey};
 use claviger_offline::statement::{Ack, Command, Fresh, Open};
-use claviger_offline::times::{Span, Times, Weekly, Zone};
-use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::build::{self, LOCK, again, one_of_each, sha256, signer, written};
+use super::values::{instant, keys, lists, public_key};
 
 #[test]
 fn each_object_verifies_as_its_kind_and_no_other() {
@@ -111,8 +108,6 @@ fn heads_have_their_shortest_form_only() {
         let bytes = written(|it| {
             it.uint(number);
         });
-        assert_eq!(minicbor::decode::<u64>(&bytes).unwrap(), number);
-        assert_eq!(bytes, minicbor::to_vec(number).unwrap());
         assert_eq!(Reader::new(&bytes).uint(), Ok(number));
     }
     for long in [
@@ -121,7 +116,6 @@ fn heads_have_their_shortest_form_only() {
         &[0x1a, 0, 0, 255, 255],
         &[0x1b, 0, 0, 0, 0, 255, 255, 255, 255],
     ] {
-        assert!(minicbor::decode::<u64>(long).is_ok(), "right for others");
         assert!(Reader::new(long).uint::<u64>().is_err());
     }
     for open in [&[0x1c][..], &[0x1f], &[0x5f, 0xff], &[0x9f, 0xff], &[0x81], &[]] {
@@ -139,117 +133,20 @@ fn what_does_not_fit_is_not_written() {
     assert!(writer.done().is_none());
 }
 
-fn key_of(bytes: [u8; 64]) -> PublicKey {
-    PublicKey(bytes)
-}
-
-prop_compose! {
-    fn public_key()(x in any::<[u8; 32]>(), y in any::<[u8; 32]>()) -> PublicKey {
-        let mut xy = [0; 64];
-        xy[..32].copy_from_slice(&x);
-        xy[32..].copy_from_slice(&y);
-        key_of(xy)
-    }
-}
-
-fn instant() -> impl Strategy<Value = u64> {
-    prop_oneof![0_u64..100, 1_700_000_000_u64..1_900_000_000, 0_u64..1 << 40]
-}
-
-fn spans() -> impl Strategy<Value = Vec<Span>> {
-    let span = (0_u64..(1 << 40) - 1)
-        .prop_flat_map(|start| (start + 1..1 << 40).prop_map(move |end| Span { start, end }));
-    vec(span, 0..=16)
-}
-
-fn weekly() -> impl Strategy<Value = Vec<Weekly>> {
-    let window = (1_u8..=127, 0_u16..1440, 1_u16..=1440);
-    vec(window.prop_map(|(days, start_min, end_min)| Weekly { days, start_min, end_min }), 0..=16)
-}
-
-fn zone() -> impl Strategy<Value = Zone> {
-    (-1439_i16..=1439, instant(), -1439_i16..=1439).prop_map(|(before, at, after)| Zone {
-        offset_before_min: before,
-        transition_at: at,
-        offset_after_min: after,
-    })
-}
-
-fn sections() -> impl Strategy<Value = Vec<(u32, Vec<Range>, u32, Vec<u8>)>> {
-    let range = (1_u32..100_000, 1_u32..100_000).prop_map(|(gap, length)| Range { gap, length });
-    let bitmap = vec(any::<u8>(), 0..40).prop_map(|mut bits| {
-        if let [first, ..] = &mut bits[..] {
-            *first |= 1;
-        }
-        if let [.., last] = &mut bits[..] {
-            *last |= 1;
-        }
-        bits
-    });
-    let section = (0_u32..1 << 31, vec(range, 0..=64), 0_u32..1000, bitmap);
-    vec(section, 0..=4).prop_map(|mut all| {
-        for (_, _, gap, bitmap) in &mut all {
-            if bitmap.is_empty() {
-                *gap = 0;
-            }
-        }
-        all
-    })
-}
-
 proptest! {
     #[test]
-    fn keys_come_back(
-        times in (instant(), instant(), instant()),
-        holder in public_key(),
-        lock in any::<[u8; 16]>(),
-        numbers in (0_u8..4, 0_u16..=4094, 1_u32.., any::<u32>(), 0_u8..8),
-        zone in zone(),
-        weekly in weekly(),
-        absolute in spans(),
-        closed in spans(),
-    ) {
-        let (class, epoch, serial, min_list, flags) = numbers;
-        let key = Key {
-            exp: times.0,
-            nbf: times.1,
-            iat: times.2,
-            holder,
-            lock,
-            class: Class::of(class).unwrap(),
-            epoch,
-            serial,
-            min_list,
-            flags: Flags::of(flags).unwrap(),
-            times: Times {
-                zone,
-                weekly: Items::Values(&weekly),
-                absolute: Items::Values(&absolute),
-                closed: Items::Values(&closed),
-            },
-        };
+    fn keys_come_back(made in keys()) {
+        let key = made.key();
         let bytes = written(|it| key.write(it));
         prop_assert_eq!(Key::read(&bytes).unwrap(), key);
-        prop_assert!(minicbor::Decoder::new(&bytes).skip().is_ok());
     }
 
     #[test]
-    fn lists_come_back(
-        head in (instant(), any::<[u8; 16]>(), 0_u16..=4094, any::<u32>()),
-        parts in sections(),
-    ) {
-        let sections: Vec<Section<'_>> = parts.iter().zip(Class::ALL).map(|(part, class)| Section {
-            class,
-            floor: part.0,
-            ranges: Items::Values(&part.1),
-            bitmap_gap: part.2,
-            bitmap: &part.3,
-        }).collect();
-        let (iat, lock, epoch, version) = head;
-        let list = List { iat, lock, epoch, version, sections: Items::Values(&sections) };
+    fn lists_come_back(made in lists()) {
+        let sections = made.sections();
+        let list = made.list(&sections);
         let bytes = written(|it| list.write(it));
         prop_assert_eq!(List::read(&bytes).unwrap(), list);
-        prop_assert!(minicbor::Decoder::new(&bytes).skip().is_ok());
     }
 
     #[test]

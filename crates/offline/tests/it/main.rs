@@ -12,4 +12,5 @@ mod lock;
 mod plan;
 mod session;
 mod times;
+mod values;
 mod vectors;
