@@ -154,6 +154,7 @@ pub(crate) fn one_of_each() -> Vec<(Kind, Vec<u8>)> {
 }
 
 /// Objects whole, and their payloads.
+#[allow(dead_code, reason = "shared with the other tests")]
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let all = one_of_each();
     let payloads = all.iter().map(|(_, it)| Signed::read(it).unwrap().payload.to_vec());
