@@ -1,5 +1,6 @@
-//! Schedules seen from outside: against slow evaluators written from the specification, against the
-//! `rrule` crate, and around changes of offset. Must not reach into the crate's private parts.
+//! Schedules seen from outside: against slow evaluators written from the specification, and around
+//! changes of offset; `oracles/` asks the `rrule` crate. Must not reach into the crate's private
+//! parts.
 //!
 //! `CLAVIGER_LONG=1` checks every sample instead of 20 000.
 
@@ -11,6 +12,5 @@ mod schedule {
     mod exceptions;
     mod given;
     mod refusals;
-    mod rules;
     mod weekly;
 }

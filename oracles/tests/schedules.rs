@@ -2,13 +2,26 @@
 //! lengths are then put on by `jiff` alone. `rrule` reads a BYDAY that mixes `MO` and `1MO` as both
 //! at once, so the two kinds are not mixed here, and it may give up silently on sparse rules, so
 //! what it lists is taken as the beginning only, unless the rule ends.
+//!
+//! `CLAVIGER_LONG=1` tries 20 000 rules for each test instead of 200.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests are tests too"
+)]
+
+#[path = "../../crates/domain/tests/schedule/given.rs"]
+#[allow(dead_code, reason = "shared with the tests of the domain")]
+mod given;
 
 use claviger_domain::time::{HOUR, Instant, SECOND, Zone};
 use jiff::civil::DateTime;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use super::given::{event, zone};
+use given::{event, zone};
 
 /// The wall times `rrule` lists, at most `limit`; none if it refuses the rule (it does -5MO).
 fn listed(start: &str, rule: &str, limit: u16) -> Option<Vec<DateTime>> {

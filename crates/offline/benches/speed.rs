@@ -1,0 +1,169 @@
+//! How long a lock's check of one key takes, with and without signatures, and how long planning
+//! takes. Prints a table of Markdown.
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use claviger_offline::cbor::Writer;
+use claviger_offline::class::Class;
+use claviger_offline::cose::{Kind, PublicKey, Signed, sign};
+use claviger_offline::items::Items;
+use claviger_offline::key::{Flags, Key};
+use claviger_offline::list::{List, Section};
+use claviger_offline::lock::clock::Interval;
+use claviger_offline::lock::decide::{Facts, judge};
+use claviger_offline::plan::{Capacity, Input, Live, Run, fit};
+use claviger_offline::statement::{Command, Open};
+use claviger_offline::times::{Times, Weekly, Zone};
+use p256::ecdsa::SigningKey;
+
+const LOCK: [u8; 16] = [1; 16];
+const NOON: u64 = 1_794_830_400;
+
+/// Median and least of many runs, in nanoseconds each.
+fn timed(runs: usize, each: u32, mut what: impl FnMut()) -> (f64, f64) {
+    let mut took: Vec<f64> = (0..runs)
+        .map(|_| {
+            let begun = Instant::now();
+            (0..each).for_each(|_| what());
+            begun.elapsed().as_nanos() as f64 / f64::from(each)
+        })
+        .collect();
+    took.sort_by(f64::total_cmp);
+    (took[runs / 2], took[0])
+}
+
+fn signed(kind: Kind, by: &SigningKey, write: impl FnOnce(&mut Writer<'_>)) -> Vec<u8> {
+    let (mut payload, mut out) = ([0; 1024], [0; 1200]);
+    let mut writer = Writer::new(&mut payload);
+    write(&mut writer);
+    sign(kind, by, writer.done().unwrap(), &mut out).unwrap().to_vec()
+}
+
+const WEEKLY: [Weekly; 2] = [
+    Weekly { days: 31, start_min: 480, end_min: 1020 },
+    Weekly { days: 96, start_min: 600, end_min: 900 },
+];
+
+fn key(holder: PublicKey) -> Key<'static> {
+    let zone = Zone { offset_before_min: 60, transition_at: 1_806_195_600, offset_after_min: 120 };
+    Key {
+        exp: NOON + 1_000_000,
+        nbf: NOON - 1000,
+        iat: NOON - 1000,
+        holder,
+        lock: LOCK,
+        class: Class::Phone,
+        epoch: 1,
+        serial: 1_048_900,
+        min_list: 40,
+        flags: Flags { strict_time: true, require_intent: true, require_proximity: false },
+        times: Times { zone, weekly: Items::Values(&WEEKLY), ..Times::ALWAYS },
+    }
+}
+
+/// A list with 31 bytes of phones and a section of cards.
+fn list(issuer: &SigningKey) -> Vec<u8> {
+    let bitmap = [0x55; 31];
+    let phones = Section {
+        class: Class::Phone,
+        floor: 1_048_600,
+        ranges: Items::NONE,
+        bitmap_gap: 3,
+        bitmap: &bitmap,
+    };
+    let cards = Section { class: Class::Card, floor: 9, bitmap_gap: 0, bitmap: &[], ..phones };
+    let sections = [phones, cards];
+    let list =
+        List { iat: NOON, lock: LOCK, epoch: 1, version: 41, sections: Items::Values(&sections) };
+    signed(Kind::List, issuer, |it| list.write(it))
+}
+
+fn check() {
+    let [issuer, holder] = [[2; 32], [3; 32]].map(|it| SigningKey::from_slice(&it).unwrap());
+    let key = key(PublicKey::of(&holder));
+    let bytes = signed(Kind::Key, &issuer, |it| key.write(it));
+    let list = list(&issuer);
+    let payload = Signed::read(&list).unwrap().payload;
+    let command = Command { close: false, intent: true };
+    let open = Open {
+        nonce: [4; 16],
+        lock: LOCK,
+        key_digest: Signed::read(&bytes).unwrap().digest(),
+        command,
+        session: [5; 32],
+    };
+    let open = signed(Kind::Open, &holder, |it| open.write(it));
+    let without = || {
+        let key = Key::read(Signed::read(black_box(&bytes)).unwrap().payload).unwrap();
+        let list = List::read(black_box(payload)).unwrap();
+        let now = Interval { lo: NOON, hi: Some(NOON + 2) };
+        judge(&key, &Facts { keys_from: 0, list: &list, now }, command, true)
+    };
+    assert_eq!(without(), Ok(()));
+    let (by, of) = (PublicKey::of(&issuer), PublicKey::of(&holder));
+    let one = || Signed::read(&bytes).unwrap().is_by(Kind::Key, &by);
+    let two = || one() && Signed::read(&open).unwrap().is_by(Kind::Open, &of);
+    assert!(two());
+    row(
+        "key read and judged, no signature",
+        "≤ 2 µs",
+        timed(200, 1_000, || assert!(black_box(without()).is_ok())),
+    );
+    row(
+        "the same and the key's signature",
+        "≤ 300 µs",
+        timed(200, 10, || {
+            assert!(one() && without().is_ok());
+        }),
+    );
+    row(
+        "the same and the holder's command, two signatures",
+        "",
+        timed(200, 10, || {
+            assert!(two() && without().is_ok());
+        }),
+    );
+}
+
+fn row(what: &str, bar: &str, (median, best): (f64, f64)) {
+    let shown = |nanos: f64| match nanos {
+        few if few < 1e4 => format!("{few:.0} ns"),
+        some if some < 1e7 => format!("{:.0} µs", some / 1e3),
+        many => format!("{:.1} ms", many / 1e6),
+    };
+    println!("| {what} | {} median, {} best | {bar} |", shown(median), shown(best));
+}
+
+fn planning() {
+    // 10 000 revocations among 30 000 serials.
+    let must: Vec<Run> =
+        (0..10_000).map(|it| it * 3 + 1).map(|it| Run { first: it, last: it }).collect();
+    let live: Vec<Live> =
+        (0..10_000).map(|it| Live { serial: it * 3 + 2, weight: 1 + u64::from(it % 7) }).collect();
+    let capacity = Capacity::Bytes(0);
+    let input = Input { floor: 0, must: &must, live: &live, top: 30_000, capacity };
+    let one = [(Class::Phone, input)];
+    row(
+        "a list of 512 bytes planned, 10 000 revocations in one class",
+        "",
+        timed(9, 1, || {
+            assert!(!black_box(fit(&one, 512)).is_empty());
+        }),
+    );
+    let two = [(Class::Phone, input), (Class::Card, input)];
+    row(
+        "the same in each of two classes that share the bytes",
+        "",
+        timed(9, 1, || {
+            assert!(!black_box(fit(&two, 512)).is_empty());
+        }),
+    );
+}
+
+fn main() {
+    println!("| what | figure | bar |\n|---|---|---|");
+    check();
+    planning();
+}

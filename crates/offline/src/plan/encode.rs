@@ -1,0 +1,97 @@
+//! A plan as a section of a list: runs become gaps and lengths, the newest ones bits.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::{Input, LIST_BYTES, Plan, plan_list};
+use crate::cbor::Writer;
+use crate::class::Class;
+use crate::items::{Item as _, Items};
+use crate::list::{Range, Section};
+
+/// A section that owns what it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    class: Class,
+    floor: u32,
+    ranges: Vec<Range>,
+    bitmap_gap: u32,
+    bitmap: Vec<u8>,
+}
+
+impl Planned {
+    /// The section of a plan.
+    #[must_use]
+    pub fn of(class: Class, plan: &Plan) -> Self {
+        let mut end = plan.floor;
+        let mut ranges = Vec::with_capacity(plan.ranges.len());
+        for run in &plan.ranges {
+            let gap = run.first.saturating_sub(end).saturating_sub(1);
+            let length = run.last.saturating_sub(run.first).saturating_add(1);
+            ranges.push(Range { gap, length });
+            end = run.last;
+        }
+        let (mut bitmap_gap, mut bitmap) = (0, Vec::new());
+        if let (Some(first), Some(last)) = (plan.bitmap.first(), plan.bitmap.last()) {
+            bitmap_gap = first.first.saturating_sub(end).saturating_sub(1);
+            let bits = last.last.saturating_sub(first.first).saturating_add(1);
+            bitmap.resize(usize::try_from(bits.div_ceil(8)).unwrap_or(usize::MAX), 0_u8);
+            for serial in plan.bitmap.iter().flat_map(|run| run.first..=run.last) {
+                let bit = serial.saturating_sub(first.first);
+                let byte = usize::try_from(bit >> 3).ok().and_then(|at| bitmap.get_mut(at));
+                if let Some(byte) = byte {
+                    *byte |= 1 << (bit & 7);
+                }
+            }
+        }
+        Self { class, floor: plan.floor, ranges, bitmap_gap, bitmap }
+    }
+
+    /// It, to be written.
+    #[must_use]
+    pub fn section(&self) -> Section<'_> {
+        Section {
+            class: self.class,
+            floor: self.floor,
+            ranges: Items::Values(&self.ranges),
+            bitmap_gap: self.bitmap_gap,
+            bitmap: &self.bitmap,
+        }
+    }
+
+    /// Bytes of it in a list.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let most = self.ranges.len().saturating_mul(10).saturating_add(self.bitmap.len());
+        let mut room = vec![0; most.saturating_add(32)];
+        let mut writer = Writer::new(&mut room);
+        self.section().write(&mut writer);
+        u64::try_from(writer.length()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Plans all classes of a lock so that the signed list is no longer than its limit: where ranges
+/// turn out wide, it is planned again with less. Classes ascending.
+#[must_use]
+pub fn fit(inputs: &[(Class, Input<'_>)], list_limit: u64) -> Vec<(Plan, Planned)> {
+    let bare: Vec<Input<'_>> = inputs.iter().map(|(_, input)| *input).collect();
+    let mut limit = list_limit;
+    loop {
+        let plans = plan_list(&bare, limit);
+        let classes = inputs.iter().map(|(class, _)| *class);
+        let planned: Vec<(Plan, Planned)> = classes
+            .zip(plans)
+            .map(|(class, plan)| {
+                let section = Planned::of(class, &plan);
+                (plan, section)
+            })
+            .collect();
+        let sections = planned.iter().map(|(_, section)| section.bytes());
+        let bytes = sections.fold(LIST_BYTES, u64::saturating_add);
+        let excess = bytes.saturating_sub(list_limit);
+        if excess == 0 || limit == 0 {
+            return planned;
+        }
+        limit = limit.saturating_sub(excess);
+    }
+}
