@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::concern::{Concern, concern, credentials_of};
 use super::entry::{Item, Scribe};
 use super::list::{Held, List, Row};
-use super::{Digest, ItemKind, ListKey, Site, Way, is_listed};
+use super::{Digest, ItemKind, ListKey, Site, Way};
 use crate::draft::Write;
 use crate::ids::{CredentialNumber, GrantNumber, Id, LockNumber, PlaceNumber};
 use crate::noun::grant::{Grant, Subject, Target};
@@ -296,14 +297,6 @@ fn lost(held: &Held, item: Option<&Item>, now: Instant) -> BTreeSet<LockNumber> 
     lost
 }
 
-/// Whom a command may take rights from.
-enum Concern {
-    /// These credentials of the place.
-    Some(BTreeSet<Id>),
-    /// Anybody in any list that has to do with the place.
-    Anybody,
-}
-
 /// A list that a command may take something back from, with what it is derived from before the
 /// command and after it.
 #[derive(Clone, Debug)]
@@ -328,7 +321,7 @@ pub fn taken(
     digest: Digest,
 ) -> Option<Taken> {
     let concern = concern(before, after, writes);
-    if matches!(&concern, Concern::Some(ids) if ids.is_empty()) {
+    if concern.is_nobody() {
         return None;
     }
     let place = after.place.number();
@@ -388,53 +381,6 @@ fn concerned<'l>(
 fn with_ids(before: &Site<'_>, locks: BTreeSet<LockNumber>) -> Vec<(LockNumber, Id)> {
     let id = |lock: LockNumber| before.owner.locks.get(lock).map(|lock| lock.header.id);
     locks.into_iter().filter_map(|lock| Some((lock, id(lock)?))).collect()
-}
-
-/// Which credentials may open less after these writes.
-fn concern(before: &PlaceState, after: &PlaceState, writes: &[Write]) -> Concern {
-    let mut ids = BTreeSet::new();
-    let mut of_subject = |state: &PlaceState, subject: Subject| match subject {
-        Subject::Credential(number) => {
-            ids.extend(state.credentials.get(number).map(|it| it.header.id));
-        }
-        Subject::Person(person) => ids.extend(credentials_of(state, person.0)),
-    };
-    for Write { record, former } in writes {
-        let Some(former) = former else { continue };
-        match (former, record) {
-            (Record::Grant(former), Record::Grant(_)) => of_subject(before, former.subject),
-            (Record::Person(it), _) => {
-                of_subject(before, Subject::Person(it.number()));
-                of_subject(after, Subject::Person(it.number()));
-            }
-            (Record::Credential(it), _) => of_subject(before, Subject::Credential(it.number())),
-            (Record::Membership(_) | Record::Share(_), _) => return Concern::Anybody,
-            (Record::AccessLevel(former), Record::AccessLevel(it))
-                if former.schedule != it.schedule || it.header.is_deleted() =>
-            {
-                return Concern::Anybody;
-            }
-            (Record::Schedule(former), Record::Schedule(it))
-                if former.timetable != it.timetable || it.header.is_deleted() =>
-            {
-                return Concern::Anybody;
-            }
-            (Record::Lock(former), Record::Lock(it)) => {
-                let listed = is_listed(former) || former.borrowed.is_some();
-                let same = former.controller == it.controller && former.mode == it.mode;
-                if listed && (!same || it.header.is_deleted()) {
-                    return Concern::Anybody;
-                }
-            }
-            _ => {}
-        }
-    }
-    Concern::Some(ids)
-}
-
-fn credentials_of(state: &PlaceState, person: u32) -> impl Iterator<Item = Id> {
-    let numbers = state.person_credentials(person.into()).iter();
-    numbers.filter_map(|number| state.credentials.get(number)).map(|it| it.header.id)
 }
 
 /// The grants that the writes closed or narrowed, with those credentials that some list still
