@@ -6,7 +6,7 @@ use claviger_domain::ids::{Id, LockNumber, Noun};
 use claviger_domain::noun::access_level::Membership;
 use claviger_domain::noun::grant::{Grant, Via};
 use claviger_domain::noun::scope::Scope;
-use claviger_domain::provision::{LockState, Progress, Revocation};
+use claviger_domain::provision::{List, ListKey, Progress, Revocation};
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::Instant;
 
@@ -105,10 +105,25 @@ pub fn pending(app: &App, state: &PlaceState, grant: &Grant) -> Option<Progress>
 }
 
 /// The revocations that have come to their end, as they are to be kept.
-pub(super) fn ended(lists: &Lists, now: Instant) -> Vec<Revocation> {
+fn ended(lists: &Lists, now: Instant) -> Vec<Revocation> {
     let all = lists.revocations.values();
-    let ended = all.filter(|it| it.progress(|key| lists.list(key), now).is_settled());
-    ended.map(|it| Revocation { settled_at: Some(now), ..Revocation::clone(it) }).collect()
+    let ended = all.filter(|it| it.is_over(|key| lists.list(key), now));
+    ended.map(|it| over(it, now)).collect()
+}
+
+/// The revocations that end with what a list holds after a call, as they are to be kept.
+pub(super) fn ended_by(lists: &Lists, list: &List, now: Instant) -> Vec<Revocation> {
+    let own = |key: ListKey| (key == list.key).then_some(list);
+    let all = |key: ListKey| own(key).or_else(|| lists.list(key));
+    let about = lists.revocations.values();
+    let about = about.filter(|it| it.taken.lists.iter().any(|at| at.key == list.key));
+    // Other lists matter only where this one has followed.
+    let ended = about.filter(|it| it.is_over(own, now) && it.is_over(all, now));
+    ended.map(|it| over(it, now)).collect()
+}
+
+fn over(revocation: &Revocation, now: Instant) -> Revocation {
+    Revocation { settled_at: Some(now), ..revocation.clone() }
 }
 
 /// Notes which revocations have come to their end, by confirmation or by time.
@@ -142,13 +157,10 @@ pub(crate) fn is_pending_at(
     }
     let closed = membership.filter(|it| it.closed.is_some()).map(|it| it.header.revision);
     let lock = state.locks.get(lock).map(|lock| lock.header.id);
-    let pending_by = |progress: Progress| {
-        let mut locks = progress.locks.iter().filter(|it| it.state == LockState::Pending);
-        locks.any(|it| lock.is_none_or(|lock| it.lock == lock))
+    let lets_in = |revision: u64, grant: Option<&Grant>| {
+        let revocation = lists.revocations.get(&(place, revision));
+        revocation.is_some_and(|it| it.lets_in(grant, lock, |key| lists.list(key), app.now()))
     };
-    let by_grant = pending(app, state, grant).is_some_and(pending_by);
-    by_grant
-        || closed
-            .and_then(|revision| lists.revocations.get(&(place, revision)))
-            .is_some_and(|it| pending_by(it.progress(|key| lists.list(key), app.now())))
+    let by_grant = grant.closed.is_some() && lets_in(grant.header.revision, Some(grant));
+    by_grant || closed.is_some_and(|revision| lets_in(revision, None))
 }

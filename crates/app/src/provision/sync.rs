@@ -302,13 +302,10 @@ fn places(work: &Work, key: ListKey) -> Option<Sites> {
 
 /// Notes which revocations this call brought to their end.
 fn settle(app: &App, work: &mut Work, key: ListKey) {
-    let mut lists = crate::world::Lists::clone(&app.world().lists());
-    lists.revocations.retain(|_, it| it.taken.lists.iter().any(|at| at.key == key));
-    if lists.revocations.is_empty() {
-        return;
+    let (lists, now) = (app.world().lists(), work.now);
+    if !lists.revocations.is_empty() {
+        work.settled = revocation::ended_by(&lists, work.list(key), now);
     }
-    lists.lists.insert(key, Arc::new(work.list(key).clone()));
-    work.settled = revocation::ended(&lists, work.now);
 }
 
 /// What there is to send, noted as sent before it is.

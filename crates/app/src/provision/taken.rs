@@ -69,6 +69,10 @@ pub(crate) fn taken(
     now: Instant,
 ) -> Option<Taken> {
     let after = source.place(written.place)?;
+    let concern = provision::concern(&written.before, &after, &written.writes);
+    if concern.is_nobody() {
+        return None;
+    }
     let before = |number: PlaceNumber| {
         let wrote = all.iter().find(|it| it.place == number).map(|it| it.before.clone());
         wrote.or_else(|| source.place(number)).map(Arc::new)
@@ -76,10 +80,12 @@ pub(crate) fn taken(
     let lists: Vec<(List, Sites, Sites)> = written
         .lists
         .iter()
-        .filter_map(|key| {
+        .filter_map(|key| source.list(*key).filter(|list| concern.is_about(list)))
+        .filter_map(|list| {
+            let key = list.key;
             let (then, since) =
-                (Sites::of(*key, before)?, Sites::of(*key, |n| source.place(n).map(Arc::new))?);
-            Some((source.list(*key)?, then, since))
+                (Sites::of(key, before)?, Sites::of(key, |n| source.place(n).map(Arc::new))?);
+            Some((list, then, since))
         })
         .collect();
     let affected = lists.iter().filter_map(|(list, before, after)| {

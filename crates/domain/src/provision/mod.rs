@@ -7,6 +7,7 @@
 //! not know how an item is written down or sent.
 
 mod capacity;
+mod concern;
 mod desired;
 mod entry;
 mod list;
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use capacity::Cut;
+pub use concern::{Concern, concern};
 pub use desired::{Desired, again, desired};
 pub use entry::{CredentialEntry, Entry, Item, LockEntry, Scribe};
 pub use list::{Failure, Held, Inventoried, List, Reported, Row, Sent, Stored};

@@ -1,10 +1,12 @@
 //! Rights that were taken back while a list held them, and how far the list has followed.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::concern::{Concern, concern, credentials_of};
 use super::entry::{Item, Scribe};
 use super::list::{Held, List, Row};
-use super::{Digest, ItemKind, ListKey, Site, Way, is_listed};
+use super::{Digest, ItemKind, ListKey, Site, Way};
 use crate::draft::Write;
 use crate::ids::{CredentialNumber, GrantNumber, Id, LockNumber, PlaceNumber};
 use crate::noun::grant::{Grant, Subject, Target};
@@ -37,7 +39,7 @@ pub struct Revocation {
 pub struct Taken {
     /// The lists that hold it.
     pub lists: Vec<AtList>,
-    /// The grants that were closed or narrowed, each with the credentials it was about.
+    /// The grants that were closed or narrowed, in order, each with the credentials it was about.
     pub grants: Vec<(GrantNumber, Vec<Id>)>,
 }
 
@@ -48,7 +50,7 @@ pub struct AtList {
     pub key: ListKey,
     /// What has a version up to this one may be what was taken back.
     pub after: u64,
-    /// The credentials whose items open less.
+    /// The credentials whose items open less, in order.
     pub items: Vec<Id>,
     /// The locks, by number at the list's place, with their ids.
     pub locks: Vec<(LockNumber, Id)>,
@@ -124,7 +126,7 @@ impl Revocation {
         list: impl Fn(ListKey) -> Option<&'l List>,
         now: Instant,
     ) -> Progress {
-        self.progress_of(list, |_, _| true, now)
+        self.progress_of(list, About::All, now)
     }
 
     /// How far it has got with what one grant gave, straight or through a level.
@@ -134,54 +136,129 @@ impl Revocation {
         list: impl Fn(ListKey) -> Option<&'l List>,
         now: Instant,
     ) -> Option<Progress> {
-        let (_, about) = self.taken.grants.iter().find(|(number, _)| *number == grant.number())?;
-        let own = |key: ListKey| key.place == self.place;
-        let progress = self.progress_of(
-            list,
-            |at, lock| {
-                let item = at.items.iter().any(|item| about.contains(item));
-                let target = !matches!(grant.target, Target::Lock(it) if own(at.key) && it != lock);
-                item && target
-            },
-            now,
-        );
+        let progress = self.progress_of(list, self.about(grant)?, now);
         (!progress.locks.is_empty()).then_some(progress)
+    }
+
+    /// Whether every lock knows, or need not.
+    pub fn is_over<'l>(&self, list: impl Fn(ListKey) -> Option<&'l List>, now: Instant) -> bool {
+        !self.lets_in(None, None, list, now)
+    }
+
+    /// Whether a lock (none: any) may still let in what was taken, or what one grant gave of it.
+    pub fn lets_in<'l>(
+        &self,
+        grant: Option<&Grant>,
+        lock: Option<Id>,
+        list: impl Fn(ListKey) -> Option<&'l List>,
+        now: Instant,
+    ) -> bool {
+        let about = match grant.map(|grant| self.about(grant)) {
+            None => About::All,
+            Some(Some(about)) => about,
+            Some(None) => return false,
+        };
+        let mut lists = self.taken.lists.iter().filter(|_| self.settled_at.is_none());
+        lists.any(|at| {
+            let wanted = |(number, id): &&(LockNumber, Id)| {
+                lock.is_none_or(|lock| lock == *id) && self.is_target(&about, at, *number)
+            };
+            let locks: Vec<LockNumber> = at.locks.iter().filter(wanted).map(|it| it.0).collect();
+            let Some(list) = list(at.key).filter(|_| !locks.is_empty()) else { return false };
+            let items = at.items_of(&about);
+            let mut ways = at.left(&items, list).filter(|way| way.window.until > now.0);
+            ways.any(|way| locks.iter().any(|lock| way.reaches(*lock)))
+        })
+    }
+
+    fn about<'t>(&'t self, grant: &'t Grant) -> Option<About<'t>> {
+        let grants = &self.taken.grants;
+        let at = grants.binary_search_by_key(&grant.number(), |(number, _)| *number).ok()?;
+        grants.get(at).map(|(_, items)| About::Grant(grant, items))
+    }
+
+    /// Whether what was taken is about a lock, by its number at the place of a list.
+    fn is_target(&self, about: &About<'_>, at: &AtList, lock: LockNumber) -> bool {
+        match about {
+            About::Grant(Grant { target: Target::Lock(it), .. }, _) => {
+                at.key.place != self.place || *it == lock
+            }
+            About::Grant(..) | About::All => true,
+        }
     }
 
     fn progress_of<'l>(
         &self,
         list: impl Fn(ListKey) -> Option<&'l List>,
-        wanted: impl Fn(&AtList, LockNumber) -> bool,
+        about: About<'_>,
         now: Instant,
     ) -> Progress {
         let mut progress = Progress::default();
         for at in &self.taken.lists {
+            let items = at.items_of(&about);
+            if items.is_empty() {
+                continue;
+            }
             let list = list(at.key).filter(|_| self.settled_at.is_none());
-            let locks = at.locks.iter().filter(|(lock, _)| wanted(at, *lock));
+            let ends = list.map(|list| at.ends(&items, list)).unwrap_or_default();
+            let locks = at.locks.iter().filter(|(lock, _)| self.is_target(&about, at, *lock));
             for (number, lock) in locks {
-                progress.locks.push(at_lock(at, list, *number, *lock, now));
+                progress.locks.push(at_lock(ends.get(number).copied(), *lock, now));
             }
         }
         progress
     }
 }
 
-fn at_lock(
-    at: &AtList,
-    list: Option<&List>,
-    number: LockNumber,
-    lock: Id,
-    now: Instant,
-) -> LockProgress {
-    let rows = at.items.iter().filter_map(|id| list?.credential(*id));
-    let ends: Vec<i64> = rows
-        .flat_map(|row| row.held())
-        .filter(|(version, _)| *version <= at.after)
-        .flat_map(|(_, held)| held.ways.iter())
-        .filter(|way| way.reaches(number))
-        .map(|way| way.window.until)
-        .collect();
-    let Some(last) = ends.into_iter().max() else {
+/// What is asked of a revocation.
+enum About<'t> {
+    /// All that was taken.
+    All,
+    /// What a grant gave, with the credentials it was about.
+    Grant(&'t Grant, &'t [Id]),
+}
+
+impl AtList {
+    /// The items that are asked about.
+    fn items_of(&self, about: &About<'_>) -> Cow<'_, [Id]> {
+        match about {
+            About::All => Cow::Borrowed(&self.items),
+            About::Grant(_, ids) => {
+                let ours = ids.iter().filter(|id| self.items.binary_search(id).is_ok());
+                ours.copied().collect()
+            }
+        }
+    }
+
+    /// What a list may still hold of what was taken.
+    fn left<'l>(&self, items: &[Id], list: &'l List) -> impl Iterator<Item = &'l Way> {
+        let held = items.iter().filter_map(|id| list.credential(*id)).flat_map(|row| row.held());
+        let left = held.filter(|(version, _)| *version <= self.after);
+        left.flat_map(|(_, held)| held.ways.iter())
+    }
+
+    /// When the last of what is left ends, by lock.
+    fn ends(&self, items: &[Id], list: &List) -> BTreeMap<LockNumber, i64> {
+        // Many items open the same locks: those are looked at once.
+        let mut sets: BTreeMap<&[LockNumber], i64> = BTreeMap::new();
+        for way in self.left(items, list) {
+            let last = sets.entry(&way.locks).or_insert(i64::MIN);
+            *last = way.window.until.max(*last);
+        }
+        let mut ends = BTreeMap::new();
+        for (locks, until) in sets {
+            for lock in locks {
+                let last = ends.entry(*lock).or_insert(until);
+                *last = until.max(*last);
+            }
+        }
+        ends
+    }
+}
+
+/// How far a lock has followed where what it holds ends then; none where it holds nothing.
+fn at_lock(last: Option<i64>, lock: Id, now: Instant) -> LockProgress {
+    let Some(last) = last else {
         return LockProgress { lock, state: LockState::Told, latest: None, open_ended: false };
     };
     if last <= now.0 {
@@ -220,14 +297,6 @@ fn lost(held: &Held, item: Option<&Item>, now: Instant) -> BTreeSet<LockNumber> 
     lost
 }
 
-/// Whom a command may take rights from.
-enum Concern {
-    /// These credentials of the place.
-    Some(BTreeSet<Id>),
-    /// Anybody in any list that has to do with the place.
-    Anybody,
-}
-
 /// A list that a command may take something back from, with what it is derived from before the
 /// command and after it.
 #[derive(Clone, Debug)]
@@ -252,7 +321,7 @@ pub fn taken(
     digest: Digest,
 ) -> Option<Taken> {
     let concern = concern(before, after, writes);
-    if matches!(&concern, Concern::Some(ids) if ids.is_empty()) {
+    if concern.is_nobody() {
         return None;
     }
     let place = after.place.number();
@@ -312,53 +381,6 @@ fn concerned<'l>(
 fn with_ids(before: &Site<'_>, locks: BTreeSet<LockNumber>) -> Vec<(LockNumber, Id)> {
     let id = |lock: LockNumber| before.owner.locks.get(lock).map(|lock| lock.header.id);
     locks.into_iter().filter_map(|lock| Some((lock, id(lock)?))).collect()
-}
-
-/// Which credentials may open less after these writes.
-fn concern(before: &PlaceState, after: &PlaceState, writes: &[Write]) -> Concern {
-    let mut ids = BTreeSet::new();
-    let mut of_subject = |state: &PlaceState, subject: Subject| match subject {
-        Subject::Credential(number) => {
-            ids.extend(state.credentials.get(number).map(|it| it.header.id));
-        }
-        Subject::Person(person) => ids.extend(credentials_of(state, person.0)),
-    };
-    for Write { record, former } in writes {
-        let Some(former) = former else { continue };
-        match (former, record) {
-            (Record::Grant(former), Record::Grant(_)) => of_subject(before, former.subject),
-            (Record::Person(it), _) => {
-                of_subject(before, Subject::Person(it.number()));
-                of_subject(after, Subject::Person(it.number()));
-            }
-            (Record::Credential(it), _) => of_subject(before, Subject::Credential(it.number())),
-            (Record::Membership(_) | Record::Share(_), _) => return Concern::Anybody,
-            (Record::AccessLevel(former), Record::AccessLevel(it))
-                if former.schedule != it.schedule || it.header.is_deleted() =>
-            {
-                return Concern::Anybody;
-            }
-            (Record::Schedule(former), Record::Schedule(it))
-                if former.timetable != it.timetable || it.header.is_deleted() =>
-            {
-                return Concern::Anybody;
-            }
-            (Record::Lock(former), Record::Lock(it)) => {
-                let listed = is_listed(former) || former.borrowed.is_some();
-                let same = former.controller == it.controller && former.mode == it.mode;
-                if listed && (!same || it.header.is_deleted()) {
-                    return Concern::Anybody;
-                }
-            }
-            _ => {}
-        }
-    }
-    Concern::Some(ids)
-}
-
-fn credentials_of(state: &PlaceState, person: u32) -> impl Iterator<Item = Id> {
-    let numbers = state.person_credentials(person.into()).iter();
-    numbers.filter_map(|number| state.credentials.get(number)).map(|it| it.header.id)
 }
 
 /// The grants that the writes closed or narrowed, with those credentials that some list still

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use claviger_app::{Context, controller as app, provision};
+use claviger_app::{Context, Error, controller as app, provision};
 use claviger_domain::noun::controller::Controller;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::state::PlaceState;
@@ -14,6 +14,7 @@ use super::common::{
 use crate::api::call::run;
 use crate::api::decode::{controller as decode, sync as decode_sync};
 use crate::api::encode;
+use crate::api::problem::Problem;
 use crate::api::reply::Reply;
 use crate::api::route::{Answer, BATCH_BODY, Route};
 use crate::api::shapes::{controller as shape, sync};
@@ -68,6 +69,17 @@ fn shown(ctx: &Context, controller: &Controller, state: &PlaceState) -> Value {
     encode::controller(controller, status.unwrap_or_default())
 }
 
+/// Controllers with how they stand. How much each has still to be sent may have to be worked out:
+/// that is done off the async threads.
+async fn all_shown(
+    ctx: Context,
+    controllers: Vec<Arc<Controller>>,
+    state: Arc<PlaceState>,
+) -> Result<Vec<Value>, Problem> {
+    let all = move || controllers.iter().map(|it| shown(&ctx, it, &state)).collect();
+    tokio::task::spawn_blocking(all).await.map_err(|_| problem(Error::Internal))
+}
+
 fn after_write(ctx: &Context, controller: &Controller, after: &After) -> Value {
     after.state.map_or(Value::Null, |state| shown(ctx, controller, state))
 }
@@ -82,8 +94,8 @@ async fn call_in(server: Shared, call: Request) -> Answered {
 async fn list(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
     let found = app::list(&ctx, place, paging(&call)?).map_err(problem)?;
-    let items = found.items.iter().map(|it| shown(&ctx, it, &found.state));
-    page(&call, items.collect(), found.next)
+    let items = all_shown(ctx, found.items, found.state).await?;
+    page(&call, items, found.next)
 }
 
 async fn create(server: Shared, call: Request) -> Answered {
@@ -99,7 +111,8 @@ async fn create(server: Shared, call: Request) -> Answered {
 async fn get(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
     let seen = app::get(&ctx, place, &object(&call)?).map_err(problem)?;
-    Ok(Reply::object(shown(&ctx, &seen.value, &seen.state)))
+    let shown = all_shown(ctx, vec![seen.value], seen.state).await?;
+    Ok(Reply::object(shown.into_iter().next().unwrap_or_default()))
 }
 
 async fn change(server: Shared, call: Request) -> Answered {
