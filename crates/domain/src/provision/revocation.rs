@@ -173,8 +173,12 @@ fn at_lock(
     lock: Id,
     now: Instant,
 ) -> LockProgress {
-    let rows = at.items.iter().filter_map(|id| list?.credential(*id));
-    let ends: Vec<i64> = rows
+    let rows = || at.items.iter().filter_map(|id| list?.credential(*id));
+    // Whatever its version: that may be from before a backup, or a store that went back in time.
+    if rows().flat_map(|row| row.held()).any(|(_, held)| held.is_unknown()) {
+        return LockProgress { lock, state: LockState::Pending, latest: None, open_ended: true };
+    }
+    let ends: Vec<i64> = rows()
         .flat_map(|row| row.held())
         .filter(|(version, _)| *version <= at.after)
         .flat_map(|(_, held)| held.ways.iter())
@@ -195,7 +199,7 @@ fn at_lock(
 /// Whether something held lets in more than an item would.
 #[must_use]
 pub(super) fn is_narrower(held: &Held, item: Option<&Item>, now: Instant) -> bool {
-    !lost(held, item, now).is_empty()
+    held.is_unknown() || !lost(held, item, now).is_empty()
 }
 
 /// The locks at which something held lets in more than an item would.
@@ -268,8 +272,11 @@ pub fn taken(
             let has = item_of(&mut since, &affected.after, row);
             let Some(had) = had else { continue };
             let given = lost(&Held::of(&had), has.as_ref(), now);
+            let is_unknown = row.held().any(|(_, held)| held.is_unknown());
             let held = row.held().flat_map(|(_, held)| lost(held, has.as_ref(), now));
-            let less: BTreeSet<LockNumber> = held.filter(|lock| given.contains(lock)).collect();
+            let held: BTreeSet<LockNumber> = held.collect();
+            let less = given.into_iter().filter(|lock| is_unknown || held.contains(lock));
+            let less: Vec<LockNumber> = less.collect();
             if !less.is_empty() {
                 at.items.push(row.key.id);
                 locks.extend(less);

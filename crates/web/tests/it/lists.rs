@@ -474,3 +474,51 @@ async fn a_shared_lock_has_the_credentials_of_both_places() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_event_is_of_another_place_only_at_a_lock_it_shares() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let other = it.neighbour("Annexe").await;
+        let mut panel = Panel::at(&it, json!({})).await;
+        let (gate, cellar) = (panel.lock(&it, "Gate").await, panel.lock(&it, "Cellar").await);
+        let shares = format!("/locks/{}/shares", id(&gate));
+        it.post(&shares, json!({"place_id": other.place})).await.expect(201);
+        let theirs = Site { place: other.place.clone(), ..it.seen_by(&it.actor) };
+        let own = theirs.lock("Its own").await;
+        assert_eq!(own["number"], cellar["number"], "another lock of the same number");
+        let bea = theirs.person("Bea").await;
+        let card = theirs.card(&bea, "b1").await;
+        theirs.grant(&bea, &gate).await;
+        panel.settle().await;
+        let event = json!([{
+            "seq": 1, "kind": "access_denied", "lock": cellar["number"], "method": "card",
+            "occurred_at": "2026-01-01T00:00:00Z", "credential_id": card["id"],
+            "reasons": ["no_grant"],
+        }]);
+        panel.call(json!({"events": event})).await;
+        assert_eq!(theirs.list("/events").await, Vec::<Value>::new());
+        let found = it.list("/events").await;
+        let said = (found.len(), &found[0]["lock_id"], &found[0]["person_id"]);
+        assert_eq!(said, (1, &cellar["id"], &json!(null)), "{found:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_version_out_of_all_bounds_is_replaced() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let mut panel = Panel::at(&it, json!({})).await;
+        panel.lock(&it, "Gate").await;
+        panel.settle().await;
+        let mut inventory = panel.inventory();
+        inventory[0]["version"] = json!(i64::MAX);
+        let answer = panel.call(json!({"inventory": inventory})).await;
+        assert_eq!(names(answer["changes"].as_array().unwrap()), ["lock"]);
+        panel.store(&answer);
+        panel.settle().await;
+        assert_eq!(panel.call(json!({"digest": panel.digest()})).await["ask"], json!([]));
+    })
+    .await;
+}
