@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::desired::Desired;
 use super::entry::Item;
 use super::{ItemKey, ItemKind, ListKey, Way};
 use crate::ids::{Id, LockNumber, PlaceNumber};
@@ -235,11 +236,18 @@ impl List {
         self.credential(id).is_some_and(|row| row.opens(lock))
     }
 
-    /// Whether some change has been refused again and again.
+    /// Whether some change has been refused again and again that is still to be made, where it is
+    /// known what is.
     #[must_use]
-    pub fn is_failing(&self) -> bool {
-        let failures = self.rows().filter_map(|row| row.failure.as_ref());
-        failures.into_iter().any(|failure| failure.attempts >= MANY_REFUSALS)
+    pub fn is_failing(&self, desired: Option<&Desired>) -> bool {
+        self.rows().any(|row| {
+            let failure = row.failure.as_ref().filter(|it| it.attempts >= MANY_REFUSALS);
+            failure.is_some_and(|failure| {
+                let Some(desired) = desired else { return true };
+                let print = desired.items.get(&row.key).map(|item| item.print);
+                failure.print == print && (print.is_some() || row.is_held())
+            })
+        })
     }
 
     /// Whether what is confirmed of a row counts, however it looks.

@@ -193,7 +193,7 @@ async fn what_is_refused_is_tried_again_later_and_shown() {
         panel.settle().await;
         let ann = it.person("Ann").await;
         let card = it.card(&ann, "a1").await;
-        it.grant(&ann, &gate).await;
+        let grant = it.grant(&ann, &gate).await;
         let mut ahead = 0;
         for (pause, state) in [(10, "ok"), (20, "ok"), (40, "failing")] {
             let answer = panel.call(json!({})).await;
@@ -209,6 +209,14 @@ async fn what_is_refused_is_tried_again_later_and_shown() {
             world = world.later(ahead).await;
             panel = panel.over(&world);
         }
+        // What is not wanted any more fails no more.
+        let it = world.here();
+        panel.call(json!({})).await;
+        assert_eq!(panel.status(&it).await["state"], "failing");
+        it.acted(&format!("/grants/{}/revoke", id(&grant))).await;
+        assert_eq!(panel.status(&it).await["state"], "ok");
+        it.grant(&ann, &gate).await;
+        assert_eq!(panel.status(&it).await["state"], "failing");
         // Something else under that id is tried at once.
         let path = one("/credentials", &card);
         world.here().patch(&path, json!({"card": {"bits": 56, "value": "a2"}})).await.expect(200);
