@@ -17,6 +17,12 @@ use crate::{Batch, Db, Outcome, Statement, Store, StoreError, Value, migrate, va
 const AT_ONCE: usize = 1000;
 /// The key in `meta` of a restore that has begun and not ended.
 const UNFINISHED: &str = "unfinished_restore";
+/// A list for each controller that has none.
+const NEVER_HEARD: &str = "insert into lists \
+     (place, controller, version, seen_seq, answered_seq, event_seq, inventory_due) \
+     select place, number, 0, 0, 0, 0, 1 from controllers where deleted_at is null \
+     and not exists (select 1 from lists \
+                     where lists.place = controllers.place and controller = controllers.number)";
 
 impl Table {
     fn columns(&self) -> impl Iterator<Item = &'static str> {
@@ -277,7 +283,8 @@ impl Restore {
         let mut batch = Batch::new();
         let end = "update tickets set deleted_at = ?1, email = null where deleted_at is null";
         batch.run(end, values![now]);
-        // What was confirmed since the backup is not known here.
+        // What was confirmed since the backup is not known here, nor who called first since.
+        batch.run(NEVER_HEARD, values![]);
         batch.run("update lists set inventory_due = 1", values![]);
         batch.run("delete from meta where key = ?1", values![UNFINISHED]);
         self.write(batch).await
@@ -365,6 +372,25 @@ mod tests {
         let refused = restore.finish(Instant(0)).await.unwrap_err();
         assert!(matches!(refused, StoreError::Corrupt { .. }), "{refused}");
         assert_eq!(is_half_restored(&db).await, Ok(true));
+        db.close().await;
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn whoever_called_first_since_the_backup_is_asked_what_it_holds() {
+        let (folder, db) = open("asked").await;
+        let mut restore = Restore::begin(db.clone()).await.unwrap();
+        let cell = |name: &str| match name {
+            "place" | "number" | "created_at" | "updated_at" | "revision" => Value::Int(1),
+            "id" => Value::Bytes(vec![1; 16]),
+            "name" => Value::Text("x".to_owned()),
+            _ => Value::Null,
+        };
+        let row = columns("controllers").unwrap().into_iter().map(cell).collect();
+        restore.row("controllers", row).await.unwrap();
+        restore.finish(Instant(0)).await.unwrap();
+        let lists = "select place || ' ' || controller || ' ' || inventory_due from lists";
+        assert_eq!(texts(&db, lists.to_owned(), vec![]).await, ["1 1 1"]);
         db.close().await;
         std::fs::remove_dir_all(folder).unwrap();
     }

@@ -15,7 +15,8 @@ const GRANTS: &str = "delete from grants where place = ?1 and closed_at is not n
 const MEMBERSHIPS: &str = "delete from memberships where place = ?1 and closed_at < ?2 \
      and number < (select max(other.number) from memberships other where other.place = ?1)";
 const HISTORY: &str = "delete from history where place = ?1 and replaced_at < ?2";
-const REVOCATIONS: &str = "delete from revocations where place = ?1 and at < ?2";
+const REVOCATIONS: &str = "delete from revocations where place = ?1 and at < ?2 \
+     and settled_at is not null";
 const REASONS: &str = "delete from reasons where place = ?1 and at < ?2";
 
 impl Store {

@@ -29,7 +29,7 @@ use claviger_store::{Store, StoreError};
 
 use crate::App;
 use crate::random::sha256;
-use crate::world::World;
+use crate::world::{World, guard};
 
 /// The first half of a SHA-256.
 pub(crate) fn digest(bytes: &[u8]) -> [u8; 16] {
@@ -69,7 +69,10 @@ impl App {
         for list in self.world().lists().lists.values() {
             let waits = list.rows().filter(|row| row.sent.is_some() || row.failure.is_some());
             counts.queued += waits.count();
-            counts.failing += usize::from(list.is_failing());
+            let line = self.lines().line(list.key);
+            let worked = guard(&line.worked);
+            let desired = worked.as_ref().map(|worked| &*worked.desired);
+            counts.failing += usize::from(list.is_failing(desired));
         }
         counts
     }

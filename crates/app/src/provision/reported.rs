@@ -123,12 +123,19 @@ fn whom(site: &Site<'_>, wish: &EventWish) -> (PlaceNumber, LockNumber, EventSub
         let Some(credential) = found.and_then(|number| tenant.state.credentials.get(number)) else {
             continue;
         };
+        // Of the owner's locks those count, too, that no list serves; another place has a part only
+        // in those that are shared to it.
+        let place = tenant.state.place.number();
         let there = tenant.locks.iter().find(|(_, own)| **own == wish.lock);
-        let lock = there.map_or(wish.lock, |(there, _)| *there);
+        let lock = match there {
+            Some((there, _)) => *there,
+            None if place == site.key.place => wish.lock,
+            None => continue,
+        };
         let person = credential.person;
         let subject =
             EventSubject { person, credential: Some(credential.number()), grant: None, card };
-        return (tenant.state.place.number(), lock, subject);
+        return (place, lock, subject);
     }
     (site.key.place, wish.lock, EventSubject { card, ..EventSubject::default() })
 }

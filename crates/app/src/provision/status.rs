@@ -243,7 +243,7 @@ pub fn of_controller(
     let confirmed =
         |row: &&Arc<Row>| row.key.kind == ItemKind::Credential && row.confirmed.is_some();
     Ok(ControllerStatus {
-        state: match (heard, view.list.is_failing()) {
+        state: match (heard, view.list.is_failing(Some(&desired))) {
             (false, _) => ControllerState::Offline,
             (true, true) => ControllerState::Failing,
             (true, false) => ControllerState::Ok,

@@ -123,6 +123,8 @@ struct Sending {
     more: bool,
     /// When there may be more.
     next_at: Option<Instant>,
+    /// Whether a later call was taken in meanwhile.
+    is_superseded: bool,
 }
 
 /// Takes in what a controller says and answers what it must know, after `wait_s` at the latest.
@@ -197,6 +199,10 @@ impl Talk<'_> {
             if !answer.asks_inventory {
                 sending = send(self.ctx, self.key, &self.line, &self.wish).await?;
             }
+            if sending.is_superseded {
+                answer.stale = true;
+                return Ok(answer);
+            }
             answer.now = self.ctx.app.now();
             answer.commands = self.line.commands(answer.now);
             (answer.changes, answer.more) = (sending.changes, sending.more);
@@ -258,15 +264,18 @@ async fn take_in(ctx: &Context, key: ListKey, wish: Arc<SyncWish>) -> Result<Tak
     let app = ctx.app.clone();
     ctx.commit(Some(key.place), move |work| {
         let now = work.now;
-        let list = work.list(key);
-        if wish.seq <= list.seen_seq {
-            return Ok(TakenIn::Stale(list.seen_seq));
+        let seen = work.list(key).seen_seq;
+        if wish.seq <= seen {
+            return Ok(TakenIn::Stale(seen));
         }
+        let sites = wish.inventory.as_ref().and_then(|_| places(work, key));
+        let list = work.list(key);
         list.seen_seq = wish.seq;
         list.seen_at = Some(now);
         list.report(&wish.acknowledged, now);
         if let Some(inventory) = &wish.inventory {
-            list.take_inventory(inventory, now);
+            let site = sites.as_ref().and_then(Sites::site);
+            list.take_inventory(inventory, |item| site.as_ref()?.record(item), now);
         } else if let Some(told) = &wish.digest
             && list.lines().is_some_and(|lines| hex(&sha256(lines.as_bytes())) != *told)
         {
@@ -324,6 +333,9 @@ async fn send(ctx: &Context, key: ListKey, line: &Line, wish: &SyncWish) -> Resu
     let seq = wish.seq;
     let noted =
         ctx.commit(Some(key.place), move |work| note(work, key, &desired, &due, seq)).await?;
+    let Some(noted) = noted else {
+        return Ok(Sending { is_superseded: true, ..Sending::default() });
+    };
     let owner = ctx.app.state(key.place)?;
     let controller = owner.controllers.get(key.controller);
     let controller = controller.ok_or(Error::not_found(Noun::Controller))?;
@@ -331,20 +343,25 @@ async fn send(ctx: &Context, key: ListKey, line: &Line, wish: &SyncWish) -> Resu
         let content = item.map(|item| content(&ctx.app, controller, item.entry)).transpose()?;
         Ok(Change { version, key, content })
     });
-    Ok(Sending { changes: changes.collect::<Result<_, Error>>()?, more, next_at })
+    let changes = changes.collect::<Result<_, Error>>()?;
+    Ok(Sending { changes, more, next_at, is_superseded: false })
 }
 
 type Noted = Vec<(u64, ItemKey, Option<Item>)>;
 
-/// Notes in a list what goes out, as it is at this very moment.
+/// Notes in a list what goes out, as it is at this very moment; none where the answer would be
+/// dropped, as a later call was taken in.
 fn note(
     work: &mut Work,
     key: ListKey,
     desired: &Desired,
     due: &[Due],
     seq: u64,
-) -> Result<Noted, Error> {
+) -> Result<Option<Noted>, Error> {
     let now = work.now;
+    if work.list(key).seen_seq != seq {
+        return Ok(None);
+    }
     let sites = places(work, key).ok_or(Error::not_found(Noun::Place))?;
     let site = sites.site().ok_or(Error::not_found(Noun::Place))?;
     let same = site.revisions() == desired.revisions;
@@ -365,7 +382,7 @@ fn note(
         let version = list.send(one.key, item.as_ref(), seq, now);
         noted.push((version, one.key, item));
     }
-    Ok(noted)
+    Ok(Some(noted))
 }
 
 /// The list as it should be and its differences. Worked out off the async threads, and only where

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::desired::Desired;
 use super::entry::Item;
 use super::{ItemKey, ItemKind, ListKey, Way};
 use crate::ids::{Id, LockNumber, PlaceNumber};
@@ -18,6 +19,9 @@ const FIRST_PAUSE: i64 = 10 * SECOND;
 const MANY_REFUSALS: u32 = 3;
 /// So many earlier sendings are told apart; older ones are taken together.
 const MOST_STRAY: usize = 4;
+/// Versions go on from what a controller says that it has up to here. Beyond there would soon be
+/// none left that it could acknowledge.
+const HIGHEST_TAKEN: u64 = 1 << 62;
 
 /// What one sending of an item lets in: never its PIN or code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,10 +35,20 @@ pub struct Held {
 }
 
 impl Held {
+    /// What only the controller knows.
+    const UNKNOWN: Held = Held { print: [0; 16], identity: [0; 16], ways: Vec::new() };
+
     /// What an item lets in.
     #[must_use]
     pub fn of(item: &Item) -> Held {
         Held { print: item.print, identity: item.identity, ways: item.ways().to_vec() }
+    }
+
+    /// Whether the server does not know what it is: it may let in anybody anywhere. Without ways,
+    /// as earlier sendings that are taken together have theirs.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        *self == Held::UNKNOWN
     }
 }
 
@@ -113,7 +127,8 @@ impl Row {
     /// Whether what is held may open a lock.
     #[must_use]
     pub fn opens(&self, lock: LockNumber) -> bool {
-        self.held().any(|(_, held)| held.ways.iter().any(|way| way.reaches(lock)))
+        let opens = |held: &Held| held.ways.iter().any(|way| way.reaches(lock));
+        self.held().any(|(_, held)| held.is_unknown() || opens(held))
     }
 }
 
@@ -221,11 +236,18 @@ impl List {
         self.credential(id).is_some_and(|row| row.opens(lock))
     }
 
-    /// Whether some change has been refused again and again.
+    /// Whether some change has been refused again and again that is still to be made, where it is
+    /// known what is.
     #[must_use]
-    pub fn is_failing(&self) -> bool {
-        let failures = self.rows().filter_map(|row| row.failure.as_ref());
-        failures.into_iter().any(|failure| failure.attempts >= MANY_REFUSALS)
+    pub fn is_failing(&self, desired: Option<&Desired>) -> bool {
+        self.rows().any(|row| {
+            let failure = row.failure.as_ref().filter(|it| it.attempts >= MANY_REFUSALS);
+            failure.is_some_and(|failure| {
+                let Some(desired) = desired else { return true };
+                let print = desired.items.get(&row.key).map(|item| item.print);
+                failure.print == print && (print.is_some() || row.is_held())
+            })
+        })
     }
 
     /// Whether what is confirmed of a row counts, however it looks.
@@ -318,8 +340,14 @@ impl List {
         }
     }
 
-    /// Takes in the whole of what the controller holds.
-    pub fn take_inventory(&mut self, items: &[Inventoried], now: Instant) {
+    /// Takes in the whole of what the controller holds; `record` finds the place and number of
+    /// the record that an item is of.
+    pub fn take_inventory(
+        &mut self,
+        items: &[Inventoried],
+        record: impl Fn(ItemKey) -> Option<(PlaceNumber, u32)>,
+        now: Instant,
+    ) {
         self.inventory_due = false;
         let told: BTreeMap<ItemKey, u64> = items.iter().map(|it| (it.key, it.version)).collect();
         let known: Vec<ItemKey> = self.rows.keys().copied().collect();
@@ -338,11 +366,12 @@ impl List {
         }
         for (key, version) in &told {
             if !self.rows.contains_key(key) {
-                self.unknown(*key, *version, now, PlaceNumber(0), 0);
+                self.unknown(*key, *version, now, record(*key).unwrap_or_default());
             }
         }
         // What comes next must be newer than anything the controller has seen.
-        self.version = told.values().copied().fold(self.version, u64::max);
+        let sane = told.values().copied().filter(|version| *version <= HIGHEST_TAKEN);
+        self.version = sane.fold(self.version, u64::max);
     }
 
     /// An item that is there, in some version.
@@ -357,7 +386,7 @@ impl List {
         let (place, number) = (row.place, row.number);
         let known = row.held().find(|(it, _)| *it == version).map(|(_, held)| held.clone());
         match known {
-            None => self.unknown(key, version, now, place, number),
+            None => self.unknown(key, version, now, (place, number)),
             Some(held) => {
                 let row = self.edit(key, place, number);
                 row.confirmed = Some(Stored { version, at: now, held });
@@ -368,10 +397,11 @@ impl List {
     }
 
     /// An item of which only the version is known: it is as nothing should be.
-    fn unknown(&mut self, key: ItemKey, version: u64, now: Instant, at: PlaceNumber, number: u32) {
-        let row = self.edit(key, at, number);
-        let held = Held { print: [0; 16], identity: [0; 16], ways: Vec::new() };
-        row.confirmed = Some(Stored { version, at: now, held });
+    fn unknown(&mut self, key: ItemKey, version: u64, now: Instant, of: (PlaceNumber, u32)) {
+        let (place, number) = of;
+        self.places.insert(place);
+        let row = self.edit(key, place, number);
+        row.confirmed = Some(Stored { version, at: now, held: Held::UNKNOWN });
         row.sent = None;
         row.stray.clear();
     }
@@ -435,11 +465,13 @@ fn failure(former: Option<Failure>, code: &str, print: Option<[u8; 16]>, now: In
     Failure { code: code.to_owned(), at: now, attempts, next_at: now.plus(pause), print }
 }
 
-/// Takes the oldest together where there are many, so that nothing that may be held is forgotten.
+/// Takes the oldest together where there are many, so that nothing that may be held is forgotten:
+/// with the lowest of their versions, as that may be what was taken back.
 fn merge(stray: &mut Vec<(u64, Held)>) {
     while stray.len() > MOST_STRAY {
-        let (_, oldest) = stray.remove(0);
-        if let Some((_, next)) = stray.first_mut() {
+        let (lowest, oldest) = stray.remove(0);
+        if let Some((version, next)) = stray.first_mut() {
+            *version = lowest.min(*version);
             next.ways.extend(oldest.ways);
             next.ways.sort_unstable();
             next.ways.dedup();

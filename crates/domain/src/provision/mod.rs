@@ -27,7 +27,7 @@ pub use revocation::{
     Affected, AtList, LockProgress, LockState, Progress, Revocation, Taken, taken,
 };
 
-use crate::ids::{ControllerNumber, Id, LockNumber, PlaceNumber};
+use crate::ids::{ControllerNumber, Id, LockNumber, Noun, PlaceNumber};
 use crate::noun::lock::{Lock, LockMode};
 use crate::noun::words;
 use crate::state::PlaceState;
@@ -189,6 +189,20 @@ impl<'s> Site<'s> {
     #[must_use]
     pub fn tenant(&self, place: PlaceNumber) -> Option<&Tenant<'s>> {
         self.tenants.iter().find(|tenant| tenant.state.place.number() == place)
+    }
+
+    /// The place and number of the record that an item is of; none where there is none here.
+    #[must_use]
+    pub fn record(&self, item: ItemKey) -> Option<(PlaceNumber, u32)> {
+        let noun = match item.kind {
+            ItemKind::Credential => Noun::Credential,
+            ItemKind::Lock => Noun::Lock,
+            ItemKind::Schedule => return None,
+        };
+        self.tenants.iter().find_map(|tenant| {
+            let number = tenant.state.number_of(noun, item.id)?;
+            Some((tenant.state.place.number(), number))
+        })
     }
 
     /// A listed lock by its number at the owner.

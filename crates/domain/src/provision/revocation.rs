@@ -166,6 +166,9 @@ impl Revocation {
             let locks: Vec<LockNumber> = at.locks.iter().filter(wanted).map(|it| it.0).collect();
             let Some(list) = list(at.key).filter(|_| !locks.is_empty()) else { return false };
             let items = at.items_of(&about);
+            if AtList::is_unknown(&items, list) {
+                return true;
+            }
             let mut ways = at.left(&items, list).filter(|way| way.window.until > now.0);
             ways.any(|way| locks.iter().any(|lock| way.reaches(*lock)))
         })
@@ -237,8 +240,18 @@ impl AtList {
         left.flat_map(|(_, held)| held.ways.iter())
     }
 
+    /// Whether a list may hold anything at all of them, whatever its version: that may be from
+    /// before a backup, or a store that went back in time.
+    fn is_unknown(items: &[Id], list: &List) -> bool {
+        let rows = items.iter().filter_map(|id| list.credential(*id));
+        rows.flat_map(|row| row.held()).any(|(_, held)| held.is_unknown())
+    }
+
     /// When the last of what is left ends, by lock.
     fn ends(&self, items: &[Id], list: &List) -> BTreeMap<LockNumber, i64> {
+        if AtList::is_unknown(items, list) {
+            return self.locks.iter().map(|(lock, _)| (*lock, i64::MAX)).collect();
+        }
         // Many items open the same locks: those are looked at once.
         let mut sets: BTreeMap<&[LockNumber], i64> = BTreeMap::new();
         for way in self.left(items, list) {
@@ -272,7 +285,7 @@ fn at_lock(last: Option<i64>, lock: Id, now: Instant) -> LockProgress {
 /// Whether something held lets in more than an item would.
 #[must_use]
 pub(super) fn is_narrower(held: &Held, item: Option<&Item>, now: Instant) -> bool {
-    !lost(held, item, now).is_empty()
+    held.is_unknown() || !lost(held, item, now).is_empty()
 }
 
 /// The locks at which something held lets in more than an item would.
@@ -337,8 +350,11 @@ pub fn taken(
             let has = item_of(&mut since, &affected.after, row);
             let Some(had) = had else { continue };
             let given = lost(&Held::of(&had), has.as_ref(), now);
+            let is_unknown = row.held().any(|(_, held)| held.is_unknown());
             let held = row.held().flat_map(|(_, held)| lost(held, has.as_ref(), now));
-            let less: BTreeSet<LockNumber> = held.filter(|lock| given.contains(lock)).collect();
+            let held: BTreeSet<LockNumber> = held.collect();
+            let less = given.into_iter().filter(|lock| is_unknown || held.contains(lock));
+            let less: Vec<LockNumber> = less.collect();
             if !less.is_empty() {
                 at.items.push(row.key.id);
                 locks.extend(less);

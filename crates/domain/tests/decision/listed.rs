@@ -219,7 +219,7 @@ fn exchange(
             .iter()
             .map(|(key, (version, _))| Inventoried { key: *key, version: *version })
             .collect();
-        list.take_inventory(&inventory, now);
+        list.take_inventory(&inventory, |key| site.record(key), now);
     }
     let received = if !kind && random.once_in(3) { 0 } else { u64::MAX };
     let queue = provision::queue(&site, &desired, list, received, now);

@@ -193,7 +193,7 @@ async fn what_is_refused_is_tried_again_later_and_shown() {
         panel.settle().await;
         let ann = it.person("Ann").await;
         let card = it.card(&ann, "a1").await;
-        it.grant(&ann, &gate).await;
+        let grant = it.grant(&ann, &gate).await;
         let mut ahead = 0;
         for (pause, state) in [(10, "ok"), (20, "ok"), (40, "failing")] {
             let answer = panel.call(json!({})).await;
@@ -209,6 +209,14 @@ async fn what_is_refused_is_tried_again_later_and_shown() {
             world = world.later(ahead).await;
             panel = panel.over(&world);
         }
+        // What is not wanted any more fails no more.
+        let it = world.here();
+        panel.call(json!({})).await;
+        assert_eq!(panel.status(&it).await["state"], "failing");
+        it.acted(&format!("/grants/{}/revoke", id(&grant))).await;
+        assert_eq!(panel.status(&it).await["state"], "ok");
+        it.grant(&ann, &gate).await;
+        assert_eq!(panel.status(&it).await["state"], "failing");
         // Something else under that id is tried at once.
         let path = one("/credentials", &card);
         world.here().patch(&path, json!({"card": {"bits": 56, "value": "a2"}})).await.expect(200);
@@ -471,6 +479,54 @@ async fn a_shared_lock_has_the_credentials_of_both_places() {
         assert!(panel.credential(&card).is_none());
         assert_eq!(theirs.list("/revocations").await[0]["locks"][0]["state"], "told");
         assert_eq!(theirs.get(&one("/grants", &grant)).await["state"], "revoked");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_event_is_of_another_place_only_at_a_lock_it_shares() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let other = it.neighbour("Annexe").await;
+        let mut panel = Panel::at(&it, json!({})).await;
+        let (gate, cellar) = (panel.lock(&it, "Gate").await, panel.lock(&it, "Cellar").await);
+        let shares = format!("/locks/{}/shares", id(&gate));
+        it.post(&shares, json!({"place_id": other.place})).await.expect(201);
+        let theirs = Site { place: other.place.clone(), ..it.seen_by(&it.actor) };
+        let own = theirs.lock("Its own").await;
+        assert_eq!(own["number"], cellar["number"], "another lock of the same number");
+        let bea = theirs.person("Bea").await;
+        let card = theirs.card(&bea, "b1").await;
+        theirs.grant(&bea, &gate).await;
+        panel.settle().await;
+        let event = json!([{
+            "seq": 1, "kind": "access_denied", "lock": cellar["number"], "method": "card",
+            "occurred_at": "2026-01-01T00:00:00Z", "credential_id": card["id"],
+            "reasons": ["no_grant"],
+        }]);
+        panel.call(json!({"events": event})).await;
+        assert_eq!(theirs.list("/events").await, Vec::<Value>::new());
+        let found = it.list("/events").await;
+        let said = (found.len(), &found[0]["lock_id"], &found[0]["person_id"]);
+        assert_eq!(said, (1, &cellar["id"], &json!(null)), "{found:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_version_out_of_all_bounds_is_replaced() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let mut panel = Panel::at(&it, json!({})).await;
+        panel.lock(&it, "Gate").await;
+        panel.settle().await;
+        let mut inventory = panel.inventory();
+        inventory[0]["version"] = json!(i64::MAX);
+        let answer = panel.call(json!({"inventory": inventory})).await;
+        assert_eq!(names(answer["changes"].as_array().unwrap()), ["lock"]);
+        panel.store(&answer);
+        panel.settle().await;
+        assert_eq!(panel.call(json!({"digest": panel.digest()})).await["ask"], json!([]));
     })
     .await;
 }

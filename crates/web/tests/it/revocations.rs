@@ -182,3 +182,89 @@ async fn every_way_of_taking_rights_away_is_told() {
     })
     .await;
 }
+
+/// The panel's inventory with another version of a credential.
+fn in_version(panel: &Panel, credential: &Value, version: u64) -> Value {
+    let mut inventory = panel.inventory();
+    let items = inventory.as_array_mut().unwrap();
+    let item = items.iter_mut().find(|item| item["id"] == credential["id"]).unwrap();
+    item["version"] = json!(version);
+    inventory
+}
+
+#[tokio::test]
+async fn a_version_that_nobody_knows_may_open_anything() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let mut panel = Panel::at(&it, json!({})).await;
+        let (gate, door) = (panel.lock(&it, "Gate").await, panel.lock(&it, "Door").await);
+        let ann = it.person("Ann").await;
+        let card = it.card(&ann, "a1").await;
+        let (first, second) = (it.grant(&ann, &gate).await, it.grant(&ann, &door).await);
+        panel.settle().await;
+        it.acted(&format!("/grants/{}/revoke", id(&second))).await;
+        let inventory = in_version(&panel, &card, 1000);
+        panel.call(json!({"inventory": inventory})).await;
+        let (revocation, states) = newest(&it, "grant_revoke").await;
+        assert_eq!((states, &revocation["open_ended"]), (vec!["pending".into()], &json!(true)));
+        it.acted(&format!("/grants/{}/revoke", id(&first))).await;
+        assert_eq!(count(&it).await, 2, "it may open the gate, too");
+        assert_eq!(newest(&it, "grant_revoke").await.1, ["pending"]);
+        panel.settle().await;
+        assert!(panel.credential(&card).is_none());
+        for revocation in it.list("/revocations").await {
+            assert_eq!(revocation["locks"][0]["state"], "told");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_credential_that_the_server_has_no_item_of_may_be_held() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let mut panel = Panel::at(&it, json!({})).await;
+        let gate = panel.lock(&it, "Gate").await;
+        let ann = it.person("Ann").await;
+        let card = it.card(&ann, "a1").await;
+        panel.settle().await;
+        let grant = it.grant(&ann, &gate).await;
+        // As where it was sent before the server was restored from a backup.
+        let inventory = json!([{"kind": "credential", "id": card["id"], "version": 7}]);
+        let answer = panel.call(json!({"inventory": inventory, "max_changes": 1})).await;
+        assert_eq!(answer["changes"][0]["lock"]["id"], gate["id"], "the card comes later");
+        panel.store(&answer);
+        it.acted(&format!("/grants/{}/revoke", id(&grant))).await;
+        assert_eq!(newest(&it, "grant_revoke").await.1, ["pending"]);
+        panel.settle().await;
+        assert_eq!(newest(&it, "grant_revoke").await.1, ["told"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn however_often_it_is_sent_what_was_sent_first_may_be_held() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let mut panel = Panel::at(&it, json!({})).await;
+        let (gate, door) = (panel.lock(&it, "Gate").await, panel.lock(&it, "Door").await);
+        let ann = it.person("Ann").await;
+        let card = it.card(&ann, "a1").await;
+        it.grant(&ann, &gate).await;
+        let revoked = it.grant(&ann, &door).await;
+        panel.call(json!({})).await;
+        it.acted(&format!("/grants/{}/revoke", id(&revoked))).await;
+        for priority in 1..=7 {
+            it.patch(&one("/credentials", &card), json!({"priority": priority})).await.expect(200);
+            let answer = panel.call(json!({})).await;
+            assert_eq!(answer["changes"].as_array().unwrap().len(), 1, "{answer}");
+            assert_eq!(newest(&it, "grant_revoke").await.1, ["pending"], "{priority}");
+        }
+        panel.call(json!({"received": 0})).await;
+        let answer = panel.call(json!({"received": 0})).await;
+        panel.store(&answer);
+        panel.settle().await;
+        assert_eq!(newest(&it, "grant_revoke").await.1, ["told"]);
+    })
+    .await;
+}
