@@ -204,7 +204,8 @@ fn levels(
     Ok(Some(found.into_iter().collect()))
 }
 
-/// A code that no credential of the place has, nor the text of a card of its, no longer than every controller of it takes.
+/// A code that no credential of the place has, nor the text of a card of its, no longer than every
+/// controller of it takes.
 fn unused_code(app: &App, state: &PlaceState) -> Result<Digits, Error> {
     let narrowest = state.controllers.iter().filter_map(|it| code_digits(it)).min();
     let shortest = narrowest.unwrap_or(CODE_DIGITS).clamp(LEAST_CODE_DIGITS, CODE_DIGITS);
