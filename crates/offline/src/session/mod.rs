@@ -1,6 +1,6 @@
 //! How a lock and a phone come to be alone: frames, an agreement of ephemeral keys with the lock's
 //! own mixed in, and a seal for each direction. Bytes in, bytes out; a radio, a cable or a stream
-//! carries them. Rules of what may be said are in [`lock_side`].
+//! carries them. Rules of what may be said are in `lock_side`.
 
 mod lock_side;
 pub mod message;
