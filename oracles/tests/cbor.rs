@@ -6,7 +6,7 @@
 #[path = "../../crates/offline/tests/it/build.rs"]
 #[allow(dead_code, reason = "shared with the tests of the crate")]
 mod build;
-#[path = "../../crates/offline/tests/fuzz/driver.rs"]
+#[path = "../../crates/web/tests/fuzz/driver.rs"]
 mod driver;
 #[path = "../../crates/offline/tests/it/values.rs"]
 #[allow(dead_code, reason = "shared with the tests of the crate")]

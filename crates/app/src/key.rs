@@ -19,7 +19,7 @@ use claviger_domain::state::PlaceState;
 use claviger_store::ClosedGrants;
 
 pub use self::across::{Search, across, get_within, is_by_phone, revoke, revoke_all};
-pub(crate) use self::across::{find, known_lock, numbers, places};
+pub(crate) use self::across::{begin, known_lock, numbers, places};
 use crate::context::Context;
 use crate::error::Error;
 use crate::provision;

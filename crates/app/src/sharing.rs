@@ -18,11 +18,11 @@ use claviger_domain::refusal::{FieldError, Flaws, Refusal};
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::Instant;
 
+use crate::Written;
 use crate::context::{Caller, Context};
 use crate::error::Error;
 use crate::grant::{GrantWish, MOST_ITEMS, prepare};
-use crate::key::{Search, find, is_by_phone, known_lock, numbers, places};
-use crate::{Written, not_here};
+use crate::key::{Search, begin, is_by_phone, known_lock, numbers, places};
 
 /// A person's right to share keys to one lock.
 #[derive(Clone, Debug)]
@@ -68,16 +68,8 @@ pub async fn across(
     limit: usize,
     search: &Search,
 ) -> Result<Vec<SharingPage>, Error> {
-    let mut places = places(ctx, place, Scope::GrantsRead, search.below)?;
-    known_lock(ctx, &places, search.lock)?;
-    let mut from = (0, 0);
-    if let Some(after) = after {
-        let (at, numbers) = find(ctx, &places, after)
-            .await?
-            .ok_or_else(|| not_here("/after", "there is no such right to share in this place"))?;
-        places.drain(..at);
-        from = (numbers.grant.0, numbers.membership.0);
-    }
+    let missing = "there is no such right to share in this place";
+    let (places, mut from) = begin(ctx, place, after, search, missing).await?;
     let mut pages = Vec::new();
     let mut left = limit;
     for number in places {

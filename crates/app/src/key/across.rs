@@ -63,6 +63,24 @@ pub(crate) fn places(
     Ok(places)
 }
 
+/// The places that are still to be gone through after the key with the id `after`, and the numbers
+/// of its grant and membership in the first of them.
+pub(crate) async fn begin(
+    ctx: &Context,
+    place: Id,
+    after: Option<Id>,
+    search: &Search,
+    missing: &'static str,
+) -> Result<(Vec<PlaceNumber>, (u32, u32)), Error> {
+    let mut places = places(ctx, place, Scope::GrantsRead, search.below)?;
+    known_lock(ctx, &places, search.lock)?;
+    let Some(after) = after else { return Ok((places, (0, 0))) };
+    let found = find(ctx, &places, after).await?;
+    let (at, numbers) = found.ok_or_else(|| not_here("/after", missing))?;
+    places.drain(..at);
+    Ok((places, (numbers.grant.0, numbers.membership.0)))
+}
+
 /// The keys after the one with the id `after`, at most `limit`, each page of one place.
 ///
 /// # Errors
@@ -74,16 +92,8 @@ pub async fn across(
     limit: usize,
     search: &Search,
 ) -> Result<Vec<KeyPage>, Error> {
-    let mut places = places(ctx, place, Scope::GrantsRead, search.below)?;
-    known_lock(ctx, &places, search.lock)?;
-    let mut from = (0, 0);
-    if let Some(after) = after {
-        let (at, numbers) = find(ctx, &places, after)
-            .await?
-            .ok_or_else(|| not_here("/after", "there is no such key in this place"))?;
-        places.drain(..at);
-        from = (numbers.grant.0, numbers.membership.0);
-    }
+    let missing = "there is no such key in this place";
+    let (places, mut from) = begin(ctx, place, after, search, missing).await?;
     let mut pages = Vec::new();
     let mut left = limit;
     for number in places {

@@ -8,6 +8,7 @@ mod board;
 #[path = "../it/build.rs"]
 #[allow(dead_code, reason = "shared with the other tests")]
 mod build;
+#[path = "../../../web/tests/fuzz/driver.rs"]
 mod driver;
 
 use claviger_offline::cose::{Kind, Signed};

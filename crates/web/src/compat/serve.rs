@@ -12,10 +12,12 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams, Request};
-use axum::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{
+    ALLOW, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method};
-use axum::response::Response;
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use claviger_app::rate::Standing;
 use claviger_app::{App, Caller, Context, Error, Id};
@@ -352,6 +354,31 @@ async fn collect(body: Body, limit: usize) -> Result<Bytes, Trouble> {
         whole.extend_from_slice(&chunk);
     }
     Ok(whole.into())
+}
+
+/// An answer whose body is JSON of the kind the vendor calls it.
+pub(crate) fn said(status: u16, kind: &'static str, body: &Value) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or_default();
+    let mut response = (status, body.to_string()).into_response();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+/// A refusal that says how to come in, where it is 401, and when to come again.
+pub(crate) fn with_advice(
+    mut response: Response,
+    challenge: &'static str,
+    retry_after_s: Option<u32>,
+) -> Response {
+    let is_unknown = response.status() == StatusCode::UNAUTHORIZED;
+    let headers = response.headers_mut();
+    if let Some(seconds) = retry_after_s {
+        headers.insert(RETRY_AFTER, seconds.into());
+    }
+    if is_unknown {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    }
+    response
 }
 
 fn finish(mut response: Response) -> Response {

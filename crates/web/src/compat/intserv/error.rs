@@ -1,8 +1,6 @@
 //! Refusals in this API's form: `error_type` and `message`. Maps each error of a use case once;
 //! says nothing of what is inside.
 
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use claviger_app::{Error, FieldError, Refusal};
 use claviger_domain::ids::Noun;
@@ -10,7 +8,7 @@ use serde_json::json;
 
 use super::map;
 use crate::compat::fields::{Wrong, Wrongs};
-use crate::compat::serve::Trouble;
+use crate::compat::serve::{Trouble, said, with_advice};
 
 /// Why a request is refused.
 #[derive(Clone, Debug)]
@@ -61,17 +59,8 @@ impl Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let body = json!({ "error_type": self.error_type, "message": self.message });
-        let status = StatusCode::from_u16(self.status).unwrap_or_default();
-        let mut response = (status, body.to_string()).into_response();
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some(seconds) = self.retry_after_s {
-            headers.insert(RETRY_AFTER, seconds.into());
-        }
-        if self.status == 401 {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        response
+        let said = said(self.status, "application/json", &body);
+        with_advice(said, "Bearer", self.retry_after_s)
     }
 }
 

@@ -1,15 +1,15 @@
 //! Refusals in the form of this API: a `responseStatus`. Maps each error of a use case once; says
 //! nothing of what is inside.
 
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::HeaderValue;
+use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
 use claviger_app::{Error, FieldError, Refusal};
 use serde_json::{Value, json};
 
 use super::map;
 use crate::compat::fields::{Wrong, Wrongs};
-use crate::compat::serve::Trouble;
+use crate::compat::serve::{Trouble, said, with_advice};
 
 /// The code of a parameter that is wrong.
 pub(crate) const INVALID: &str = "invalidParameter";
@@ -65,16 +65,8 @@ impl IntoResponse for Failure {
         let status = json!({
             "errorCode": self.code, "message": self.message, "errors": errors,
         });
-        let mut response = answer(self.status, &json!({ "responseStatus": status }));
-        let headers = response.headers_mut();
-        if let Some(seconds) = self.retry_after_s {
-            headers.insert(RETRY_AFTER, seconds.into());
-        }
-        if self.status == 401 {
-            let basic = HeaderValue::from_static("Basic realm=\"api\"");
-            headers.insert(WWW_AUTHENTICATE, basic);
-        }
-        response
+        let said = answer(self.status, &json!({ "responseStatus": status }));
+        with_advice(said, "Basic realm=\"api\"", self.retry_after_s)
     }
 }
 
@@ -84,12 +76,8 @@ fn error(code: &str, wrong: &Wrong) -> Value {
 
 /// An answer of this API. It may hold serial numbers that are typed as codes: nobody keeps it.
 pub(crate) fn answer(status: u16, body: &Value) -> Response {
-    let status = StatusCode::from_u16(status).unwrap_or_default();
-    let mut response = (status, body.to_string()).into_response();
-    let headers = response.headers_mut();
-    let json = HeaderValue::from_static("application/json; charset=utf-8");
-    headers.insert(CONTENT_TYPE, json);
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let mut response = said(status, "application/json; charset=utf-8", body);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 

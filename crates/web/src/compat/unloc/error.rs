@@ -1,15 +1,13 @@
 //! Refusals in Unloc's form: problem details with `invalidParams`. Maps each error of a use case
 //! once; says nothing of what is inside.
 
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use claviger_app::{Error, FieldError, Refusal};
 use serde_json::{Value, json};
 
 use super::map;
 use crate::compat::fields::{Wrong, Wrongs};
-use crate::compat::serve::Trouble;
+use crate::compat::serve::{Trouble, said, with_advice};
 
 /// Why a request is refused.
 #[derive(Clone, Debug)]
@@ -84,17 +82,8 @@ impl IntoResponse for Failure {
             body["errorDescription"] = self.detail.as_str().into();
             body["error_description"] = self.detail.as_str().into();
         }
-        let status = StatusCode::from_u16(self.status).unwrap_or_default();
-        let mut response = (status, body.to_string()).into_response();
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(seconds) = self.retry_after_s {
-            headers.insert(RETRY_AFTER, seconds.into());
-        }
-        if self.status == 401 {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        response
+        let said = said(self.status, "application/problem+json", &body);
+        with_advice(said, "Bearer", self.retry_after_s)
     }
 }
 
