@@ -348,6 +348,7 @@ pub fn person(place: PlaceNumber, number: u32) -> (Person, Credential) {
         session: None,
         is_admin: false,
         contact: None,
+        priority: 0,
     };
     (person, credential)
 }
