@@ -6,7 +6,6 @@ use claviger_domain::draft::{Changed, open};
 use claviger_domain::ids::Noun;
 use claviger_domain::noun::account::{Account, Ticket, TicketKind};
 use claviger_domain::noun::grant::Via;
-use claviger_domain::noun::scope::Scopes;
 use claviger_domain::refusal::Refusal;
 use claviger_domain::time::HOUR;
 
@@ -184,18 +183,9 @@ async fn mail_reset(app: &App, login: &Login) -> Result<(), Error> {
         .commit(None, move |work| {
             let expires_at = work.now.plus(RESET_LIFE);
             let draft = work.directory();
-            let ticket = Ticket {
-                header: draft.header(Noun::Ticket, None)?,
-                kind: TicketKind::PasswordReset,
-                hash,
-                client: None,
-                account: Some(number),
-                place: None,
-                scopes: Scopes::NONE,
-                email: None,
-                expires_at,
-            };
-            draft.put(ticket);
+            let header = draft.header(Noun::Ticket, None)?;
+            let ticket = Ticket::new(header, TicketKind::PasswordReset, hash, expires_at);
+            draft.put(Ticket { account: Some(number), ..ticket });
             Ok(())
         })
         .await?;

@@ -251,18 +251,9 @@ pub async fn token(
         .commit(None, move |work| {
             let draft = work.directory();
             sweep(draft, now);
-            let ticket = Ticket {
-                header: draft.header(Noun::Ticket, None)?,
-                kind: TicketKind::AccessToken,
-                hash,
-                client: Some(number),
-                account: None,
-                place: None,
-                scopes,
-                email: None,
-                expires_at,
-            };
-            draft.put(ticket);
+            let header = draft.header(Noun::Ticket, None)?;
+            let ticket = Ticket::new(header, TicketKind::AccessToken, hash, expires_at);
+            draft.put(Ticket { client: Some(number), scopes, ..ticket });
             Ok(())
         })
         .await;

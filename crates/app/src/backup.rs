@@ -28,6 +28,7 @@ use serde_json::json;
 
 use crate::App;
 use crate::error::Error;
+use crate::random::hex;
 
 pub use read::{check, restore};
 pub use secrets::{Sealed, open_secrets, seal_secrets};
@@ -97,10 +98,6 @@ impl Head {
 
 fn tag(secrets: &Secrets) -> String {
     hex(&secrets.tag("backup", 0, b"these keys"))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A backup that was made.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use claviger_domain::command::{controller as rules, grant, person};
 use claviger_domain::draft::{Changed, Draft};
 use claviger_domain::ids::{
-    ControllerNumber, GrantNumber, Id, LockNumber, Noun, PersonNumber, Ref,
+    ControllerNumber, GrantNumber, Id, LockNumber, Noun, PersonNumber, PlaceNumber, Ref,
 };
 use claviger_domain::noun::Json;
 use claviger_domain::noun::controller::{Controller, ControllerEdit};
@@ -203,10 +203,9 @@ pub fn new_list(ctx: &Context) -> Id {
     crate::random::ids(ctx.app.now()).next_id()
 }
 
-fn authorize(ctx: &Context, place: Id) -> Result<(), Error> {
+fn authorize(ctx: &Context, place: Id) -> Result<PlaceNumber, Error> {
     ctx.authorize(place, Scope::GrantsWrite)?;
-    ctx.authorize(place, Scope::ControllersWrite)?;
-    Ok(())
+    ctx.authorize(place, Scope::ControllersWrite)
 }
 
 /// Makes a doorbell; `lists` are its lists with who is on them, each number once.
@@ -219,8 +218,7 @@ pub async fn create(
     doorbell: Doorbell,
     users: Vec<(Id, NewUser)>,
 ) -> Result<Written<Arc<Controller>>, Error> {
-    authorize(ctx, place)?;
-    let place = ctx.authorize(place, Scope::ControllersWrite)?;
+    let place = authorize(ctx, place)?;
     let ctx2 = ctx.clone();
     ctx.write(Some(place), move |work| {
         let draft = work.place(place)?;

@@ -46,7 +46,11 @@ pub async fn run(app: App, send: Send, mut stop: watch::Receiver<bool>) {
         let done = tokio::select! {
             _ = outbox.tick() => {
                 decision::drain(&app).await;
-                chores(&app, &send).await
+                let more = chores(&app, &send).await;
+                if let Ok(true) = more {
+                    outbox.reset_immediately();
+                }
+                more.map(drop)
             }
             _ = clear.tick() => clear_old(&app).await,
             _ = purge.tick() => purge_old(&app).await,
@@ -66,9 +70,11 @@ pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-async fn chores(app: &App, send: &Send) -> Result<(), Error> {
-    app.store().file_events(FILED_AT_ONCE).await?;
-    deliver(app, send).await
+/// Says whether there may be more to be done at once.
+async fn chores(app: &App, send: &Send) -> Result<bool, Error> {
+    let more = app.store().file_events(FILED_AT_ONCE).await?;
+    deliver(app, send).await?;
+    Ok(more)
 }
 
 async fn deliver(app: &App, send: &Send) -> Result<(), Error> {

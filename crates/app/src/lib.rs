@@ -71,7 +71,7 @@ pub use context::{Caller, Context, Encode, Expected, Keep, Kept};
 pub use error::Error;
 pub use outbox::Format;
 pub use plan::{PlanRow, Planned};
-pub use random::sha256;
+pub use random::{hex, sha256};
 pub use read::{Gone, Page, Paging, Seen};
 pub use work::Work;
 

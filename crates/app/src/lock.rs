@@ -5,11 +5,10 @@ use std::sync::Arc;
 use claviger_domain::command::lock as rules;
 use claviger_domain::ids::{ControllerNumber, Id, LockNumber, Noun, PlaceNumber, Ref};
 use claviger_domain::noun::Header;
-use claviger_domain::noun::event::{Event, EventKind, EventSubject};
+use claviger_domain::noun::event::{Event, EventKind};
 use claviger_domain::noun::lock::{Lock, LockEdit, LockMode, Posture, Share, ShareState};
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::provision::ListKey;
-use claviger_domain::reason::Reasons;
 use claviger_domain::refusal::{FieldError, Refusal};
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::Zone;
@@ -262,19 +261,7 @@ fn find_own(
 
 fn posture_event(work: &mut Work, place: PlaceNumber, lock: LockNumber) {
     let (id, now) = (work.next_id(), work.now);
-    let event = Event {
-        id,
-        seq: 0,
-        kind: EventKind::PostureChanged,
-        lock,
-        occurred_at: now,
-        received_at: now,
-        method: None,
-        reasons: Reasons::NONE,
-        subject: EventSubject::default(),
-        hidden: false,
-    };
-    work.event(place, event);
+    work.event(place, Event::at(lock, EventKind::PostureChanged, id, now));
 }
 
 /// The row that a place had of another's lock before that was taken back.

@@ -11,7 +11,7 @@ use claviger_domain::state::PlaceState;
 
 use crate::context::{Context, Expected};
 use crate::error::Error;
-use crate::random::sha256;
+use crate::random::{hex, sha256};
 use crate::work::Work;
 
 /// One subject at one lock, by public ids. A person who would only be made by the command is named
@@ -131,9 +131,7 @@ fn digest(plan: &Planned) -> String {
         }
         text.push('\n');
     }
-    let hex: String =
-        sha256(text.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("plan-{hex}")
+    format!("plan-{}", hex(&sha256(text.as_bytes())[..16]))
 }
 
 /// Refuses a command whose plan is not the one that was agreed to.
@@ -168,5 +166,11 @@ impl crate::work::Source for crate::world::World {
 
     fn list(&self, key: ListKey) -> Option<List> {
         self.lists().list(key).cloned()
+    }
+
+    fn concerned(&self, place: PlaceNumber) -> Vec<ListKey> {
+        let lists = self.lists();
+        let found = lists.lists.values().filter(|list| list.concerns(place));
+        found.map(|list| list.key).collect()
     }
 }

@@ -6,11 +6,11 @@ use claviger_domain::noun::grant::Via;
 use claviger_domain::noun::scope::{Scope, Scopes};
 use claviger_domain::refusal::Refusal;
 
-use crate::App;
 use crate::client::{ClientWish, SECRET_PREFIX, create, create_with, edit, replace_secret};
 use crate::context::{Caller, Context};
 use crate::error::Error;
 use crate::random::{hex_secret, secret};
+use crate::{App, place};
 
 /// A program of a vendor's, with its secret, which is shown once.
 #[derive(Clone, Debug)]
@@ -141,9 +141,8 @@ pub async fn make_only(
 /// else.
 #[must_use]
 pub fn place_of_only(app: &App, caller: &Caller, via: Via) -> Option<Id> {
-    let Caller::Client { number, places, .. } = caller else { return None };
-    let [place] = **places else { return None };
-    let place = app.state(place).ok()?.place.header.id;
+    let Caller::Client { number, .. } = caller else { return None };
+    let place = place::only(app, caller)?;
     let directory = app.world().directory();
     let is_it = |client: &Client| {
         client.kind == ClientKind::ApiKey

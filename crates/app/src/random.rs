@@ -34,7 +34,7 @@ pub(crate) fn secret(prefix: &str) -> String {
 
 /// A new secret of 32 hexadecimal digits (128 bits), for surfaces whose clients know no other form.
 pub(crate) fn hex_secret() -> String {
-    bytes::<16>().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&bytes::<16>())
 }
 
 /// Whether a secret has that form.
@@ -81,6 +81,12 @@ fn check(text: &str) -> String {
         rest /= 62;
     }
     digits.iter().map(|digit| char::from(*digit)).collect()
+}
+
+/// Bytes in lower-case hexadecimal digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// SHA-256, by which secrets are known.

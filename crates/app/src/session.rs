@@ -7,7 +7,6 @@ use claviger_domain::ids::{AccountNumber, Id, Noun};
 use claviger_domain::noun::account::{Account, Ticket, TicketKind};
 use claviger_domain::noun::grant::Via;
 use claviger_domain::noun::role::Role;
-use claviger_domain::noun::scope::Scopes;
 use claviger_domain::text::folded;
 use claviger_domain::time::{DAY, Instant};
 
@@ -128,18 +127,9 @@ pub(crate) async fn open(app: &App, account: &Account) -> Result<Session, Error>
     ctx.commit(None, move |work| {
         let draft = work.directory();
         auth::sweep(draft, now);
-        let ticket = Ticket {
-            header: draft.header(Noun::Ticket, None)?,
-            kind: TicketKind::Session,
-            hash,
-            client: None,
-            account: Some(number),
-            place: None,
-            scopes: Scopes::NONE,
-            email: None,
-            expires_at,
-        };
-        draft.put(ticket);
+        let header = draft.header(Noun::Ticket, None)?;
+        let ticket = Ticket::new(header, TicketKind::Session, hash, expires_at);
+        draft.put(Ticket { account: Some(number), ..ticket });
         Ok(())
     })
     .await?;

@@ -88,18 +88,12 @@ pub async fn run(app: &App, wish: Wish) -> Result<Made, Error> {
         };
         let client_id = client.header.id;
         directory.put(client);
-        let ticket = Ticket {
-            header: directory.header(Noun::Ticket, None)?,
-            kind: TicketKind::SetupCode,
-            hash: sha256(setup_code.as_bytes()),
-            client: None,
-            account: None,
+        let (header, hash) = (directory.header(Noun::Ticket, None)?, sha256(setup_code.as_bytes()));
+        directory.put(Ticket {
             place: Some(place.number()),
-            scopes: Scopes::NONE,
             email: Some(wish.admin_email.clone()),
-            expires_at,
-        };
-        directory.put(ticket);
+            ..Ticket::new(header, TicketKind::SetupCode, hash, expires_at)
+        });
         Ok(Made {
             organization: organization_id,
             place: place.header.id,

@@ -23,6 +23,8 @@ pub(crate) trait Source {
     fn directory(&self) -> Directory;
     /// A list as the batch has it; none of which nothing is known.
     fn list(&self, key: ListKey) -> Option<List>;
+    /// The lists that concern a place.
+    fn concerned(&self, place: PlaceNumber) -> Vec<ListKey>;
 }
 
 /// What a command works on.

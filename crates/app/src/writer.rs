@@ -11,7 +11,7 @@ use claviger_domain::draft::{Draft, TrailEntry, Write};
 use claviger_domain::ids::{Noun, PlaceNumber};
 use claviger_domain::noun::Actor;
 use claviger_domain::noun::grant::Subject;
-use claviger_domain::provision::{List, ListKey, Revocation, Taken};
+use claviger_domain::provision::{List, ListKey, Revocation};
 use claviger_domain::record::Record;
 use claviger_domain::state::{Directory, PlaceState, Working};
 use claviger_domain::time::Instant;
@@ -103,11 +103,9 @@ impl Source for Batch<'_> {
     }
 
     fn list(&self, key: ListKey) -> Option<List> {
-        self.lists.get(&key).cloned().or_else(|| self.world.lists().list(key).cloned())
+        self.lists.get(&key).cloned().or_else(|| self.world.list(key))
     }
-}
 
-impl provision::Listed for Batch<'_> {
     fn concerned(&self, place: PlaceNumber) -> Vec<ListKey> {
         let mut keys = self.world.concerned(place);
         let more = self.lists.values().filter(|list| list.concerns(place)).map(|list| list.key);
@@ -304,12 +302,10 @@ impl Task {
     fn take_back(&self, batch: &mut Batch, written: Vec<provision::Written>, now: Instant) {
         for it in &written {
             let Some(taken) = provision::taken(batch, it, &written, now) else { continue };
-            let Taken { lists, .. } = &taken;
-            for at in lists {
-                if let Some(mut list) = batch.list(at.key) {
-                    list.doubt(at.items.iter().copied(), at.after);
-                    batch.lists.insert(at.key, list);
-                }
+            for at in &taken.lists {
+                let Some(mut list) = batch.list(at.key) else { continue };
+                list.doubt(at.items.iter().copied(), at.after);
+                batch.lists.insert(at.key, list);
             }
             let revocation = Revocation {
                 id: random::ids(now).next_id(),

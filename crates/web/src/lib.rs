@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use claviger_app::{App, sha256};
+use claviger_app::{App, hex, sha256};
 use serde_json::Value;
 
 pub use compat::intserv::Options as IntservOptions;
@@ -71,5 +71,5 @@ pub fn router(app: App, options: &Options) -> Router {
 /// What ids of requests begin with: differs from start to start.
 fn prefix(app: &App) -> String {
     let hash = sha256(&app.now().0.to_be_bytes());
-    hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash[..4])
 }

@@ -71,17 +71,12 @@ pub(crate) fn recorded_until(app: &App, place: PlaceNumber) -> Instant {
 fn events(sides: &Sides, outcome: &Outcome, id: Id, now: Instant) -> Vec<(PlaceNumber, Event)> {
     let decided = &outcome.decided;
     let privacy = sides.privacy();
+    let kind = if decided.granted { EventKind::AccessGranted } else { EventKind::AccessDenied };
     let event = |lock: LockNumber, subject: EventSubject| Event {
-        id,
-        seq: 0,
-        kind: if decided.granted { EventKind::AccessGranted } else { EventKind::AccessDenied },
-        lock,
-        occurred_at: now,
-        received_at: now,
         method: Some(decided.method),
         reasons: decided.reasons,
         subject,
-        hidden: false,
+        ..Event::at(lock, kind, id, now)
     };
     let (place, lock, subject) = outcome.at;
     let whole = [
@@ -127,27 +122,22 @@ pub(super) async fn record(
         events.iter().cloned().map(batch).collect()
     };
     let begun = Recording::begin(app, now);
-    let end = app.recorder().record(batches).await;
-    let waits = end.is_err().then(batches);
-    match end {
-        Ok(()) => {}
-        Err(error) => {
-            let lock = sides.owner.state.locks.get(sides.owner.lock);
-            let refuses = lock.is_some_and(|it| it.when_unrecorded == WhenUnrecorded::Refuse);
-            tracing::error!(%error, "an event cannot be stored");
-            if decided.granted && refuses {
-                return Err(error.into());
-            }
-            let mut waiting = guard(app.waiting());
-            if waiting.len() < MOST_WAITING {
-                waiting.extend(waits.into_iter().flatten());
-            } else {
-                tracing::error!(
-                    "the queue of events that wait for storage is full: events are lost"
-                );
-            }
-            decided.recorded = false;
+    let end = app.recorder().record(&batches).await;
+    if let Err(error) = end {
+        let lock = sides.owner.state.locks.get(sides.owner.lock);
+        let refuses = lock.is_some_and(|it| it.when_unrecorded == WhenUnrecorded::Refuse);
+        tracing::error!(%error, "an event cannot be stored");
+        if decided.granted && refuses {
+            return Err(error.into());
         }
+        let batches = batches();
+        let mut waiting = guard(app.waiting());
+        if waiting.len() < MOST_WAITING {
+            waiting.extend(batches);
+        } else {
+            tracing::error!("the queue of events that wait for storage is full: events are lost");
+        }
+        decided.recorded = false;
     }
     // What waits is seen to wait before it is no longer seen to be on its way.
     drop(begun);

@@ -116,8 +116,7 @@ impl Durable {
 #[cfg(test)]
 mod tests {
     use claviger_domain::ids::LockNumber;
-    use claviger_domain::noun::event::{Event, EventKind, EventSubject};
-    use claviger_domain::reason::Reasons;
+    use claviger_domain::noun::event::{Event, EventKind};
     use claviger_domain::time::Zone;
     use claviger_store::testing::{folder, sqlite};
     use claviger_store::{EventFilter, Secrets};
@@ -149,18 +148,8 @@ mod tests {
 
     fn batch(app: &App, place: u32) -> Vec<EventBatch> {
         let now = app.now();
-        let event = Event {
-            id: random::ids(now).next_id(),
-            seq: 0,
-            kind: EventKind::AccessGranted,
-            lock: LockNumber(1),
-            occurred_at: now,
-            received_at: now,
-            method: None,
-            reasons: Reasons::NONE,
-            hidden: false,
-            subject: EventSubject::default(),
-        };
+        let id = random::ids(now).next_id();
+        let event = Event::at(LockNumber(1), EventKind::AccessGranted, id, now);
         let place = PlaceNumber(place);
         vec![EventBatch { place, events: vec![event], deliveries: Vec::new() }]
     }

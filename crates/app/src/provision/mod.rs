@@ -18,11 +18,10 @@ pub use revocation::{Progressed, RevocationPage, get, list, of_grant, pending};
 pub(crate) use revocation::{is_pending_at, settle};
 pub(crate) use status::is_online;
 pub use status::{
-    AtLock, ControllerState, ControllerStatus, SystemState, SystemStatus, of_controller, status,
-    stored_at,
+    ControllerState, ControllerStatus, SystemState, SystemStatus, of_controller, status,
 };
 pub use sync::{Change, CommandReport, Content, SyncAnswer, SyncWish, sync};
-pub(crate) use taken::{Listed, Sites, Written, taken, written};
+pub(crate) use taken::{Sites, Written, taken, written};
 
 use claviger_domain::ids::PlaceNumber;
 use claviger_store::{Store, StoreError};

@@ -75,16 +75,11 @@ fn event(work: &mut Work, site: &Site<'_>, lock: &Lock, wish: &EventWish) {
     let (place, number, subject) = whom(site, wish);
     let id = work.next_id();
     let whole = Event {
-        id,
-        seq: 0,
-        kind: wish.kind,
-        lock: number,
         occurred_at,
-        received_at: now,
         method: wish.method,
         reasons: wish.reasons,
         subject,
-        hidden: false,
+        ..Event::at(number, wish.kind, id, now)
     };
     let owner = site.key.place;
     if place != owner {
@@ -94,22 +89,7 @@ fn event(work: &mut Work, site: &Site<'_>, lock: &Lock, wish: &EventWish) {
     whole.kept(lock.privacy).into_iter().for_each(|it| work.event(place, it));
     if wrong {
         let id = work.next_id();
-        work.event(owner, clock_wrong(id, wish.lock, now));
-    }
-}
-
-fn clock_wrong(id: Id, lock: LockNumber, now: Instant) -> Event {
-    Event {
-        id,
-        seq: 0,
-        kind: EventKind::ClockWrong,
-        lock,
-        occurred_at: now,
-        received_at: now,
-        method: None,
-        reasons: Reasons::NONE,
-        subject: EventSubject::default(),
-        hidden: false,
+        work.event(owner, Event::at(wish.lock, EventKind::ClockWrong, id, now));
     }
 }
 

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use claviger_domain::ids::{ControllerNumber, CredentialNumber, Id, LockNumber, Noun, Ref};
-use claviger_domain::noun::credential::{Credential, CredentialState};
-use claviger_domain::noun::grant::{Grant, Target};
+use claviger_domain::noun::credential::Credential;
+use claviger_domain::noun::grant::Target;
 use claviger_domain::noun::lock::{Lock, LockMode};
-use claviger_domain::noun::person::PersonState;
 use claviger_domain::noun::scope::Scope;
-use claviger_domain::provision::{self, Cut, Desired, Item, ItemKind, List, ListKey, Row, Scribe};
+use claviger_domain::provision::{
+    self, Desired, Item, ItemKind, List, ListKey, Row, Scribe, is_usable, open_grants,
+};
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::{Instant, MINUTE};
 
@@ -58,15 +59,6 @@ pub enum SystemState {
     NotStored,
 }
 
-/// One credential at one lock.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AtLock {
-    /// Which.
-    pub credential: CredentialNumber,
-    /// How far it has got there.
-    pub state: SystemState,
-}
-
 /// Whether a controller does what it should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ControllerState {
@@ -102,17 +94,14 @@ enum System {
     List(ListKey),
 }
 
-fn system(ctx: &Context, state: &PlaceState, lock: &Lock) -> (System, LockNumber) {
-    let here = (state.place.number(), lock.number());
-    let (place, number) = lock.borrowed.unwrap_or(here);
+fn system(ctx: &Context, state: &PlaceState, lock: &Lock) -> System {
+    let (place, number) = lock.borrowed.unwrap_or((state.place.number(), lock.number()));
     let owner = ctx.app.state(place).ok();
     let settings = owner.as_ref().and_then(|owner| owner.locks.get(number));
-    match settings {
-        Some(it) if it.mode == LockMode::AllowList && it.controller.is_some() => {
-            let controller = it.controller.unwrap_or(ControllerNumber(0));
-            (System::List(ListKey { place, controller }), number)
-        }
-        _ => (System::Asks(lock.controller), lock.number()),
+    let listed = settings.filter(|it| it.mode == LockMode::AllowList);
+    match listed.and_then(|it| it.controller) {
+        Some(controller) => System::List(ListKey { place, controller }),
+        None => System::Asks(lock.controller),
     }
 }
 
@@ -128,8 +117,7 @@ pub fn status(ctx: &Context, place: Id, credential: &Ref) -> Result<Vec<SystemSt
     let mut systems: BTreeMap<System, BTreeSet<LockNumber>> = BTreeMap::new();
     for lock in reached(&state, credential, ctx.app.now()) {
         if let Some(lock) = state.locks.get(lock) {
-            let (system, _) = system(ctx, &state, lock);
-            systems.entry(system).or_default().insert(lock.number());
+            systems.entry(system(ctx, &state, lock)).or_default().insert(lock.number());
         }
     }
     let lists = ctx.app.world().lists();
@@ -163,56 +151,6 @@ pub fn status(ctx: &Context, place: Id, credential: &Ref) -> Result<Vec<SystemSt
         }
     }
     found.sort_by_key(|it| it.controller);
-    Ok(found)
-}
-
-/// The credentials with a right at a lock that is served by a list, or still held there, in order.
-/// At other locks everything applies at once.
-///
-/// # Errors
-/// Not found.
-pub fn stored_at(ctx: &Context, place: Id, lock: &Ref) -> Result<Vec<AtLock>, Error> {
-    let state = ctx.read(place, Scope::LocksRead)?;
-    let number: LockNumber = resolve(&state, Noun::Lock, lock)?;
-    let lock = state.locks.get(number).ok_or(Error::not_found(Noun::Lock))?;
-    let now = ctx.app.now();
-    let (key, at_owner) = match system(ctx, &state, lock) {
-        (System::List(key), at_owner) => (key, at_owner),
-        (System::Asks(_), _) => {
-            let all = state.credentials.iter();
-            let all = all.filter(|it| reached(&state, it, now).contains(&number));
-            let at = |it: &Arc<Credential>| AtLock {
-                credential: it.number(),
-                state: applied(&state, it),
-            };
-            return Ok(all.map(at).collect());
-        }
-    };
-    let view = View::of(&ctx.app, key)?;
-    let desired = view.desired(&ctx.app)?;
-    let wanted =
-        desired.items.values().filter(|it| it.ways().iter().any(|way| way.reaches(at_owner)));
-    let held = view.list.rows().filter(|row| row.opens(at_owner));
-    let cut = desired.cut.iter().filter(|(_, cut)| match cut {
-        Cut::Whole => true,
-        Cut::Locks(locks) => locks.contains(&at_owner),
-    });
-    let ids = wanted.map(|item| item.key.id).chain(held.map(|row| row.key.id));
-    let ids: BTreeSet<Id> = ids.chain(cut.map(|(id, _)| *id)).collect();
-    let mut found = Vec::new();
-    for credential in state.credentials.iter().filter(|it| ids.contains(&it.header.id)) {
-        let held = view.list.opens(credential.header.id, at_owner);
-        let full = match desired.cut.get(&credential.header.id) {
-            Some(Cut::Whole) => reached(&state, credential, now).contains(&number),
-            Some(Cut::Locks(locks)) => locks.contains(&at_owner),
-            None => false,
-        };
-        let state = match (full, held) {
-            (true, false) => SystemState::NotStored,
-            _ => view.state(&ctx.app, &state, credential),
-        };
-        found.push(AtLock { credential: credential.number(), state });
-    }
     Ok(found)
 }
 
@@ -339,25 +277,12 @@ fn stands(row: Option<&Row>, item: Option<&Item>) -> SystemState {
     }
 }
 
-/// The open grants that may let a credential in.
-fn grants<'s>(
-    state: &'s PlaceState,
-    credential: &'s Credential,
-) -> impl Iterator<Item = &'s Grant> {
-    let persons = credential.person.map(|person| state.person_reach(person));
-    let reaches = persons.into_iter().chain([state.credential_reach(credential.number())]);
-    let reaches = reaches.flat_map(|reaches| reaches.iter()).filter(|reach| reach.opens());
-    reaches.filter_map(|reach| state.grants.get(reach.grant())).map(|grant| &**grant)
-}
-
 /// The locks that a credential has a right to that is not over.
 fn reached(state: &PlaceState, credential: &Credential, now: Instant) -> BTreeSet<LockNumber> {
-    let person = credential.person.and_then(|person| state.people.get(person));
-    let suspended = person.is_some_and(|person| person.state == PersonState::Suspended);
-    if suspended || credential.state != CredentialState::Active || credential.valid.past(now) {
+    if !is_usable(state, credential) || credential.valid.past(now) {
         return BTreeSet::new();
     }
-    let live = grants(state, credential).filter(|grant| !grant.window.past(now));
+    let live = open_grants(state, credential).filter(|grant| !grant.window.past(now));
     let locks = live.flat_map(|grant| -> Vec<LockNumber> {
         match grant.target {
             Target::Lock(lock) => vec![lock],
@@ -371,7 +296,7 @@ fn reached(state: &PlaceState, credential: &Credential, now: Instant) -> BTreeSe
 fn applied(state: &PlaceState, credential: &Credential) -> SystemState {
     let person = credential.person.and_then(|person| state.people.get(person));
     let person = person.map(|person| person.header.updated_at);
-    let grants = grants(state, credential).map(|grant| grant.header.updated_at);
+    let grants = open_grants(state, credential).map(|grant| grant.header.updated_at);
     let at = grants.chain(person).fold(credential.header.updated_at, Instant::max);
     SystemState::Applied { at }
 }

@@ -8,7 +8,7 @@ use claviger_domain::ids::{ControllerNumber, Id, Noun, PlaceNumber, Ref};
 use claviger_domain::noun::controller::Controller;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::provision::{
-    self, Desired, Due, Entry, Inventoried, Item, ItemKey, ListKey, Queue, Reported, Scribe,
+    self, Desired, Entry, Inventoried, Item, ItemKey, ListKey, Queue, Reported, Scribe,
 };
 use claviger_domain::refusal::Refusal;
 use claviger_domain::time::{Instant, SECOND};
@@ -25,7 +25,7 @@ use crate::controller::fitted_code;
 use crate::credential::Digits;
 use crate::error::Error;
 use crate::jobs::stopped;
-use crate::random::sha256;
+use crate::random::{hex, sha256};
 use crate::read::resolve;
 use crate::work::Work;
 use crate::world::guard;
@@ -321,15 +321,12 @@ fn settle(app: &App, work: &mut Work, key: ListKey) {
 async fn send(ctx: &Context, key: ListKey, line: &Line, wish: &SyncWish) -> Result<Sending, Error> {
     let worked = work_out(&ctx.app, key, line, wish.received).await?;
     let (desired, queue) = worked;
-    let next_at = match (queue.next_at, desired.next_end) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
-    };
+    let next_at = [queue.next_at, desired.next_end].into_iter().flatten().min();
     if queue.due.is_empty() {
         return Ok(Sending { next_at, ..Sending::default() });
     }
     let more = queue.due.len() > wish.max_changes;
-    let due: Vec<Due> = queue.due.into_iter().take(wish.max_changes).collect();
+    let due: Vec<ItemKey> = queue.due.into_iter().take(wish.max_changes).collect();
     let seq = wish.seq;
     let noted =
         ctx.commit(Some(key.place), move |work| note(work, key, &desired, &due, seq)).await?;
@@ -355,7 +352,7 @@ fn note(
     work: &mut Work,
     key: ListKey,
     desired: &Desired,
-    due: &[Due],
+    due: &[ItemKey],
     seq: u64,
 ) -> Result<Option<Noted>, Error> {
     let now = work.now;
@@ -369,18 +366,18 @@ fn note(
     let list = work.list(key);
     list.sweep(|key| desired.items.contains_key(&key));
     let mut noted = Noted::new();
-    for one in due {
+    for key in due.iter().copied() {
         let item = if same {
-            desired.items.get(&one.key).cloned()
+            desired.items.get(&key).cloned()
         } else {
-            provision::again(&site, &mut scribe, desired, one.key)
+            provision::again(&site, &mut scribe, desired, key)
         };
         // What came in between is sent next time, when room has been found for it.
-        if item.is_none() && !list.row(one.key).is_some_and(|row| row.is_held()) {
+        if item.is_none() && !list.row(key).is_some_and(|row| row.is_held()) {
             continue;
         }
-        let version = list.send(one.key, item.as_ref(), seq, now);
-        noted.push((version, one.key, item));
+        let version = list.send(key, item.as_ref(), seq, now);
+        noted.push((version, key, item));
     }
     Ok(Some(noted))
 }
@@ -429,8 +426,4 @@ fn content(app: &App, controller: &Controller, entry: Entry) -> Result<Content, 
         pin = asked.map(|it| open(Field::Pin, &it.sealed)).transpose()?;
     }
     Ok(Content { entry, code, pin })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

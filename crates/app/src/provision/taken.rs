@@ -11,7 +11,6 @@ use claviger_domain::time::Instant;
 
 use super::digest;
 use crate::work::Source;
-use crate::world::World;
 
 /// What a command wrote in a place that some list concerns.
 pub(crate) struct Written {
@@ -23,23 +22,8 @@ pub(crate) struct Written {
     lists: Vec<ListKey>,
 }
 
-/// A source of working copies that knows which lists there are.
-pub(crate) trait Listed: Source {
-    /// The lists that concern a place.
-    fn concerned(&self, place: PlaceNumber) -> Vec<ListKey>;
-}
-
-impl World {
-    /// The lists that concern a place.
-    pub(crate) fn concerned(&self, place: PlaceNumber) -> Vec<ListKey> {
-        let lists = self.lists();
-        let found = lists.lists.values().filter(|list| list.concerns(place));
-        found.map(|list| list.key).collect()
-    }
-}
-
 /// The drafts of a command that wrote something where some list concerns the place.
-pub(crate) fn written(source: &impl Listed, places: &BTreeMap<PlaceNumber, Draft>) -> Vec<Written> {
+pub(crate) fn written(source: &impl Source, places: &BTreeMap<PlaceNumber, Draft>) -> Vec<Written> {
     let mut found = Vec::new();
     for (place, draft) in places.iter().filter(|(_, draft)| !draft.writes().is_empty()) {
         let lists = source.concerned(*place);
@@ -63,7 +47,7 @@ pub(crate) fn written(source: &impl Listed, places: &BTreeMap<PlaceNumber, Draft
 /// What was taken back by a command whose places `source` has as they are after it; `all` is what
 /// it wrote anywhere.
 pub(crate) fn taken(
-    source: &impl Listed,
+    source: &impl Source,
     written: &Written,
     all: &[Written],
     now: Instant,
@@ -92,7 +76,7 @@ pub(crate) fn taken(
         Some(Affected { list, before: before.site()?, after: after.site()? })
     });
     let affected: Vec<Affected<'_>> = affected.collect();
-    provision::taken(&written.before, &after, &written.writes, &affected, now, digest)
+    provision::taken(&written.before, &written.writes, &concern, &affected, now, digest)
 }
 
 /// The places that a list is derived from.

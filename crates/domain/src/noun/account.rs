@@ -64,3 +64,21 @@ pub struct Ticket {
     /// From then on it is nothing.
     pub expires_at: Instant,
 }
+
+impl Ticket {
+    /// A ticket that is not about anybody or anything yet.
+    #[must_use]
+    pub fn new(header: Header, kind: TicketKind, hash: [u8; 32], expires_at: Instant) -> Ticket {
+        Ticket {
+            header,
+            kind,
+            hash,
+            client: None,
+            account: None,
+            place: None,
+            scopes: Scopes::NONE,
+            email: None,
+            expires_at,
+        }
+    }
+}

@@ -82,6 +82,23 @@ pub struct Event {
 }
 
 impl Event {
+    /// Something that happened at a lock at this moment, of its own accord.
+    #[must_use]
+    pub fn at(lock: LockNumber, kind: EventKind, id: Id, now: Instant) -> Event {
+        Event {
+            id,
+            seq: 0,
+            kind,
+            lock,
+            occurred_at: now,
+            received_at: now,
+            method: None,
+            reasons: Reasons::NONE,
+            subject: EventSubject::default(),
+            hidden: false,
+        }
+    }
+
     /// What is kept of a decision at a lock with this privacy; none where there is to be no event.
     #[must_use]
     pub fn kept(mut self, privacy: Privacy) -> Option<Event> {

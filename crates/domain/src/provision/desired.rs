@@ -82,12 +82,8 @@ pub fn again(
             scribe.lock(site, own.into())
         }
         ItemKind::Credential => {
-            let tenant = site.tenants.iter().find_map(|tenant| {
-                let number = tenant.state.number_of(crate::ids::Noun::Credential, key.id)?;
-                Some((tenant, CredentialNumber(number)))
-            });
-            let (tenant, number) = tenant?;
-            let item = scribe.credential(site, tenant, number)?;
+            let (place, number) = site.record(key)?;
+            let item = scribe.credential(site, site.tenant(place)?, CredentialNumber(number))?;
             match desired.cut.get(&key.id) {
                 None => Some(item),
                 Some(cut) => narrowed(site, scribe, &item, cut),
@@ -99,10 +95,7 @@ pub fn again(
 fn earliest(so_far: Option<Instant>, item: &Item) -> Option<Instant> {
     let ends = item.ways().iter().map(|way| way.window.until).filter(|until| *until != i64::MAX);
     let first = ends.min().map(Instant);
-    match (so_far, first) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
-    }
+    [so_far, first].into_iter().flatten().min()
 }
 
 /// An item without the locks that had no room for it.

@@ -96,6 +96,25 @@ impl Item {
     }
 }
 
+/// Whether a credential may be used at all, at whatever time: it is active, and its person is.
+#[must_use]
+pub fn is_usable(state: &PlaceState, credential: &Credential) -> bool {
+    let person = credential.person.and_then(|person| state.people.get(person));
+    let is_suspended = person.is_some_and(|person| person.state == PersonState::Suspended);
+    !is_suspended && credential.state == CredentialState::Active
+}
+
+/// The open grants that may let a credential in, its person's first.
+pub fn open_grants<'s>(
+    state: &'s PlaceState,
+    credential: &Credential,
+) -> impl Iterator<Item = &'s Grant> + use<'s> {
+    let persons = credential.person.map(|person| state.person_reach(person));
+    let reaches = persons.into_iter().chain([state.credential_reach(credential.number())]);
+    let reaches = reaches.flat_map(|reaches| reaches.iter()).filter(|reach| reach.opens());
+    reaches.filter_map(|reach| state.grants.get(reach.grant())).map(|grant| &**grant)
+}
+
 /// Makes items; remembers what many of them share.
 #[derive(Debug)]
 pub struct Scribe {
@@ -178,20 +197,13 @@ impl Scribe {
     ) -> Option<Item> {
         let state = tenant.state;
         let credential = state.credentials.get(number)?;
-        let person = credential.person.and_then(|person| state.people.get(person));
-        let suspended = person.is_some_and(|person| person.state == PersonState::Suspended);
-        if suspended || credential.state != CredentialState::Active {
+        if !is_usable(state, credential) {
             return None;
         }
-        let persons = person.map(|person| state.person_reach(person.number()));
-        let reaches = persons.into_iter().chain([state.credential_reach(number)]);
-        let mut ways = Vec::new();
-        for reach in reaches.flat_map(|reaches| reaches.iter()).filter(|reach| reach.opens()) {
-            if let Some(grant) = state.grants.get(reach.grant()) {
-                ways.extend(self.way(tenant, grant, &credential.valid));
-            }
-        }
-        self.credential_with(site, tenant, credential, joined(ways))
+        let grants = open_grants(state, credential);
+        let ways = grants.filter_map(|grant| self.way(tenant, grant, &credential.valid));
+        let ways = joined(ways.collect());
+        self.credential_with(site, tenant, credential, ways)
     }
 
     /// The item of a credential that opens in these ways; none where there are none.

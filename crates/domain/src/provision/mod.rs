@@ -20,9 +20,9 @@ use std::sync::Arc;
 pub use capacity::Cut;
 pub use concern::{Concern, concern};
 pub use desired::{Desired, again, desired};
-pub use entry::{CredentialEntry, Entry, Item, LockEntry, Scribe};
+pub use entry::{CredentialEntry, Entry, Item, LockEntry, Scribe, is_usable, open_grants};
 pub use list::{Failure, Held, Inventoried, List, Reported, Row, Sent, Stored};
-pub use queue::{Due, Queue, queue};
+pub use queue::{Queue, queue};
 pub use revocation::{
     Affected, AtList, LockProgress, LockState, Progress, Revocation, Taken, taken,
 };

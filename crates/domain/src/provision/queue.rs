@@ -12,20 +12,11 @@ use super::{ItemKey, ItemKind, Site, capacity};
 use crate::ids::LockNumber;
 use crate::time::Instant;
 
-/// A difference.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Due {
-    /// Of which item.
-    pub key: ItemKey,
-    /// Whether it is to be removed.
-    pub removes: bool,
-}
-
 /// The differences of a list.
 #[derive(Clone, Debug, Default)]
 pub struct Queue {
-    /// What can be sent at once, in order.
-    pub due: Vec<Due>,
+    /// The items of which a difference can be sent at once, in order.
+    pub due: Vec<ItemKey>,
     /// How many differences there are, those included that wait for their time or for room.
     pub pending: usize,
     /// When one of those can be sent whose time has not come.
@@ -85,7 +76,7 @@ pub fn queue(
             continue;
         }
         if item.is_none_or(|item| room.takes(list, item)) {
-            queue.due.push(Due { key, removes: item.is_none() });
+            queue.due.push(key);
         }
     }
     queue
@@ -119,7 +110,7 @@ fn class(list: &List, row: Option<&Row>, item: Option<&Item>, now: Instant) -> O
         ItemKind::Schedule => Class::Schedule,
         ItemKind::Credential => {
             let held = row.into_iter().flat_map(Row::held);
-            let less = held.into_iter().any(|(_, held)| is_narrower(held, Some(item), now));
+            let less = held.into_iter().any(|(_, held)| is_narrower(held, item, now));
             if less { Class::Narrower } else { Class::Wider }
         }
     })

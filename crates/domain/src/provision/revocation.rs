@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::concern::{Concern, concern, credentials_of};
+use super::concern::{Concern, credentials_of};
 use super::entry::{Item, Scribe};
 use super::list::{Held, List, Row};
 use super::{Digest, ItemKind, ListKey, Site, Way};
@@ -284,8 +284,8 @@ fn at_lock(last: Option<i64>, lock: Id, now: Instant) -> LockProgress {
 
 /// Whether something held lets in more than an item would.
 #[must_use]
-pub(super) fn is_narrower(held: &Held, item: Option<&Item>, now: Instant) -> bool {
-    held.is_unknown() || !lost(held, item, now).is_empty()
+pub(super) fn is_narrower(held: &Held, item: &Item, now: Instant) -> bool {
+    held.is_unknown() || !lost(held, Some(item), now).is_empty()
 }
 
 /// The locks at which something held lets in more than an item would.
@@ -322,22 +322,18 @@ pub struct Affected<'s> {
     pub after: Site<'s>,
 }
 
-/// What a command takes back that some list holds: it turned `before` into `after` with `writes`.
-/// What the list held too much already is an earlier command's.
+/// What a command takes back that some list holds: with `writes`, which concern these, it changed
+/// the place that was `before`. What the list held too much already is an earlier command's.
 #[must_use]
 pub fn taken(
     before: &PlaceState,
-    after: &PlaceState,
     writes: &[Write],
+    concern: &Concern,
     lists: &[Affected<'_>],
     now: Instant,
     digest: Digest,
 ) -> Option<Taken> {
-    let concern = concern(before, after, writes);
-    if concern.is_nobody() {
-        return None;
-    }
-    let place = after.place.number();
+    let place = before.place.number();
     let mut found = Taken::default();
     for affected in lists {
         let list = affected.list;
@@ -345,7 +341,7 @@ pub fn taken(
         let mut since = Scribe::new(digest, now);
         let mut at = AtList { key: list.key, after: list.version, items: vec![], locks: vec![] };
         let mut locks = BTreeSet::new();
-        for row in concerned(list, &concern, place) {
+        for row in concerned(list, concern, place) {
             let had = item_of(&mut then, &affected.before, row);
             let has = item_of(&mut since, &affected.after, row);
             let Some(had) = had else { continue };

@@ -31,21 +31,18 @@ const BY_PERSON: &str = "insert into event_people (place, person, seq, id) \
      order by s.person, s.seq";
 
 impl Store {
-    /// Files events of every place, `chunk` at a time, until each has fewer than that which are
-    /// not filed.
+    /// Files `chunk` events of every place that has as many which are not filed; says whether
+    /// there was any.
     ///
     /// # Errors
     /// As for any write; what was filed stays.
-    pub async fn file_events(&self, chunk: u64) -> Result<(), StoreError> {
-        loop {
-            let behind = self.db.read(Statement::new(BEHIND, values![chunk])).await?;
-            if behind.is_empty() {
-                return Ok(());
-            }
-            for row in behind {
-                self.file(PlaceNumber(row.u32(0)?), row.u64(1)?, chunk).await?;
-            }
+    pub async fn file_events(&self, chunk: u64) -> Result<bool, StoreError> {
+        let behind = self.db.read(Statement::new(BEHIND, values![chunk])).await?;
+        let is_behind = !behind.is_empty();
+        for row in behind {
+            self.file(PlaceNumber(row.u32(0)?), row.u64(1)?, chunk).await?;
         }
+        Ok(is_behind)
     }
 
     /// In two transactions, so that no event waits for the whole. Another node may do the same at

@@ -1,6 +1,6 @@
 //! Routes of the change trail.
 
-use claviger_app::change as app;
+use claviger_app::{change as app, hex};
 use claviger_domain::ids::Id;
 use claviger_domain::noun::scope::Scope;
 use serde_json::{Map, Value, json};
@@ -58,7 +58,7 @@ fn shown(entry: &app::Entry) -> Value {
     let row = &entry.row;
     let values: Map<String, Value> =
         row.values.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
-    let hash: String = row.hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = hex(&row.hash);
     json!({
         "id": app::id(row).to_string(),
         "seq": row.seq,

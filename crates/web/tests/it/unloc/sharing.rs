@@ -25,6 +25,15 @@ fn of(user: usize) -> String {
     format!("appUserId={}", phone(user).replace('+', "%2B"))
 }
 
+/// A schedule of the native API: every Monday.
+fn hours(from: &str, to: &str) -> Value {
+    let windows = [json!({ "days": ["mon"], "from": from, "to": to })];
+    json!({ "time_zone": null, "weekly": windows, "exceptions": [] })
+}
+
+/// The code of a refusal for want of any right to do it.
+const FORBIDDEN: &str = "forbidden_scope";
+
 /// Somebody who logs in and is no more than a guest with a phone.
 struct Guest {
     browser: Browser,
@@ -372,6 +381,29 @@ async fn what_is_shared_lies_within_the_right() {
             let answer = program.it.post("/grants", body.clone()).await;
             crate::kit::invalid(answer, &["/issued_under"]);
         }
+        // Nor for a lock that the right is not about, or for hours that are not the right's.
+        let other = program.it.lock("Other").await;
+        guest.asks(&other, 5, json!({ "valid_until": at(1) })).await.problem(403, FORBIDDEN);
+        body["issued_under"] = own["id"].clone();
+        body["target"] = json!({ "lock_id": id(&other) });
+        let answer = program.it.post("/grants", body.clone()).await;
+        crate::kit::invalid(answer, &["/target"]);
+        body["target"] = json!({ "lock_id": id(&door) });
+        program.it.patch(&path, json!({ "schedule": hours("08:00", "12:00") })).await.expect(200);
+        for wrong in [Value::Null, hours("08:00", "13:00"), hours("09:00", "12:00")] {
+            let fields = json!({ "valid_until": at(1), "schedule": wrong });
+            crate::kit::invalid(guest.asks(&door, 5, fields).await, &["/schedule"]);
+            body["schedule"] = wrong.clone();
+            let answer = program.it.post("/grants", body.clone()).await;
+            crate::kit::invalid(answer, &["/schedule"]);
+        }
+        let fields = json!({ "valid_until": at(1), "schedule": hours("08:00", "12:00") });
+        let daily = guest.asks(&door, 5, fields).await.expect(201);
+        let daily = format!("/grants/{}", id(&daily));
+        for wider in [Value::Null, hours("08:00", "13:00")] {
+            let answer = program.it.patch(&daily, json!({ "schedule": wider })).await;
+            crate::kit::invalid(answer, &["/schedule"]);
+        }
         // Who is suspended shares nothing.
         let people = program.it.get(&format!("/people?phone={}", &of(1)[10..])).await;
         program.it.acted(&format!("/people/{}/suspend", id(&people["items"][0]))).await;
@@ -430,10 +462,32 @@ async fn what_is_shared_from_a_group_falls_with_its_person_its_lock_or_its_shari
                 program.patch(&path, on.clone()).await.expect(200);
                 program.delete("/shared-keys").await.expect(200);
             }
+            if what == "sharing" {
+                within_the_group(&program, &guest, &group, &a).await;
+            }
         }
         guest.asks(&a, 5, json!({})).await.problem(403, "forbidden_scope");
     })
     .await;
+}
+
+/// What is shared from a group is for one of its locks and for its hours.
+async fn within_the_group(program: &Unloc, guest: &Guest, group: &Value, door: &Value) {
+    let level = format!("/access-levels/{}", id(group));
+    let times = hours("08:00", "12:00");
+    program.it.patch(&level, json!({ "schedule": times })).await.expect(200);
+    for wrong in [Value::Null, hours("00:00", "24:00")] {
+        let answer = guest.asks(door, 5, json!({ "schedule": wrong })).await;
+        crate::kit::invalid(answer, &["/schedule"]);
+    }
+    let shared = guest.asks(door, 5, json!({ "schedule": times })).await.expect(201);
+    let other = program.it.lock("Not of the group").await;
+    guest.asks(&other, 5, json!({ "schedule": times })).await.problem(403, FORBIDDEN);
+    let body = json!({ "subject": { "phone": phone(5) }, "target": { "lock_id": id(&other) },
+        "schedule": times, "issued_under": shared["issued_under"] });
+    crate::kit::invalid(program.it.post("/grants", body).await, &["/target"]);
+    program.it.patch(&level, json!({ "schedule": null })).await.expect(200);
+    program.delete("/shared-keys").await.expect(200);
 }
 
 #[tokio::test]
