@@ -175,8 +175,9 @@ pub(crate) fn timetable(value: &Value, at: String, wrongs: &mut Wrongs) -> Optio
         let Some(window) = window(&span, wrongs) else { continue };
         if windows.iter().any(|other| other.days == window.days) {
             wrongs.add(span.name("weekday"), "stands twice; a day may have one time span");
+        } else {
+            windows.push(window);
         }
-        windows.push(window);
     }
     let weekly = Weekly { zone: None, windows, exceptions: Vec::new() };
     Timetable::new(Definition::Weekly(weekly)).ok()

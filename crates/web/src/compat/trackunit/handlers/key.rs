@@ -1,5 +1,7 @@
 //! Keys: credentials with a serial number, and what they open by rights of their own.
 
+use std::collections::HashSet;
+
 use claviger_app::credential::rights::{self, RightsWish};
 use claviger_app::credential::{self, CredentialWish, Digits};
 use claviger_app::grant::TargetWish;
@@ -200,7 +202,8 @@ pub(crate) async fn update(call: Call) -> Answered {
 /// The ids to put in and those to take out: nothing in both, and nothing to take out where all is.
 pub(super) fn both(params: &mut Params, add: &str, remove: &str, clear: bool) -> [Vec<u32>; 2] {
     let lists = [add, remove].map(|name| params.ids(name).unwrap_or_default());
-    let twice = lists[0].iter().any(|number| lists[1].contains(number));
+    let out: HashSet<u32> = lists[1].iter().copied().collect();
+    let twice = lists[0].iter().any(|number| out.contains(number));
     params.wrongs.check(!twice, add, &format!("has an id that stands in {remove} too"));
     let excess = clear && !lists[1].is_empty();
     params.wrongs.check(!excess, remove, "is not taken beside clear");
