@@ -110,9 +110,8 @@ impl Said {
         if let Some(name) = self.name.filter(|_| follows) {
             edit.label = Some(Some(name));
         }
-        let known = former.map_or(Some(map::HINTS), |former| former.session);
         if former.is_none() || self.start_within_s.is_some() || self.log_off_after_s.is_some() {
-            let known = known.unwrap_or(map::HINTS);
+            let known = former.and_then(|it| it.session).unwrap_or(map::HINTS);
             edit.session = Some(Some(SessionHints {
                 start_within_s: self.start_within_s.unwrap_or(known.start_within_s),
                 log_off_after_s: self.log_off_after_s.unwrap_or(known.log_off_after_s),
@@ -123,10 +122,10 @@ impl Said {
             Some(serial) if former.is_some_and(|it| it.kind == CredentialKind::Code) => {
                 let digits = serial.len() >= 4 && serial.bytes().all(|it| it.is_ascii_digit());
                 let reason = "must be 4 to 16 decimal digits, as this key is a code";
-                code = Some(Digits(serial));
                 if !digits {
                     return Err(Failure::field("serialNumber", reason));
                 }
+                code = Some(Digits(serial));
             }
             Some(serial) => {
                 let mut parts = former.map(|it| it.parts.clone()).unwrap_or_default();
