@@ -93,6 +93,17 @@ pub struct ControllerStatus {
     pub not_stored: usize,
 }
 
+impl ControllerStatus {
+    /// Of a controller that was just made: nobody called, and no lock hangs on it.
+    pub const NEW: ControllerStatus = ControllerStatus {
+        state: ControllerState::Offline,
+        last_seen_at: None,
+        pending: 0,
+        stored: 0,
+        not_stored: 0,
+    };
+}
+
 /// Which system serves a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum System {
