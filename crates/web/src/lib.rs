@@ -4,6 +4,7 @@
 //! the store or SQL.
 
 mod api;
+mod bearer;
 mod compat;
 mod docs;
 mod health;
