@@ -106,14 +106,15 @@ impl ControllerStatus {
 
 /// Which system serves a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum System {
+pub(super) enum System {
     /// The lock asks, or its controller does for it.
     Asks(Option<ControllerNumber>),
     /// A list.
     List(ListKey),
 }
 
-fn system(ctx: &Context, state: &PlaceState, lock: &Lock) -> (System, LockNumber) {
+/// Which system serves a lock, and the lock's number there.
+pub(super) fn system(ctx: &Context, state: &PlaceState, lock: &Lock) -> (System, LockNumber) {
     let here = (state.place.number(), lock.number());
     let (place, number) = lock.borrowed.unwrap_or(here);
     let owner = ctx.app.state(place).ok();

@@ -7,6 +7,7 @@ mod doorbells;
 mod golden;
 mod histories;
 mod keys;
+mod listed;
 mod log;
 mod sharing;
 mod subprojects;
