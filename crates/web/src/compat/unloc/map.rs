@@ -174,7 +174,8 @@ pub(crate) fn timetable(value: &Value, at: String, wrongs: &mut Wrongs) -> Optio
     fields.only(&["timeSpans", "timespans"], wrongs);
     let name = if fields.has("timeSpans") { "timeSpans" } else { "timespans" };
     let spans = fields.list(name, wrongs);
-    if spans.is_none_or(<[Value]>::is_empty) {
+    let is_left_out = value.is_object() && !fields.has(name);
+    if is_left_out || spans.is_some_and(<[Value]>::is_empty) {
         wrongs.add(fields.name("timeSpans"), "must be a list of at least one time span");
     }
     let mut windows: Vec<WeeklyWindow> = Vec::new();

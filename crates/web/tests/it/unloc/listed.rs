@@ -104,6 +104,18 @@ async fn a_key_is_creating_until_the_list_has_it() {
 }
 
 #[tokio::test]
+async fn a_lock_shows_the_battery_its_controller_tells_of() {
+    on_each_engine(|world| async move {
+        let (program, mut panel, gate) = scene(&world, json!({})).await;
+        let told = json!([{ "lock": gate["number"], "battery_percent": 81 }]);
+        panel.call(json!({ "locks": told })).await;
+        let shown = program.get(&format!("/locks/{}", id(&gate))).await.expect(200);
+        assert_eq!(shown["lock"]["batteryStatus"], json!({ "batteryLevel": "81" }));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_key_that_is_refused_is_in_error_until_it_is_taken() {
     on_each_engine(|world| async move {
         let (program, mut panel, gate) = scene(&world, json!({})).await;

@@ -6,6 +6,7 @@ mod connections;
 mod doorbells;
 mod golden;
 mod histories;
+mod isolation;
 mod keys;
 mod listed;
 mod log;
