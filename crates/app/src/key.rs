@@ -22,7 +22,7 @@ pub use self::across::{Search, across, get_within, is_by_phone, revoke, revoke_a
 pub(crate) use self::across::{begin, known_lock, numbers, places};
 use crate::context::Context;
 use crate::error::Error;
-use crate::provision;
+use crate::provision::{self, ListedKeys, Unconfirmed};
 use crate::read::{Gone, Seen, bounded, gone, resolve};
 
 /// Which keys are wanted.
@@ -45,6 +45,25 @@ pub struct KeyRow {
     pub key: Key,
     /// The grant.
     pub grant: Arc<Grant>,
+    /// Why it does not open by the list of its lock, where lists were asked.
+    pub unconfirmed: Option<Unconfirmed>,
+}
+
+impl KeyRow {
+    /// How the key stands at its lock.
+    #[must_use]
+    pub fn state(&self) -> KeyState {
+        self.unconfirmed.map_or(KeyState::Right(self.key.state), KeyState::Unconfirmed)
+    }
+}
+
+/// How a key stands at its lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyState {
+    /// As the right that it is.
+    Right(RightState),
+    /// The list that serves the lock does not let in by it.
+    Unconfirmed(Unconfirmed),
 }
 
 /// A page of keys.
@@ -68,9 +87,11 @@ struct Wanted {
     level: Option<AccessLevelNumber>,
     state: Option<RightState>,
     /// In none of these states.
-    without: Vec<RightState>,
+    without: Vec<KeyState>,
     /// Only of people with a phone number, and of people who are deleted.
     with_phone: bool,
+    /// Whether the lists that serve locks are asked.
+    at_lists: bool,
 }
 
 /// How many grants are read at first: with a few keys each they fill most pages.
@@ -99,8 +120,7 @@ pub async fn list(
             .map(|it| resolve(&state, Noun::AccessLevel, it))
             .transpose()?,
         state: filter.state,
-        without: Vec::new(),
-        with_phone: false,
+        ..Wanted::default()
     };
     within(ctx, state, after, limit, &wanted).await
 }
@@ -114,6 +134,7 @@ async fn within(
 ) -> Result<KeyPage, Error> {
     let mut items: Vec<KeyRow> = Vec::new();
     let mut memberships = Memberships::new(ctx, &state);
+    let mut lists = ListedKeys::new(ctx, &state);
     let (mut at, mut chunk) = (after, FIRST_CHUNK);
     'pages: loop {
         let (grants, edge) = next_grants(ctx, &state, wanted, at, chunk).await?;
@@ -136,11 +157,15 @@ async fn within(
                 let Some(key) = key else { continue };
                 if wanted.lock.is_some_and(|lock| key.lock != lock)
                     || wanted.state.is_some_and(|state| key.state != state)
-                    || wanted.without.contains(&key.state)
                 {
                     continue;
                 }
-                items.push(KeyRow { key, grant: grant.clone() });
+                let asked = wanted.at_lists.then(|| lists.unconfirmed(&key, grant));
+                let row = KeyRow { key, grant: grant.clone(), unconfirmed: asked.flatten() };
+                if wanted.without.contains(&row.state()) {
+                    continue;
+                }
+                items.push(row);
                 if items.len() > limit {
                     break 'pages;
                 }
@@ -321,7 +346,7 @@ pub async fn get(ctx: &Context, place: Id, id: Id) -> Result<(Seen<KeyRow>, Gone
         }
     };
     let key = stands(ctx, &state, &grant, membership.as_deref()).ok_or_else(missing)?;
-    let value = KeyRow { key, grant };
+    let value = KeyRow { key, grant, unconfirmed: None };
     let gone = speak_of(ctx, &state, std::slice::from_ref(&value)).await?;
     Ok((Seen { value, state }, gone))
 }

@@ -29,7 +29,7 @@ impl Partial {
             let (vendor, address) = flag
                 .split_once('=')
                 .ok_or_else(|| wrong("must be a vendor and an address: unloc=127.0.0.1:9001"))?;
-            if !vendors().iter().any(|known| known.name == vendor) {
+            if claviger_web::vendor(vendor).is_none() {
                 return Err(wrong(&format!("the vendors whose API is built are: {}", names())));
             }
             listen.entry(vendor).or_default().push(address);

@@ -116,8 +116,8 @@ impl Operator {
     }
 
     async fn compat(&self, vendor: &str, place: &str) -> Result<Value, Failure> {
-        let known = claviger_web::vendors().into_iter().find(|known| known.name == vendor);
-        let known = known.ok_or_else(|| Failure::new(format!("no API of {vendor} is served")))?;
+        let known = claviger_web::vendor(vendor)
+            .ok_or_else(|| Failure::new(format!("no API of {vendor} is served")))?;
         let credentials = known.credentials(self.context(), id(place)?).await?;
         Ok(json!({ "vendor": vendor, "base_path": known.base, "credentials": credentials }))
     }

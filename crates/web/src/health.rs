@@ -101,10 +101,12 @@ pub(crate) async fn count(
     request: Request,
     next: Next,
 ) -> Response {
-    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let outer = request.extensions().get::<MatchedPath>().cloned();
     let begun = Begun::now();
     let response = next.run(request).await;
-    let route = route.unwrap_or_else(|| "other".to_owned());
+    // A router within knows better than the one outside.
+    let route = response.extensions().get::<MatchedPath>().or(outer.as_ref());
+    let route = route.map_or_else(|| "other".to_owned(), |path| path.as_str().to_owned());
     metrics.count(route, response.status().as_u16(), begun);
     response
 }

@@ -4,6 +4,7 @@
 //! the store or SQL.
 
 mod api;
+mod bearer;
 mod compat;
 mod docs;
 mod health;
@@ -21,7 +22,7 @@ use serde_json::Value;
 
 pub use compat::intserv::Options as IntservOptions;
 pub use compat::unloc::Options as UnlocOptions;
-pub use compat::{Options, Switch, Vendor, VendorAddress, vendors};
+pub use compat::{Options, Switch, Vendor, VendorAddress, vendor, vendors};
 #[doc(hidden)]
 pub use listed::{Listed, routes, vendor_routes};
 

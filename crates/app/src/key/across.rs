@@ -13,9 +13,11 @@ use claviger_domain::noun::scope::Scope;
 use claviger_domain::refusal::Refusal;
 use claviger_domain::state::PlaceState;
 
-use super::{KeyPage, KeyRow, Wanted};
+use super::{KeyPage, KeyRow, KeyState, Wanted};
 use crate::context::Context;
 use crate::error::Error;
+use crate::provision::ListedKeys;
+use crate::read::Seen;
 use crate::{Written, not_here};
 
 /// Which keys of a place and of those below it are meant: of people with a phone number.
@@ -26,7 +28,7 @@ pub struct Search {
     /// Of this lock.
     pub lock: Option<Id>,
     /// In none of these states; read when keys are listed.
-    pub without: Vec<claviger_domain::noun::grant::RightState>,
+    pub without: Vec<KeyState>,
     /// Whether the places below are meant too.
     pub below: bool,
     /// Whether the keys are meant that people made under a right to share, rather than those that
@@ -81,7 +83,8 @@ pub(crate) async fn begin(
     Ok((places, (numbers.grant.0, numbers.membership.0)))
 }
 
-/// The keys after the one with the id `after`, at most `limit`, each page of one place.
+/// The keys after the one with the id `after`, at most `limit`, each page of one place; with how
+/// they stand by the lists that serve locks.
 ///
 /// # Errors
 /// No such place; a lock or a key to go on after that is not there.
@@ -104,7 +107,8 @@ pub async fn across(
         let state = ctx.app.state(number)?;
         let Some((person, lock)) = numbers(&state, search) else { continue };
         let without = search.without.clone();
-        let wanted = Wanted { person, lock, without, with_phone: true, ..Wanted::default() };
+        let of_phones = Wanted { with_phone: true, at_lists: true, ..Wanted::default() };
+        let wanted = Wanted { person, lock, without, ..of_phones };
         let page = super::within(ctx, state, begin, left, &wanted).await?;
         left -= page.items.len();
         pages.push(page);
@@ -169,7 +173,7 @@ pub(crate) async fn find(
     Ok(None)
 }
 
-/// One key of a place or of those below it.
+/// One key of a place or of those below it, with how it stands by the list that serves its lock.
 ///
 /// # Errors
 /// Not found.
@@ -178,8 +182,9 @@ pub async fn get_within(ctx: &Context, place: Id, id: Id) -> Result<KeyPage, Err
     let missing = || Error::not_found(Noun::Grant);
     let (_, numbers) = find(ctx, &places, id).await?.ok_or_else(missing)?;
     let owner = ctx.app.state(numbers.place)?.place.header.id;
-    let (seen, gone) = super::get(ctx, owner, id).await?;
-    Ok(KeyPage { items: vec![seen.value], next: None, gone, state: seen.state })
+    let (Seen { value: mut row, state }, gone) = super::get(ctx, owner, id).await?;
+    row.unconfirmed = ListedKeys::new(ctx, &state).unconfirmed(&row.key, &row.grant);
+    Ok(KeyPage { items: vec![row], next: None, gone, state })
 }
 
 /// Takes one key back; one that was taken back already stays as it is.
@@ -190,7 +195,7 @@ pub async fn get_within(ctx: &Context, place: Id, id: Id) -> Result<KeyPage, Err
 pub async fn revoke(ctx: &Context, place: Id, id: Id) -> Result<KeyPage, Error> {
     let page = get_within(ctx, place, id).await?;
     let own = ctx.authorize(page.state.place.header.id, Scope::GrantsWrite)?;
-    let Some(KeyRow { key, grant }) = page.items.first() else {
+    let Some(KeyRow { key, grant, .. }) = page.items.first() else {
         return Err(Error::not_found(Noun::Grant));
     };
     if key.level.is_some() {

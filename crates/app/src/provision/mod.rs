@@ -4,6 +4,7 @@
 //! `docs/controllers.md`. Lists are changed by the writer alone, so that what is sent and what is
 //! taken back are in one order.
 
+mod confirmed;
 mod line;
 mod reported;
 mod revocation;
@@ -11,6 +12,8 @@ mod status;
 mod sync;
 mod taken;
 
+pub(crate) use confirmed::ListedKeys;
+pub use confirmed::Unconfirmed;
 pub use line::{Command, CommandKind};
 pub(crate) use line::{Lines, remote_unlock};
 pub use reported::{EventWish, LockReport};

@@ -85,23 +85,35 @@ pub struct ControllerStatus {
     pub not_stored: usize,
 }
 
+impl ControllerStatus {
+    /// Of a controller that was just made: nobody called, and no lock hangs on it.
+    pub const NEW: ControllerStatus = ControllerStatus {
+        state: ControllerState::Offline,
+        last_seen_at: None,
+        pending: 0,
+        stored: 0,
+        not_stored: 0,
+    };
+}
+
 /// Which system serves a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum System {
+pub(super) enum System {
     /// The lock asks, or its controller does for it.
     Asks(Option<ControllerNumber>),
     /// A list.
     List(ListKey),
 }
 
-fn system(ctx: &Context, state: &PlaceState, lock: &Lock) -> System {
+/// Which system serves a lock, and the lock's number there.
+pub(super) fn system(ctx: &Context, state: &PlaceState, lock: &Lock) -> (System, LockNumber) {
     let (place, number) = lock.borrowed.unwrap_or((state.place.number(), lock.number()));
     let owner = ctx.app.state(place).ok();
     let settings = owner.as_ref().and_then(|owner| owner.locks.get(number));
     let listed = settings.filter(|it| it.mode == LockMode::AllowList);
     match listed.and_then(|it| it.controller) {
-        Some(controller) => System::List(ListKey { place, controller }),
-        None => System::Asks(lock.controller),
+        Some(controller) => (System::List(ListKey { place, controller }), number),
+        None => (System::Asks(lock.controller), lock.number()),
     }
 }
 
@@ -117,7 +129,7 @@ pub fn status(ctx: &Context, place: Id, credential: &Ref) -> Result<Vec<SystemSt
     let mut systems: BTreeMap<System, BTreeSet<LockNumber>> = BTreeMap::new();
     for lock in reached(&state, credential, ctx.app.now()) {
         if let Some(lock) = state.locks.get(lock) {
-            systems.entry(system(ctx, &state, lock)).or_default().insert(lock.number());
+            systems.entry(system(ctx, &state, lock).0).or_default().insert(lock.number());
         }
     }
     let lists = ctx.app.world().lists();

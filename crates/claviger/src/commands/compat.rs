@@ -19,7 +19,7 @@ use crate::{errand, terminal};
 pub(crate) async fn run(args: Compat, global: &Global) -> Result<(), Failure> {
     let value = args.vendor.to_possible_value();
     let vendor = value.as_ref().map_or("", |value| value.get_name()).to_owned();
-    let Some(known) = claviger_web::vendors().into_iter().find(|known| known.name == vendor) else {
+    let Some(known) = claviger_web::vendor(&vendor) else {
         let line = format!("the API of {vendor} is not built yet; no credentials were made");
         return Err(Failure::new(line));
     };

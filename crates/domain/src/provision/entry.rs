@@ -244,8 +244,9 @@ impl Scribe {
         })
     }
 
-    /// The way that a grant opens; none where it is over, or opens nothing here.
-    fn way(&mut self, tenant: &Tenant<'_>, grant: &Grant, valid: &Window) -> Option<Way> {
+    /// The way that a grant opens with something that is valid so long; none where it is over, or
+    /// opens nothing here.
+    pub fn way(&mut self, tenant: &Tenant<'_>, grant: &Grant, valid: &Window) -> Option<Way> {
         let window = grant.window.intersect(valid);
         if window.is_empty() || window.past(self.now) {
             return None;
@@ -293,11 +294,12 @@ impl Scribe {
 
 /// Ways that differ in their locks only as one; in order.
 pub(super) fn joined(mut ways: Vec<Way>) -> Vec<Way> {
-    let times = |way: &Way| (way.window, way.schedules.clone(), way.override_lockdown);
-    ways.sort_by_cached_key(|way| (times(way), way.locks.clone()));
+    ways.sort_by(|one, other| {
+        one.times().cmp(&other.times()).then_with(|| one.locks.cmp(&other.locks))
+    });
     let mut out: Vec<Way> = Vec::with_capacity(ways.len());
     for way in ways {
-        match out.last_mut().filter(|last| times(last) == times(&way)) {
+        match out.last_mut().filter(|last| last.opens_as(&way)) {
             Some(last) if last.locks == way.locks => {}
             Some(last) => {
                 let mut all: Vec<LockNumber> =

@@ -113,6 +113,17 @@ impl Way {
     pub fn reaches(&self, lock: LockNumber) -> bool {
         self.locks.binary_search(&lock).is_ok()
     }
+
+    /// Whether it opens whenever another does and never else, wherever that is.
+    #[must_use]
+    pub fn opens_as(&self, other: &Way) -> bool {
+        self.times() == other.times()
+    }
+
+    /// When it opens.
+    fn times(&self) -> (Bounds, &[Id], bool) {
+        (self.window, &self.schedules, self.override_lockdown)
+    }
 }
 
 /// A place whose credentials may open locks of a list, with those locks by their numbers there.

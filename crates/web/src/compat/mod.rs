@@ -42,6 +42,12 @@ pub fn vendors() -> Vec<Vendor> {
     tables().into_iter().map(|(vendor, _)| vendor).collect()
 }
 
+/// The vendor of that name, if its API is served.
+#[must_use]
+pub fn vendor(name: &str) -> Option<Vendor> {
+    vendors().into_iter().find(|vendor| vendor.name == name)
+}
+
 /// The forms of webhooks' bodies that vendors have.
 pub(crate) const FORMATS: &[claviger_app::Format] = &[unloc::BODY_FORMAT];
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams, Request};
+use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, RawPathParams, Request};
 use axum::http::header::{
     ALLOW, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
@@ -255,7 +255,18 @@ struct Server {
 }
 
 impl Server {
+    /// Answers, and says on the answer which path was matched: a layer outside cannot see it where
+    /// the path was rewritten.
     async fn serve(&self, rows: &[Row], request: Request) -> Response {
+        let matched = request.extensions().get::<MatchedPath>().cloned();
+        let mut response = self.run(rows, request).await;
+        if let Some(matched) = matched {
+            response.extensions_mut().insert(matched);
+        }
+        response
+    }
+
+    async fn run(&self, rows: &[Row], request: Request) -> Response {
         let refuse = self.vendor.refuse;
         let head = request.method() == Method::HEAD;
         let method = if head { "GET" } else { request.method().as_str() };

@@ -32,7 +32,7 @@ const WORDS: &[&str] = &[
 fn an_accepted_number_is_echoed_as_one_that_names_the_same_key() {
     let mut server = Server::start();
     let ctx = Context::new(server.app.clone(), Caller::Operator, Via::CommandLine);
-    let vendor = claviger_web::vendors().into_iter().find(|it| it.name == "intserv").unwrap();
+    let vendor = claviger_web::vendor("intserv").unwrap();
     let made = server.runtime.block_on(vendor.credentials(ctx, server.place)).unwrap();
     server.log_in(made["api_key"].as_str().unwrap());
     let ask = |call: &str, card: &str| {

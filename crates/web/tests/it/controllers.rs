@@ -40,6 +40,21 @@ async fn a_controller_is_made_changed_used_and_deleted() {
 }
 
 #[tokio::test]
+async fn a_retry_is_told_how_the_controller_stood_when_it_was_made() {
+    on_each_engine(|world| async move {
+        let (it, key) = (world.here(), [("idempotency-key", "c-1")]);
+        let body = json!({"name": "Panel"}).to_string();
+        let path = it.at("/controllers");
+        let first = it.actor.send("POST", &path, &key, Some(body.clone())).await.expect(201);
+        assert_eq!(first["status"]["state"], "offline");
+        assert_eq!(it.get(&one("/controllers", &first)).await, first);
+        let again = it.actor.send("POST", &path, &key, Some(body)).await.expect(201);
+        assert_eq!(again, first);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn wrong_controllers_are_refused_with_their_fields() {
     on_each_engine(|world| async move {
         let it = world.here();

@@ -87,17 +87,22 @@ impl Exchanges {
             .filter(|row| !self.hit.contains(row))
             .collect();
         assert_eq!(missing, BTreeSet::new(), "operations without an exchange");
-        let file = format!("tests/it/{}/golden.txt", self.vendor);
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
-        if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
-            std::fs::write(&file, &self.text).unwrap();
-        }
-        let golden = std::fs::read_to_string(&file).unwrap_or_default();
-        for (at, (now, then)) in self.text.lines().zip(golden.lines()).enumerate() {
-            assert_eq!(now, then, "line {} of golden.txt", at + 1);
-        }
-        assert_eq!(self.text.len(), golden.len(), "golden.txt has another length");
+        compare_file(self.vendor, &self.text);
     }
+}
+
+/// Compares exchanges with the file that is kept of a vendor's.
+pub(crate) fn compare_file(vendor: &str, text: &str) {
+    let file = format!("tests/it/{vendor}/golden.txt");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        std::fs::write(&file, text).unwrap();
+    }
+    let golden = std::fs::read_to_string(&file).unwrap_or_default();
+    for (at, (now, then)) in text.lines().zip(golden.lines()).enumerate() {
+        assert_eq!(now, then, "line {} of golden.txt; UPDATE_SNAPSHOTS=1 writes it anew", at + 1);
+    }
+    assert_eq!(text.len(), golden.len(), "golden.txt has another length");
 }
 
 fn is_id(word: &str) -> bool {

@@ -27,6 +27,7 @@ use crate::api::problem::{Code, Problem};
 use crate::api::reply::Reply;
 use crate::api::route::{Access, Method, Route};
 use crate::api::shape::FieldError;
+use crate::bearer::bearer;
 use crate::rate;
 
 /// The cookie of a session.
@@ -92,9 +93,8 @@ fn too_many(standing: Standing) -> Problem {
 
 fn known(app: &App, parts: &Parts, method: Method) -> Result<Known, Problem> {
     let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
-    if let Some(text) = header(AUTHORIZATION) {
-        let bearer = text.split_once(' ').filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"));
-        let secret = bearer.map(|(_, secret)| secret.trim()).ok_or_else(nobody)?;
+    if header(AUTHORIZATION).is_some() {
+        let secret = bearer(&parts.headers).ok_or_else(nobody)?;
         let caller = auth::bearer(app, secret).map_err(problem)?;
         return Ok(Known { caller, session: None });
     }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use claviger_app::{Context, Error, controller as app, provision};
+use claviger_app::provision::{self, ControllerStatus};
+use claviger_app::{Context, Error, controller as app};
 use claviger_domain::noun::controller::Controller;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::state::PlaceState;
@@ -69,8 +70,8 @@ fn shown(ctx: &Context, controller: &Controller, state: &PlaceState) -> Value {
     encode::controller(controller, status.unwrap_or_default())
 }
 
-/// Controllers with how they stand. How much each has still to be sent may have to be worked out:
-/// that is done off the async threads.
+/// Controllers that are read, with how they stand. How much each has still to be sent may have to
+/// be worked out: that is done off the async threads.
 async fn all_shown(
     ctx: Context,
     controllers: Vec<Arc<Controller>>,
@@ -80,7 +81,9 @@ async fn all_shown(
     tokio::task::spawn_blocking(all).await.map_err(|_| problem(Error::Internal))
 }
 
-fn after_write(ctx: &Context, controller: &Controller, after: &After) -> Value {
+/// One that was changed. Not for what is kept for a retry: the writer encodes that, before the list
+/// can be worked out of what it wrote.
+fn after_change(ctx: &Context, controller: &Controller, after: &After) -> Value {
     after.state.map_or(Value::Null, |state| shown(ctx, controller, state))
 }
 
@@ -101,9 +104,9 @@ async fn list(server: Shared, call: Request) -> Answered {
 async fn create(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
     let edit = decode::edit(call.fields());
-    let ctx2 = ctx.clone();
-    let encode = move |it: &Arc<Controller>, after: &After| {
-        Reply::created(after_write(&ctx2, it, after), after.location(it.header.id))
+    let encode = |it: &Arc<Controller>, after: &After| {
+        let status = encode::controller_status(&ControllerStatus::NEW);
+        Reply::created(encode::controller(it, status), after.location(it.header.id))
     };
     write(ctx, &call, encode, |ctx| async move { app::create(&ctx, place, edit).await }).await
 }
@@ -121,7 +124,7 @@ async fn change(server: Shared, call: Request) -> Answered {
     let run = |ctx| async move { app::edit(&ctx, place, controller, edit).await };
     let ctx2 = ctx.clone();
     let encode =
-        move |it: &Arc<Controller>, after: &After| Reply::object(after_write(&ctx2, it, after));
+        move |it: &Arc<Controller>, after: &After| Reply::object(after_change(&ctx2, it, after));
     write(ctx, &call, encode, run).await
 }
 

@@ -1,15 +1,14 @@
 //! Who calls: whoever holds the one key of an integration, which is a place.
 
-use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use claviger_app::auth::bearer;
 use claviger_app::program::{make_only, place_of_only};
-use claviger_app::{App, Caller, Context, Error, Id, Via};
+use claviger_app::{App, Caller, Context, Error, Id, Via, auth};
 use claviger_domain::noun::scope::Scope;
 use serde_json::{Value, json};
 
 use super::error::Failure;
+use crate::bearer::bearer;
 
 /// What an integration key lets its holder do in the place, here and natively.
 const SCOPES: [Scope; 5] = [
@@ -33,12 +32,9 @@ pub(crate) fn authenticate(app: &App, parts: &Parts) -> Result<Caller, Box<Respo
 }
 
 fn known(app: &App, parts: &Parts) -> Result<Caller, Failure> {
-    let header = parts.headers.get(AUTHORIZATION).and_then(|it| it.to_str().ok());
-    let sent = header.and_then(|it| it.split_once(' '));
-    let sent = sent.filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"));
     let missing = "Send an integration API key: Authorization: Bearer <key>.";
-    let (_, key) = sent.ok_or_else(|| Failure::unauthorized(missing))?;
-    let caller = bearer(app, key.trim())
+    let key = bearer(&parts.headers).ok_or_else(|| Failure::unauthorized(missing))?;
+    let caller = auth::bearer(app, key)
         .map_err(|_| Failure::unauthorized("The API key is not known, or was replaced."))?;
     place_of(app, &caller)?;
     Ok(caller)

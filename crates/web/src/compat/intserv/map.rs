@@ -1,6 +1,8 @@
 //! The dictionary: this API's words for ours, both ways. Pure; looks nothing up but in the state it
 //! is given.
 
+use std::collections::HashMap;
+
 use claviger_app::credential::Digits;
 use claviger_app::provision::{SystemState, SystemStatus};
 use claviger_app::{Gone, Id};
@@ -195,10 +197,15 @@ pub(crate) fn system_id(state: &PlaceState, system: Option<ControllerNumber>) ->
     own.unwrap_or_else(|| number.to_string())
 }
 
-/// The systems that are called so: two may be, where one's own id is the other's number.
-pub(crate) fn systems(state: &PlaceState, id: &str) -> Vec<Option<ControllerNumber>> {
+/// All systems by what they are called: two may be called alike, where one's own id is the other's
+/// number.
+pub(crate) fn systems(state: &PlaceState) -> HashMap<String, Vec<Option<ControllerNumber>>> {
     let all = state.controllers.iter().map(|controller| Some(controller.number()));
-    std::iter::once(None).chain(all).filter(|system| system_id(state, *system) == id).collect()
+    let mut systems: HashMap<String, Vec<Option<ControllerNumber>>> = HashMap::new();
+    for system in std::iter::once(None).chain(all) {
+        systems.entry(system_id(state, system)).or_default().push(system);
+    }
+    systems
 }
 
 /// The system under which a level is listed: of those of its locks the one with the lowest number,

@@ -49,7 +49,7 @@ const JOINT: char = '|';
 /// What would be right.
 pub(crate) fn parse(text: &str) -> Result<Vec<CardPart>, String> {
     let mut parts: Vec<CardPart> = Vec::new();
-    for text in text.split(JOINT) {
+    for text in text.split(JOINT).take(MOST_PARTS + 1) {
         let part = part(text.trim_matches(' '))?;
         if parts.iter().any(|other| other.card == part.card) {
             return Err("must not name the same part twice".to_owned());

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use claviger_app::{Context, Error, Id, Via, Written};
-use claviger_domain::ids::{AccessLevelNumber, CredentialNumber, LockNumber, Noun, Ref};
+use claviger_domain::ids::{Noun, Ref};
 use claviger_domain::state::PlaceState;
 use serde_json::{Value, json};
 
@@ -55,13 +55,12 @@ pub(crate) fn named(
     number: u32,
     parameter: &str,
 ) -> Result<Ref, Failure> {
-    let id = match noun {
-        Noun::Credential => state.credentials.get(CredentialNumber(number)).map(|it| it.header.id),
-        Noun::Lock => state.locks.get(LockNumber(number)).map(|it| it.header.id),
-        _ => state.levels.get(AccessLevelNumber(number)).map(|it| it.header.id),
-    };
     let missing = || Failure::missing(map::not_found(noun), parameter, &number.to_string());
-    id.map(Ref::Id).ok_or_else(missing)
+    find(state, noun, number).ok_or_else(missing)
+}
+
+fn find(state: &PlaceState, noun: Noun, number: u32) -> Option<Ref> {
+    state.record(noun, number).map(|record| Ref::Id(record.header().id))
 }
 
 /// The records that a list names, each of them there.
@@ -79,5 +78,5 @@ pub(crate) fn all_named(
 
 /// The records that a list names, without those that are not there.
 pub(crate) fn those_there(state: &PlaceState, noun: Noun, numbers: &[u32]) -> Vec<Ref> {
-    numbers.iter().filter_map(|number| named(state, noun, *number, "").ok()).collect()
+    numbers.iter().filter_map(|number| find(state, noun, *number)).collect()
 }

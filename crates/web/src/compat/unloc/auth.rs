@@ -1,7 +1,7 @@
 //! Who calls: tokens for one project or one organization, and which of them a client may have.
 
 use axum::http::Method;
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL};
+use axum::http::header::CACHE_CONTROL;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use claviger_app::auth::{TOKEN_LIFE_S, TokenError, proven, signed};
@@ -12,6 +12,7 @@ use claviger_domain::time::SECOND;
 use serde_json::{Value, json};
 
 use super::error::{Failure, refuse};
+use crate::bearer::bearer;
 use crate::compat::fields::{Fields, Wrongs};
 use crate::compat::serve::{Call, Path};
 
@@ -36,16 +37,12 @@ pub(crate) fn authenticate(app: &App, parts: &Parts, path: &Path) -> Result<Call
 }
 
 fn known(app: &App, parts: &Parts, path: &Path) -> Result<Caller, Failure> {
-    let header = parts.headers.get(AUTHORIZATION).and_then(|it| it.to_str().ok());
-    let bearer = header.and_then(|it| it.split_once(' '));
-    let bearer = bearer.filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"));
     let missing = || Failure::unauthorized("invalid_token", "No bearer token was sent.");
-    let (_, token) = bearer.ok_or_else(missing)?;
-    let (mut caller, claims) =
-        signed(app, Via::Unloc, token.trim()).map_err(|error| match error {
-            SignedError::Expired => Failure::unauthorized("JsonWebTokenError", "JWT expired"),
-            SignedError::Invalid => Failure::unauthorized("JsonWebTokenError", "JWT invalid"),
-        })?;
+    let token = bearer(&parts.headers).ok_or_else(missing)?;
+    let (mut caller, claims) = signed(app, Via::Unloc, token).map_err(|error| match error {
+        SignedError::Expired => Failure::unauthorized("JsonWebTokenError", "JWT expired"),
+        SignedError::Invalid => Failure::unauthorized("JsonWebTokenError", "JWT invalid"),
+    })?;
     let named = path.get("project").or_else(|| path.get("organization"));
     if named.is_some_and(|named| Id::parse(named) != Some(claims.resource)) {
         return Err(Failure::forbidden("The id in the path is not the one the token is for."));

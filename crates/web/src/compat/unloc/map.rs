@@ -1,6 +1,8 @@
 //! The dictionary: Unloc's words for ours, both ways. Pure; looks nothing up but in the state it is
 //! given.
 
+use claviger_app::key::KeyState;
+use claviger_app::provision::Unconfirmed;
 use claviger_app::{Gone, Id};
 use claviger_domain::ids::Noun;
 use claviger_domain::noun::Json;
@@ -72,13 +74,15 @@ pub(crate) fn time(at: Instant) -> String {
 }
 
 /// How a key stands.
-pub(crate) fn state(state: RightState) -> &'static str {
+pub(crate) fn state(state: KeyState) -> &'static str {
     match state {
-        RightState::Scheduled => "scheduled",
-        RightState::Active => "active",
-        RightState::Inactive => "inactive",
-        RightState::Expired => "expired",
-        RightState::RevocationPending | RightState::Revoked => "revoked",
+        KeyState::Unconfirmed(Unconfirmed::Waits) => "creating",
+        KeyState::Unconfirmed(Unconfirmed::Refused) => "error",
+        KeyState::Right(RightState::Scheduled) => "scheduled",
+        KeyState::Right(RightState::Active) => "active",
+        KeyState::Right(RightState::Inactive) => "inactive",
+        KeyState::Right(RightState::Expired) => "expired",
+        KeyState::Right(RightState::RevocationPending | RightState::Revoked) => "revoked",
     }
 }
 
@@ -101,17 +105,21 @@ pub(crate) fn policy(fields: &Fields<'_>, name: &str, wrongs: &mut Wrongs) -> Op
     found
 }
 
-/// The states with that word; none for one that no key has here, `None` for no state at all.
-pub(crate) fn states(word: &str) -> Option<&'static [RightState]> {
-    Some(match word {
-        "scheduled" => &[RightState::Scheduled],
-        "active" => &[RightState::Active],
-        "inactive" => &[RightState::Inactive],
-        "expired" => &[RightState::Expired],
-        "revoked" => &[RightState::RevocationPending, RightState::Revoked],
-        "creating" | "error" => &[],
-        _ => return None,
-    })
+/// Every way in which a key may stand.
+const STATES: [KeyState; 8] = [
+    KeyState::Unconfirmed(Unconfirmed::Waits),
+    KeyState::Right(RightState::Scheduled),
+    KeyState::Right(RightState::Active),
+    KeyState::Right(RightState::Inactive),
+    KeyState::Right(RightState::Expired),
+    KeyState::Right(RightState::RevocationPending),
+    KeyState::Right(RightState::Revoked),
+    KeyState::Unconfirmed(Unconfirmed::Refused),
+];
+
+/// The states with that word; none where it is no word for any.
+pub(crate) fn states(word: &str) -> impl Iterator<Item = KeyState> {
+    STATES.into_iter().filter(move |it| state(*it) == word)
 }
 
 /// A person's name; empty where none is known.
@@ -166,7 +174,8 @@ pub(crate) fn timetable(value: &Value, at: String, wrongs: &mut Wrongs) -> Optio
     fields.only(&["timeSpans", "timespans"], wrongs);
     let name = if fields.has("timeSpans") { "timeSpans" } else { "timespans" };
     let spans = fields.list(name, wrongs);
-    if spans.is_none_or(<[Value]>::is_empty) {
+    let is_left_out = value.is_object() && !fields.has(name);
+    if is_left_out || spans.is_some_and(<[Value]>::is_empty) {
         wrongs.add(fields.name("timeSpans"), "must be a list of at least one time span");
     }
     let mut windows: Vec<WeeklyWindow> = Vec::new();
@@ -175,8 +184,9 @@ pub(crate) fn timetable(value: &Value, at: String, wrongs: &mut Wrongs) -> Optio
         let Some(window) = window(&span, wrongs) else { continue };
         if windows.iter().any(|other| other.days == window.days) {
             wrongs.add(span.name("weekday"), "stands twice; a day may have one time span");
+        } else {
+            windows.push(window);
         }
-        windows.push(window);
     }
     let weekly = Weekly { zone: None, windows, exceptions: Vec::new() };
     Timetable::new(Definition::Weekly(weekly)).ok()

@@ -112,6 +112,7 @@ pub(crate) fn table() -> Vec<Row> {
         Row::new("POST", PROJECTS, "create_project", JSON, run!(project::create)),
         Row::new("GET", PROJECT, "project", NONE, run!(project::get)),
         Row::new("PATCH", PROJECT, "update_project", JSON, run!(project::update)),
+        Row::new("PUT", PROJECT, "update_project_put", JSON, run!(project::update)),
         Row::new("GET", LOCKS, "locks", NONE, run!(project::locks)),
         Row::new("GET", LOCK, "lock", NONE, run!(project::lock)),
         Row::new("PATCH", LOCK, "update_lock", JSON, run!(project::update_lock)),

@@ -63,7 +63,7 @@ pub(crate) fn lock(lock: &Lock, settings: &Lock, state: &PlaceState) -> Value {
 
 /// A key.
 pub(crate) fn key(row: &KeyRow, state: &PlaceState, gone: &Gone) -> Value {
-    let KeyRow { key, grant } = row;
+    let KeyRow { key, grant, .. } = row;
     let level = key.level.and_then(|level| state.levels.get(level));
     let schedules = [grant.schedule.as_ref(), level.and_then(|level| level.schedule.as_ref())];
     let mut shown = json!({
@@ -73,7 +73,7 @@ pub(crate) fn key(row: &KeyRow, state: &PlaceState, gone: &Gone) -> Value {
         "start": map::time(key.window.from.unwrap_or(key.created_at)),
         "end": key.window.until.map(map::time),
         "created": map::time(key.created_at),
-        "state": map::state(key.state),
+        "state": map::state(row.state()),
         "recurrence": map::recurrence(state, schedules),
         "metadata": map::metadata(grant.metadata.as_ref()),
     });

@@ -82,7 +82,7 @@ impl Intserv {
 /// What `claviger compat` prints for a place.
 pub(crate) async fn credentials(world: &World, place: &str) -> Value {
     let ctx = Context::new(world.app.clone(), Caller::Operator, Via::CommandLine);
-    let vendor = claviger_web::vendors().into_iter().find(|it| it.name == "intserv").unwrap();
+    let vendor = claviger_web::vendor("intserv").unwrap();
     vendor.credentials(ctx, Id::parse(place).unwrap()).await.unwrap()
 }
 

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::Trackunit;
+use crate::golden::compare_file;
 use crate::kit::in_seconds;
 use crate::support::{World, id, on_each_engine};
 
@@ -96,12 +96,7 @@ async fn every_exchange_is_as_it_was() {
         let routes = routes.filter(|route| route.path.starts_with("/compat/trackunit/"));
         let all: BTreeSet<&str> = routes.map(|route| route.operation).collect();
         assert_eq!(record.hit, all, "every operation has an exchange");
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/trackunit/golden.txt");
-        if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
-            std::fs::write(&file, &record.text).unwrap();
-        }
-        let kept = std::fs::read_to_string(&file).unwrap_or_default();
-        assert_eq!(record.text, kept, "UPDATE_SNAPSHOTS=1 writes it anew");
+        compare_file("trackunit", &record.text);
     })
     .await;
 }

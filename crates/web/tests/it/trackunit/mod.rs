@@ -29,8 +29,7 @@ pub(crate) struct Trackunit {
 
 /// A new token for a place, as the command line makes it.
 pub(crate) async fn token(world: &World, place: &str) -> String {
-    let vendors = claviger_web::vendors();
-    let vendor = vendors.iter().find(|vendor| vendor.name == "trackunit").unwrap();
+    let vendor = claviger_web::vendor("trackunit").unwrap();
     let ctx = Context::new(world.app.clone(), Caller::Operator, Via::CommandLine);
     let made = vendor.credentials(ctx, Id::parse(place).unwrap()).await.unwrap();
     made["token"].as_str().unwrap().to_owned()

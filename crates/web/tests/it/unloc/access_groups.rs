@@ -282,6 +282,55 @@ async fn caps_count_pairs_once() {
 }
 
 #[tokio::test]
+async fn one_more_than_a_cap_is_refused_and_the_cap_is_not() {
+    on_each_engine(|world| async move {
+        let program = Unloc::at(&world).await;
+        let doors = locks(&program, 12).await;
+        let people: Vec<String> = (0..10_001).map(phone).collect();
+        // 9 091 times 11 is one more than 100 000.
+        let body = |locks: &[String], people: &[String]| {
+            json!({ "name": "Everybody", "lockIds": locks, "appUserIds": people })
+        };
+        let over = program.post("/access-groups", body(&doors[..11], &people[..9_091])).await;
+        refused(&over, 400, &["body"]);
+        assert!(over.text.contains("100001"), "{}", over.text);
+
+        // 10 001 people get a key each to the one lock that is put in.
+        let group = program.post("/access-groups", body(&[], &people)).await.expect(201);
+        let update = format!("/access-groups/{}/update-accesses", id(&group["accessGroup"]));
+        let one = json!({ "lockIdsToAdd": [doors[0]] });
+        let over = program.post(&update, one.clone()).await;
+        refused(&over, 400, &["body"]);
+        assert!(over.text.contains("10001"), "{}", over.text);
+        program.post(&update, json!({ "appUserIdsToRemove": [people[0]] })).await.expect(200);
+        program.post(&update, one).await.expect(200);
+
+        // A group of 100 x 100 from which ten people go, while ten others and ten locks come: 2 000
+        // keys are made and 1 000 taken back. With sixty people it is too much.
+        let hundred = program.post("/access-groups", body(&[], &people[..100])).await.expect(201);
+        let path = format!("/access-groups/{}/update-accesses", id(&hundred["accessGroup"]));
+        let mut ids = doors.clone();
+        ids.extend(locks(&program, 98).await);
+        program.post(&path, json!({ "lockIdsToAdd": ids[..100] })).await.expect(200);
+        let swap = |count: usize, locks: &[String]| {
+            json!({
+                "appUserIdsToRemove": people[..count], "lockIdsToAdd": locks,
+                "appUserIdsToAdd": people[1_000..1_000 + count],
+            })
+        };
+        let over = program.post(&path, swap(60, &ids[100..])).await;
+        refused(&over, 400, &["body"]);
+        // 110 x 100 - 100 x 40 are made, 60 x 100 are taken back.
+        let text = "7000 keys would be made and 6000 taken back";
+        assert!(over.text.contains(text), "{}", over.text);
+        let done = program.post(&path, swap(10, &ids[100..])).await.expect(200);
+        let count = |field: &str| done["accessGroup"][field].as_array().unwrap().len();
+        assert_eq!((count("appUserIds"), count("lockIds")), (100, 110));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn of_twenty_callers_who_win_are_in_order_and_who_lose_are_told_at_once() {
     on_each_engine(|world| async move {
         let program = std::sync::Arc::new(Unloc::at(&world).await);

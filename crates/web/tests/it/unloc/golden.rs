@@ -57,6 +57,7 @@ async fn log_in(record: &mut Record) {
     record.call("GET", "{p}", Value::Null).await;
     let body = json!({ "metadata": { "region": "north" }, "defaultPrivacyPolicy": "public" });
     record.call("PATCH", "{p}", body).await;
+    record.call("PUT", "{p}", json!({ "metadata": { "region": null } })).await;
 }
 
 async fn locks_and_users(record: &mut Record) -> [String; 2] {

@@ -87,6 +87,9 @@ async fn one_bad_key_and_none_is_given() {
         let good = json!({ "lockId": id(&door), "appUserId": phone(1) });
         let past = at(&world, -HOUR - MINUTE);
         let (soon, later) = (at(&world, MINUTE), at(&world, HOUR));
+        let pairs = (0..21).map(|pair| (format!("k{pair}"), json!("v")));
+        let many_pairs = Value::Object(pairs.collect());
+        let long_name = format!("keys.1.metadata.{}", "k".repeat(41));
         let span = |start: u64, end: u64| {
             json!({ "weekday": "mon", "startHour": start, "startMinute": 0, "endHour": end,
                 "endMinute": 0 })
@@ -122,12 +125,37 @@ async fn one_bad_key_and_none_is_given() {
                 json!({ "timeSpans": [span(24, 24)] }),
                 "keys.1.recurrence.timeSpans.0.startHour",
             ),
+            ("recurrence", json!(null), "keys.1.recurrence"),
+            ("metadata", json!({ "k".repeat(41): "v" }), &long_name),
+            ("metadata", json!({ "k": "v".repeat(257) }), "keys.1.metadata.k"),
+            ("metadata", many_pairs.clone(), "keys.1.metadata"),
         ] {
             let mut bad = good.clone();
             bad[field] = value;
             let answer = program.post("/keys", json!({ "keys": [good, bad] })).await;
             refused(&answer, 400, &[name]);
         }
+        for (field, value, name) in [
+            ("weekday", json!("monday"), "weekday"),
+            ("startHour", json!(25), "startHour"),
+            ("endHour", json!("17"), "endHour"),
+            ("startMinute", json!(60), "startMinute"),
+            ("endMinute", json!(-1), "endMinute"),
+            ("endMinute", json!(null), "endMinute"),
+        ] {
+            let mut bad = good.clone();
+            let mut wrong = span(8, 17);
+            wrong[field] = value;
+            bad["recurrence"] = json!({ "timeSpans": [wrong] });
+            let answer = program.post("/keys", json!({ "keys": [bad] })).await;
+            refused(&answer, 400, &[&format!("keys.0.recurrence.timeSpans.0.{name}")]);
+        }
+        let mut late = good.clone();
+        let half_past_24 = json!({ "weekday": "mon", "startHour": 8, "startMinute": 0,
+            "endHour": 24, "endMinute": 30 });
+        late["recurrence"] = json!({ "timeSpans": [half_past_24] });
+        let answer = program.post("/keys", json!({ "keys": [late] })).await;
+        refused(&answer, 400, &["keys.0.recurrence.timeSpans.0.endHour"]);
         let backwards = json!({ "lockId": id(&door), "appUserId": phone(1), "start": later,
             "end": soon });
         refused(&program.post("/keys", json!({ "keys": [backwards] })).await, 400, &["keys.0.end"]);

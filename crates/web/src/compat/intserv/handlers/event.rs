@@ -113,11 +113,12 @@ fn systems(
         return Ok(None);
     }
     let state = ctx.read(place, Scope::EventsRead)?;
+    let known = map::systems(&state);
     let mut found = Vec::new();
     for (at, id) in body.texts("systems", wrongs).unwrap_or_default() {
-        let known = map::systems(&state, id);
-        wrongs.check(!known.is_empty(), &body.item("systems", at), "is not the id of a system");
-        found.extend(known);
+        let called = known.get(id);
+        wrongs.check(called.is_some(), &body.item("systems", at), "is not the id of a system");
+        found.extend(called.into_iter().flatten().copied());
     }
     found.sort_unstable();
     found.dedup();

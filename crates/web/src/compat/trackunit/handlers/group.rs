@@ -80,7 +80,9 @@ pub(crate) async fn update(call: Call) -> Answered {
         all_named(&state, Noun::Lock, &add, "addUnits")?;
         let known = state.level_locks(AccessLevelNumber(id)).map(|it| it.lock.0);
         let mut units: BTreeSet<u32> = known.filter(|_| !clear).collect();
-        units.retain(|unit| !remove.contains(unit));
+        for unit in &remove {
+            units.remove(unit);
+        }
         units.extend(&add);
         let units: Vec<u32> = units.into_iter().collect();
         let wish = AccessLevelWish {

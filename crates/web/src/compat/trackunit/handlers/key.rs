@@ -1,5 +1,7 @@
 //! Keys: credentials with a serial number, and what they open by rights of their own.
 
+use std::collections::HashSet;
+
 use claviger_app::credential::rights::{self, RightsWish};
 use claviger_app::credential::{self, CredentialWish, Digits};
 use claviger_app::grant::TargetWish;
@@ -108,9 +110,8 @@ impl Said {
         if let Some(name) = self.name.filter(|_| follows) {
             edit.label = Some(Some(name));
         }
-        let known = former.map_or(Some(map::HINTS), |former| former.session);
         if former.is_none() || self.start_within_s.is_some() || self.log_off_after_s.is_some() {
-            let known = known.unwrap_or(map::HINTS);
+            let known = former.and_then(|it| it.session).unwrap_or(map::HINTS);
             edit.session = Some(Some(SessionHints {
                 start_within_s: self.start_within_s.unwrap_or(known.start_within_s),
                 log_off_after_s: self.log_off_after_s.unwrap_or(known.log_off_after_s),
@@ -121,10 +122,10 @@ impl Said {
             Some(serial) if former.is_some_and(|it| it.kind == CredentialKind::Code) => {
                 let digits = serial.len() >= 4 && serial.bytes().all(|it| it.is_ascii_digit());
                 let reason = "must be 4 to 16 decimal digits, as this key is a code";
-                code = Some(Digits(serial));
                 if !digits {
                     return Err(Failure::field("serialNumber", reason));
                 }
+                code = Some(Digits(serial));
             }
             Some(serial) => {
                 let mut parts = former.map(|it| it.parts.clone()).unwrap_or_default();
@@ -200,7 +201,8 @@ pub(crate) async fn update(call: Call) -> Answered {
 /// The ids to put in and those to take out: nothing in both, and nothing to take out where all is.
 pub(super) fn both(params: &mut Params, add: &str, remove: &str, clear: bool) -> [Vec<u32>; 2] {
     let lists = [add, remove].map(|name| params.ids(name).unwrap_or_default());
-    let twice = lists[0].iter().any(|number| lists[1].contains(number));
+    let out: HashSet<u32> = lists[1].iter().copied().collect();
+    let twice = lists[0].iter().any(|number| out.contains(number));
     params.wrongs.check(!twice, add, &format!("has an id that stands in {remove} too"));
     let excess = clear && !lists[1].is_empty();
     params.wrongs.check(!excess, remove, "is not taken beside clear");

@@ -1,6 +1,6 @@
 //! Units: the locks of the account, and who is logged on.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use claviger_app::{Context, Id, event, lock};
 use claviger_domain::ids::{AccessLevelNumber, LockNumber, Noun};
@@ -47,9 +47,8 @@ pub(crate) async fn get(call: Call) -> Answered {
     let now = call.app.now();
     let let_in =
         event::last_let_in(&ctx, account, now.plus(-i64::from(LONGEST_S) * SECOND)).await?;
-    let in_group = |number: LockNumber| {
-        group.is_none_or(|group| state.membership(AccessLevelNumber(group), number).is_some())
-    };
+    let in_group: Option<HashSet<LockNumber>> =
+        group.map(|it| state.level_locks(AccessLevelNumber(it)).map(|it| it.lock).collect());
     let fits = |wanted: &Option<String>, has: Option<String>| {
         wanted.as_ref().is_none_or(|wanted| has.as_ref() == Some(wanted))
     };
@@ -59,7 +58,7 @@ pub(crate) async fn get(call: Call) -> Answered {
             && id.is_none_or(|number| lock.header.number == number)
             && fits(&serial, lock.header.external_id.clone())
             && fits(&reference, wire::reference(lock))
-            && in_group(lock.number())
+            && in_group.as_ref().is_none_or(|locks| locks.contains(&lock.number()))
     });
     let shown = wanted.map(|lock| {
         let owner = lock::owner(&ctx, lock);

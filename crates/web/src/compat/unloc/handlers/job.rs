@@ -1,6 +1,7 @@
 //! Jobs: what was done for a request that is answered before it is. Each is done by then.
 
 use axum::response::Response;
+use claviger_app::provision::Unconfirmed;
 use claviger_app::{Context, Error, Id, controller, key, operation};
 use serde_json::{Value, json};
 
@@ -69,10 +70,21 @@ pub(crate) async fn get(call: Call) -> Answered {
     ))
 }
 
+/// What became of the keys of a job, as they stand at present.
 async fn keys(ctx: &Context, place: Id, results: &[(u64, Id)]) -> Result<Value, Failure> {
-    let mut created = Vec::new();
+    let (mut created, mut failed, mut creating) = (Vec::new(), Vec::new(), Vec::new());
     for (_, id) in results {
-        created.push(one(&key::get_within(ctx, place, *id).await?)?);
+        let page = key::get_within(ctx, place, *id).await?;
+        let mut shown = one(&page)?;
+        match page.items.first().and_then(|row| row.unconfirmed) {
+            None => created.push(shown),
+            Some(Unconfirmed::Waits) => creating.push(shown),
+            Some(Unconfirmed::Refused) => {
+                shown["appUserId"] = shown["appUser"]["id"].clone();
+                shown["reason"] = "the lock refused the key, or has no room for it".into();
+                failed.push(shown);
+            }
+        }
     }
-    Ok(json!({ "createdKeys": created, "failedKeys": [], "creatingKeys": [] }))
+    Ok(json!({ "createdKeys": created, "failedKeys": failed, "creatingKeys": creating }))
 }

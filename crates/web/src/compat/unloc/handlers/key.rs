@@ -29,7 +29,8 @@ pub(crate) fn one(page: &KeyPage) -> Result<Value, Failure> {
     shown(page).pop().ok_or_else(|| Failure::not_found("key"))
 }
 
-/// `POST …/keys`: all or none; answered with a job, which is done.
+/// `POST …/keys`: all or none; answered with a job, which is done. A lock that keeps its own list
+/// is told afterwards.
 pub(crate) async fn create(call: Call) -> Answered {
     let (ctx, place) = at_place(&call)?;
     let now = call.app.now();
@@ -101,14 +102,10 @@ pub(crate) async fn list(call: Call) -> Answered {
     );
     let mut search = filters(&mut query, EXCLUDE);
     for word in query.several("excludeStates") {
-        match map::states(word) {
-            Some(states) => search.without.extend(states),
-            None => {
-                let reason = "must be of creating, scheduled, active, inactive, expired, revoked, \
-                              error";
-                query.wrongs.add("excludeStates", reason);
-            }
-        }
+        let before = search.without.len();
+        search.without.extend(map::states(word));
+        let reason = "must be of creating, scheduled, active, inactive, expired, revoked, error";
+        query.wrongs.check(search.without.len() > before, "excludeStates", reason);
     }
     let (limit, after) = (query.limit(), query.id("startAfterId"));
     query.refuse()?;
