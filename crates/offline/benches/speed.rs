@@ -1,25 +1,27 @@
 //! How long a lock's check of one key takes, with and without signatures, and how long planning
 //! takes. Prints a table of Markdown.
-#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+
+#[allow(dead_code, reason = "shared with the tests")]
+#[path = "../tests/it/build.rs"]
+mod build;
 
 use std::hint::black_box;
 use std::time::Instant;
 
-use claviger_offline::cbor::Writer;
+use build::{HOLDER, ISSUER, MONDAY, open, public, signed};
 use claviger_offline::class::Class;
-use claviger_offline::cose::{Kind, PublicKey, Signed, sign};
+use claviger_offline::cose::{Kind, Signed};
 use claviger_offline::items::Items;
-use claviger_offline::key::{Flags, Key};
+use claviger_offline::key::Key;
 use claviger_offline::list::{List, Section};
 use claviger_offline::lock::clock::Interval;
-use claviger_offline::lock::decide::{Facts, judge};
+use claviger_offline::lock::decide::{standing, timely};
 use claviger_offline::plan::{Capacity, Input, Live, Run, fit};
-use claviger_offline::statement::{Command, Open};
-use claviger_offline::times::{Times, Weekly, Zone};
-use p256::ecdsa::SigningKey;
+use claviger_offline::statement::Command;
 
-const LOCK: [u8; 16] = [1; 16];
-const NOON: u64 = 1_794_830_400;
+/// Within the key's hours.
+const NOON: u64 = MONDAY + 12 * 3600;
 
 /// Median and least of many runs, in nanoseconds each.
 fn timed(runs: usize, each: u32, mut what: impl FnMut()) -> (f64, f64) {
@@ -34,37 +36,8 @@ fn timed(runs: usize, each: u32, mut what: impl FnMut()) -> (f64, f64) {
     (took[runs / 2], took[0])
 }
 
-fn signed(kind: Kind, by: &SigningKey, write: impl FnOnce(&mut Writer<'_>)) -> Vec<u8> {
-    let (mut payload, mut out) = ([0; 1024], [0; 1200]);
-    let mut writer = Writer::new(&mut payload);
-    write(&mut writer);
-    sign(kind, by, writer.done().unwrap(), &mut out).unwrap().to_vec()
-}
-
-const WEEKLY: [Weekly; 2] = [
-    Weekly { days: 31, start_min: 480, end_min: 1020 },
-    Weekly { days: 96, start_min: 600, end_min: 900 },
-];
-
-fn key(holder: PublicKey) -> Key<'static> {
-    let zone = Zone { offset_before_min: 60, transition_at: 1_806_195_600, offset_after_min: 120 };
-    Key {
-        exp: NOON + 1_000_000,
-        nbf: NOON - 1000,
-        iat: NOON - 1000,
-        holder,
-        lock: LOCK,
-        class: Class::Phone,
-        epoch: 1,
-        serial: 1_048_900,
-        min_list: 40,
-        flags: Flags { strict_time: true, require_intent: true, require_proximity: false },
-        times: Times { zone, weekly: Items::Values(&WEEKLY), ..Times::ALWAYS },
-    }
-}
-
-/// A list with 31 bytes of phones and a section of cards.
-fn list(issuer: &SigningKey) -> Vec<u8> {
+/// 31 bytes of phones and a section of cards.
+fn list() -> Vec<u8> {
     let bitmap = [0x55; 31];
     let phones = Section {
         class: Class::Phone,
@@ -74,35 +47,25 @@ fn list(issuer: &SigningKey) -> Vec<u8> {
         bitmap: &bitmap,
     };
     let cards = Section { class: Class::Card, floor: 9, bitmap_gap: 0, bitmap: &[], ..phones };
-    let sections = [phones, cards];
-    let list =
-        List { iat: NOON, lock: LOCK, epoch: 1, version: 41, sections: Items::Values(&sections) };
-    signed(Kind::List, issuer, |it| list.write(it))
+    let list = List { sections: Items::Values(&[phones, cards]), ..build::list() };
+    signed(Kind::List, ISSUER, |it| list.write(it))
 }
 
 fn check() {
-    let [issuer, holder] = [[2; 32], [3; 32]].map(|it| SigningKey::from_slice(&it).unwrap());
-    let key = key(PublicKey::of(&holder));
-    let bytes = signed(Kind::Key, &issuer, |it| key.write(it));
-    let list = list(&issuer);
+    let key = Key { serial: 1_048_900, ..build::key() };
+    let bytes = signed(Kind::Key, ISSUER, |it| key.write(it));
+    let list = list();
     let payload = Signed::read(&list).unwrap().payload;
+    let open = signed(Kind::Open, HOLDER, |it| open().write(it));
     let command = Command { close: false, intent: true };
-    let open = Open {
-        nonce: [4; 16],
-        lock: LOCK,
-        key_digest: Signed::read(&bytes).unwrap().digest(),
-        command,
-        session: [5; 32],
-    };
-    let open = signed(Kind::Open, &holder, |it| open.write(it));
     let without = || {
         let key = Key::read(Signed::read(black_box(&bytes)).unwrap().payload).unwrap();
         let list = List::read(black_box(payload)).unwrap();
         let now = Interval { lo: NOON, hi: Some(NOON + 2) };
-        judge(&key, &Facts { keys_from: 0, list: &list, now }, command, true)
+        standing(&key, 0, &list).and_then(|()| timely(&key, now, command, true))
     };
     assert_eq!(without(), Ok(()));
-    let (by, of) = (PublicKey::of(&issuer), PublicKey::of(&holder));
+    let (by, of) = (public(ISSUER), public(HOLDER));
     let one = || Signed::read(&bytes).unwrap().is_by(Kind::Key, &by);
     let two = || one() && Signed::read(&open).unwrap().is_by(Kind::Open, &of);
     assert!(two());

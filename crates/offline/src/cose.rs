@@ -4,6 +4,7 @@
 
 use p256::ecdsa::signature::hazmat::{PrehashSigner as _, PrehashVerifier as _};
 use p256::ecdsa::{Signature, SigningKey, VerifyingKey};
+use p256::elliptic_curve::scalar::IsHigh as _;
 
 use crate::Digest;
 use crate::cbor::{Head, Malformed, Read, Reader, Writer};
@@ -91,9 +92,7 @@ impl PublicKey {
         let x: &[u8; 32] = reader.fixed()?;
         reader.member(-3)?;
         let y: &[u8; 32] = reader.fixed()?;
-        let mut key = [0; 64];
-        key.iter_mut().zip(x.iter().chain(y)).for_each(|(to, from)| *to = *from);
-        Ok(Self(key))
+        Ok(Self(crypto::filled(&[x, y])))
     }
 
     /// The id by which signatures name it.
@@ -102,10 +101,7 @@ impl PublicKey {
         let mut room = [0; 75];
         let mut writer = Writer::new(&mut room);
         self.write(&mut writer);
-        let digest = crypto::sha256(&[writer.done().unwrap_or_default()]);
-        let mut kid = [0; 8];
-        kid.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
-        kid
+        crypto::filled(&[&crypto::sha256(&[writer.done().unwrap_or_default()])])
     }
 
     /// Whether a low-s signature of a digest is this key's.
@@ -113,7 +109,7 @@ impl PublicKey {
     pub fn verifies(&self, digest: &Digest, signature: &SignatureBytes) -> bool {
         let Some(point) = crypto::point(&self.0) else { return false };
         let Ok(signature) = Signature::from_slice(signature) else { return false };
-        signature.normalize_s() == signature
+        !bool::from(signature.s().is_high())
             && VerifyingKey::from(point).verify_prehash(digest, &signature).is_ok()
     }
 

@@ -5,14 +5,26 @@ use aes_gcm::aead::AeadInOut as _;
 use aes_gcm::{Aes128Gcm, KeyInit as _};
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac as _};
-use p256::elliptic_curve::sec1::ToSec1Point as _;
-use p256::{PublicKey, SecretKey};
+use p256::elliptic_curve::point::AffineCoordinates as _;
+use p256::{AffinePoint, PublicKey, SecretKey};
 use sha2::{Digest as _, Sha256};
 
 use crate::Digest;
 
 /// What AES-128-GCM appends.
 pub(crate) const TAG: usize = 16;
+
+/// As many bytes of parts, one after the other, as there is room for; zeros after them.
+pub(crate) fn filled<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
+    let mut room = [0; N];
+    fill(&mut room, parts);
+    room
+}
+
+fn fill(room: &mut [u8], parts: &[&[u8]]) {
+    let bytes = parts.iter().copied().flatten();
+    room.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+}
 
 /// SHA-256 of parts, one after the other.
 pub(crate) fn sha256(parts: &[&[u8]]) -> Digest {
@@ -24,14 +36,10 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> Digest {
 /// HMAC-SHA-256 over parts, its first 16 bytes.
 pub(crate) fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 16] {
     // A key shorter than the hash's block is continued with zeros (RFC 2104).
-    let mut block = [0; 64];
-    block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
-    let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new(&block.into());
+    let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new(&filled::<64>(&[key]).into());
     parts.iter().for_each(|part| mac.update(part));
     let whole: Digest = mac.finalize().into_bytes().into();
-    let mut first = [0; 16];
-    first.iter_mut().zip(whole).for_each(|(to, from)| *to = from);
-    first
+    filled(&[&whole])
 }
 
 /// HKDF-SHA-256 of `N` bytes, at most 8 160. The secret is given in parts.
@@ -71,17 +79,16 @@ pub(crate) fn unseal(
 
 /// A P-256 point from x and y; none if it is not on the curve.
 pub(crate) fn point(xy: &[u8; 64]) -> Option<PublicKey> {
-    let mut sec1 = [4; 65];
-    sec1.iter_mut().skip(1).zip(xy).for_each(|(to, from)| *to = *from);
-    PublicKey::from_sec1_bytes(&sec1).ok()
+    let (x, y) = xy.split_at(32);
+    let (x, y) = (x.try_into().ok()?, y.try_into().ok()?);
+    let point: Option<AffinePoint> = AffinePoint::from_coordinates(x, y).into();
+    PublicKey::from_affine(point?).ok()
 }
 
 /// x and y of a secret key's point.
 pub(crate) fn public_of(secret: &SecretKey) -> [u8; 64] {
-    let point = secret.public_key().to_sec1_point(false);
-    let mut xy = [0; 64];
-    xy.iter_mut().zip(point.as_bytes().iter().skip(1)).for_each(|(to, from)| *to = *from);
-    xy
+    let public = secret.public_key();
+    filled(&[&public.as_affine().x(), &public.as_affine().y()])
 }
 
 /// A secret key of 32 bytes; none for zero and what is not below the order.

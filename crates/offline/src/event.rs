@@ -52,10 +52,9 @@ pub struct Event {
 
 impl Event {
     fn plain(&self) -> [u8; PLAIN] {
-        let mut plain = [0; PLAIN];
         let lo = self.lo.min((1 << 48) - 1).to_be_bytes();
         let (_, lo) = lo.split_at(2);
-        let fields: [&[u8]; 7] = [
+        crypto::filled(&[
             &[self.code],
             &[self.class],
             &self.epoch.to_be_bytes(),
@@ -63,9 +62,7 @@ impl Event {
             lo,
             &self.spread.to_be_bytes(),
             &self.command.to_be_bytes(),
-        ];
-        plain.iter_mut().zip(fields.into_iter().flatten()).for_each(|(to, from)| *to = *from);
-        plain
+        ])
     }
 
     fn of(plain: &[u8; PLAIN]) -> Self {
@@ -99,10 +96,7 @@ pub struct Sealed {
 }
 
 fn iv(log_epoch: u64, seq: u32) -> [u8; 12] {
-    let mut iv = [0; 12];
-    let number = log_epoch.to_be_bytes().into_iter().chain(seq.to_be_bytes());
-    iv.iter_mut().zip(number).for_each(|(to, from)| *to = from);
-    iv
+    crypto::filled(&[&log_epoch.to_be_bytes(), &seq.to_be_bytes()])
 }
 
 impl Sealed {
@@ -111,9 +105,7 @@ impl Sealed {
     pub fn seal(key: &EventKey, lock: Id, log_epoch: u64, seq: u32, event: &Event) -> Self {
         let mut plain = event.plain();
         let tag = crypto::seal(&key.0, &iv(log_epoch, seq), &lock, &mut plain);
-        let mut sealed = [0; SEALED];
-        let whole = plain.into_iter().chain(tag.unwrap_or_default());
-        sealed.iter_mut().zip(whole).for_each(|(to, from)| *to = from);
+        let sealed = crypto::filled(&[&plain, &tag.unwrap_or_default()]);
         Self { lock, log_epoch, seq, sealed }
     }
 

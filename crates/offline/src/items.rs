@@ -78,13 +78,33 @@ impl<'b, T: Item<'b>> Items<'b, T> {
 
     /// Them, in their order.
     pub fn iter(&self) -> impl Iterator<Item = T> + use<'b, T> {
-        let (values, mut reader, count): (&'b [T], _, _) = match self {
-            Self::Values(values) => (values, Reader::new(&[]), 0),
-            Self::Encoded { count, bytes } => (&[], Reader::new(bytes), *count),
-        };
-        // `read` has seen each of them, so none is missing here.
-        let encoded = (0..count).map_while(move |_| T::read(&mut reader).ok());
-        values.iter().copied().chain(encoded)
+        match self {
+            Self::Values(values) => Iter { values, left: 0, reader: Reader::new(&[]) },
+            Self::Encoded { count, bytes } => {
+                Iter { values: &[], left: *count, reader: Reader::new(bytes) }
+            }
+        }
+    }
+}
+
+/// Values, then what is encoded; one of the two is empty.
+struct Iter<'b, T> {
+    values: &'b [T],
+    left: usize,
+    reader: Reader<'b>,
+}
+
+impl<'b, T: Item<'b>> Iterator for Iter<'b, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        if let Some((first, others)) = self.values.split_first() {
+            self.values = others;
+            return Some(*first);
+        }
+        self.left = self.left.checked_sub(1)?;
+        // `Items::read` has seen each of them, so none is missing here.
+        T::read(&mut self.reader).ok()
     }
 }
 

@@ -9,7 +9,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-const DAY_S: u64 = 86_400;
 const DAY: i64 = 86_400;
 const SECOND_US: i64 = 1_000_000;
 /// 1970-01-01 was a Thursday, the fourth day of a week that begins on Monday.
@@ -89,8 +88,7 @@ fn numbers(text: &str, mark: char) -> Option<[i64; 3]> {
 
 /// The current day, counted from 1970-01-01 in UTC.
 pub(crate) fn today() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs() / DAY_S).unwrap_or(i64::MAX)
+    now_us().div_euclid(DAY * SECOND_US)
 }
 
 /// Midnight UTC at the start of `day` (counted from 1970-01-01), in RFC 3339.

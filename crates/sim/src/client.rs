@@ -185,6 +185,22 @@ impl Client {
         &self.inner.place
     }
 
+    /// The path of something in the place.
+    pub(crate) fn in_place(&self, path: &str) -> String {
+        format!("/api/v1/places/{}/{path}", self.inner.place)
+    }
+
+    /// Asks any path of the server once, as this client.
+    pub(crate) async fn ask<A: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> Result<A, ClientError> {
+        let token = self.token(None).await?;
+        self.elsewhere(method, path, Some(&token), body).await
+    }
+
     /// Asks any path of the server once, with any token; an answer without a body is `null`.
     pub(crate) async fn elsewhere<A: DeserializeOwned>(
         &self,
@@ -241,7 +257,7 @@ impl Client {
         patience: Duration,
     ) -> Result<Response, ClientError> {
         let inner = &self.inner;
-        let url = format!("{}/api/v1/places/{}/{path}", inner.root, inner.place);
+        let url = format!("{}{}", inner.root, self.in_place(path));
         let request = inner
             .http
             .request(method.clone(), url)

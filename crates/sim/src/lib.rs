@@ -38,7 +38,7 @@ pub use building::{
 pub use client::{Client, ClientError, Login};
 pub use furnish::{Furnished, furnish};
 pub use latency::Latency;
-pub use machine::{Machine, Mode, Shown};
+pub use machine::{Heard, Machine, Mode, Shown};
 pub use machines::Operated;
 pub use options::Options;
 pub use panel::PanelTally;

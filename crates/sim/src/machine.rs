@@ -35,6 +35,35 @@ impl Mode {
     }
 }
 
+/// What a machine hears about a key that was presented, whoever decided on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// It may start the machine.
+    LetIn {
+        /// For how long; with its hints where it has any.
+        session: Option<Session>,
+        /// By what another key may be enrolled soon after it, where one may be.
+        enrols: Option<String>,
+    },
+    /// It may not, and nothing but a right is missing.
+    Stranger,
+    /// It may not.
+    Refused,
+}
+
+impl From<&Decision> for Heard {
+    /// The server says at enrolment whether the key of the event was an admin key.
+    fn from(decision: &Decision) -> Heard {
+        if decision.result == "granted" && decision.method.as_deref() != Some("free_access") {
+            return Heard::LetIn { session: decision.session, enrols: decision.event_id.clone() };
+        }
+        match decision.reasons.as_slice() {
+            [one] if one.code == "no_grant" => Heard::Stranger,
+            _ => Heard::Refused,
+        }
+    }
+}
+
 /// What a machine shows, or asks for, when it has heard of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Shown {
@@ -42,7 +71,8 @@ pub enum Shown {
     LoggedOn,
     /// It is not.
     Refused,
-    /// It is not, but it may be enrolled by the key of this event, if that is an admin key.
+    /// It is not, but it may be enrolled by what this names: a server's event of the key before
+    /// it, if that is an admin key; in a list, that admin key.
     Enrol(String),
 }
 
@@ -65,7 +95,7 @@ enum State {
 pub struct Machine {
     mode: Mode,
     state: State,
-    /// The event of the last log-on, and until when it may enrol another key.
+    /// What the last log-on enrols by, and until when it may enrol another key.
     enrols: Option<(String, Duration)>,
 }
 
@@ -101,21 +131,24 @@ impl Machine {
         }
     }
 
-    /// The answer to the question about a key that was presented.
-    pub fn heard(&mut self, now: Duration, decision: &Decision) -> Shown {
-        if decision.result == "granted" && decision.method.as_deref() != Some("free_access") {
-            let session = decision.session.unwrap_or(DEFAULT);
-            let seconds = |seconds: u32| Duration::from_secs(seconds.into());
-            self.state = State::LoggedOn {
-                until: now + seconds(session.start_within_s),
-                log_off_after: seconds(session.log_off_after_s),
-            };
-            self.enrols = decision.event_id.clone().map(|event| (event, now + ENROL));
+    /// What was decided about a key that was presented. Whoever runs the machine goes on doing so.
+    pub fn heard(&mut self, now: Duration, heard: impl Into<Heard>) -> Shown {
+        let heard = heard.into();
+        let wants_right = heard == Heard::Stranger;
+        if let Heard::LetIn { session, enrols } = heard {
+            if !self.is_running() {
+                let session = session.unwrap_or(DEFAULT);
+                let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+                self.state = State::LoggedOn {
+                    until: now + seconds(session.start_within_s),
+                    log_off_after: seconds(session.log_off_after_s),
+                };
+            }
+            self.enrols = enrols.map(|by| (by, now + ENROL));
             return Shown::LoggedOn;
         }
-        let wants_right = matches!(decision.reasons.as_slice(), [one] if one.code == "no_grant");
         match self.enrols.take_if(|(_, until)| wants_right || now >= *until) {
-            Some((event, until)) if wants_right && now < until => Shown::Enrol(event),
+            Some((by, until)) if wants_right && now < until => Shown::Enrol(by),
             _ => Shown::Refused,
         }
     }

@@ -36,8 +36,8 @@ impl Operated {
 
     /// Hears which mode it is in.
     pub async fn listen(&mut self) -> Result<Mode, ClientError> {
-        let path = format!("locks/{}", self.lock);
-        let lock: Lock = ask(&self.client, Method::GET, &path, &Value::Null).await?;
+        let path = self.client.in_place(&format!("locks/{}", self.lock));
+        let lock: Lock = self.client.ask(Method::GET, &path, &Value::Null).await?;
         let mode = Mode::of(&lock.posture);
         self.machine.set_mode(mode);
         Ok(mode)
@@ -66,24 +66,14 @@ impl Operated {
         let shown = self.machine.heard(now, &decision);
         let Shown::Enrol(event) = &shown else { return Ok(shown) };
         let body = json!({ "event_id": event, "card": card });
-        let path = format!("locks/{}/enrol", self.lock);
-        match ask::<Value>(&self.client, Method::POST, &path, &body).await {
+        let path = self.client.in_place(&format!("locks/{}/enrol", self.lock));
+        match self.client.ask::<Value>(Method::POST, &path, &body).await {
             Ok(_) => Ok(shown),
             // The key before was no admin key.
             Err(ClientError::Refused { status: 409, .. }) => Ok(Shown::Refused),
             Err(error) => Err(error),
         }
     }
-}
-
-/// Asks a path of the place.
-async fn ask<A>(client: &Client, method: Method, path: &str, body: &Value) -> Result<A, ClientError>
-where
-    A: serde::de::DeserializeOwned,
-{
-    let path = format!("/api/v1/places/{}/{path}", client.place());
-    let token = client.token(None).await?;
-    client.elsewhere(method, &path, Some(&*token), body).await
 }
 
 /// How many keys a machine holds.
@@ -119,11 +109,11 @@ pub(crate) async fn run(client: &Client, seed: u64, tally: &mut Tally) -> Result
     let done = Day { operated, seed, lock, tally }.work().await;
     // What it made goes even where it was refused something in between.
     for (key, ..) in KEYS {
-        let path = format!("credentials/external:{}", name(key));
-        ask::<Value>(client, Method::DELETE, &path, &Value::Null).await?;
+        let path = client.in_place(&format!("credentials/external:{}", name(key)));
+        client.ask::<Value>(Method::DELETE, &path, &Value::Null).await?;
     }
-    let path = format!("locks/external:{}", name("lift"));
-    ask::<Value>(client, Method::DELETE, &path, &Value::Null).await?;
+    let path = client.in_place(&format!("locks/external:{}", name("lift")));
+    client.ask::<Value>(Method::DELETE, &path, &Value::Null).await?;
     done
 }
 
@@ -203,7 +193,8 @@ impl Day<'_> {
 
     async fn posture(&mut self, posture: &str) -> Result<(), ClientError> {
         let body = json!({ "posture": posture, "lock_ids": [self.lock], "reason": "simulated" });
-        ask::<Value>(&self.operated.client, Method::POST, "posture", &body).await?;
+        let client = &self.operated.client;
+        client.ask::<Value>(Method::POST, &client.in_place("posture"), &body).await?;
         let mode = self.operated.listen().await?;
         self.check(&format!("posture {posture}"), mode == Mode::of(posture), "the mode it means");
         Ok(())

@@ -15,7 +15,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::calendar::{instant_text, now_us, today};
 use crate::client::{Client, ClientError};
-use crate::controller::{Controller, ItemKind, Line, Machine, Shown, ShownCard, Traits, Verdict};
+use crate::controller::{Controller, ItemKind, Line, Shown, ShownCard, Traits, Verdict};
+use crate::machine::Machine;
 use crate::rng::Rng;
 use crate::tally::Surprise;
 use crate::traffic::asked_to_stop;
@@ -182,9 +183,8 @@ impl Panel {
     }
 
     async fn get(&self, path: &str) -> Result<Made, ClientError> {
-        let token = self.client.token(None).await?;
-        let path = format!("/api/v1/places/{}/{path}", self.client.place());
-        self.client.elsewhere(Method::GET, &path, Some(&token), &Value::Null).await
+        let path = self.client.in_place(path);
+        self.client.ask(Method::GET, &path, &Value::Null).await
     }
 
     fn held(&self) -> MutexGuard<'_, Controller> {
@@ -252,8 +252,9 @@ impl Panel {
         self.tally.granted += u64::from(verdict.opens);
         if let Some(machine) = lock.checked_sub(FIRST_MACHINE) {
             let machine = &mut self.machines[machine];
-            machine.presented(&verdict, &shown, now);
-            if machine.start(now) {
+            let now = Duration::from_micros(now.unsigned_abs());
+            machine.heard(now, &verdict);
+            if machine.switch_on(now) {
                 self.tally.starts += 1;
                 machine.switch_off(now);
             }
@@ -364,22 +365,18 @@ impl Panel {
     /// The key of this run is of no use to anybody after it.
     async fn withdraw(&self) {
         let path = format!("/api/v1/clients/{}", self.client_id);
-        if let Ok(token) = self.client.token(None).await {
-            let done = self.client.elsewhere(Method::DELETE, &path, Some(&token), &Value::Null);
-            let _: Result<Value, _> = done.await;
-        }
+        let _: Result<Value, _> = self.client.ask(Method::DELETE, &path, &Value::Null).await;
     }
 }
 
 /// The controller with this external id, made where it is not there.
 async fn controller(client: &Client, external_id: &str) -> Result<Made, ClientError> {
-    let token = client.token(None).await?;
-    let all = format!("/api/v1/places/{}/controllers", client.place());
+    let all = client.in_place("controllers");
     let one = format!("{all}/external:{external_id}");
-    match client.elsewhere(Method::GET, &one, Some(&token), &Value::Null).await {
+    match client.ask(Method::GET, &one, &Value::Null).await {
         Err(ClientError::Refused { status: 404, .. }) => {
             let body = json!({"name": "Panel of the yard", "external_id": external_id});
-            client.elsewhere(Method::POST, &all, Some(&token), &body).await
+            client.ask(Method::POST, &all, &body).await
         }
         known => known,
     }
@@ -388,6 +385,5 @@ async fn controller(client: &Client, external_id: &str) -> Result<Made, ClientEr
 async fn bound_key(client: &Client, controller: &str) -> Result<Made, ClientError> {
     let body = json!({"name": "Panel of the yard", "kind": "api_key",
         "scopes": ["locks:operate"], "place_ids": [client.place()], "controller_id": controller});
-    let token = client.token(None).await?;
-    client.elsewhere(Method::POST, "/api/v1/clients", Some(&token), &body).await
+    client.ask(Method::POST, "/api/v1/clients", &body).await
 }

@@ -244,12 +244,9 @@ impl Program<'_> {
     /// Plays the vendor who takes the locks away, so that a refresh off-boards them, and forgets
     /// the phones.
     async fn clear_up(&self, connection: &str, tally: &mut Tally) -> Result<(), ClientError> {
-        let native = format!("/api/v1/places/{}/controllers/{connection}", self.client.place());
-        let native_token = self.client.token(None).await?;
-        let native_token = Some(&*native_token);
+        let native = self.client.in_place(&format!("controllers/{connection}"));
         let nothing = json!({ "settings": { "virtual_locks": [] } });
-        let gone = Value::Null;
-        self.client.elsewhere::<Value>(Method::PATCH, &native, native_token, &nothing).await?;
+        self.client.ask::<Value>(Method::PATCH, &native, &nothing).await?;
         let path = format!("lock-connections/{connection}/refresh");
         let started = self.ask(Method::PUT, &path, Value::Null).await?;
         let left = self.job(started).await?.result_data.lock_connection;
@@ -264,7 +261,7 @@ impl Program<'_> {
                 event_id: None,
             });
         }
-        self.client.elsewhere::<Value>(Method::DELETE, &native, native_token, &gone).await?;
+        self.client.ask::<Value>(Method::DELETE, &native, &Value::Null).await?;
         for id in self.people().await?.into_values() {
             self.ask::<Value>(Method::DELETE, &format!("managed-users/{id}"), Value::Null).await?;
         }

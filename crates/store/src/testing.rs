@@ -27,19 +27,28 @@ use crate::db::Location;
 /// When there is no PostgreSQL to be had.
 pub fn engines() -> Vec<Location> {
     let mut engines = vec![sqlite()];
+    engines.extend(postgresql().map(Location::Postgres));
+    engines
+}
+
+/// The address of a fresh, empty PostgreSQL database; none when the environment says
+/// `CLAVIGER_SKIP_POSTGRES=1`, which is told loudly.
+///
+/// # Panics
+/// When there is no PostgreSQL to be had.
+pub fn postgresql() -> Option<String> {
     if std::env::var("CLAVIGER_SKIP_POSTGRES").as_deref() == Ok("1") {
         // Not `eprintln!`, which the test harness would swallow.
         let _ = writeln!(
             std::io::stderr(),
             "*** CLAVIGER_SKIP_POSTGRES=1: PostgreSQL IS NOT TESTED ***"
         );
-        return engines;
+        return None;
     }
     match Postgres::database() {
-        Ok(url) => engines.push(Location::Postgres(url)),
+        Ok(url) => Some(url),
         Err(reason) => panic!("{reason}\n(CLAVIGER_SKIP_POSTGRES=1 tests SQLite alone)"),
     }
-    engines
 }
 
 /// A SQLite file that is not there yet, in a fresh folder.

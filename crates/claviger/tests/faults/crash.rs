@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use claviger_store::testing::{Postgres, folder};
+use claviger_store::testing::{folder, postgresql};
 use serde_json::{Value, json};
 
 use crate::server::{Server, set_up, token as token_of};
@@ -214,10 +214,6 @@ async fn what_sqlite_acknowledged_survives_kill_9() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_postgresql_acknowledged_survives_kill_9() {
-    if std::env::var_os("CLAVIGER_SKIP_POSTGRES").is_some() {
-        println!("NOT TESTED: PostgreSQL was left out by CLAVIGER_SKIP_POSTGRES");
-        return;
-    }
-    let url = Postgres::database().expect("PostgreSQL");
+    let Some(url) = postgresql() else { return };
     kills(Some(&url), times(10, 500)).await;
 }

@@ -5,27 +5,18 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use claviger_store::testing::{Postgres, folder};
+use claviger_store::testing::{folder, postgresql};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::crash::times;
+use crate::dice::Dice;
 use crate::server::{Server, claviger, set_up, token as token_of};
 
 const PEOPLE: usize = 5_000;
 const LOCKS: usize = 20;
 /// People who go and come in one change: 10 000 keys at 20 locks.
 const SWAPPED: usize = 250;
-
-/// Numbers that look random and are the same each time.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, most: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
-        (self.0 >> 33) % most
-    }
-}
 
 /// Who and what is in the group; nothing where there is no group.
 type Group = Option<(BTreeSet<String>, BTreeSet<String>)>;
@@ -184,7 +175,7 @@ async fn kills(database: Option<&str>, times: u64) {
         let lock: Value = request.send().await.unwrap().json().await.unwrap();
         locks.push(text(&lock["id"]));
     }
-    let (mut dice, mut group, mut acknowledged) = (Dice(9), None, 0);
+    let (mut dice, mut group, mut acknowledged) = (Dice::new(9), None, 0);
     // How long a change takes at most, so that the kill falls anywhere within.
     let mut longest = Duration::from_millis(400);
     for round in 0..usize::try_from(times).unwrap() {
@@ -230,10 +221,6 @@ async fn a_killed_change_of_a_large_group_is_whole_or_not_there_on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_change_of_a_large_group_is_whole_or_not_there_on_postgresql() {
-    if std::env::var_os("CLAVIGER_SKIP_POSTGRES").is_some() {
-        println!("NOT TESTED: PostgreSQL was left out by CLAVIGER_SKIP_POSTGRES");
-        return;
-    }
-    let url = Postgres::database().expect("PostgreSQL");
+    let Some(url) = postgresql() else { return };
     kills(Some(&url), times(3, 200)).await;
 }

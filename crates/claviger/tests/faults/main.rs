@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout)]
 
 mod crash;
+mod dice;
 mod full_disk;
 mod group;
 mod lists;

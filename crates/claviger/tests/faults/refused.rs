@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use claviger_store::testing::{Postgres, folder};
+use claviger_store::testing::{folder, postgresql};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -156,11 +156,7 @@ async fn a_sqlite_file_that_another_has_locked_is_waited_for_and_then_given_up()
 
 #[tokio::test]
 async fn a_postgresql_table_that_another_has_locked_is_waited_for_and_then_given_up() {
-    if std::env::var_os("CLAVIGER_SKIP_POSTGRES").is_some() {
-        println!("NOT TESTED: PostgreSQL was left out by CLAVIGER_SKIP_POSTGRES");
-        return;
-    }
-    let url = Postgres::database().expect("PostgreSQL");
+    let Some(url) = postgresql() else { return };
     let data = folder().join("data");
     let made = set_up(&data, Some(&url));
     let server = Server::start(&data, Some(&url));

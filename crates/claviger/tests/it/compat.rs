@@ -4,13 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::client::{Client, send};
-use crate::run::{Temporary, get};
-
-/// An address of this machine that nobody listens at.
-fn free_address() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().to_string()
-}
+use crate::run::{Temporary, free_address, get};
 
 #[test]
 fn a_program_of_a_vendors_works_after_its_address_is_changed() {

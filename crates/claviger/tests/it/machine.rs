@@ -7,7 +7,7 @@ use claviger_sim::{Login, Operated, Shown};
 use serde_json::{Value, json};
 
 use crate::client::{Client, send};
-use crate::run::{Temporary, get};
+use crate::run::{Temporary, free_address, get};
 
 const SERIALS: [&str; 3] = ["6200011587691E09", "6800801587691F09", "00471200"];
 
@@ -37,9 +37,7 @@ impl Program<'_> {
 fn keys_of_the_classic_api_start_a_machine() {
     let temporary = Temporary::new();
     let data = temporary.data("data");
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let own = listener.local_addr().unwrap().to_string();
-    drop(listener);
+    let own = free_address();
     let config = temporary.path("claviger.toml");
     std::fs::write(&config, "log = \"trace\"\n").unwrap();
     let compat = format!("trackunit={own}");

@@ -180,6 +180,12 @@ impl Drop for Server {
     }
 }
 
+/// An address of this machine that nobody listens at.
+pub(crate) fn free_address() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
 /// A text at a pointer.
 pub(crate) fn get(value: &Value, pointer: &str) -> String {
     let found = value.pointer(pointer).and_then(Value::as_str);

@@ -6,7 +6,7 @@ use core::cmp::Ordering;
 use super::budget::Turn;
 use super::code::Code;
 use super::flash::{Flash, FlashFailed};
-use super::issuers::{Issuers, same};
+use super::issuers::same;
 use super::record::Commissioning;
 use super::ring::Held;
 use super::{Board, Keys, Lock, Random, Status};
@@ -64,7 +64,7 @@ impl Lock {
                 Ordering::Greater => false,
             },
         };
-        if bytes.len() > self.settings.most_list() {
+        if bytes.len() > usize::from(self.list_limit()) {
             return Err(Code::TooLong);
         }
         self.kid_fits(&signed, issuer)?;
@@ -157,12 +157,8 @@ impl Lock {
         generation: u32,
     ) -> Result<Issuer, Code> {
         let Some((record, _)) = &self.own else { return Err(Code::Uncommissioned) };
-        let issuer = self.issuers.known(issuer, record, generation).ok_or(Code::NotForMe)?;
-        if Issuers::signed_by(&issuer, kind, signed, iat) {
-            Ok(issuer)
-        } else {
-            Err(Code::NotForMe)
-        }
+        let issuer = self.issuers.signer(issuer, (record, generation), (kind, signed, iat));
+        issuer.ok_or(Code::NotForMe)
     }
 
     /// The certificate of an epoch, if it is right for this lock.
@@ -277,7 +273,7 @@ impl Lock {
         if !same(&list.lock, &record.lock) || list.epoch != record.epoch {
             return Err(Code::NotForMe);
         }
-        if told.list.len() > self.settings.most_list() {
+        if told.list.len() > usize::from(self.list_limit()) {
             return Err(Code::TooLong);
         }
         self.kid_fits(&signed, told.issuer)?;

@@ -4,7 +4,8 @@
 /// How long after its nonce a statement still sets the clock.
 pub const MOST_SETTING_MS: u64 = 60_000;
 const MILLION: u64 = 1_000_000;
-const MILLION_MS: u64 = 1_000_000_000;
+/// Milliseconds times millionths, in one second.
+const SECOND: u64 = 1_000_000_000;
 
 /// An instant as the lock knows it, UTC seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,14 +46,16 @@ impl Clock {
     /// The fewest seconds that may have passed.
     fn at_least_s(&self, since_ms: u64, now_ms: u64) -> u64 {
         let factor = MILLION.saturating_sub(self.drift_ppm.into());
-        scaled(now_ms.saturating_sub(since_ms), factor).0
+        let elapsed = now_ms.saturating_sub(since_ms).saturating_mul(factor);
+        elapsed.checked_div(SECOND).unwrap_or_default()
     }
 
     /// The most seconds that may have passed.
     fn at_most_s(&self, since_ms: u64, now_ms: u64) -> u64 {
         let factor = MILLION.saturating_add(self.drift_ppm.into());
-        let (whole, part) = scaled(now_ms.saturating_sub(since_ms), factor);
-        whole.saturating_add(u64::from(part))
+        // After some four hundred years it is not known any more.
+        let elapsed = now_ms.saturating_sub(since_ms).checked_mul(factor);
+        elapsed.map_or(u64::MAX, |elapsed| elapsed.div_ceil(SECOND))
     }
 
     /// What it knows.
@@ -94,13 +97,4 @@ impl Clock {
     pub fn reset(&mut self, newest: u64) {
         *self = Self::new(newest, self.drift_ppm);
     }
-}
-
-/// Milliseconds times a factor of millionths, in whole seconds, and whether a part is left.
-fn scaled(elapsed_ms: u64, factor: u64) -> (u64, bool) {
-    let product = u128::from(elapsed_ms).saturating_mul(factor.into());
-    let second = u128::from(MILLION_MS);
-    let whole = product.checked_div(second).unwrap_or_default();
-    let part = product.checked_rem(second).unwrap_or_default() != 0;
-    (u64::try_from(whole).unwrap_or(u64::MAX), part)
 }

@@ -48,19 +48,11 @@ pub enum Answer {
     Wait(u64),
 }
 
-/// What a lock holds and knows when it judges.
-#[derive(Clone, Copy, Debug)]
-pub struct Facts<'f> {
-    /// Keys of epochs before this are refused.
-    pub keys_from: u16,
-    /// The list.
-    pub list: &'f List<'f>,
-    /// The time.
-    pub now: Interval,
-}
-
 /// Epoch and list: what must be right whatever the time.
-fn standing(key: &Key<'_>, keys_from: u16, list: &List<'_>) -> Result<(), Code> {
+///
+/// # Errors
+/// The first thing that stands in the way.
+pub fn standing(key: &Key<'_>, keys_from: u16, list: &List<'_>) -> Result<(), Code> {
     if key.epoch < keys_from {
         return Err(Code::OldEpoch);
     }
@@ -74,7 +66,10 @@ fn standing(key: &Key<'_>, keys_from: u16, list: &List<'_>) -> Result<(), Code> 
 }
 
 /// Expiry and schedule, where the time is known within bounds only; then what the person did.
-fn timely(key: &Key<'_>, now: Interval, command: Command, near: bool) -> Result<(), Code> {
+///
+/// # Errors
+/// The first thing that stands in the way.
+pub fn timely(key: &Key<'_>, now: Interval, command: Command, near: bool) -> Result<(), Code> {
     let Interval { lo, hi } = now;
     if key.exp <= lo {
         return Err(Code::Expired);
@@ -100,15 +95,6 @@ fn timely(key: &Key<'_>, now: Interval, command: Command, near: bool) -> Result<
         return Err(Code::NoProximity);
     }
     Ok(())
-}
-
-/// Judges a key whose signatures are right.
-///
-/// # Errors
-/// The first thing that stands in the way.
-pub fn judge(key: &Key<'_>, facts: &Facts<'_>, command: Command, near: bool) -> Result<(), Code> {
-    standing(key, facts.keys_from, facts.list)?;
-    timely(key, facts.now, command, near)
 }
 
 /// A key whose holder proved to be one.

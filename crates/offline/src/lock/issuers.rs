@@ -8,10 +8,10 @@ use crate::certificate::Issuer;
 use crate::cose::{Kind, Signed};
 use crate::{Digest, crypto};
 
-/// Certificates that were verified.
+/// Certificates that were verified: which, of what generation, and of when.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Issuers {
-    kept: [Option<(Digest, Issuer)>; 2],
+    kept: [Option<(Digest, u32, u64)>; 2],
 }
 
 /// Whether two ids are the same, in constant time.
@@ -20,47 +20,41 @@ pub(crate) fn same(one: &[u8], other: &[u8]) -> bool {
 }
 
 impl Issuers {
-    /// The issuer of a certificate, if the root of this place signed it and its generation counts.
-    pub(crate) fn known(
+    /// The issuer that signed an object as of an instant, if the root of this place signed its
+    /// certificate and its generation counts.
+    pub(crate) fn signer(
         &mut self,
         certificate: &[u8],
-        record: &Record,
-        min_generation: u32,
+        (record, min_generation): (&Record, u32),
+        (kind, signed, iat): (Kind, &Signed<'_>, u64),
     ) -> Option<Issuer> {
         let digest = crypto::sha256(&[certificate, &record.root.0]);
-        let kept = self.kept.iter().flatten().find(|(known, _)| *known == digest);
-        let issuer = match kept {
-            Some((_, issuer)) => *issuer,
-            None => {
-                let signed = Signed::read(certificate).ok()?;
-                let issuer = Issuer::read(signed.payload).ok()?;
-                let ours = same(&issuer.place, &record.place)
-                    && issuer.generation >= min_generation
-                    && signed.is_by(Kind::Issuer, &record.root);
-                if !ours {
-                    return None;
-                }
-                self.keep(digest, issuer);
-                issuer
+        let certificate = Signed::read(certificate).ok()?;
+        let issuer = Issuer::read(certificate.payload).ok()?;
+        if !same(&issuer.place, &record.place)
+            || issuer.generation < min_generation
+            || !issuer.signs_at(iat)
+        {
+            return None;
+        }
+        if !self.kept.iter().flatten().any(|(known, ..)| *known == digest) {
+            if !certificate.is_by(Kind::Issuer, &record.root) {
+                return None;
             }
-        };
-        (same(&issuer.place, &record.place) && issuer.generation >= min_generation)
-            .then_some(issuer)
+            self.keep(digest, &issuer);
+        }
+        signed.is_by(kind, &issuer.key).then_some(issuer)
     }
 
     /// Takes the place of the older one, if it is newer than that.
-    fn keep(&mut self, digest: Digest, issuer: Issuer) {
-        let age = |kept: &Option<(Digest, Issuer)>| kept.map(|(_, it)| (it.generation, it.iat));
+    fn keep(&mut self, digest: Digest, issuer: &Issuer) {
+        let age =
+            |kept: &Option<(Digest, u32, u64)>| kept.map(|(_, generation, iat)| (generation, iat));
         let oldest = self.kept.iter_mut().min_by_key(|kept| age(kept));
         if let Some(oldest) = oldest
             && age(oldest) < Some((issuer.generation, issuer.iat))
         {
-            *oldest = Some((digest, issuer));
+            *oldest = Some((digest, issuer.generation, issuer.iat));
         }
-    }
-
-    /// The signed object, if this issuer signed it as of an instant.
-    pub(crate) fn signed_by(issuer: &Issuer, kind: Kind, signed: &Signed<'_>, iat: u64) -> bool {
-        issuer.signs_at(iat) && signed.is_by(kind, &issuer.key)
     }
 }

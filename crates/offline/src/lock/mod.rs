@@ -74,10 +74,6 @@ pub struct Settings {
 impl Settings {
     /// The longest list there is room for.
     pub const MOST_LIST_LIMIT: u16 = 896;
-
-    fn most_list(&self) -> usize {
-        usize::from(self.list_limit.min(Self::MOST_LIST_LIMIT))
-    }
 }
 
 const _: () = assert!(Settings::MOST_LIST_LIMIT as usize <= MOST_LIST + ENVELOPE);

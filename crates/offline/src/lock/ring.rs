@@ -5,7 +5,7 @@
 use super::flash::{Flash, FlashFailed, WORD, checked, reads_back, seal_crc};
 use crate::cbor::Writer;
 use crate::list::List;
-use crate::{Digest, Nonce};
+use crate::{Digest, Nonce, crypto};
 
 /// The longest payload of a list that is held.
 pub const MOST_LIST: usize = 816;
@@ -42,8 +42,6 @@ pub struct Held {
 impl Held {
     /// Nothing yet, with a log of its own.
     pub(crate) fn nothing(log_epoch: Nonce) -> Self {
-        let mut eight = [0; 8];
-        eight.iter_mut().zip(log_epoch).for_each(|(to, from)| *to = from);
         Self {
             epoch: 0,
             version: 0,
@@ -51,7 +49,7 @@ impl Held {
             keys_from: 0,
             min_generation: 0,
             time_lo: 0,
-            log_epoch: u64::from_be_bytes(eight),
+            log_epoch: u64::from_be_bytes(crypto::filled(&[&log_epoch])),
             reserved: 1,
             acked: 0,
             length: 0,

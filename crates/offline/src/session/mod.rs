@@ -65,10 +65,7 @@ struct Direction {
 
 impl Direction {
     fn iv(&self) -> [u8; 12] {
-        let mut iv = [0; 12];
-        let count = self.count.to_be_bytes();
-        iv.iter_mut().skip(4).zip(count).for_each(|(to, from)| *to = from);
-        iv
+        crypto::filled(&[&[0; 4], &self.count.to_be_bytes()])
     }
 
     /// Seals what stands in `frame` after its length, `said` bytes of it, and writes length and
@@ -111,12 +108,9 @@ impl Sealing {
     fn of(ephemeral: &[u8; 32], identity: &[u8; 32], frames: [&[u8]; 3]) -> Self {
         let hash = crypto::sha256(&frames);
         let keys: [u8; 32] = crypto::derive(&[ephemeral, identity], &hash, SESSION);
-        let half = |skip: usize| {
-            let mut key = [0; 16];
-            key.iter_mut().zip(keys.iter().skip(skip)).for_each(|(to, from)| *to = *from);
-            Direction { key, count: 0 }
-        };
-        Self { from_lock: half(0), from_phone: half(16), hash }
+        let (first, second) = keys.split_at(16);
+        let half = |key| Direction { key: crypto::filled(&[key]), count: 0 };
+        Self { from_lock: half(first), from_phone: half(second), hash }
     }
 }
 

@@ -1,10 +1,12 @@
 //! The rules by which a controller decides alone, over nothing but what it has stored.
 
 use super::hours;
+use super::item::ItemKind;
 use super::item::{Access, Card, Credential, CredentialKind, Hours, Item, Lock, PinRule, Posture};
-use super::item::{ItemKind, Session};
 use super::storage::Storage;
 use crate::calendar::parse_instant;
+use crate::machine::Heard;
+use crate::wire::Session;
 
 /// What somebody presents at a lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +36,16 @@ pub struct Verdict {
     pub is_admin: bool,
     /// Nothing is stored by which to decide: whoever reaches the server may ask.
     pub not_found: bool,
+}
+
+impl From<&Verdict> for Heard {
+    fn from(verdict: &Verdict) -> Heard {
+        if verdict.opens && verdict.method != "free_access" {
+            let enrols = verdict.credential_id.clone().filter(|_| verdict.is_admin);
+            return Heard::LetIn { session: verdict.session, enrols };
+        }
+        if verdict.not_found { Heard::Stranger } else { Heard::Refused }
+    }
 }
 
 /// Decides at the lock of this number.

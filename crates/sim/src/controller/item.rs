@@ -5,6 +5,8 @@
 
 use serde::Deserialize;
 
+use crate::wire::Session;
+
 /// What kinds of item there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -173,15 +175,6 @@ impl Card {
         let number = |card: &Card| u128::from_str_radix(&card.value, 16).ok();
         self.bits == other.bits && number(self).is_some() && number(self) == number(other)
     }
-}
-
-/// For how long a credential serves at a machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub struct Session {
-    /// It starts within so many seconds after the credential was presented.
-    pub start_within_s: i64,
-    /// Whoever switched off is logged off after so many seconds.
-    pub log_off_after_s: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]

@@ -10,7 +10,6 @@ mod decide;
 mod dial;
 mod hours;
 mod item;
-mod machine;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -27,8 +26,7 @@ use wire::{Acknowledged, Answer, Call, Command, Done, Health, Version, Wish};
 
 pub use decide::{Shown, Verdict};
 pub use dial::Line;
-pub use item::{Card as ShownCard, ItemKind, Session};
-pub use machine::Machine;
+pub use item::{Card as ShownCard, ItemKind};
 
 const HOUR_US: i64 = 3_600_000_000;
 /// How much of each goes into one call.

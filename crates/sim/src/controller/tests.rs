@@ -1,8 +1,11 @@
 //! What the page of the protocol says, fed to a controller answer by answer.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use super::{Controller, Drift, Machine, Shown, ShownCard, Taken, Traits};
+use super::{Controller, Drift, Shown, ShownCard, Taken, Traits};
+use crate::machine::{self, Machine};
 
 const NOW: i64 = 1_772_351_892_000_000; // 2026-03-01T07:58:12Z, a Sunday
 const SECOND: i64 = 1_000_000;
@@ -24,6 +27,10 @@ fn card(id: &str, value: &str, locks: &[u64]) -> Value {
 fn hours(id: &str, from: &str, to: &str) -> Value {
     json!({"id": id, "schedule": {"time_zone": null, "exceptions": [],
         "weekly": [{"days": ["sun"], "from": from, "to": to}]}})
+}
+
+fn after(seconds: i64) -> Duration {
+    Duration::from_secs(seconds.unsigned_abs())
 }
 
 fn shown(value: &str) -> Shown {
@@ -274,15 +281,25 @@ fn a_machine_starts_within_its_time_and_enrols_for_a_minute() {
     let mut machine = Machine::default();
     let mut present = |machine: &mut Machine, value: &str, at: i64| {
         let shown = shown(value);
-        let verdict = controller.present(3, &shown, None, at);
-        machine.presented(&verdict, &shown, at).is_some()
+        let verdict = controller.present(3, &shown, None, NOW + at * SECOND);
+        match machine.heard(after(at), &verdict) {
+            machine::Shown::Enrol(by) => {
+                assert_eq!(by, "boss");
+                true
+            }
+            _ => false,
+        }
     };
-    assert!(!machine.start(NOW));
-    assert!(!present(&mut machine, "2", NOW), "nobody may enrol yet");
-    assert!(!present(&mut machine, "1", NOW));
-    assert!(!machine.clone().start(NOW + 5 * SECOND) && machine.start(NOW + 4 * SECOND));
-    machine.switch_off(NOW + 30 * SECOND);
-    assert!(!machine.clone().start(NOW + 50 * SECOND) && machine.start(NOW + 49 * SECOND));
-    assert!(present(&mut machine, "2", NOW + 59 * SECOND));
-    assert!(!present(&mut machine, "2", NOW + 60 * SECOND));
+    assert!(!machine.switch_on(after(0)));
+    assert!(!present(&mut machine, "2", 0), "nobody may enrol yet");
+    assert!(!present(&mut machine, "1", 0));
+    assert!(!machine.clone().switch_on(after(5)) && machine.switch_on(after(4)));
+    machine.switch_off(after(30));
+    assert!(!machine.clone().switch_on(after(50)) && machine.switch_on(after(49)));
+    let mut later = machine.clone();
+    assert!(present(&mut machine, "2", 59));
+    assert!(!present(&mut machine, "2", 60));
+    assert!(!present(&mut later, "2", 60), "too late");
+    present(&mut machine, "1", 70);
+    assert!(machine.is_running(), "who runs it is not interrupted by a key");
 }

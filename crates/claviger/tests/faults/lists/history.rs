@@ -8,35 +8,7 @@ use serde_json::{Value, json};
 
 use super::checks::Obligation;
 use super::world::World;
-
-/// Numbers that depend on the seed alone (xorshift).
-pub(super) struct Dice(u64);
-
-impl Dice {
-    pub(super) fn new(seed: u64) -> Dice {
-        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-        for _ in 0..8 {
-            dice.below(2);
-        }
-        dice
-    }
-
-    pub(super) fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % end
-    }
-
-    pub(super) fn one_in(&mut self, many: u64) -> bool {
-        self.below(many) == 0
-    }
-
-    pub(super) fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
-        let len = items.len() as u64;
-        (len > 0).then(|| &items[self.below(len) as usize])
-    }
-}
+use crate::dice::Dice;
 
 /// A lock, and its number by which the list names it.
 #[derive(Clone)]
@@ -200,10 +172,10 @@ impl History {
     }
 
     fn present(&mut self) {
-        let (held, lock) = (self.dice.pick(&self.credentials), self.dice.0);
-        let (Some(held), lock) = (held.cloned(), lock as usize % self.locks.len()) else { return };
+        let (held, lock) = (self.dice.pick(&self.credentials), self.dice.pick(&self.locks));
+        let (Some(held), Some(lock)) = (held.cloned(), lock) else { return };
         let now = self.world.now_us();
-        let lock = self.locks[lock].number;
+        let lock = lock.number;
         self.controller.present(lock, &held.shown, held.pin.as_deref(), now);
         self.presented += 1;
     }

@@ -13,7 +13,7 @@ mod wishes;
 mod world;
 
 use claviger_store::Location;
-use claviger_store::testing::{Postgres, sqlite};
+use claviger_store::testing::{postgresql, sqlite};
 
 use history::History;
 
@@ -48,12 +48,8 @@ async fn lists_become_what_they_should_be_on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lists_become_what_they_should_be_on_postgresql() {
-    if std::env::var_os("CLAVIGER_SKIP_POSTGRES").is_some() {
-        println!("NOT TESTED: PostgreSQL was left out by CLAVIGER_SKIP_POSTGRES");
-        return;
-    }
     for seed in seeds(2, 100) {
-        let url = Postgres::database().expect("PostgreSQL");
+        let Some(url) = postgresql() else { return };
         history(Location::Postgres(url), seed).await;
     }
 }
