@@ -7,6 +7,7 @@ use claviger_domain::command::grant as rules;
 use claviger_domain::ids::PlaceNumber;
 use claviger_domain::noun::grant::Via;
 use claviger_domain::time::{DAY, HOUR, Instant};
+use claviger_store::Filing;
 use tokio::sync::watch;
 
 use crate::context::{Caller, Context};
@@ -15,11 +16,12 @@ use crate::error::Error;
 use crate::idempotency::KEPT_FOR;
 use crate::{App, decision};
 
-/// How often the outbox is looked at, and whether there are events to file.
+/// How often the outbox is looked at.
 const OUTBOX_EVERY: Duration = Duration::from_millis(500);
-/// How many events are filed at once: the more, the less each costs, and the longer a reader looks
-/// through those that are not filed.
-const FILED_AT_ONCE: u64 = 8_192;
+/// How often events are filed, if there are enough: the more together, the less each costs, and the
+/// longer a reader looks through those that are not filed.
+const FILE_EVERY: Duration = Duration::from_secs(2);
+const FILING: Filing = Filing { least: 8_192, most: 65_536, parts: 8 };
 /// How often what is old is cleared.
 const CLEAR_EVERY: Duration = Duration::from_secs(60);
 
@@ -40,18 +42,16 @@ const PURGE_EVERY: Duration = Duration::from_secs(3600);
 /// Runs until `stop` says true or its sender is gone.
 pub async fn run(app: App, send: Send, mut stop: watch::Receiver<bool>) {
     let mut outbox = tokio::time::interval(OUTBOX_EVERY);
+    let mut file = tokio::time::interval(FILE_EVERY);
     let mut clear = tokio::time::interval(CLEAR_EVERY);
     let mut purge = tokio::time::interval(PURGE_EVERY);
     loop {
         let done = tokio::select! {
             _ = outbox.tick() => {
                 decision::drain(&app).await;
-                let more = chores(&app, &send).await;
-                if let Ok(true) = more {
-                    outbox.reset_immediately();
-                }
-                more.map(drop)
+                deliver(&app, &send).await
             }
+            _ = file.tick() => app.store().file_events(FILING).await.map(drop).map_err(Error::from),
             _ = clear.tick() => clear_old(&app).await,
             _ = purge.tick() => purge_old(&app).await,
             () = stopped(&mut stop) => {
@@ -68,13 +68,6 @@ pub async fn run(app: App, send: Send, mut stop: watch::Receiver<bool>) {
 /// Returns when the work is to stop; a sender that is gone stops it as well.
 pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
-}
-
-/// Says whether there may be more to be done at once.
-async fn chores(app: &App, send: &Send) -> Result<bool, Error> {
-    let more = app.store().file_events(FILED_AT_ONCE).await?;
-    deliver(app, send).await?;
-    Ok(more)
 }
 
 async fn deliver(app: &App, send: &Send) -> Result<(), Error> {

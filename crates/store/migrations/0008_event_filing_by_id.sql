@@ -21,4 +21,3 @@ create table event_people (
     id {bytes} not null,
     primary key (place, person, seq)
 ){rowless};
-create index event_people_id on event_people (place, person, id);

@@ -18,6 +18,7 @@ use crate::cells::put;
 use crate::outbox::{self, NewDelivery};
 use crate::{Batch, Outcome, Statement, Store, StoreError, Value, values};
 
+pub use filing::Filing;
 pub use read::EventFilter;
 
 const TAKE: &str =

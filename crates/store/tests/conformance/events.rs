@@ -9,11 +9,12 @@ use claviger_domain::noun::event::{Event, EventKind, EventSubject, Method};
 use claviger_domain::reason::{Reason, Reasons};
 use claviger_domain::time::{Instant, Window};
 use claviger_store::{
-    Commit, Committed, DeliveryState, EventBatch, EventFilter, NewDelivery, StoreError,
+    Batch, Commit, Committed, DeliveryState, EventBatch, EventFilter, Filing, NewDelivery,
+    StoreError, values,
 };
 
 use crate::samples;
-use crate::world::{OTHER, PLACE, id, on_each_store};
+use crate::world::{OTHER, PLACE, World, id, on_each_store};
 
 pub(crate) fn event(n: u32) -> Event {
     Event {
@@ -150,17 +151,37 @@ async fn many_at_once_leave_no_gap() {
     .await;
 }
 
-/// How many events are filed at once, so that a list is read where all, some and none are.
-const CHUNKS: [Option<u64>; 4] = [None, Some(12), Some(5), Some(1)];
+/// How many events are filed at once, so that a list is read where all, some and none are; and
+/// whether a crash came before the place said that those after the fifth are.
+const FILED: [(Option<u64>, bool); 6] = [
+    (None, false),
+    (Some(12), false),
+    (Some(12), true),
+    (Some(5), false),
+    (Some(1), false),
+    (Some(1), true),
+];
+
+/// Files a number of events at once, those by person in three transactions.
+pub(crate) fn filing(chunk: u64) -> Filing {
+    Filing { least: chunk, most: chunk, parts: 3 }
+}
+
+async fn interrupt(world: &World) {
+    let mut batch = Batch::new();
+    let back = "update event_filing set filed = 5 where place = ?1 and filed > 5";
+    batch.run(back, values![PLACE]);
+    world.store.db().write(batch).await.unwrap();
+}
 
 #[tokio::test]
 async fn filters_find_what_they_say() {
-    for chunk in CHUNKS {
-        filters_find_with_filed(chunk).await;
+    for (chunk, interrupted) in FILED {
+        filters_find_with_filed(chunk, interrupted).await;
     }
 }
 
-async fn filters_find_with_filed(chunk: Option<u64>) {
+async fn filters_find_with_filed(chunk: Option<u64>, interrupted: bool) {
     on_each_store(async |world| {
         let mut events: Vec<Event> = (1..=12).map(event).collect();
         events[3].kind = EventKind::AccessDenied;
@@ -169,13 +190,16 @@ async fn filters_find_with_filed(chunk: Option<u64>) {
         world.store.record_events(PLACE, events.clone(), Vec::new()).await.unwrap();
         world.store.record_events(OTHER, vec![event(99)], Vec::new()).await.unwrap();
         if let Some(chunk) = chunk {
-            while world.store.file_events(chunk).await.unwrap() {}
+            while world.store.file_events(filing(chunk)).await.unwrap() {}
             let filed = 12 - 12 % i64::try_from(chunk).unwrap();
             let at_place = format!("where place = {}", PLACE.0);
             let count = async |table: &str| {
                 world.number(format!("select count(*) from {table} {at_place}")).await
             };
             assert_eq!((count("event_locks").await, count("event_people").await), (filed, filed));
+        }
+        if interrupted {
+            interrupt(&world).await;
         }
         let found = async |filter: EventFilter| {
             let page = world.store.events(PLACE, &filter, 4).await.unwrap();
@@ -281,19 +305,22 @@ async fn decisions_come_in_the_order_they_happened_where_that_is_asked() {
 
 #[tokio::test]
 async fn who_it_was_is_forgotten_and_that_it_was_is_not() {
-    for chunk in CHUNKS {
-        forgotten_with_filed(chunk).await;
+    for (chunk, interrupted) in FILED {
+        forgotten_with_filed(chunk, interrupted).await;
     }
 }
 
-async fn forgotten_with_filed(chunk: Option<u64>) {
+async fn forgotten_with_filed(chunk: Option<u64>, interrupted: bool) {
     on_each_store(async |mut world| {
         world.put(PLACE, vec![samples::webhook(1).into()]).await;
         let told = vec![delivery(1, Some(1)), delivery(9, Some(9))];
         world.store.record_events(PLACE, (1..=9).map(event).collect(), told).await.unwrap();
         world.store.record_events(OTHER, vec![event(1)], Vec::new()).await.unwrap();
         if let Some(chunk) = chunk {
-            while world.store.file_events(chunk).await.unwrap() {}
+            while world.store.file_events(filing(chunk)).await.unwrap() {}
+        }
+        if interrupted {
+            interrupt(&world).await;
         }
         assert_eq!(world.store.forget_subjects(PLACE, Instant(5)).await, Ok(4));
         assert_eq!(world.store.forget_subjects(PLACE, Instant(5)).await, Ok(0));
@@ -302,7 +329,7 @@ async fn forgotten_with_filed(chunk: Option<u64>) {
         let known: Vec<u64> =
             all.iter().filter(|event| !event.subject.is_empty()).map(|event| event.seq).collect();
         assert_eq!((all.len(), known), (9, vec![5, 7, 8]));
-        while world.store.file_events(1).await.unwrap() {}
+        while world.store.file_events(filing(1)).await.unwrap() {}
         let of = |n| EventFilter { person: Some(PersonNumber(n)), ..EventFilter::default() };
         for (person, seqs) in [(0, vec![]), (1, vec![7]), (2, vec![5, 8])] {
             let theirs = world.store.events(PLACE, &of(person), 100).await.unwrap();

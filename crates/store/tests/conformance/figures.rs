@@ -11,7 +11,7 @@ use claviger_domain::noun::event::Event;
 use claviger_domain::record::Record;
 use claviger_store::{EventFilter, Write};
 
-use crate::events::event;
+use crate::events::{event, filing};
 use crate::samples;
 use crate::world::{PLACE, World, on_each_store};
 
@@ -112,7 +112,7 @@ async fn figures_of_the_log() {
             let events = (from..from + 8_000).map(one).collect();
             world.store.record_events(PLACE, events, Vec::new()).await.unwrap();
         }
-        while world.store.file_events(4_096).await.unwrap() {}
+        while world.store.file_events(filing(4_096)).await.unwrap() {}
         for (what, lock, before) in [
             ("no lock", None, None),
             ("no lock, from the middle", None, Some(60_000)),
