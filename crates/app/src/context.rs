@@ -14,6 +14,7 @@ use claviger_domain::state::PlaceState;
 
 use crate::App;
 use crate::error::Error;
+use crate::provision::TakenBack;
 
 /// Somebody who proved who they are.
 #[derive(Clone, Debug)]
@@ -79,8 +80,19 @@ pub struct Kept {
     pub headers: Vec<(String, String)>,
 }
 
+/// What a write left behind.
+#[derive(Clone, Copy, Debug)]
+pub struct Left<'a> {
+    /// The place; none where the directory was changed.
+    pub state: Option<&'a PlaceState>,
+    /// The revision it has.
+    pub revision: u64,
+    /// The rights that were taken back at lists.
+    pub taken_back: Option<&'a TakenBack>,
+}
+
 /// Makes the answer to keep from what a use case made, before it is committed.
-pub type Encode = dyn Fn(&dyn Any, Option<&PlaceState>, u64) -> Option<Kept> + Send + Sync;
+pub type Encode = dyn Fn(&dyn Any, Left<'_>) -> Option<Kept> + Send + Sync;
 
 /// A request that may be sent again: its answer is kept in the change's own transaction.
 #[derive(Clone)]

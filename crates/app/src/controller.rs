@@ -8,6 +8,7 @@ use claviger_domain::ids::{ControllerNumber, Id, LockNumber, Noun, Ref};
 use claviger_domain::noun::controller::{Controller, ControllerEdit};
 use claviger_domain::noun::lock::LockEdit;
 use claviger_domain::noun::scope::Scope;
+use claviger_domain::provision::ListKey;
 use claviger_domain::refusal::Refusal;
 use claviger_domain::state::PlaceState;
 use claviger_store::Operation;
@@ -52,21 +53,40 @@ pub async fn edit(
     .await
 }
 
-/// Deletes a controller; the keys of one that is a doorbell are taken back with it.
+/// Deletes a controller; the keys of one that is a doorbell are taken back with it. What its list
+/// may still let in is given up where the caller says so: nobody will ever tell it.
 ///
 /// # Errors
-/// Not found; in use; stale.
-pub async fn delete(ctx: &Context, place: Id, controller: Ref) -> Result<Written<()>, Error> {
-    ctx.change(
-        place,
-        Scope::ControllersWrite,
-        Noun::Controller,
-        controller,
-        move |draft, number: ControllerNumber| {
-            crate::doorbell::close(draft, number)?;
-            Ok(rules::delete(draft, number)?)
-        },
-    )
+/// Not found; in use, also where its list may still let in; stale.
+pub async fn delete(
+    ctx: &Context,
+    place: Id,
+    controller: Ref,
+    give_up: bool,
+) -> Result<Written<()>, Error> {
+    let place = ctx.authorize(place, Scope::ControllersWrite)?;
+    let ctx2 = ctx.clone();
+    ctx.write(Some(place), move |work| {
+        let draft = work.place(place)?;
+        let number: ControllerNumber = resolve(&draft.state, Noun::Controller, &controller)?;
+        let found = rules::find(&draft.state, number)?.clone();
+        ctx2.check_seen(&found.header)?;
+        crate::doorbell::close(draft, number)?;
+        rules::delete(draft, number)?;
+        let key = ListKey { place, controller: number };
+        let Some(list) = work.list_before(key) else { return Ok(()) };
+        if list.may_hold() && !crate::doorbell::is_one(&found) {
+            if !give_up {
+                let detail = "the controller may still let in by its list: let it call until it \
+                              has nothing left, or delete it with give_up=true";
+                return Err(Refusal::InUse(detail.to_owned()).into());
+            }
+            let held = list.rows().filter(|row| row.is_held()).count();
+            work.place(place)?.note_also(Changed::shown("given_up", held));
+        }
+        work.dropped.push(key);
+        Ok(())
+    })
     .await
 }
 

@@ -67,7 +67,7 @@ pub use claviger_store::dump::is_half_restored;
 pub use claviger_store::migrate::{known_schema, schema_number};
 pub use claviger_store::{Claim, Db, FolderLock, Location, Secrets, Store, StoreError};
 pub use clock::Clock;
-pub use context::{Caller, Context, Encode, Expected, Keep, Kept};
+pub use context::{Caller, Context, Encode, Expected, Keep, Kept, Left};
 pub use error::Error;
 pub use outbox::Format;
 pub use plan::{PlanRow, Planned};
@@ -144,6 +144,8 @@ pub enum Written<T> {
         revision: u64,
         /// The place after it; none where the directory was changed.
         state: Option<Box<PlaceState>>,
+        /// The rights that were taken back at lists.
+        taken_back: Option<Box<provision::TakenBack>>,
     },
     /// Nothing was written.
     Planned(Planned),
@@ -316,7 +318,8 @@ impl Context {
         self.app.inner.writer.submit(job).await?;
         let done = answered.await.map_err(|_| Error::Unavailable)??;
         let value = done.value.downcast::<T>().map_err(|_| Error::Internal)?;
-        Ok(Written::Done { value: *value, revision: done.revision, state: done.state })
+        let writer::Done { revision, state, taken_back, .. } = done;
+        Ok(Written::Done { value: *value, revision, state, taken_back })
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Work<'s> {
     pub(crate) deliveries: Vec<(PlaceNumber, NewDelivery)>,
     /// Lists as the command leaves them.
     pub(crate) lists: BTreeMap<ListKey, List>,
+    /// Lists whose controllers are no more.
+    pub(crate) dropped: Vec<ListKey>,
     /// Revocations that have come to their end.
     pub(crate) settled: Vec<Revocation>,
     /// Why, of what is changed in the place the command is about.
@@ -59,6 +61,7 @@ impl<'s> Work<'s> {
             operations: Vec::new(),
             deliveries: Vec::new(),
             lists: BTreeMap::new(),
+            dropped: Vec::new(),
             settled: Vec::new(),
             reason: None,
         }
@@ -138,6 +141,11 @@ impl<'s> Work<'s> {
     pub(crate) fn list(&mut self, key: ListKey) -> &mut List {
         let source = self.source;
         self.lists.entry(key).or_insert_with(|| source.list(key).unwrap_or_else(|| List::new(key)))
+    }
+
+    /// A list as it is; none of which nothing is known.
+    pub(crate) fn list_before(&self, key: ListKey) -> Option<List> {
+        self.lists.get(&key).cloned().or_else(|| self.source.list(key))
     }
 
     /// Adds an event to the commit.

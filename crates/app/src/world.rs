@@ -2,7 +2,7 @@
 //!
 //! Readers never wait; the writer is the only one who publishes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
@@ -138,13 +138,16 @@ impl World {
         self.lists.load()
     }
 
-    /// Publishes lists and revocations: those that are settled leave memory.
+    /// Publishes lists and revocations: lists that are dropped and revocations that are settled
+    /// leave memory.
     pub(crate) fn publish_lists(
         &self,
         lists: impl IntoIterator<Item = List>,
+        dropped: &BTreeSet<ListKey>,
         revocations: impl IntoIterator<Item = Revocation>,
     ) {
         let mut all = Lists::clone(&self.lists());
+        all.lists.retain(|key, _| !dropped.contains(key));
         all.lists.extend(lists.into_iter().map(|list| (list.key, Arc::new(list))));
         for revocation in revocations {
             let key = (revocation.place, revocation.revision);

@@ -4,14 +4,14 @@
 //! A wish is a function of a [`Work`], run again from the start if another node was faster.
 
 use std::any::Any;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use claviger_domain::draft::{Draft, TrailEntry, Write};
 use claviger_domain::ids::{Noun, PlaceNumber};
 use claviger_domain::noun::Actor;
 use claviger_domain::noun::grant::Subject;
-use claviger_domain::provision::{List, ListKey, Revocation};
+use claviger_domain::provision::{AtList, List, ListKey, Revocation};
 use claviger_domain::record::Record;
 use claviger_domain::state::{Directory, PlaceState, Working};
 use claviger_domain::time::Instant;
@@ -21,10 +21,10 @@ use claviger_store::{
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
-use crate::context::Keep;
+use crate::context::{Keep, Left};
 use crate::error::Error;
 use crate::outbox;
-use crate::provision;
+use crate::provision::{self, TakenBack};
 use crate::random;
 use crate::work::{Source, Work, revision_after};
 use crate::world::World;
@@ -46,6 +46,8 @@ pub(crate) struct Done {
     pub(crate) revision: u64,
     /// That place after the wish; none where it was about the directory.
     pub(crate) state: Option<Box<PlaceState>>,
+    /// The rights it took back at lists.
+    pub(crate) taken_back: Option<Box<TakenBack>>,
 }
 
 pub(crate) struct Job {
@@ -89,6 +91,7 @@ struct Batch<'w> {
     parts: BTreeMap<PlaceNumber, Part>,
     answers: Vec<StoredAnswer>,
     lists: BTreeMap<ListKey, List>,
+    dropped: BTreeSet<ListKey>,
     revocations: Vec<Revocation>,
 }
 
@@ -103,13 +106,15 @@ impl Source for Batch<'_> {
     }
 
     fn list(&self, key: ListKey) -> Option<List> {
-        self.lists.get(&key).cloned().or_else(|| self.world.list(key))
+        let published = || self.world.list(key).filter(|_| !self.dropped.contains(&key));
+        self.lists.get(&key).cloned().or_else(published)
     }
 
     fn concerned(&self, place: PlaceNumber) -> Vec<ListKey> {
         let mut keys = self.world.concerned(place);
         let more = self.lists.values().filter(|list| list.concerns(place)).map(|list| list.key);
         keys.extend(more);
+        keys.retain(|key| !self.dropped.contains(key));
         keys.sort_unstable();
         keys.dedup();
         keys
@@ -169,6 +174,7 @@ impl Task {
                 parts: BTreeMap::new(),
                 answers: Vec::new(),
                 lists: BTreeMap::new(),
+                dropped: BTreeSet::new(),
                 revocations: Vec::new(),
             };
             let results: Vec<Result<Done, Error>> =
@@ -195,9 +201,9 @@ impl Task {
                 }
             }
             self.heads.extend(heads);
-            let Batch { places, directory, lists, revocations, .. } = batch;
-            if !lists.is_empty() || !revocations.is_empty() {
-                world.publish_lists(lists.into_values(), revocations);
+            let Batch { places, directory, lists, dropped, revocations, .. } = batch;
+            if !lists.is_empty() || !dropped.is_empty() || !revocations.is_empty() {
+                world.publish_lists(lists.into_values(), &dropped, revocations);
             }
             places.into_values().for_each(|state| self.world.publish(state));
             directory.into_iter().for_each(|state| self.world.publish_directory(state));
@@ -239,20 +245,8 @@ impl Task {
         };
         let draft = job.place.and_then(|place| work.places.get(&place));
         let state = draft.map(|draft| Box::new(draft.state.clone()));
-        let answer = job.keep.as_ref().and_then(|keep| {
-            let kept = (keep.encode)(&*value, state.as_deref(), revision)?;
-            Some(StoredAnswer {
-                scope: keep.scope.clone(),
-                key: keep.key.clone(),
-                request_hash: keep.request,
-                status: kept.status,
-                body: kept.body.into_bytes(),
-                headers: kept.headers,
-                created_at: now,
-            })
-        });
         let Work { places, directory, events, operations, deliveries, reason, .. } = work;
-        let (lists, settled) = (work.lists, work.settled);
+        let (lists, dropped, settled) = (work.lists, work.dropped, work.settled);
         self.lists(batch, lists, settled);
         let drafts: Vec<provision::Written> = provision::written(batch, &places);
         if let Some(draft) = directory {
@@ -267,7 +261,8 @@ impl Task {
                 batch.places.insert(number, state);
             }
         }
-        self.take_back(batch, drafts, now);
+        let taken_back = self.take_back(batch, drafts, job.place, now).map(Box::new);
+        dropped.into_iter().for_each(|key| self.drop_list(batch, key, now));
         for (place, event) in events {
             let state = batch.place(place).ok_or(Error::not_found(Noun::Place))?;
             let part = self.open_part(batch, place);
@@ -280,8 +275,10 @@ impl Task {
         for (place, delivery) in deliveries {
             self.open_part(batch, place).deliveries.push(delivery);
         }
-        batch.answers.extend(answer);
-        Ok(Done { value, revision, state })
+        let left = Left { state: state.as_deref(), revision, taken_back: taken_back.as_deref() };
+        let keep = job.keep.as_ref();
+        batch.answers.extend(keep.and_then(|keep| answer(keep, &*value, left, now)));
+        Ok(Done { value, revision, state, taken_back })
     }
 
     /// Adds what a command did to lists.
@@ -292,14 +289,18 @@ impl Task {
             self.open_part(batch, key.place).lists.push(written);
             batch.lists.insert(key, list);
         }
-        for revocation in settled {
-            self.open_part(batch, revocation.place).revocations.push(revocation.clone());
-            batch.revocations.push(revocation);
-        }
+        settled.into_iter().for_each(|revocation| self.revocation(batch, revocation));
     }
 
-    /// Notes what a command took back that some list holds.
-    fn take_back(&self, batch: &mut Batch, written: Vec<provision::Written>, now: Instant) {
+    /// Notes what a command took back at lists; says what in the place it is about.
+    fn take_back(
+        &self,
+        batch: &mut Batch,
+        written: Vec<provision::Written>,
+        about: Option<PlaceNumber>,
+        now: Instant,
+    ) -> Option<TakenBack> {
+        let mut answered = None;
         for it in &written {
             let Some(taken) = provision::taken(batch, it, &written, now) else { continue };
             for at in &taken.lists {
@@ -307,6 +308,7 @@ impl Task {
                 list.doubt(at.items.iter().copied(), at.after);
                 batch.lists.insert(at.key, list);
             }
+            let is_over = taken.lists.iter().all(AtList::is_over);
             let revocation = Revocation {
                 id: random::ids(now).next_id(),
                 place: it.place,
@@ -314,10 +316,39 @@ impl Task {
                 at: now,
                 cause: it.cause.clone(),
                 taken,
-                settled_at: None,
+                settled_at: is_over.then_some(now),
             };
-            self.open_part(batch, it.place).revocations.push(revocation.clone());
-            batch.revocations.push(revocation);
+            if about == Some(it.place) {
+                answered = Some(TakenBack::new(revocation.clone(), batch));
+            }
+            self.revocation(batch, revocation);
+        }
+        answered
+    }
+
+    fn revocation(&self, batch: &mut Batch, revocation: Revocation) {
+        self.open_part(batch, revocation.place).revocations.push(revocation.clone());
+        batch.revocations.push(revocation);
+    }
+
+    /// Forgets a list whose controller is no more: what it may still let in is given up.
+    fn drop_list(&self, batch: &mut Batch, key: ListKey, now: Instant) {
+        let Some(gone) = batch.list(key) else { return };
+        let mut open: BTreeMap<_, Revocation> = BTreeMap::new();
+        let published = batch.world.lists();
+        let known = published.revocations.values().map(|it| &**it).chain(&batch.revocations);
+        open.extend(known.map(|it| ((it.place, it.revision), it.clone())));
+        open.retain(|_, it| it.settled_at.is_none());
+        open.retain(|_, it| it.taken.lists.iter().any(|at| at.key == key));
+        batch.lists.remove(&key);
+        batch.dropped.insert(key);
+        self.open_part(batch, key.place).dropped.push(key.controller);
+        let others = open.values().flat_map(|it| &it.taken.lists);
+        let others: BTreeMap<ListKey, List> =
+            others.filter_map(|at| Some((at.key, batch.list(at.key)?))).collect();
+        for revocation in open.into_values() {
+            let left = revocation.without(&gone, |key| others.get(&key), now);
+            self.revocation(batch, left);
         }
     }
 
@@ -356,6 +387,25 @@ impl Task {
         }
         (state, true)
     }
+}
+
+/// The answer of a command as it is kept for whoever asks again.
+fn answer(
+    keep: &Keep,
+    value: &(dyn Any + Send),
+    left: Left<'_>,
+    created_at: Instant,
+) -> Option<StoredAnswer> {
+    let kept = (keep.encode)(value, left)?;
+    Some(StoredAnswer {
+        scope: keep.scope.clone(),
+        key: keep.key.clone(),
+        request_hash: keep.request,
+        status: kept.status,
+        body: kept.body.into_bytes(),
+        headers: kept.headers,
+        created_at,
+    })
 }
 
 /// Why a command was given, with the object and the person and credential it is about, by which it

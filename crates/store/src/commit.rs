@@ -10,7 +10,7 @@ mod rows;
 pub(crate) use rows::row_place;
 
 use claviger_domain::draft::Write;
-use claviger_domain::ids::{Id, PlaceNumber};
+use claviger_domain::ids::{ControllerNumber, Id, PlaceNumber};
 use claviger_domain::noun::event::Event;
 use claviger_domain::provision::Revocation;
 use claviger_domain::time::Instant;
@@ -61,6 +61,8 @@ pub struct Part {
     pub operations: Vec<Operation>,
     /// What became of lists, of this or another place's controllers.
     pub lists: Vec<ListWrite>,
+    /// Controllers of this place that keep no list any more.
+    pub dropped: Vec<ControllerNumber>,
     /// Rights that lists hold and that were taken back.
     pub revocations: Vec<Revocation>,
 }
@@ -80,6 +82,7 @@ impl Part {
             deliveries: Vec::new(),
             operations: Vec::new(),
             lists: Vec::new(),
+            dropped: Vec::new(),
             revocations: Vec::new(),
         }
     }

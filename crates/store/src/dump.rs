@@ -19,8 +19,8 @@ const AT_ONCE: usize = 1000;
 const UNFINISHED: &str = "unfinished_restore";
 /// A list for each controller that has none.
 const NEVER_HEARD: &str = "insert into lists \
-     (place, controller, version, seen_seq, answered_seq, event_seq, inventory_due) \
-     select place, number, 0, 0, 0, 0, 1 from controllers where deleted_at is null \
+     (place, controller, version, seen_seq, event_seq, inventory_due) \
+     select place, number, 0, 0, 0, 1 from controllers where deleted_at is null \
      and not exists (select 1 from lists \
                      where lists.place = controllers.place and controller = controllers.number)";
 

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use claviger_domain::ids::{ControllerNumber, GrantNumber, Id, LockNumber, PlaceNumber};
 use claviger_domain::provision::{
-    AtList, Bounds, Failure, Held, ItemKey, ItemKind, List, ListKey, Revocation, Row as ItemRow,
-    Sent, Stored, Taken, Way,
+    AtList, Bounds, Failure, Held, ItemKey, ItemKind, List, ListKey, LockState, Revocation,
+    Row as ItemRow, Sent, Stored, Taken, Way,
 };
 use claviger_domain::time::Instant;
 use serde_json::{Value as Json, json};
@@ -27,11 +27,11 @@ pub struct ListWrite {
 }
 
 const UPSERT: &str = "insert into lists \
-     (place, controller, version, seen_seq, answered_seq, event_seq, seen_at, inventory_due) \
+     (place, controller, version, seen_seq, event_seq, seen_at, inventory_due, told_at) \
      values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) on conflict (place, controller) do update set \
-     version = excluded.version, seen_seq = excluded.seen_seq, \
-     answered_seq = excluded.answered_seq, event_seq = excluded.event_seq, \
-     seen_at = excluded.seen_at, inventory_due = excluded.inventory_due";
+     version = excluded.version, seen_seq = excluded.seen_seq, event_seq = excluded.event_seq, \
+     seen_at = excluded.seen_at, inventory_due = excluded.inventory_due, \
+     told_at = excluded.told_at";
 const PUT: &str = "insert into list_items \
      (place, controller, kind, item, of_place, number, confirmed, sent, failure) \
      values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
@@ -42,14 +42,20 @@ const DROP: &str = "delete from list_items \
      where place = ?1 and controller = ?2 and kind = ?3 and item = ?4";
 const REVOKE: &str = "insert into revocations \
      (place, revision, id, at, cause, body, settled_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
-     on conflict (place, revision) do update set settled_at = excluded.settled_at";
+     on conflict (place, revision) do update set body = excluded.body, \
+     settled_at = excluded.settled_at";
+/// In this order: rows go before what they refer to.
+const FORGET: [&str; 2] = [
+    "delete from list_items where place = ?1 and controller = ?2",
+    "delete from lists where place = ?1 and controller = ?2",
+];
 
 /// Appends what a part says of lists and revocations.
 pub(crate) fn append(batch: &mut Batch, part: &Part) {
     for ListWrite { list, changed } in &part.lists {
         let ListKey { place, controller } = list.key;
-        let mut head = values![place, controller, list.version, list.seen_seq, list.answered_seq];
-        put!(head, list.event_seq, list.seen_at, list.inventory_due);
+        let mut head = values![place, controller, list.version, list.seen_seq, list.event_seq];
+        put!(head, list.seen_at, list.inventory_due, list.told_at);
         batch.run(UPSERT, head);
         let (mut kept, mut gone) = (Vec::new(), Vec::new());
         for key in changed {
@@ -68,6 +74,9 @@ pub(crate) fn append(batch: &mut Batch, part: &Part) {
                 batch.many(sql, rows);
             }
         }
+    }
+    for controller in &part.dropped {
+        FORGET.iter().for_each(|sql| batch.run(*sql, values![part.place, *controller]));
     }
     for it in &part.revocations {
         let mut out = values![it.place, it.revision, it.id, it.at];
@@ -117,7 +126,9 @@ fn body(taken: &Taken) -> String {
     let lists = taken.lists.iter().map(|at| {
         let locks = at.locks.iter().map(|(number, id)| json!([number.0, hex(&id.0)]));
         let locks: Vec<Json> = locks.collect();
-        json!([at.key.place.0, at.key.controller.0, at.after, ids(&at.items), locks])
+        let ended = at.ended.iter().map(|(lock, state)| json!([lock.0, state.as_str()]));
+        let ended: Vec<Json> = ended.collect();
+        json!([at.key.place.0, at.key.controller.0, at.after, ids(&at.items), locks, ended])
     });
     let grants = taken.grants.iter().map(|(number, about)| json!([number.0, ids(about)]));
     json!({ "lists": lists.collect::<Vec<_>>(), "grants": grants.collect::<Vec<_>>() }).to_string()
@@ -199,6 +210,11 @@ fn read_taken(value: &Json) -> Option<Taken> {
     let lists = value.get("lists")?.as_array()?.iter().map(|at| {
         let locks = at.get(4)?.as_array()?.iter();
         let locks = locks.map(|it| Some((LockNumber(number(it.get(0)?)?), Id(bytes(it.get(1)?)?))));
+        // Not there in what was written before it was kept.
+        let ended = at.get(5).and_then(Json::as_array).into_iter().flatten();
+        let ended = ended.map(|it| {
+            Some((LockNumber(number(it.get(0)?)?), LockState::parse(it.get(1)?.as_str()?)?))
+        });
         Some(AtList {
             key: ListKey {
                 place: PlaceNumber(number(at.get(0)?)?),
@@ -207,6 +223,7 @@ fn read_taken(value: &Json) -> Option<Taken> {
             after: at.get(2)?.as_u64()?,
             items: ids(at.get(3)?)?,
             locks: locks.collect::<Option<_>>()?,
+            ended: ended.collect::<Option<_>>()?,
         })
     });
     let grants = value.get("grants")?.as_array()?.iter();
@@ -228,10 +245,10 @@ fn list(row: Row, tools: &mut Tools) -> Result<List, StoreError> {
     let mut list = List::new(ListKey { place, controller });
     list.version = cells.u64()?;
     list.seen_seq = cells.u64()?;
-    list.answered_seq = cells.u64()?;
     list.event_seq = cells.u64()?;
     list.seen_at = cells.opt_instant()?;
     list.inventory_due = cells.bool()?;
+    list.told_at = cells.opt_instant()?;
     Ok(list)
 }
 
@@ -260,8 +277,8 @@ fn revocation(row: Row, tools: &mut Tools) -> Result<Revocation, StoreError> {
     })
 }
 
-const LISTS: &str = "select place, controller, version, seen_seq, answered_seq, event_seq, \
-     seen_at, inventory_due from lists";
+const LISTS: &str = "select place, controller, version, seen_seq, event_seq, seen_at, \
+     inventory_due, told_at from lists";
 const ITEMS: &str = "select place, controller, kind, item, of_place, number, confirmed, sent, \
      failure from list_items";
 const REVOCATIONS: &str = "select place, revision, id, at, cause, body, settled_at \

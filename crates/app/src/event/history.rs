@@ -173,8 +173,8 @@ fn told_until(app: &App, state: &PlaceState, controller: &Controller) -> Option<
     let own = |lock: &&Arc<Lock>| lock.controller == Some(controller.number()) && is_listed(lock);
     state.locks.iter().find(own)?;
     let key = ListKey { place: state.place.number(), controller: controller.number() };
-    let called = app.world().lists().list(key).and_then(|list| list.seen_at);
+    let told = app.world().lists().list(key).and_then(|list| list.told_at);
     // Before it was there nothing happened at it.
     let made = controller.header.created_at;
-    Some(called.map_or(made, |at| at.plus(-UNDER_WAY).max(made)))
+    Some(told.map_or(made, |at| at.plus(-UNDER_WAY).max(made)))
 }

@@ -184,3 +184,31 @@ pub(crate) fn remote_unlock(app: &App, owner: &Side, now: Instant) {
         expires_at: now.plus(COMMAND_LASTS),
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(byte: u8, given: Instant) -> Command {
+        let expires_at = given.plus(COMMAND_LASTS);
+        Command { id: Id([byte; 16]), kind: CommandKind::Unlock, lock: LockNumber(1), expires_at }
+    }
+
+    #[test]
+    fn a_command_is_offered_for_ten_seconds_until_it_is_done() {
+        let key = ListKey { place: PlaceNumber(1), controller: 1.into() };
+        let line = Lines::default().line(key);
+        let begun = Instant(0);
+        let (one, other) = (command(1, begun), command(2, begun.plus(4 * SECOND)));
+        line.give(one);
+        line.give(other);
+        assert_eq!(line.commands(begun.plus(10 * SECOND - 1)), [one, other]);
+        assert_eq!(line.commands(begun.plus(10 * SECOND)), [other]);
+        line.done(&[other.id], begun.plus(10 * SECOND));
+        assert_eq!(line.commands(begun), []);
+        // The newest stay where nobody fetches them.
+        (0..=MOST_COMMANDS).for_each(|at| line.give(command(at as u8, begun)));
+        let waiting = line.commands(begun);
+        assert_eq!((waiting.len(), waiting[0].id), (MOST_COMMANDS, Id([1; 16])));
+    }
+}

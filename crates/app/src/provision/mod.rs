@@ -23,10 +23,12 @@ pub(crate) use status::is_online;
 pub use status::{
     ControllerState, ControllerStatus, SystemState, SystemStatus, of_controller, status,
 };
-pub use sync::{Change, CommandReport, Content, SyncAnswer, SyncWish, sync};
+pub use sync::{Change, CommandReport, Content, MOST_EVENTS, SyncAnswer, SyncWish, sync};
+pub use taken::TakenBack;
 pub(crate) use taken::{Sites, Written, taken, written};
 
-use claviger_domain::ids::PlaceNumber;
+use std::collections::BTreeSet;
+
 use claviger_store::{Store, StoreError};
 
 use crate::App;
@@ -50,7 +52,7 @@ pub(crate) async fn load(store: &Store, world: &World) -> Result<(), StoreError>
             list.doubt(at.items.iter().copied(), at.after);
         }
     }
-    world.publish_lists(lists, revocations);
+    world.publish_lists(lists, &BTreeSet::new(), revocations);
     Ok(())
 }
 
@@ -82,10 +84,5 @@ impl App {
     /// Ends every call that waits for something to say; those that come are not held.
     pub fn end_waiting(&self) {
         self.lines().end();
-    }
-
-    /// Whether a controller of a place may have a list.
-    pub(crate) fn has_lists(&self, place: PlaceNumber) -> bool {
-        self.world().lists().lists.values().any(|list| list.concerns(place))
     }
 }

@@ -71,7 +71,7 @@ pub async fn get(ctx: &Context, place: Id, id: Id) -> Result<Progressed, Error> 
     Ok(progressed(&lists, found, ctx.app.now()))
 }
 
-/// How far the taking back of a grant has got, where some list held it.
+/// How far the taking back of a grant has got, where some list held it or should have.
 ///
 /// # Errors
 /// As for any read.
@@ -81,7 +81,7 @@ pub async fn of_grant(
     grant: &Grant,
 ) -> Result<Option<Progress>, Error> {
     let place = state.place.number();
-    if grant.closed.is_none() || !app.has_lists(place) {
+    if grant.closed.is_none() {
         return Ok(None);
     }
     if let Some(pending) = pending(app, state, grant) {
@@ -108,7 +108,7 @@ pub fn pending(app: &App, state: &PlaceState, grant: &Grant) -> Option<Progress>
 fn ended(lists: &Lists, now: Instant) -> Vec<Revocation> {
     let all = lists.revocations.values();
     let ended = all.filter(|it| it.is_over(|key| lists.list(key), now));
-    ended.map(|it| over(it, now)).collect()
+    ended.map(|it| it.settled(|key| lists.list(key), now)).collect()
 }
 
 /// The revocations that end with what a list holds after a call, as they are to be kept.
@@ -119,11 +119,7 @@ pub(super) fn ended_by(lists: &Lists, list: &List, now: Instant) -> Vec<Revocati
     let about = about.filter(|it| it.taken.lists.iter().any(|at| at.key == list.key));
     // Other lists matter only where this one has followed.
     let ended = about.filter(|it| it.is_over(own, now) && it.is_over(all, now));
-    ended.map(|it| over(it, now)).collect()
-}
-
-fn over(revocation: &Revocation, now: Instant) -> Revocation {
-    Revocation { settled_at: Some(now), ..revocation.clone() }
+    ended.map(|it| it.settled(all, now)).collect()
 }
 
 /// Notes which revocations have come to their end, by confirmation or by time.

@@ -4,11 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use claviger_domain::command::controller::find;
 use claviger_domain::ids::{ControllerNumber, Id, Noun, PlaceNumber, Ref};
 use claviger_domain::noun::controller::Controller;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::provision::{
-    self, Desired, Entry, Inventoried, Item, ItemKey, ListKey, Queue, Reported, Scribe,
+    self, Desired, Entry, Foreign, Inventoried, Item, ItemKey, ItemKind, ListKey, Queue, Reported,
+    Scribe,
 };
 use claviger_domain::refusal::Refusal;
 use claviger_domain::time::{Instant, SECOND};
@@ -30,6 +32,8 @@ use crate::read::resolve;
 use crate::work::Work;
 use crate::world::guard;
 
+/// The most events in one call.
+pub const MOST_EVENTS: usize = 1000;
 /// How long changes gather before a list is worked out anew.
 const GATHER: Duration = Duration::from_millis(40);
 
@@ -50,6 +54,8 @@ pub struct SyncWish {
     pub digest: Option<String>,
     /// Its whole list.
     pub inventory: Option<Vec<Inventoried>>,
+    /// What is in it whose id is of no form that the server gives.
+    pub foreign: Vec<(ItemKind, String)>,
     /// What happened.
     pub events: Vec<EventWish>,
     /// How its locks are.
@@ -93,8 +99,10 @@ pub struct SyncAnswer {
 pub struct Change {
     /// By which it is acknowledged.
     pub version: u64,
-    /// Which item.
-    pub key: ItemKey,
+    /// What it is about.
+    pub kind: ItemKind,
+    /// Its id, as it is written.
+    pub id: String,
     /// What it says; none: it is to be removed.
     pub content: Option<Content>,
 }
@@ -264,6 +272,8 @@ async fn take_in(ctx: &Context, key: ListKey, wish: Arc<SyncWish>) -> Result<Tak
     let app = ctx.app.clone();
     ctx.commit(Some(key.place), move |work| {
         let now = work.now;
+        // Nothing is kept of a controller that was deleted meanwhile.
+        find(&work.place(key.place)?.state, key.controller)?;
         let seen = work.list(key).seen_seq;
         if wish.seq <= seen {
             return Ok(TakenIn::Stale(seen));
@@ -272,10 +282,14 @@ async fn take_in(ctx: &Context, key: ListKey, wish: Arc<SyncWish>) -> Result<Tak
         let list = work.list(key);
         list.seen_seq = wish.seq;
         list.seen_at = Some(now);
+        // One that lost its memory does not know yet which number its next event has.
+        if wish.events.len() < MOST_EVENTS && wish.received != Some(0) {
+            list.told_at = Some(now);
+        }
         list.report(&wish.acknowledged, now);
         if let Some(inventory) = &wish.inventory {
             let site = sites.as_ref().and_then(Sites::site);
-            list.take_inventory(inventory, |item| site.as_ref()?.record(item), now);
+            list.take_inventory(inventory, &wish.foreign, |item| site.as_ref()?.record(item), now);
         } else if let Some(told) = &wish.digest
             && list.lines().is_some_and(|lines| hex(&sha256(lines.as_bytes())) != *told)
         {
@@ -322,24 +336,34 @@ async fn send(ctx: &Context, key: ListKey, line: &Line, wish: &SyncWish) -> Resu
     let worked = work_out(&ctx.app, key, line, wish.received).await?;
     let (desired, queue) = worked;
     let next_at = [queue.next_at, desired.next_end].into_iter().flatten().min();
-    if queue.due.is_empty() {
+    let Queue { mut foreign, mut due, .. } = queue;
+    if due.is_empty() && foreign.is_empty() {
         return Ok(Sending { next_at, ..Sending::default() });
     }
-    let more = queue.due.len() > wish.max_changes;
-    let due: Vec<ItemKey> = queue.due.into_iter().take(wish.max_changes).collect();
+    let more = due.len() + foreign.len() > wish.max_changes;
+    foreign.truncate(wish.max_changes);
+    due.truncate(wish.max_changes - foreign.len());
     let seq = wish.seq;
-    let noted =
-        ctx.commit(Some(key.place), move |work| note(work, key, &desired, &due, seq)).await?;
-    let Some(noted) = noted else {
+    let noted = ctx.commit(Some(key.place), move |work| {
+        let noted = note(work, key, &desired, &due, seq)?;
+        let (now, list) = (work.now, work.list(key));
+        let gone = foreign.iter().filter_map(|version| list.send_away(*version, now));
+        Ok(noted.map(|noted| (noted, gone.collect::<Vec<_>>())))
+    });
+    let Some((noted, gone)) = noted.await? else {
         return Ok(Sending { is_superseded: true, ..Sending::default() });
     };
     let owner = ctx.app.state(key.place)?;
-    let controller = owner.controllers.get(key.controller);
-    let controller = controller.ok_or(Error::not_found(Noun::Controller))?;
-    let changes = noted.into_iter().map(|(version, key, item)| {
+    let controller = find(&owner, key.controller)?;
+    let removed = |it: Foreign| {
+        let Foreign { kind, id, version, .. } = it;
+        Ok(Change { version, kind, id, content: None })
+    };
+    let changed = |(version, key, item): (u64, ItemKey, Option<Item>)| {
         let content = item.map(|item| content(&ctx.app, controller, item.entry)).transpose()?;
-        Ok(Change { version, key, content })
-    });
+        Ok(Change { version, kind: key.kind, id: key.text(), content })
+    };
+    let changes = gone.into_iter().map(removed).chain(noted.into_iter().map(changed));
     let changes = changes.collect::<Result<_, Error>>()?;
     Ok(Sending { changes, more, next_at, is_superseded: false })
 }
@@ -372,8 +396,13 @@ fn note(
         } else {
             provision::again(&site, &mut scribe, desired, key)
         };
-        // What came in between is sent next time, when room has been found for it.
-        if item.is_none() && !list.row(key).is_some_and(|row| row.is_held()) {
+        // What came in between is sent next time, when room has been found for it, or after the
+        // schedules it names.
+        let is_early = match &item {
+            None => !list.row(key).is_some_and(|row| row.is_held()),
+            Some(item) => !list.has_named(item),
+        };
+        if is_early {
             continue;
         }
         let version = list.send(key, item.as_ref(), seq, now);

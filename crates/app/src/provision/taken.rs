@@ -1,47 +1,64 @@
-//! What a command takes back that some list holds. Places that no list concerns pay nothing.
+//! What a command takes back that some list holds, or should have come to hold. Places that no list
+//! concerns pay a look at what was written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use claviger_domain::draft::{Draft, Write};
 use claviger_domain::ids::{ControllerNumber, PlaceNumber};
-use claviger_domain::provision::{self, Affected, List, ListKey, Site, Taken};
+use claviger_domain::noun::grant::Grant;
+use claviger_domain::provision::{
+    self, Affected, Concern, List, ListKey, Progress, Revocation, Site, Taken,
+};
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::Instant;
 
 use super::digest;
 use crate::work::Source;
 
-/// What a command wrote in a place that some list concerns.
+/// What a command wrote in a place, where that may take something back.
 pub(crate) struct Written {
     pub(crate) place: PlaceNumber,
     pub(crate) revision: u64,
     pub(crate) cause: String,
     before: PlaceState,
     writes: Vec<Write>,
-    lists: Vec<ListKey>,
+    concern: Concern,
+    /// The lists it may take something back from.
+    lists: BTreeSet<ListKey>,
 }
 
-/// The drafts of a command that wrote something where some list concerns the place.
+/// The drafts of a command that may take something back that some list should know.
 pub(crate) fn written(source: &impl Source, places: &BTreeMap<PlaceNumber, Draft>) -> Vec<Written> {
-    let mut found = Vec::new();
-    for (place, draft) in places.iter().filter(|(_, draft)| !draft.writes().is_empty()) {
-        let lists = source.concerned(*place);
-        if lists.is_empty() {
-            continue;
-        }
-        let Some(before) = source.place(*place) else { continue };
-        let cause = draft.trail().map(|it| format!("{}_{}", it.noun.as_str(), it.verb));
-        found.push(Written {
-            place: *place,
-            revision: draft.revision(),
-            cause: cause.unwrap_or_else(|| "change".to_owned()),
-            before,
-            writes: draft.writes().to_vec(),
-            lists,
-        });
+    places.iter().filter_map(|(place, draft)| one_written(source, *place, draft)).collect()
+}
+
+fn one_written(source: &impl Source, place: PlaceNumber, draft: &Draft) -> Option<Written> {
+    let writes = draft.writes();
+    // What is only added takes nothing away.
+    writes.iter().find(|write| write.former.is_some())?;
+    let before = source.place(place)?;
+    let mut lists = provision::reached(&before, writes, |number| source.place(number));
+    let known = source.concerned(place);
+    if lists.is_empty() && known.is_empty() {
+        return None;
     }
-    found
+    let concern = provision::concern(&before, &draft.state, writes);
+    if concern.is_nobody() {
+        return None;
+    }
+    let holds = |key: &ListKey| source.list(*key).is_some_and(|list| concern.is_about(&list));
+    lists.extend(known.into_iter().filter(holds));
+    let cause = draft.trail().map(|it| format!("{}_{}", it.noun.as_str(), it.verb));
+    Some(Written {
+        place,
+        revision: draft.revision(),
+        cause: cause.unwrap_or_else(|| "change".to_owned()),
+        before,
+        writes: writes.to_vec(),
+        concern,
+        lists,
+    })
 }
 
 /// What was taken back by a command whose places `source` has as they are after it; `all` is what
@@ -52,31 +69,47 @@ pub(crate) fn taken(
     all: &[Written],
     now: Instant,
 ) -> Option<Taken> {
-    let after = source.place(written.place)?;
-    let concern = provision::concern(&written.before, &after, &written.writes);
-    if concern.is_nobody() {
-        return None;
-    }
     let before = |number: PlaceNumber| {
         let wrote = all.iter().find(|it| it.place == number).map(|it| it.before.clone());
         wrote.or_else(|| source.place(number)).map(Arc::new)
     };
-    let lists: Vec<(List, Sites, Sites)> = written
-        .lists
-        .iter()
-        .filter_map(|key| source.list(*key).filter(|list| concern.is_about(list)))
-        .filter_map(|list| {
-            let key = list.key;
-            let (then, since) =
-                (Sites::of(key, before)?, Sites::of(key, |n| source.place(n).map(Arc::new))?);
-            Some((list, then, since))
-        })
-        .collect();
+    let after = |number: PlaceNumber| source.place(number).map(Arc::new);
+    let sites = |key: &ListKey| {
+        let list = source.list(*key).unwrap_or_else(|| List::new(*key));
+        Some((list, Sites::of(*key, before)?, Sites::of(*key, after)?))
+    };
+    let lists: Vec<(List, Sites, Sites)> = written.lists.iter().filter_map(sites).collect();
     let affected = lists.iter().filter_map(|(list, before, after)| {
         Some(Affected { list, before: before.site()?, after: after.site()? })
     });
     let affected: Vec<Affected<'_>> = affected.collect();
-    provision::taken(&written.before, &written.writes, &concern, &affected, now, digest)
+    let Written { before, writes, concern, .. } = written;
+    provision::taken(before, writes, concern, &affected, now, digest)
+}
+
+/// What a command took back, with the lists it was taken back from as they were then: so how far
+/// that has got is the same whoever asks.
+#[derive(Clone, Debug)]
+pub struct TakenBack {
+    revocation: Revocation,
+    lists: Vec<List>,
+}
+
+impl TakenBack {
+    pub(crate) fn new(revocation: Revocation, source: &impl Source) -> TakenBack {
+        let lists = revocation.taken.lists.iter().filter_map(|at| source.list(at.key)).collect();
+        TakenBack { revocation, lists }
+    }
+
+    /// How far the taking back of a grant had got then, where it is this that took it back.
+    #[must_use]
+    pub fn progress_for(&self, grant: &Grant) -> Option<Progress> {
+        if grant.header.revision != self.revocation.revision {
+            return None;
+        }
+        let list = |key| self.lists.iter().find(|list| list.key == key);
+        self.revocation.progress_for(grant, list, self.revocation.at)
+    }
 }
 
 /// The places that a list is derived from.

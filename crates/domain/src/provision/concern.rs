@@ -1,12 +1,13 @@
 //! Whom a command may take rights from, as far as its writes alone say.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::is_listed;
+use super::entry::open_grants;
 use super::list::List;
+use super::{ListKey, is_listed};
 use crate::draft::Write;
-use crate::ids::{Id, LockNumber};
-use crate::noun::grant::Subject;
+use crate::ids::{CredentialNumber, Id, LockNumber, PlaceNumber};
+use crate::noun::grant::{Subject, Target};
 use crate::noun::lock::Lock;
 use crate::record::Record;
 use crate::state::PlaceState;
@@ -80,6 +81,64 @@ pub fn concern(before: &PlaceState, after: &PlaceState, writes: &[Write]) -> Con
         }
     }
     Concern::Some(ids)
+}
+
+/// The lists of the locks that these writes, which changed the place that was `before`, may take
+/// rights from; `owner` finds the places that locks are borrowed from.
+#[must_use]
+pub fn reached(
+    before: &PlaceState,
+    writes: &[Write],
+    owner: impl Fn(PlaceNumber) -> Option<PlaceState>,
+) -> BTreeSet<ListKey> {
+    let mut locks: BTreeSet<LockNumber> = BTreeSet::new();
+    let mut targets: BTreeSet<Target> = BTreeSet::new();
+    let all = || before.locks.iter().map(|lock| lock.number());
+    let of_credential = |id: u32, targets: &mut BTreeSet<Target>| {
+        let credential = before.credentials.get(CredentialNumber(id));
+        let grants = credential.into_iter().flat_map(|it| open_grants(before, it));
+        targets.extend(grants.map(|grant| grant.target));
+    };
+    for former in writes.iter().filter_map(|write| write.former.as_ref()) {
+        match former {
+            Record::Grant(it) => drop(targets.insert(it.target)),
+            Record::Credential(it) => of_credential(it.header.number, &mut targets),
+            Record::Person(it) => {
+                let own = before.person_credentials(it.number()).iter();
+                own.for_each(|number| of_credential(number, &mut targets));
+            }
+            Record::Membership(it) => drop(locks.insert(it.lock)),
+            Record::Share(it) => drop(locks.insert(it.lock)),
+            Record::Lock(it) => drop(locks.insert(it.number())),
+            Record::AccessLevel(it) => drop(targets.insert(Target::AccessLevel(it.number()))),
+            Record::Schedule(_) => locks.extend(all()),
+            _ => {}
+        }
+    }
+    for target in targets {
+        match target {
+            Target::Lock(lock) => drop(locks.insert(lock)),
+            Target::AccessLevel(level) => {
+                locks.extend(before.level_locks(level).map(|membership| membership.lock));
+            }
+        }
+    }
+    let mut owners: BTreeMap<PlaceNumber, Option<PlaceState>> = BTreeMap::new();
+    let locks = locks.into_iter().filter_map(|lock| before.locks.get(lock));
+    let keys = locks.filter_map(|lock| match lock.borrowed {
+        None => key_of(before, lock),
+        Some((place, number)) => {
+            let owner = owners.entry(place).or_insert_with(|| owner(place)).as_ref()?;
+            key_of(owner, owner.locks.get(number)?)
+        }
+    });
+    keys.collect()
+}
+
+/// The list that serves a place's own lock.
+fn key_of(place: &PlaceState, lock: &Lock) -> Option<ListKey> {
+    let controller = lock.controller.filter(|_| is_listed(lock))?;
+    Some(ListKey { place: place.place.number(), controller })
 }
 
 /// Whether a list may serve a lock: its own controller's, or that of the place it is borrowed from.

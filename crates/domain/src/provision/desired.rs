@@ -112,7 +112,7 @@ fn narrowed(site: &Site<'_>, scribe: &Scribe, item: &Item, cut: &Cut) -> Option<
 }
 
 /// The credentials that may have a right at a lock of the site.
-fn candidates(tenant: &Tenant<'_>) -> BTreeSet<CredentialNumber> {
+pub(super) fn candidates(tenant: &Tenant<'_>) -> BTreeSet<CredentialNumber> {
     let state = tenant.state;
     let mut grants = BTreeSet::new();
     let mut levels = BTreeSet::new();

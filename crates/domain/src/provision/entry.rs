@@ -221,19 +221,14 @@ impl Scribe {
         let has_pin = credential.pin.is_some();
         let needs_pin = has_pin && ways.iter().any(|way| way.locks.iter().any(asks));
         let identity = (self.digest)(&recognised(credential, needs_pin));
-        let mut said = format!(
-            "{identity:?} {} {} {:?} {} {ways:?}",
-            credential.header.number, credential.priority, credential.session, credential.is_admin
-        );
         // The controller's settings may say how many digits it takes.
         let controller = site.owner.controllers.get(site.key.controller);
         let settings = controller.and_then(|controller| controller.settings.as_ref());
-        if let Some(settings) = settings.filter(|_| credential.code.is_some()) {
-            said.push_str(&settings.0);
-        }
+        let settings = settings.filter(|_| credential.code.is_some()).map(|it| it.0.as_str());
+        let said = said(&identity, credential, &ways, settings.unwrap_or_default());
         Some(Item {
             key: ItemKey { kind: ItemKind::Credential, id: credential.header.id },
-            print: (self.digest)(said.as_bytes()),
+            print: (self.digest)(&said),
             identity,
             entry: Entry::Credential(CredentialEntry {
                 place: tenant.state.place.number(),
@@ -311,6 +306,33 @@ pub(super) fn joined(mut ways: Vec<Way>) -> Vec<Way> {
             None => out.push(way),
         }
     }
+    out
+}
+
+/// Everything that a credential's item says, as bytes: equal exactly where it is. What has no fixed
+/// size stands behind its length.
+fn said(identity: &[u8; 16], credential: &Credential, ways: &[Way], settings: &str) -> Vec<u8> {
+    let mut out = identity.to_vec();
+    let number = |out: &mut Vec<u8>, number: u32| out.extend(number.to_be_bytes());
+    number(&mut out, credential.header.number);
+    out.extend([credential.priority, u8::from(credential.is_admin)]);
+    out.push(u8::from(credential.session.is_some()));
+    if let Some(hints) = credential.session {
+        number(&mut out, hints.start_within_s);
+        number(&mut out, hints.log_off_after_s);
+    }
+    for way in ways {
+        out.extend(way.locks.len().to_be_bytes());
+        way.locks.iter().for_each(|lock| number(&mut out, lock.0));
+        out.extend(way.window.from.to_be_bytes());
+        out.extend(way.window.until.to_be_bytes());
+        out.extend(way.schedules.len().to_be_bytes());
+        way.schedules.iter().for_each(|schedule| out.extend(schedule.0));
+        out.push(u8::from(way.override_lockdown));
+    }
+    // No way has no locks.
+    out.extend(0_usize.to_be_bytes());
+    out.extend(settings.as_bytes());
     out
 }
 

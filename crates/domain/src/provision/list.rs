@@ -8,129 +8,20 @@ use std::sync::Arc;
 
 use super::desired::Desired;
 use super::entry::Item;
-use super::{ItemKey, ItemKind, ListKey, Way};
+use super::row::{Held, Row, Sent, Stored};
+use super::{ItemKey, ItemKind, ListKey};
 use crate::ids::{Id, LockNumber, PlaceNumber};
-use crate::time::{HOUR, Instant, SECOND};
+use crate::time::{Instant, SECOND};
 
 /// How long an item may be on its way before it is sent again.
 pub(super) const PATIENCE: i64 = 30 * SECOND;
-const FIRST_PAUSE: i64 = 10 * SECOND;
 /// From so many refusals on a controller counts as failing.
 const MANY_REFUSALS: u32 = 3;
-/// So many earlier sendings are told apart; older ones are taken together.
-const MOST_STRAY: usize = 4;
+/// So many foreign things are told to go at a time.
+const MOST_FOREIGN: usize = 1_000;
 /// Versions go on from what a controller says that it has up to here. Beyond there would soon be
 /// none left that it could acknowledge.
 const HIGHEST_TAKEN: u64 = 1 << 62;
-
-/// What one sending of an item lets in: never its PIN or code.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// That of the item.
-    pub print: [u8; 16],
-    /// What it recognises.
-    pub identity: [u8; 16],
-    /// Where it opens and when.
-    pub ways: Vec<Way>,
-}
-
-impl Held {
-    /// What only the controller knows.
-    const UNKNOWN: Held = Held { print: [0; 16], identity: [0; 16], ways: Vec::new() };
-
-    /// What an item lets in.
-    #[must_use]
-    pub fn of(item: &Item) -> Held {
-        Held { print: item.print, identity: item.identity, ways: item.ways().to_vec() }
-    }
-
-    /// Whether the server does not know what it is: it may let in anybody anywhere. Without ways,
-    /// as earlier sendings that are taken together have theirs.
-    #[must_use]
-    pub fn is_unknown(&self) -> bool {
-        *self == Held::UNKNOWN
-    }
-}
-
-/// What the controller said that it has stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stored {
-    /// As which version.
-    pub version: u64,
-    /// When it said so.
-    pub at: Instant,
-    /// What.
-    pub held: Held,
-}
-
-/// What was sent and not acknowledged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sent {
-    /// As which version.
-    pub version: u64,
-    /// In the answer to which request.
-    pub seq: u64,
-    /// When.
-    pub at: Instant,
-    /// What; none where it was to be removed.
-    pub held: Option<Held>,
-}
-
-/// What the controller refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// Its own word for why.
-    pub code: String,
-    /// When.
-    pub at: Instant,
-    /// How often in a row.
-    pub attempts: u32,
-    /// When it is tried again.
-    pub next_at: Instant,
-    /// What was refused; none for a removal.
-    pub print: Option<[u8; 16]>,
-}
-
-/// One item of a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// Which.
-    pub key: ItemKey,
-    /// The place of the record it is of.
-    pub place: PlaceNumber,
-    /// That record's number; 0 where it is not known, or a schedule.
-    pub number: u32,
-    /// What is stored.
-    pub confirmed: Option<Stored>,
-    /// What is on its way.
-    pub sent: Option<Sent>,
-    /// What was on its way when something else was sent, with the versions.
-    pub stray: Vec<(u64, Held)>,
-    /// The last refusal, until something is stored.
-    pub failure: Option<Failure>,
-}
-
-impl Row {
-    /// Everything the controller may hold, with its version.
-    pub fn held(&self) -> impl Iterator<Item = (u64, &Held)> {
-        let confirmed = self.confirmed.iter().map(|it| (it.version, &it.held));
-        let sent = self.sent.iter().filter_map(|it| Some((it.version, it.held.as_ref()?)));
-        confirmed.chain(sent).chain(self.stray.iter().map(|(version, held)| (*version, held)))
-    }
-
-    /// Whether the controller may hold anything of it.
-    #[must_use]
-    pub fn is_held(&self) -> bool {
-        self.held().next().is_some()
-    }
-
-    /// Whether what is held may open a lock.
-    #[must_use]
-    pub fn opens(&self, lock: LockNumber) -> bool {
-        let opens = |held: &Held| held.ways.iter().any(|way| way.reaches(lock));
-        self.held().any(|(_, held)| held.is_unknown() || opens(held))
-    }
-}
 
 /// What the controller says of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,6 +41,20 @@ pub struct Inventoried {
     pub version: u64,
 }
 
+/// Something that a controller holds and whose id is of no form that the server gives: it can only
+/// be removed. Known until it is; a restart forgets it, and the digest finds it again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Foreign {
+    /// What it is.
+    pub kind: ItemKind,
+    /// What the controller calls it.
+    pub id: String,
+    /// As which version its removal is acknowledged.
+    pub version: u64,
+    /// When its removal was sent last.
+    pub sent_at: Option<Instant>,
+}
+
 /// One controller's list.
 #[derive(Clone, Debug)]
 pub struct List {
@@ -159,14 +64,15 @@ pub struct List {
     pub version: u64,
     /// The number of the last request that was looked at.
     pub seen_seq: u64,
-    /// That of the last request whose answer carried something.
-    pub answered_seq: u64,
     /// The number of the controller's last event that is stored.
     pub event_seq: u64,
     /// When it last called.
     pub seen_at: Option<Instant>,
+    /// When it last had no more to tell of what happened.
+    pub told_at: Option<Instant>,
     /// Whether it must say what it holds before anything else is sent.
     pub inventory_due: bool,
+    foreign: Vec<Foreign>,
     rows: Arc<BTreeMap<ItemKey, Arc<Row>>>,
     /// Items that must be confirmed anew though they may be as they should: a right in between was
     /// taken back.
@@ -184,10 +90,11 @@ impl List {
             key,
             version: 0,
             seen_seq: 0,
-            answered_seq: 0,
             event_seq: 0,
             seen_at: None,
+            told_at: None,
             inventory_due: false,
+            foreign: Vec::new(),
             rows: Arc::default(),
             stale: Arc::default(),
             places: BTreeSet::from([key.place]),
@@ -224,6 +131,28 @@ impl List {
         self.rows.get(&ItemKey { kind: ItemKind::Credential, id })
     }
 
+    /// What it holds that is of no form of ours.
+    #[must_use]
+    pub fn foreign(&self) -> &[Foreign] {
+        &self.foreign
+    }
+
+    /// Whether the controller may hold anything of it, known or not.
+    #[must_use]
+    pub fn may_hold(&self) -> bool {
+        self.inventory_due || !self.foreign.is_empty() || self.rows().any(|row| row.is_held())
+    }
+
+    /// Whether every schedule that an item names is there before it: held, or sent, or refused, so
+    /// that the item is, too, and says why.
+    #[must_use]
+    pub fn has_named(&self, item: &Item) -> bool {
+        item.names().all(|id| {
+            let row = self.row(ItemKey { kind: ItemKind::Schedule, id });
+            row.is_some_and(|row| row.is_held() || row.failure.is_some())
+        })
+    }
+
     /// Whether a credential may be held.
     #[must_use]
     pub fn holds(&self, id: Id) -> bool {
@@ -256,11 +185,12 @@ impl List {
         after.is_some_and(|after| row.confirmed.as_ref().is_some_and(|it| it.version <= *after))
     }
 
-    /// Wants credentials confirmed anew: whatever has a version up to the last one given does not
-    /// count any more.
+    /// Wants credentials that are held confirmed anew: whatever has a version up to the last one
+    /// given does not count any more.
     pub fn doubt(&mut self, ids: impl IntoIterator<Item = Id>, after: u64) {
+        let held: Vec<Id> = ids.into_iter().filter(|id| self.credential(*id).is_some()).collect();
         let stale = Arc::make_mut(&mut self.stale);
-        for id in ids {
+        for id in held {
             let known = stale.entry(id).or_insert(after);
             *known = after.max(*known);
         }
@@ -300,16 +230,21 @@ impl List {
         let version = match stale {
             Some(sent) if sent.held == held => sent.version,
             Some(Sent { held: Some(held), version, .. }) => {
-                row.stray.push((version, held));
-                merge(&mut row.stray);
+                row.overtake(version, held);
                 next
             }
             _ => next,
         };
         row.sent = Some(Sent { version, seq, at: now, held });
         self.version = self.version.max(version);
-        self.answered_seq = seq;
         version
+    }
+
+    /// Notes that something foreign is told to go; says what.
+    pub fn send_away(&mut self, version: u64, now: Instant) -> Option<Foreign> {
+        let found = self.foreign.iter_mut().find(|it| it.version == version)?;
+        found.sent_at = Some(now);
+        Some(found.clone())
     }
 
     /// Takes in what the controller says of changes. Versions that were followed by others are
@@ -318,6 +253,9 @@ impl List {
         let on_their_way =
             self.rows().filter_map(|row| Some((row.sent.as_ref()?.version, row.key)));
         let keys: BTreeMap<u64, ItemKey> = on_their_way.collect();
+        let gone =
+            |it: &Foreign| reports.contains(&Reported { version: it.version, refused: None });
+        self.foreign.retain(|it| !gone(it));
         for report in reports {
             let Some(key) = keys.get(&report.version).copied() else { continue };
             let row = self.edit(key, PlaceNumber(0), 0);
@@ -334,17 +272,18 @@ impl List {
                 (None, None) => self.drop_row(key),
                 (Some(code), held) => {
                     let print = held.map(|held| held.print);
-                    row.failure = Some(failure(row.failure.take(), code, print, now));
+                    row.refuse(code, print, now);
                 }
             }
         }
     }
 
-    /// Takes in the whole of what the controller holds; `record` finds the place and number of
-    /// the record that an item is of.
+    /// Takes in the whole of what the controller holds, of which some is `foreign`; `record` finds
+    /// the place and number of the record that an item is of.
     pub fn take_inventory(
         &mut self,
         items: &[Inventoried],
+        foreign: &[(ItemKind, String)],
         record: impl Fn(ItemKey) -> Option<(PlaceNumber, u32)>,
         now: Instant,
     ) {
@@ -372,6 +311,12 @@ impl List {
         // What comes next must be newer than anything the controller has seen.
         let sane = told.values().copied().filter(|version| *version <= HIGHEST_TAKEN);
         self.version = sane.fold(self.version, u64::max);
+        self.foreign.clear();
+        for (kind, id) in foreign.iter().take(MOST_FOREIGN) {
+            self.version += 1;
+            let (kind, id, version) = (*kind, id.clone(), self.version);
+            self.foreign.push(Foreign { kind, id, version, sent_at: None });
+        }
     }
 
     /// An item that is there, in some version.
@@ -418,7 +363,8 @@ impl List {
     /// The lines whose hash is the list's digest, sorted; none while something is on its way.
     #[must_use]
     pub fn lines(&self) -> Option<String> {
-        if self.rows().any(|row| row.sent.is_some() || !row.stray.is_empty()) {
+        let is_on_its_way = |row: &Arc<Row>| row.sent.is_some() || !row.stray.is_empty();
+        if !self.foreign.is_empty() || self.rows().any(is_on_its_way) {
             return None;
         }
         let stored = self.rows().filter_map(|row| Some((row.key, row.confirmed.as_ref()?.version)));
@@ -427,56 +373,5 @@ impl List {
             .collect();
         lines.sort_unstable();
         Some(lines.concat())
-    }
-}
-
-impl ItemKey {
-    /// The id as it is written.
-    #[must_use]
-    pub fn text(&self) -> String {
-        match self.kind {
-            ItemKind::Schedule => self.id.0.iter().map(|byte| format!("{byte:02x}")).collect(),
-            ItemKind::Lock | ItemKind::Credential => self.id.to_string(),
-        }
-    }
-
-    /// Reads what [`ItemKey::text`] wrote.
-    #[must_use]
-    pub fn parse(kind: ItemKind, text: &str) -> Option<ItemKey> {
-        let id = match kind {
-            ItemKind::Lock | ItemKind::Credential => Id::parse(text)?,
-            ItemKind::Schedule if text.len() == 32 && text.is_ascii() => {
-                let mut id = [0; 16];
-                for (at, byte) in id.iter_mut().enumerate() {
-                    *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
-                }
-                Id(id)
-            }
-            ItemKind::Schedule => return None,
-        };
-        Some(ItemKey { kind, id })
-    }
-}
-
-fn failure(former: Option<Failure>, code: &str, print: Option<[u8; 16]>, now: Instant) -> Failure {
-    let former = former.filter(|former| former.print == print);
-    let attempts = former.map_or(0, |former| former.attempts).saturating_add(1);
-    let pause = FIRST_PAUSE.saturating_mul(1 << (attempts - 1).min(20)).min(HOUR);
-    Failure { code: code.to_owned(), at: now, attempts, next_at: now.plus(pause), print }
-}
-
-/// Takes the oldest together where there are many, so that nothing that may be held is forgotten:
-/// with the lowest of their versions, as that may be what was taken back.
-fn merge(stray: &mut Vec<(u64, Held)>) {
-    while stray.len() > MOST_STRAY {
-        let (lowest, oldest) = stray.remove(0);
-        if let Some((version, next)) = stray.first_mut() {
-            *version = lowest.min(*version);
-            next.ways.extend(oldest.ways);
-            next.ways.sort_unstable();
-            next.ways.dedup();
-            next.identity = [0; 16];
-            next.print = [0; 16];
-        }
     }
 }

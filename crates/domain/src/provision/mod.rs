@@ -13,19 +13,21 @@ mod entry;
 mod list;
 mod queue;
 mod revocation;
+mod row;
+mod taken;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use capacity::Cut;
-pub use concern::{Concern, concern};
+pub use concern::{Concern, concern, reached};
 pub use desired::{Desired, again, desired};
 pub use entry::{CredentialEntry, Entry, Item, LockEntry, Scribe, is_usable, open_grants};
-pub use list::{Failure, Held, Inventoried, List, Reported, Row, Sent, Stored};
+pub use list::{Foreign, Inventoried, List, Reported};
 pub use queue::{Queue, queue};
-pub use revocation::{
-    Affected, AtList, LockProgress, LockState, Progress, Revocation, Taken, taken,
-};
+pub use revocation::{AtList, LockProgress, LockState, Progress, Revocation, Taken};
+pub use row::{Failure, Held, Row, Sent, Stored};
+pub use taken::{Affected, taken};
 
 use crate::ids::{ControllerNumber, Id, LockNumber, Noun, PlaceNumber};
 use crate::noun::lock::{Lock, LockMode};
@@ -64,6 +66,34 @@ pub struct ItemKey {
     pub kind: ItemKind,
     /// Its public id; of a schedule a hash of its definition.
     pub id: Id,
+}
+
+impl ItemKey {
+    /// The id as it is written.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self.kind {
+            ItemKind::Schedule => self.id.0.iter().map(|byte| format!("{byte:02x}")).collect(),
+            ItemKind::Lock | ItemKind::Credential => self.id.to_string(),
+        }
+    }
+
+    /// Reads what [`ItemKey::text`] wrote.
+    #[must_use]
+    pub fn parse(kind: ItemKind, text: &str) -> Option<ItemKey> {
+        let id = match kind {
+            ItemKind::Lock | ItemKind::Credential => Id::parse(text)?,
+            ItemKind::Schedule if text.len() == 32 && text.is_ascii() => {
+                let mut id = [0; 16];
+                for (at, byte) in id.iter_mut().enumerate() {
+                    *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
+                }
+                Id(id)
+            }
+            ItemKind::Schedule => return None,
+        };
+        Some(ItemKey { kind, id })
+    }
 }
 
 /// One way of getting in: at these locks, in this window, while all of these schedules hold.

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::desired::Desired;
 use super::entry::{Entry, Item};
-use super::list::{List, PATIENCE, Row};
-use super::revocation::is_narrower;
+use super::list::{List, PATIENCE};
+use super::row::Row;
+use super::taken::is_narrower;
 use super::{ItemKey, ItemKind, Site, capacity};
 use crate::ids::LockNumber;
 use crate::time::Instant;
@@ -15,6 +16,8 @@ use crate::time::Instant;
 /// The differences of a list.
 #[derive(Clone, Debug, Default)]
 pub struct Queue {
+    /// What is of no form of ours and can be told to go at once, by version.
+    pub foreign: Vec<u64>,
     /// The items of which a difference can be sent at once, in order.
     pub due: Vec<ItemKey>,
     /// How many differences there are, those included that wait for their time or for room.
@@ -28,10 +31,10 @@ pub struct Queue {
 enum Class {
     /// Locks that are no longer the list's, and credentials that open nothing.
     Away,
-    /// Locks and their settings.
-    Lock,
     /// Schedules, before those that name them.
     Schedule,
+    /// Locks and their settings.
+    Lock,
     /// Credentials that open less than is held of them.
     Narrower,
     /// All other credentials.
@@ -56,7 +59,13 @@ pub fn queue(
     received: u64,
     now: Instant,
 ) -> Queue {
-    let mut queue = Queue::default();
+    let mut queue = Queue { pending: list.foreign().len(), ..Queue::default() };
+    for it in list.foreign() {
+        match it.sent_at.map(|at| at.plus(PATIENCE)).filter(|then| now < *then) {
+            None => queue.foreign.push(it.version),
+            Some(then) => queue.next_at = earlier(queue.next_at, then),
+        }
+    }
     let mut found = Vec::new();
     let gone = list.rows().filter(|row| !desired.items.contains_key(&row.key));
     let all = desired.items.values().map(|item| (item.key, Some(item)));

@@ -1,19 +1,14 @@
 //! Rights that were taken back while a list held them, and how far the list has followed.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::concern::{Concern, credentials_of};
-use super::entry::{Item, Scribe};
-use super::list::{Held, List, Row};
-use super::{Digest, ItemKind, ListKey, Site, Way};
-use crate::draft::Write;
-use crate::ids::{CredentialNumber, GrantNumber, Id, LockNumber, PlaceNumber};
-use crate::noun::grant::{Grant, Subject, Target};
+use super::list::List;
+use super::{ListKey, Way};
+use crate::ids::{GrantNumber, Id, LockNumber, PlaceNumber};
+use crate::noun::grant::{Grant, Target};
 use crate::noun::words;
-use crate::record::Record;
-use crate::state::PlaceState;
-use crate::time::{Instant, Window};
+use crate::time::Instant;
 
 /// The taking back of rights by one command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +49,8 @@ pub struct AtList {
     pub items: Vec<Id>,
     /// The locks, by number at the list's place, with their ids.
     pub locks: Vec<(LockNumber, Id)>,
+    /// Those of them that are done with, but for those that were told: they are what is left.
+    pub ended: BTreeMap<LockNumber, LockState>,
 }
 
 words! {
@@ -67,6 +64,8 @@ words! {
         Expired "expired",
         /// It never held it.
         NeverIssued "never_issued",
+        /// Its controller was deleted with what it may still hold.
+        GivenUp "given_up",
     }
 }
 
@@ -140,6 +139,37 @@ impl Revocation {
         (!progress.locks.is_empty()).then_some(progress)
     }
 
+    /// It as it is kept when every lock knows, or need not.
+    #[must_use]
+    pub fn settled<'l>(
+        &self,
+        list: impl Fn(ListKey) -> Option<&'l List>,
+        now: Instant,
+    ) -> Revocation {
+        let mut over = Revocation { settled_at: Some(now), ..self.clone() };
+        for at in &mut over.taken.lists {
+            if let Some(list) = list(at.key) {
+                at.end(list, now);
+            }
+        }
+        over
+    }
+
+    /// It once a list is no more: where that may still let in, it is given up.
+    #[must_use]
+    pub fn without<'l>(
+        &self,
+        gone: &List,
+        others: impl Fn(ListKey) -> Option<&'l List>,
+        now: Instant,
+    ) -> Revocation {
+        let mut left = self.clone();
+        for at in left.taken.lists.iter_mut().filter(|at| at.key == gone.key) {
+            at.end(gone, now);
+        }
+        if left.is_over(&others, now) { left.settled(&others, now) } else { left }
+    }
+
     /// Whether every lock knows, or need not.
     pub fn is_over<'l>(&self, list: impl Fn(ListKey) -> Option<&'l List>, now: Instant) -> bool {
         !self.lets_in(None, None, list, now)
@@ -163,7 +193,7 @@ impl Revocation {
             let wanted = |(number, id): &&(LockNumber, Id)| {
                 lock.is_none_or(|lock| lock == *id) && self.is_target(&about, at, *number)
             };
-            let locks: Vec<LockNumber> = at.locks.iter().filter(wanted).map(|it| it.0).collect();
+            let locks: Vec<LockNumber> = at.open().filter(wanted).map(|it| it.0).collect();
             let Some(list) = list(at.key).filter(|_| !locks.is_empty()) else { return false };
             let items = at.items_of(&about);
             if AtList::is_unknown(&items, list) {
@@ -206,7 +236,10 @@ impl Revocation {
             let ends = list.map(|list| at.ends(&items, list)).unwrap_or_default();
             let locks = at.locks.iter().filter(|(lock, _)| self.is_target(&about, at, *lock));
             for (number, lock) in locks {
-                progress.locks.push(at_lock(ends.get(number).copied(), *lock, now));
+                progress.locks.push(match at.ended.get(number) {
+                    Some(state) => ended(*lock, *state),
+                    None => at_lock(ends.get(number).copied(), *lock, now),
+                });
             }
         }
         progress
@@ -222,6 +255,28 @@ enum About<'t> {
 }
 
 impl AtList {
+    /// Whether nothing is left to be followed.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.open().next().is_none()
+    }
+
+    /// The locks that are not done with.
+    fn open(&self) -> impl Iterator<Item = &(LockNumber, Id)> {
+        self.locks.iter().filter(|(lock, _)| !self.ended.contains_key(lock))
+    }
+
+    /// Ends it with what the list holds: what may still let in is given up.
+    fn end(&mut self, list: &List, now: Instant) {
+        let ends = self.ends(&self.items, list);
+        for (lock, _) in &self.locks {
+            if let Some(last) = ends.get(lock) {
+                let state = if *last <= now.0 { LockState::Expired } else { LockState::GivenUp };
+                self.ended.entry(*lock).or_insert(state);
+            }
+        }
+    }
+
     /// The items that are asked about.
     fn items_of(&self, about: &About<'_>) -> Cow<'_, [Id]> {
         match about {
@@ -269,160 +324,18 @@ impl AtList {
     }
 }
 
+/// A lock that is done with. One that is given up may let in until it is taken off its door.
+fn ended(lock: Id, state: LockState) -> LockProgress {
+    LockProgress { lock, state, latest: None, open_ended: state == LockState::GivenUp }
+}
+
 /// How far a lock has followed where what it holds ends then; none where it holds nothing.
 fn at_lock(last: Option<i64>, lock: Id, now: Instant) -> LockProgress {
-    let Some(last) = last else {
-        return LockProgress { lock, state: LockState::Told, latest: None, open_ended: false };
-    };
+    let Some(last) = last else { return ended(lock, LockState::Told) };
     if last <= now.0 {
-        return LockProgress { lock, state: LockState::Expired, latest: None, open_ended: false };
+        return ended(lock, LockState::Expired);
     }
     let open_ended = last == i64::MAX;
     let latest = (!open_ended).then_some(Instant(last));
     LockProgress { lock, state: LockState::Pending, latest, open_ended }
-}
-
-/// Whether something held lets in more than an item would.
-#[must_use]
-pub(super) fn is_narrower(held: &Held, item: &Item, now: Instant) -> bool {
-    held.is_unknown() || !lost(held, Some(item), now).is_empty()
-}
-
-/// The locks at which something held lets in more than an item would.
-fn lost(held: &Held, item: Option<&Item>, now: Instant) -> BTreeSet<LockNumber> {
-    let over = |way: &&Way| way.window.until > now.0;
-    let mut lost = BTreeSet::new();
-    let known = item.filter(|item| item.identity == held.identity);
-    if known.is_some_and(|item| item.print == held.print) {
-        return lost;
-    }
-    let ways = known.map_or(&[][..], Item::ways);
-    for way in held.ways.iter().filter(over) {
-        let covers = |wider: &&Way| {
-            wider.window.from <= way.window.from.max(now.0)
-                && wider.window.until >= way.window.until
-                && wider.schedules.iter().all(|it| way.schedules.contains(it))
-                && wider.override_lockdown >= way.override_lockdown
-        };
-        let wider: Vec<&Way> = ways.iter().filter(covers).collect();
-        lost.extend(way.locks.iter().filter(|lock| !wider.iter().any(|it| it.reaches(**lock))));
-    }
-    lost
-}
-
-/// A list that a command may take something back from, with what it is derived from before the
-/// command and after it.
-#[derive(Clone, Debug)]
-pub struct Affected<'s> {
-    /// The list.
-    pub list: &'s List,
-    /// Before.
-    pub before: Site<'s>,
-    /// After.
-    pub after: Site<'s>,
-}
-
-/// What a command takes back that some list holds: with `writes`, which concern these, it changed
-/// the place that was `before`. What the list held too much already is an earlier command's.
-#[must_use]
-pub fn taken(
-    before: &PlaceState,
-    writes: &[Write],
-    concern: &Concern,
-    lists: &[Affected<'_>],
-    now: Instant,
-    digest: Digest,
-) -> Option<Taken> {
-    let place = before.place.number();
-    let mut found = Taken::default();
-    for affected in lists {
-        let list = affected.list;
-        let mut then = Scribe::new(digest, now);
-        let mut since = Scribe::new(digest, now);
-        let mut at = AtList { key: list.key, after: list.version, items: vec![], locks: vec![] };
-        let mut locks = BTreeSet::new();
-        for row in concerned(list, concern, place) {
-            let had = item_of(&mut then, &affected.before, row);
-            let has = item_of(&mut since, &affected.after, row);
-            let Some(had) = had else { continue };
-            let given = lost(&Held::of(&had), has.as_ref(), now);
-            let is_unknown = row.held().any(|(_, held)| held.is_unknown());
-            let held = row.held().flat_map(|(_, held)| lost(held, has.as_ref(), now));
-            let held: BTreeSet<LockNumber> = held.collect();
-            let less = given.into_iter().filter(|lock| is_unknown || held.contains(lock));
-            let less: Vec<LockNumber> = less.collect();
-            if !less.is_empty() {
-                at.items.push(row.key.id);
-                locks.extend(less);
-            }
-        }
-        at.locks = with_ids(&affected.before, locks);
-        if !at.locks.is_empty() {
-            found.lists.push(at);
-        }
-    }
-    found.grants = closed(before, writes, &found);
-    (!found.lists.is_empty()).then_some(found)
-}
-
-fn item_of(scribe: &mut Scribe, site: &Site<'_>, row: &Row) -> Option<Item> {
-    let tenant = site.tenant(row.place)?;
-    scribe.credential(site, tenant, CredentialNumber(row.number))
-}
-
-fn concerned<'l>(
-    list: &'l List,
-    concern: &'l Concern,
-    place: PlaceNumber,
-) -> Box<dyn Iterator<Item = &'l Row> + 'l> {
-    match concern {
-        Concern::Some(ids) => {
-            let rows = ids.iter().filter_map(|id| list.credential(*id));
-            Box::new(rows.map(|row| &**row).filter(move |row| row.place == place))
-        }
-        Concern::Anybody => {
-            let rows = list.rows().filter(|row| row.key.kind == ItemKind::Credential);
-            Box::new(
-                rows.map(|row| &**row)
-                    .filter(move |row| list.key.place == place || row.place == place),
-            )
-        }
-    }
-}
-
-fn with_ids(before: &Site<'_>, locks: BTreeSet<LockNumber>) -> Vec<(LockNumber, Id)> {
-    let id = |lock: LockNumber| before.owner.locks.get(lock).map(|lock| lock.header.id);
-    locks.into_iter().filter_map(|lock| Some((lock, id(lock)?))).collect()
-}
-
-/// The grants that the writes closed or narrowed, with those credentials that some list still
-/// holds more of.
-fn closed(before: &PlaceState, writes: &[Write], taken: &Taken) -> Vec<(GrantNumber, Vec<Id>)> {
-    let held: BTreeSet<Id> = taken.lists.iter().flat_map(|at| at.items.iter().copied()).collect();
-    let mut found: BTreeMap<GrantNumber, Vec<Id>> = BTreeMap::new();
-    for Write { record, former } in writes {
-        let (Some(Record::Grant(former)), Record::Grant(grant)) = (former, record) else {
-            continue;
-        };
-        let is_closed = grant.closed.is_some();
-        if !is_closed && is_as_wide(&former.window, &grant.window) {
-            continue;
-        }
-        let about: Vec<Id> = match grant.subject {
-            Subject::Credential(number) => {
-                before.credentials.get(number).map(|it| it.header.id).into_iter().collect()
-            }
-            Subject::Person(person) => credentials_of(before, person.0).collect(),
-        };
-        let about: Vec<Id> = about.into_iter().filter(|id| held.contains(id)).collect();
-        if !about.is_empty() {
-            found.insert(grant.number(), about);
-        }
-    }
-    found.into_iter().collect()
-}
-
-/// Whether a window is the same or wider than before.
-fn is_as_wide(before: &Window, after: &Window) -> bool {
-    after.intersect(before) == *before
 }

@@ -170,8 +170,8 @@ pub(super) const TABLES: &[Table] = &[
     },
     Table {
         name: "lists",
-        columns: "place controller version seen_seq answered_seq event_seq seen_at \
-            inventory_due",
+        columns: "place controller version seen_seq event_seq seen_at inventory_due \
+            told_at",
         later: "",
         references: &[("place controller", "controllers", "place number")],
     },

@@ -3,8 +3,8 @@
 use claviger_domain::ids::{ControllerNumber, GrantNumber, Id, LockNumber, Noun};
 use claviger_domain::noun::controller::Controller;
 use claviger_domain::provision::{
-    AtList, Bounds, Failure, Held, ItemKey, ItemKind, List, ListKey, Revocation, Row, Sent, Stored,
-    Taken, Way,
+    AtList, Bounds, Failure, Held, ItemKey, ItemKind, List, ListKey, LockState, Revocation, Row,
+    Sent, Stored, Taken, Way,
 };
 use claviger_domain::time::Instant;
 use claviger_store::ListWrite;
@@ -65,8 +65,8 @@ fn removal() -> Row {
 
 fn list(rows: &[Row]) -> List {
     let mut list = List::new(KEY);
-    (list.version, list.seen_seq, list.answered_seq, list.event_seq) = (7, 8, 9, u64::MAX >> 1);
-    (list.seen_at, list.inventory_due) = (Some(Instant(5)), true);
+    (list.version, list.seen_seq, list.event_seq) = (7, 8, u64::MAX >> 1);
+    (list.seen_at, list.inventory_due, list.told_at) = (Some(Instant(5)), true, Some(Instant(4)));
     rows.iter().for_each(|row| list.load(row.clone()));
     list
 }
@@ -91,7 +91,7 @@ async fn a_list_comes_back_as_it_was_written() {
         store(&mut world, &written, &rows, Vec::new()).await;
         let read = world.store.lists().await.unwrap();
         assert_eq!(read.len(), 1);
-        let heads = |it: &List| (it.version, it.seen_seq, it.answered_seq, it.event_seq);
+        let heads = |it: &List| (it.version, it.seen_seq, it.event_seq, it.told_at);
         assert_eq!(heads(&read[0]), heads(&written));
         assert_eq!((read[0].seen_at, read[0].inventory_due), (Some(Instant(5)), true));
         let found: Vec<Row> = read[0].rows().map(|row| Row::clone(row)).collect();
@@ -104,6 +104,16 @@ async fn a_list_comes_back_as_it_was_written() {
         store(&mut world, &after, &rows, Vec::new()).await;
         let read = world.store.lists().await.unwrap();
         assert_eq!(read[0].rows().map(|row| Row::clone(row)).collect::<Vec<_>>(), [changed]);
+
+        // A list that is no more.
+        let mut part = world.part(PLACE, Vec::new());
+        part.after = part.before;
+        part.trail.clear();
+        part.dropped.push(KEY.controller);
+        world.commit(vec![part]).await.unwrap();
+        assert_eq!(world.store.lists().await.unwrap().len(), 0);
+        let left = "select count(*) from list_items".to_owned();
+        assert_eq!(world.number(left).await, 0);
     })
     .await;
 }
@@ -123,7 +133,8 @@ async fn a_revocation_comes_back_and_comes_to_its_end() {
                     key: KEY,
                     after: 12,
                     items: vec![id(5)],
-                    locks: vec![(LockNumber(3), id(33))],
+                    locks: vec![(LockNumber(3), id(33)), (LockNumber(4), id(34))],
+                    ended: [(LockNumber(4), LockState::NeverIssued)].into(),
                 }],
                 grants: vec![(GrantNumber(4), vec![id(5)])],
             },
@@ -133,7 +144,8 @@ async fn a_revocation_comes_back_and_comes_to_its_end() {
         store(&mut world, &List::new(KEY), &[], all.clone()).await;
         assert_eq!(world.store.unsettled_revocations().await.unwrap(), all);
         assert_eq!(world.store.revocations(PLACE, 1, 1).await.unwrap(), all[1..2]);
-        let settled = Revocation { settled_at: Some(Instant(90)), ..all[0].clone() };
+        let mut settled = Revocation { settled_at: Some(Instant(90)), ..all[0].clone() };
+        settled.taken.lists[0].ended.insert(LockNumber(3), LockState::Expired);
         store(&mut world, &List::new(KEY), &[], vec![settled.clone()]).await;
         assert_eq!(world.store.unsettled_revocations().await.unwrap(), all[1..]);
         assert_eq!(world.store.revocation(PLACE, id(1)).await.unwrap(), Some(settled));

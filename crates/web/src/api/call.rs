@@ -88,6 +88,11 @@ impl<C> Call<C> {
         self.query.get(name).and_then(Value::as_str)
     }
 
+    /// The query parameter as true or false; false where it is not there.
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        self.query.get(name).and_then(Value::as_bool).unwrap_or_default()
+    }
+
     /// The query parameter as an instant.
     pub(crate) fn instant(&self, name: &str) -> Option<Instant> {
         self.text(name).and_then(Instant::parse)

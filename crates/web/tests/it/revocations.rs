@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::kit::{Site, one, person_to_lock};
+use crate::kit::{Site, in_seconds, one, person_to_lock};
 use crate::panel::Panel;
 use crate::support::{id, on_each_engine};
 
@@ -33,11 +33,13 @@ async fn a_grant_is_pending_until_the_list_has_followed() {
         let (gate, door) = (panel.lock(&it, "Gate").await, panel.lock(&it, "Door").await);
         let ann = it.person("Ann").await;
         it.card(&ann, "a1").await;
-        // What was never sent needs no revocation.
+        // What was never sent need not be told.
         let never = it.grant(&ann, &gate).await;
         let shown = it.acted(&format!("/grants/{}/revoke", id(&never))).await;
-        assert_eq!((&shown["state"], &shown["revocation"]), (&json!("revoked"), &json!(null)));
-        assert_eq!(count(&it).await, 0);
+        let progress = json!({"locks_total": 1, "locks_confirmed": 1, "latest_possible_use": null});
+        assert_eq!((&shown["state"], &shown["revocation"]), (&json!("revoked"), &progress));
+        assert_eq!(it.get(&one("/grants", &never)).await["revocation"], progress);
+        assert_eq!(newest(&it, "grant_revoke").await.1, ["never_issued"]);
 
         let open = it.grant(&ann, &gate).await;
         let mut ending = person_to_lock(&ann, &door);
@@ -72,6 +74,140 @@ async fn a_grant_is_pending_until_the_list_has_followed() {
         }
         let (_, states) = newest(&it, "grant_revoke").await;
         assert_eq!(states, ["told"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn each_lock_says_how_far_it_has_got() {
+    on_each_engine(|world| async move {
+        let mut world = world;
+        world.admin = world.here().full_key().await;
+        let it = world.here();
+        let mut panel = Panel::at(&it, json!({})).await;
+        let silent = Panel::at(&it, json!({"name": "Silent"})).await;
+        let (gate, cellar) = (panel.lock(&it, "Gate").await, silent.lock(&it, "Cellar").await);
+        let online = it.lock("Online").await;
+        let (ann, bea) = (it.person("Ann").await, it.person("Bea").await);
+        it.card(&ann, "a1").await;
+        it.card(&bea, "b1").await;
+        let level = it.level("All", &[&gate, &cellar, &online]).await;
+        let grant = it.level_grant(&ann, &level).await;
+        let mut soon = person_to_lock(&bea, &gate);
+        soon["valid_until"] = json!(in_seconds(&world, 600));
+        let soon = it.made("/grants", soon).await;
+        panel.settle().await;
+        it.acted(&format!("/grants/{}/revoke", id(&grant))).await;
+        assert_eq!(newest(&it, "grant_revoke").await.1, ["pending", "never_issued"]);
+        panel.settle().await;
+        assert_eq!(newest(&it, "grant_revoke").await.1, ["told", "never_issued"]);
+
+        // What ends by itself before the panel calls stays said so.
+        it.acted(&format!("/grants/{}/revoke", id(&soon))).await;
+        let (revocation, states) = newest(&it, "grant_revoke").await;
+        assert_eq!(states, ["pending"]);
+        let world = world.later(700).await;
+        let (it, mut panel) = (world.here(), panel.over(&world));
+        assert_eq!(newest(&it, "grant_revoke").await.1, ["expired"]);
+        panel.settle().await;
+        let after = newest(&it, "grant_revoke").await;
+        assert_eq!((&after.0["id"], after.1), (&revocation["id"], vec!["expired".to_owned()]));
+        let world = world.restarted().await;
+        assert_eq!(newest(&world.here(), "grant_revoke").await.1, ["expired"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_revoke_that_is_sent_again_is_answered_as_it_was() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let mut panel = Panel::at(&it, json!({})).await;
+        let gate = panel.lock(&it, "Gate").await;
+        let ann = it.person("Ann").await;
+        it.card(&ann, "a1").await;
+        let grant = it.grant(&ann, &gate).await;
+        panel.settle().await;
+        let path = it.at(&format!("/grants/{}/revoke", id(&grant)));
+        let key = [("idempotency-key", "once")];
+        let revoke = async || {
+            let answer = it.actor.send("POST", &path, &key, Some("{}".to_owned())).await;
+            answer.expect(200)
+        };
+        let first = revoke().await;
+        assert_eq!(first["state"], "revocation_pending");
+        assert_eq!(first["revocation"]["locks_confirmed"], 0);
+        assert_eq!(revoke().await, first);
+        panel.settle().await;
+        assert_eq!(revoke().await, first, "what was answered, not what is");
+        assert_eq!(it.get(&one("/grants", &grant)).await["state"], "revoked");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_controller_is_not_deleted_while_it_may_let_in_unless_it_is_given_up() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let mut panel = Panel::at(&it, json!({})).await;
+        let mut dead = Panel::at(&it, json!({"name": "Dead"})).await;
+        let (gate, cellar) = (panel.lock(&it, "Gate").await, dead.lock(&it, "Cellar").await);
+        let ann = it.person("Ann").await;
+        let card = it.card(&ann, "a1").await;
+        let level = it.level("Both", &[&gate, &cellar]).await;
+        let grant = it.level_grant(&ann, &level).await;
+        let bea = it.person("Bea").await;
+        it.card(&bea, "b1").await;
+        let only = it.grant(&bea, &cellar).await;
+        panel.settle().await;
+        dead.settle().await;
+        for grant in [&grant, &only] {
+            it.acted(&format!("/grants/{}/revoke", id(grant))).await;
+        }
+        let moved = json!({"controller_id": null, "mode": "online"});
+        it.patch(&one("/locks", &cellar), moved.clone()).await.expect(200);
+        let path = one("/controllers", &dead.controller);
+        let before = world.revisions().await;
+        for query in ["", "?give_up=false"] {
+            it.delete(&format!("{path}{query}")).await.problem(409, "in_use");
+        }
+        assert_eq!(world.revisions().await, before);
+        it.delete(&format!("{path}?give_up=true")).await.expect(204);
+        dead.answer(json!({})).await.problem(404, "not_found");
+
+        let states = async |it: &Site| {
+            let all = it.list("/revocations").await;
+            let states = |it: &Value| {
+                let locks = it["locks"].as_array().unwrap().iter();
+                locks.map(|lock| lock["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+            };
+            all.iter().map(states).collect::<Vec<_>>()
+        };
+        let given_up = vec!["given_up".to_owned()];
+        let both = |first: &str| vec![first.to_owned(), "given_up".to_owned()];
+        assert_eq!(states(&it).await, [both("pending"), given_up.clone()]);
+        let last = it.list("/revocations").await.remove(1);
+        let lock = &last["locks"][0];
+        assert_eq!((&lock["lock_id"], &lock["open_ended"]), (&cellar["id"], &json!(true)));
+        assert_eq!(it.get(&one("/grants", &grant)).await["state"], "revocation_pending");
+        assert_eq!(it.get(&one("/grants", &only)).await["state"], "revoked");
+        panel.settle().await;
+        assert_eq!(it.get(&one("/grants", &grant)).await["state"], "revoked");
+        let world = world.restarted().await;
+        let (it, mut panel) = (world.here(), panel.over(&world));
+        assert_eq!(states(&it).await, [both("told"), given_up]);
+
+        // One that calls has nothing left in the end, and is deleted as anything else.
+        let gone = panel.credential(&card);
+        assert!(gone.is_none());
+        it.patch(&one("/locks", &gate), moved).await.expect(200);
+        let path = one("/controllers", &panel.controller);
+        it.delete(&path).await.problem(409, "in_use");
+        panel.settle().await;
+        it.delete(&path).await.expect(204);
+        // So is one that never called.
+        let never = Panel::at(&it, json!({"name": "Never"})).await;
+        it.delete(&one("/controllers", &never.controller)).await.expect(204);
     })
     .await;
 }

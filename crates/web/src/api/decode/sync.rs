@@ -39,10 +39,13 @@ fn command(value: &Value) -> Option<CommandReport> {
     Some(CommandReport { id: Id::parse(text(value, "id")?)?, refused: refused(value) })
 }
 
-fn inventoried(value: &Value) -> Option<Inventoried> {
-    let kind = ItemKind::parse(text(value, "kind")?)?;
-    let key = ItemKey::parse(kind, text(value, "id")?)?;
-    Some(Inventoried { key, version: number(value, "version")? })
+/// An item of the inventory, or what it is that is of no form of ours.
+fn inventoried(value: &Value) -> Option<Result<Inventoried, (ItemKind, String)>> {
+    let (kind, id) = (ItemKind::parse(text(value, "kind")?)?, text(value, "id")?);
+    let version = number(value, "version")?;
+    let key = ItemKey::parse(kind, id).filter(|key| key.text() == id);
+    let key = key.ok_or_else(|| (kind, id.to_owned()));
+    Some(key.map(|key| Inventoried { key, version }))
 }
 
 fn event(value: &Value) -> Option<EventWish> {
@@ -68,7 +71,12 @@ fn lock_report(value: &Value) -> Option<LockReport> {
 /// Reads a call.
 pub(crate) fn wish(fields: Fields<'_>) -> SyncWish {
     let small = |name| fields.value(name).and_then(Value::as_u64);
-    let inventory = fields.value("inventory").and_then(Value::as_array);
+    let items = fields.value("inventory").and_then(Value::as_array);
+    let mut foreign = Vec::new();
+    let inventory = items.map(|items| {
+        let items = items.iter().filter_map(inventoried);
+        items.filter_map(|it| it.map_err(|it| foreign.push(it)).ok()).collect()
+    });
     SyncWish {
         seq: small("seq").unwrap_or_default(),
         received: small("received"),
@@ -76,7 +84,8 @@ pub(crate) fn wish(fields: Fields<'_>) -> SyncWish {
         acknowledged: fields.list("acknowledged", reported).unwrap_or_default(),
         commands: fields.list("commands", command).unwrap_or_default(),
         digest: fields.str("digest").map(str::to_ascii_lowercase),
-        inventory: inventory.map(|items| items.iter().filter_map(inventoried).collect()),
+        inventory,
+        foreign,
         events: fields.list("events", event).unwrap_or_default(),
         locks: fields.list("locks", lock_report).unwrap_or_default(),
         max_changes: small("max_changes").map_or(CHANGES, |it| usize::try_from(it).unwrap_or(1)),

@@ -46,14 +46,13 @@ fn schedule_id(id: Id) -> String {
 }
 
 fn change(change: &Change) -> Value {
-    let key = change.key;
     let (name, value) = match &change.content {
-        None => ("remove", json!({ "kind": key.kind.as_str(), "id": key.text() })),
+        None => ("remove", json!({ "kind": change.kind.as_str(), "id": change.id })),
         Some(content) => match &content.entry {
             Entry::Lock(entry) => ("lock", lock(entry)),
             Entry::Schedule(times) => {
                 let schedule = definition(times.definition());
-                ("schedule", json!({ "id": key.text(), "schedule": schedule }))
+                ("schedule", json!({ "id": change.id, "schedule": schedule }))
             }
             Entry::Credential(entry) => ("credential", credential(entry, content)),
         },

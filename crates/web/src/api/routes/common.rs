@@ -11,8 +11,8 @@ use axum::http::header::{AUTHORIZATION, COOKIE as COOKIES, RETRY_AFTER};
 use axum::http::request::Parts;
 use claviger_app::rate::Standing;
 use claviger_app::{
-    App, Caller, Context, Error, Expected, Gone, Keep, Paging, PlanRow, Planned, Written, auth,
-    idempotency, place, sha256, sharing,
+    App, Caller, Context, Error, Expected, Gone, Keep, Left, Paging, PlanRow, Planned, Written,
+    auth, idempotency, place, provision::TakenBack, sha256, sharing,
 };
 use claviger_domain::ids::{Id, Noun, Ref};
 use claviger_domain::noun::grant::Via;
@@ -191,6 +191,8 @@ pub(crate) fn page(call: &Request, items: Vec<Value>, next: Option<u32>) -> Answ
 pub(crate) struct After<'a> {
     /// The place; none where the directory was changed.
     pub(crate) state: Option<&'a PlaceState>,
+    /// The rights that were taken back at lists.
+    pub(crate) taken_back: Option<&'a TakenBack>,
     /// The path the request was sent to.
     pub(crate) path: &'a str,
 }
@@ -214,8 +216,9 @@ where
     F: Future<Output = Result<Written<T>, Error>>,
 {
     let path = call.parts.uri.path().to_owned();
-    let encode = Arc::new(move |value: &T, state: Option<&PlaceState>, revision: u64| {
-        encode(value, &After { state, path: &path }).revision(revision)
+    let encode = Arc::new(move |value: &T, left: Left<'_>| {
+        let Left { state, revision, taken_back } = left;
+        encode(value, &After { state, taken_back, path: &path }).revision(revision)
     });
     let mut turn = None;
     if !ctx.dry_run
@@ -227,8 +230,8 @@ where
         }
         turn = Some(turned);
         let encode = encode.clone();
-        ctx.keep = Some(keep(call, key, move |value, state, revision| {
-            Some(encode(value.downcast_ref::<T>()?, state, revision))
+        ctx.keep = Some(keep(call, key, move |value, left| {
+            Some(encode(value.downcast_ref::<T>()?, left))
         }));
     }
     let written = match run(ctx.clone()).await {
@@ -242,7 +245,10 @@ where
     };
     drop(turn);
     Ok(match written {
-        Written::Done { value, revision, state } => encode(&value, state.as_deref(), revision),
+        Written::Done { value, revision, state, taken_back } => {
+            let (state, taken_back) = (state.as_deref(), taken_back.as_deref());
+            encode(&value, Left { state, revision, taken_back })
+        }
         Written::Planned(planned) => Reply::plan(plan(&planned)),
     })
 }
@@ -261,15 +267,13 @@ pub(crate) async fn begin(
 pub(crate) fn keep(
     call: &Request,
     key: &str,
-    encode: impl Fn(&dyn Any, Option<&PlaceState>, u64) -> Option<Reply> + Send + Sync + 'static,
+    encode: impl Fn(&dyn Any, Left<'_>) -> Option<Reply> + Send + Sync + 'static,
 ) -> Keep {
     Keep {
         scope: scope(call),
         key: key.to_owned(),
         request: sha256(&call.raw),
-        encode: Arc::new(move |value, state, revision| {
-            Some(encode(value, state, revision)?.kept(SHOWN_ONCE))
-        }),
+        encode: Arc::new(move |value, left| Some(encode(value, left)?.kept(SHOWN_ONCE))),
     }
 }
 

@@ -17,11 +17,18 @@ use crate::api::decode::{controller as decode, sync as decode_sync};
 use crate::api::encode;
 use crate::api::problem::Problem;
 use crate::api::reply::Reply;
-use crate::api::route::{Answer, BATCH_BODY, Route};
+use crate::api::route::{Answer, BATCH_BODY, Param, Route};
+use crate::api::shape::Kind;
 use crate::api::shapes::{controller as shape, sync};
 
 const LIST: &str = "/api/v1/places/{place}/controllers";
 const ONE: &str = "/api/v1/places/{place}/controllers/{id}";
+
+const GIVE_UP: &[Param] = &[Param::may(
+    "give_up",
+    Kind::Bool,
+    "Whether what it may still hold is given up: for hardware that is destroyed or lost.",
+)];
 
 pub(super) fn table() -> Vec<Row> {
     let (read, write) = (Scope::ControllersRead, Scope::ControllersWrite);
@@ -42,7 +49,15 @@ pub(super) fn table() -> Vec<Row> {
             .scope(read),
         Route::patch(ONE, "change_controller", "Change a controller", shape, run!(change))
             .scope(write),
-        Route::delete(ONE, "delete_controller", "Delete a controller", run!(delete)).scope(write),
+        Route::delete(ONE, "delete_controller", "Delete a controller", run!(delete))
+            .scope(write)
+            .query(GIVE_UP)
+            .doc(
+                "Refused (409) while locks hang on it, and while it may still let in by its list: \
+                 it has to call until nothing is left. One that will never call again is deleted \
+                 with `give_up=true`: what it may still hold stays for ever as it is, and the \
+                 revocations that waited for it say `given_up`.",
+            ),
         Route::post(
             "/api/v1/places/{place}/controllers/{id}/sync",
             "sync_controller",
@@ -130,7 +145,7 @@ async fn change(server: Shared, call: Request) -> Answered {
 
 async fn delete(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
-    let controller = object(&call)?;
-    let run = |ctx| async move { app::delete(&ctx, place, controller).await };
+    let (controller, give_up) = (object(&call)?, call.flag("give_up"));
+    let run = |ctx| async move { app::delete(&ctx, place, controller, give_up).await };
     write(ctx, &call, |(): &(), _| Reply::empty(), run).await
 }

@@ -180,7 +180,7 @@ where
             return Ok(Reply::again(kept));
         }
         turn = Some(turned);
-        ctx.keep = Some(keep(call, key, |value, _, _| {
+        ctx.keep = Some(keep(call, key, |value, _| {
             let shown = shown(value.downcast_ref::<Decided>()?);
             Some(Reply::plain(serde_json::to_value(shown).ok()?))
         }));

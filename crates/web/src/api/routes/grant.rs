@@ -249,7 +249,10 @@ async fn revoke(server: Shared, call: Request) -> Answered {
     let (gone, note) = before.unwrap_or_else(|| (Gone::new(), ctx.reason.clone()));
     let app = server.app.clone();
     let encode = move |it: &Arc<Grant>, after: &After| {
-        let progress = after.state.and_then(|state| provision::pending(&app, state, it));
+        // As it was at that moment, so that whoever asks again is told the same.
+        let taken = after.taken_back.and_then(|taken| taken.progress_for(it));
+        let pending = || provision::pending(&app, after.state?, it);
+        let progress = taken.or_else(pending);
         let aside = (&gone, note.as_deref(), progress.as_ref());
         let shown = after.state.map(|state| shown_with(it, state, aside, &app));
         Reply::object(shown.unwrap_or_default())

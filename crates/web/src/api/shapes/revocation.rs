@@ -1,5 +1,7 @@
 //! The fields of a revocation.
 
+use claviger_domain::provision::LockState;
+
 use super::{COUNT, ID, INSTANT, WORD, list};
 use crate::api::shape::{Field, Kind, Shape};
 
@@ -10,8 +12,8 @@ const LOCK_STATE: Shape = Shape::new(
         Field::must("lock_id", ID, "The lock."),
         Field::must(
             "state",
-            Kind::Enum(&["pending", "told", "expired", "never_issued"]),
-            "Confirmed is every state but pending.",
+            Kind::Enum(LockState::WORDS),
+            "Confirmed is every state but pending; given_up: nobody will ever tell it.",
         ),
         Field::may("latest_possible_use", INSTANT, "When it could last be used there."),
         Field::must("open_ended", Kind::Bool, "Whether until the lock next hears from us."),

@@ -1,5 +1,6 @@
 //! The fields of a controller's call and of its answer; what they mean is in `docs/controllers.md`.
 
+use claviger_app::provision::MOST_EVENTS;
 use claviger_domain::noun::credential::CredentialKind;
 use claviger_domain::noun::event::{EventKind, Method};
 use claviger_domain::noun::lock::{PinRule, Posture};
@@ -17,7 +18,7 @@ const WAIT_S: Kind = Kind::Int { min: 0, max: 55 };
 /// The most changes in one answer.
 const CHANGES: Kind = Kind::Int { min: 1, max: 500 };
 /// The most acknowledgements, events and reports in one call.
-const MOST: usize = 1000;
+const MOST: usize = MOST_EVENTS;
 /// The most items of an inventory.
 const INVENTORY: usize = 1_000_000;
 /// The id of an item: of a schedule 32 hexadecimal digits, else a UUID.

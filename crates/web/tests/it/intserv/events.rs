@@ -336,6 +336,40 @@ async fn a_controller_that_calls_has_told_what_happened_until_then() {
 }
 
 #[tokio::test]
+async fn a_controller_that_has_more_to_tell_is_not_complete() {
+    on_each_engine(|mut world: World| async move {
+        let program = Intserv::at(&world).await;
+        let panel = Panel::at(&program.it, json!({ "external_id": "p1" })).await;
+        let gate = panel.lock(&program.it, "Gate").await;
+        world.admin = program.it.full_key().await;
+        world = world.later(3600).await;
+        let program = Intserv { it: world.here(), actor: world.admin.with(program.actor.token) };
+        let mut panel = panel.over(&world);
+        let made = panel.controller["created_at"].as_str().unwrap()[..19].to_owned();
+        let at = in_seconds(&world, -1800);
+        let events = |from: u64, count: u64| -> Value {
+            let event = |seq: u64| {
+                json!({
+                    "seq": seq, "kind": "access_denied", "lock": gate["number"], "occurred_at": at,
+                    "reasons": ["credential_unknown"],
+                })
+            };
+            json!({ "events": (from..from + count).map(event).collect::<Vec<_>>() })
+        };
+        // As many as one call brings: there may be others; so there may after a loss of memory.
+        for call in [json!({ "received": 0 }), events(1, 1000)] {
+            panel.call(call).await;
+            let page = program.events(json!({ "systems": ["p1"] })).await;
+            assert_eq!(page["least_sync_time"], format!("{made}Z"));
+        }
+        panel.call(events(1001, 1)).await;
+        let page = program.events(json!({ "systems": ["p1"] })).await;
+        assert!(page["least_sync_time"].as_str().unwrap() > in_seconds(&world, -60).as_str());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_is_complete_does_not_rise_along_a_list() {
     on_each_engine(|mut world: World| async move {
         let program = Intserv::at(&world).await;

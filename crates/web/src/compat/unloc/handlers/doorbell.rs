@@ -210,7 +210,7 @@ pub(crate) async fn update(call: Call) -> Answered {
 /// `DELETE …/doorbells/{doorbell}`: with the keys of its users.
 pub(crate) async fn delete(call: Call) -> Answered {
     let (ctx, place, id, _) = find(&call)?;
-    controller::delete(&ctx, place, by(id)).await.map_err(missing)?;
+    controller::delete(&ctx, place, by(id), false).await.map_err(missing)?;
     Ok(nothing())
 }
 

@@ -1,0 +1,180 @@
+//! What a command takes back at lists: what each held of it, and where it never came to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::concern::{Concern, credentials_of};
+use super::desired::candidates;
+use super::entry::{Item, Scribe};
+use super::list::List;
+use super::revocation::{AtList, LockState, Taken};
+use super::row::Held;
+use super::{Digest, ItemKind, Site, Way};
+use crate::draft::Write;
+use crate::ids::{CredentialNumber, GrantNumber, Id, LockNumber, Noun, PlaceNumber};
+use crate::noun::grant::Subject;
+use crate::record::Record;
+use crate::state::PlaceState;
+use crate::time::{Instant, Window};
+
+/// Whether something held lets in more than an item would.
+#[must_use]
+pub(super) fn is_narrower(held: &Held, item: &Item, now: Instant) -> bool {
+    held.is_unknown() || !lost(held, Some(item), now).is_empty()
+}
+
+/// The locks at which something held lets in more than an item would.
+fn lost(held: &Held, item: Option<&Item>, now: Instant) -> BTreeSet<LockNumber> {
+    let over = |way: &&Way| way.window.until > now.0;
+    let mut lost = BTreeSet::new();
+    let known = item.filter(|item| item.identity == held.identity);
+    if known.is_some_and(|item| item.print == held.print) {
+        return lost;
+    }
+    let ways = known.map_or(&[][..], Item::ways);
+    for way in held.ways.iter().filter(over) {
+        let covers = |wider: &&Way| {
+            wider.window.from <= way.window.from.max(now.0)
+                && wider.window.until >= way.window.until
+                && wider.schedules.iter().all(|it| way.schedules.contains(it))
+                && wider.override_lockdown >= way.override_lockdown
+        };
+        let wider: Vec<&Way> = ways.iter().filter(covers).collect();
+        lost.extend(way.locks.iter().filter(|lock| !wider.iter().any(|it| it.reaches(**lock))));
+    }
+    lost
+}
+
+/// A list that a command may take something back from, with what it is derived from before the
+/// command and after it.
+#[derive(Clone, Debug)]
+pub struct Affected<'s> {
+    /// The list.
+    pub list: &'s List,
+    /// Before.
+    pub before: Site<'s>,
+    /// After.
+    pub after: Site<'s>,
+}
+
+/// What a command takes back at lists: with `writes`, which concern these, it changed the place
+/// that was `before`. What a list held too much already is an earlier command's; of what it never
+/// held it is only said that it did not.
+#[must_use]
+pub fn taken(
+    before: &PlaceState,
+    writes: &[Write],
+    concern: &Concern,
+    lists: &[Affected<'_>],
+    now: Instant,
+    digest: Digest,
+) -> Option<Taken> {
+    let mut found = Taken::default();
+    for affected in lists {
+        let list = affected.list;
+        let mut then = Scribe::new(digest, now);
+        let mut since = Scribe::new(digest, now);
+        let mut items = Vec::new();
+        let (mut pending, mut given) = (BTreeSet::new(), BTreeSet::new());
+        for (id, whose) in concerned(affected, concern, before) {
+            let had = item_of(&mut then, &affected.before, whose);
+            let Some(had) = had else { continue };
+            let has = item_of(&mut since, &affected.after, whose);
+            let less = lost(&Held::of(&had), has.as_ref(), now);
+            if less.is_empty() {
+                continue;
+            }
+            items.push(id);
+            if let Some(row) = list.credential(id) {
+                let is_unknown = row.held().any(|(_, held)| held.is_unknown());
+                let held = row.held().flat_map(|(_, held)| lost(held, has.as_ref(), now));
+                let held: BTreeSet<LockNumber> = held.collect();
+                let may = less.iter().filter(|lock| is_unknown || held.contains(lock));
+                pending.extend(may.copied());
+            }
+            given.extend(less);
+        }
+        let never = given.difference(&pending).map(|lock| (*lock, LockState::NeverIssued));
+        let (ended, after) = (never.collect(), list.version);
+        let locks = with_ids(&affected.before, given);
+        if !locks.is_empty() {
+            found.lists.push(AtList { key: list.key, after, items, locks, ended });
+        }
+    }
+    found.grants = closed(before, writes, &found);
+    (!found.lists.is_empty()).then_some(found)
+}
+
+/// The place and number of a credential.
+type Whose = (PlaceNumber, CredentialNumber);
+
+fn item_of(scribe: &mut Scribe, site: &Site<'_>, (place, number): Whose) -> Option<Item> {
+    scribe.credential(site, site.tenant(place)?, number)
+}
+
+/// The credentials that writes in a place may concern at a list, in order of their ids: those it
+/// may hold, and those that had a right at its locks.
+fn concerned(
+    affected: &Affected<'_>,
+    concern: &Concern,
+    before: &PlaceState,
+) -> BTreeMap<Id, Whose> {
+    let (list, place) = (affected.list, before.place.number());
+    match concern {
+        Concern::Some(ids) => {
+            let number = |id: &Id| before.number_of(Noun::Credential, *id);
+            let known = |id: &Id| Some((*id, (place, CredentialNumber(number(id)?))));
+            ids.iter().filter_map(known).collect()
+        }
+        Concern::Anybody => {
+            let is_meant = |whose: PlaceNumber| list.key.place == place || whose == place;
+            let rows = list.rows().filter(|row| row.key.kind == ItemKind::Credential);
+            let held = rows.map(|row| (row.key.id, (row.place, CredentialNumber(row.number))));
+            let tenants = affected.before.tenants.iter();
+            let rights = tenants.flat_map(|tenant| {
+                let state = tenant.state;
+                candidates(tenant).into_iter().filter_map(move |number| {
+                    let id = state.credentials.get(number)?.header.id;
+                    Some((id, (state.place.number(), number)))
+                })
+            });
+            held.chain(rights).filter(|(_, (whose, _))| is_meant(*whose)).collect()
+        }
+    }
+}
+
+fn with_ids(before: &Site<'_>, locks: BTreeSet<LockNumber>) -> Vec<(LockNumber, Id)> {
+    let id = |lock: LockNumber| before.owner.locks.get(lock).map(|lock| lock.header.id);
+    locks.into_iter().filter_map(|lock| Some((lock, id(lock)?))).collect()
+}
+
+/// The grants that the writes closed or narrowed, with those credentials that open less at some
+/// list for it.
+fn closed(before: &PlaceState, writes: &[Write], taken: &Taken) -> Vec<(GrantNumber, Vec<Id>)> {
+    let less: BTreeSet<Id> = taken.lists.iter().flat_map(|at| at.items.iter().copied()).collect();
+    let mut found: BTreeMap<GrantNumber, Vec<Id>> = BTreeMap::new();
+    for Write { record, former } in writes {
+        let (Some(Record::Grant(former)), Record::Grant(grant)) = (former, record) else {
+            continue;
+        };
+        let is_closed = grant.closed.is_some();
+        if !is_closed && is_as_wide(&former.window, &grant.window) {
+            continue;
+        }
+        let about: Vec<Id> = match grant.subject {
+            Subject::Credential(number) => {
+                before.credentials.get(number).map(|it| it.header.id).into_iter().collect()
+            }
+            Subject::Person(person) => credentials_of(before, person.0).collect(),
+        };
+        let about: Vec<Id> = about.into_iter().filter(|id| less.contains(id)).collect();
+        if !about.is_empty() {
+            found.insert(grant.number(), about);
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// Whether a window is the same or wider than before.
+fn is_as_wide(before: &Window, after: &Window) -> bool {
+    after.intersect(before) == *before
+}
