@@ -94,3 +94,36 @@ fn a_key_made_through_a_vendors_api_opens_a_door_and_a_new_secret_ends_the_forme
     assert_eq!((status, same), (200, key));
     server.stop();
 }
+
+#[test]
+fn a_token_made_for_one_vendor_adds_to_those_there_are() {
+    let temporary = Temporary::new();
+    let data = temporary.data("data");
+    let own = free_address();
+    let server = data.serve_with(&["--compat", &format!("trackunit={own}")]);
+    let made = data.setup();
+    let native = Client::new(&server.url, &made);
+    let machine = native.make("/locks", json!({"name": "Digger"}));
+    let place = get(&made, "/place/id");
+    let arguments = ["compat", "--vendor", "trackunit", "--place", &place, "--json"];
+    let tokens = [(); 2].map(|()| {
+        let compat = data.run(&arguments).json();
+        assert_eq!(compat["base_path"], json!("/compat/trackunit"));
+        let token = get(&compat, "/credentials/token");
+        assert!(token.len() == 32 && token.bytes().all(|it| it.is_ascii_hexdigit()), "{token}");
+        token
+    });
+    let body = json!({"name": "Tom", "serialNumber": "6200011587691E09", "units": ["1"]});
+    let path = format!("/public/Key?token={}", tokens[0]);
+    let (status, key) = send(&format!("http://{own}"), "POST", &path, "", &body);
+    assert_eq!((status, &key["id"]), (200, &json!("1")), "{key}");
+    let card = json!({"bits": 64, "value": "6200011587691e09"});
+    let (_, decided) = native.send("POST", "/decisions", json!({"lock_id": machine, "card": card}));
+    assert_eq!(decided["result"], json!("granted"), "{decided}");
+    for token in &tokens {
+        let path = format!("/compat/trackunit/public/Key/1?token={token}");
+        let (status, keys) = send(&server.url, "GET", &path, "", &serde_json::Value::Null);
+        assert_eq!((status, &keys["list"][0]["name"]), (200, &json!("Tom")), "{keys}");
+    }
+    server.stop();
+}

@@ -45,4 +45,5 @@ mod tour;
 mod trackunit;
 mod unauthorised;
 mod unloc;
+mod vendors;
 mod webhooks;
