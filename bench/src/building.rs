@@ -76,11 +76,8 @@ impl Building {
         let mut head = store.head(self.number).await.unwrap().unwrap_or_default();
         let mut records = records.peekable();
         while records.peek().is_some() {
-            let writes: Vec<Write> = records
-                .by_ref()
-                .take(CHUNK)
-                .map(|record| Write { record, former: None })
-                .collect();
+            let writes: Vec<Write> =
+                records.by_ref().take(CHUNK).map(|record| Write { record, former: None }).collect();
             let mut part = Part::new(self.number, head);
             part.writes = writes;
             part.after.revision += 1;

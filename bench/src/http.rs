@@ -48,7 +48,8 @@ async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> (u16, Vec<u8>) 
                 .lines()
                 .find_map(|line| {
                     let (name, value) = line.split_once(':')?;
-                    name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+                    name.eq_ignore_ascii_case("content-length")
+                        .then(|| value.trim().parse().ok())?
                 })
                 .unwrap_or(0_usize);
             if buffer.len() >= end + 4 + length {
@@ -160,9 +161,10 @@ pub fn run(table: &mut Table) {
     let name = "recorded, event durable before the answer";
     pair(table, &clients, name, (ours, bare), &live, "≥ 0.35");
     let stored = servers.block_on(async {
-        let count = Statement::new("select count(*) from events where place = ?1", values![
-            building.number
-        ]);
+        let count = Statement::new(
+            "select count(*) from events where place = ?1",
+            values![building.number],
+        );
         app.storage().db().read(count).await.unwrap()[0].int(0).unwrap()
     });
     println!("  {stored} events stored");

@@ -6,6 +6,7 @@ pub mod building;
 pub mod decisions;
 pub mod http;
 pub mod levels;
+pub mod lists;
 pub mod pages;
 pub mod show;
 pub mod start;
