@@ -6,7 +6,7 @@ use super::entry::open_grants;
 use super::list::List;
 use super::{ListKey, is_listed};
 use crate::draft::Write;
-use crate::ids::{CredentialNumber, Id, LockNumber, PlaceNumber};
+use crate::ids::{AccessLevelNumber, CredentialNumber, Id, LockNumber, PlaceNumber};
 use crate::noun::grant::{Subject, Target};
 use crate::noun::lock::Lock;
 use crate::record::Record;
@@ -42,27 +42,42 @@ impl Concern {
 #[must_use]
 pub fn concern(before: &PlaceState, after: &PlaceState, writes: &[Write]) -> Concern {
     let mut ids = BTreeSet::new();
-    let mut of_subject = |state: &PlaceState, subject: Subject| match subject {
-        Subject::Credential(number) => {
-            ids.extend(state.credentials.get(number).map(|it| it.header.id));
-        }
-        Subject::Person(person) => ids.extend(credentials_of(state, person.0)),
-    };
-    let is_at_list =
-        |lock: LockNumber| before.locks.get(lock).is_some_and(|lock| may_be_listed(lock));
     for Write { record, former } in writes {
         let Some(former) = former else { continue };
         match (former, record) {
-            (Record::Grant(former), Record::Grant(_)) => of_subject(before, former.subject),
-            (Record::Person(it), _) => {
-                of_subject(before, Subject::Person(it.number()));
-                of_subject(after, Subject::Person(it.number()));
+            (Record::Grant(former), Record::Grant(_)) => {
+                of_subject(before, former.subject, &mut ids);
             }
-            (Record::Credential(it), _) => of_subject(before, Subject::Credential(it.number())),
-            (Record::Membership(it), _) if is_at_list(it.lock) => return Concern::Anybody,
-            (Record::Share(it), _) if is_at_list(it.lock) => return Concern::Anybody,
+            (Record::Person(it), _) => {
+                of_subject(before, Subject::Person(it.number()), &mut ids);
+                of_subject(after, Subject::Person(it.number()), &mut ids);
+            }
+            (Record::Credential(it), _) => {
+                of_subject(before, Subject::Credential(it.number()), &mut ids);
+            }
+            (Record::Membership(it), _)
+                if before.locks.get(it.lock).is_some_and(|lock| may_be_listed(lock)) =>
+            {
+                of_level(before, it.level, &mut ids);
+            }
             (Record::AccessLevel(former), Record::AccessLevel(it))
                 if former.schedule != it.schedule || it.header.is_deleted() =>
+            {
+                of_level(before, it.number(), &mut ids);
+            }
+            (Record::Lock(former), Record::Lock(it)) => {
+                let same = former.controller == it.controller && former.mode == it.mode;
+                if !may_be_listed(former) || (same && !it.header.is_deleted()) {
+                    continue;
+                }
+                // Of whom other places let in at it this one knows nothing.
+                if before.lock_shares(it.number()).iter().next().is_some() {
+                    return Concern::Anybody;
+                }
+                of_lock(before, it.number(), &mut ids);
+            }
+            (Record::Share(it), _)
+                if before.locks.get(it.lock).is_some_and(|lock| may_be_listed(lock)) =>
             {
                 return Concern::Anybody;
             }
@@ -71,16 +86,32 @@ pub fn concern(before: &PlaceState, after: &PlaceState, writes: &[Write]) -> Con
             {
                 return Concern::Anybody;
             }
-            (Record::Lock(former), Record::Lock(it)) => {
-                let same = former.controller == it.controller && former.mode == it.mode;
-                if may_be_listed(former) && (!same || it.header.is_deleted()) {
-                    return Concern::Anybody;
-                }
-            }
             _ => {}
         }
     }
     Concern::Some(ids)
+}
+
+fn of_subject(state: &PlaceState, subject: Subject, ids: &mut BTreeSet<Id>) {
+    match subject {
+        Subject::Credential(number) => {
+            ids.extend(state.credentials.get(number).map(|it| it.header.id));
+        }
+        Subject::Person(person) => ids.extend(credentials_of(state, person.0)),
+    }
+}
+
+/// Whoever may have a right through a level.
+fn of_level(state: &PlaceState, level: AccessLevelNumber, ids: &mut BTreeSet<Id>) {
+    let grants = state.level_grants(level).iter().filter_map(|number| state.grants.get(number));
+    grants.for_each(|grant| of_subject(state, grant.subject, ids));
+}
+
+/// Whoever may have a right at a lock.
+fn of_lock(state: &PlaceState, lock: LockNumber, ids: &mut BTreeSet<Id>) {
+    let grants = state.lock_grants(lock).iter().filter_map(|number| state.grants.get(number));
+    grants.for_each(|grant| of_subject(state, grant.subject, ids));
+    state.lock_levels(lock).iter().for_each(|level| of_level(state, level, ids));
 }
 
 /// The lists of the locks that these writes, which changed the place that was `before`, may take

@@ -335,6 +335,39 @@ async fn who_shared_a_key_sees_it_and_takes_it_back_and_no_other() {
     .await;
 }
 
+/// What is shared is for a lock that the right is about and for hours that are the right's.
+async fn nor_beyond_its_lock_or_hours(
+    program: &Unloc,
+    guest: &Guest,
+    (own, door): (&Value, &Value),
+    mut body: Value,
+) {
+    let until = body["valid_until"].clone();
+    let path = format!("/grants/{}", id(own));
+    let other = program.it.lock("Other").await;
+    guest.asks(&other, 5, json!({ "valid_until": until })).await.problem(403, FORBIDDEN);
+    body["issued_under"] = own["id"].clone();
+    body["target"] = json!({ "lock_id": id(&other) });
+    let answer = program.it.post("/grants", body.clone()).await;
+    crate::kit::invalid(answer, &["/target"]);
+    body["target"] = json!({ "lock_id": id(door) });
+    program.it.patch(&path, json!({ "schedule": hours("08:00", "12:00") })).await.expect(200);
+    for wrong in [Value::Null, hours("08:00", "13:00"), hours("09:00", "12:00")] {
+        let fields = json!({ "valid_until": until, "schedule": wrong });
+        crate::kit::invalid(guest.asks(door, 5, fields).await, &["/schedule"]);
+        body["schedule"] = wrong.clone();
+        let answer = program.it.post("/grants", body.clone()).await;
+        crate::kit::invalid(answer, &["/schedule"]);
+    }
+    let fields = json!({ "valid_until": until, "schedule": hours("08:00", "12:00") });
+    let daily = guest.asks(door, 5, fields).await.expect(201);
+    let daily = format!("/grants/{}", id(&daily));
+    for wider in [Value::Null, hours("08:00", "13:00")] {
+        let answer = program.it.patch(&daily, json!({ "schedule": wider })).await;
+        crate::kit::invalid(answer, &["/schedule"]);
+    }
+}
+
 #[tokio::test]
 async fn what_is_shared_lies_within_the_right() {
     on_each_engine(|world| async move {
@@ -381,29 +414,7 @@ async fn what_is_shared_lies_within_the_right() {
             let answer = program.it.post("/grants", body.clone()).await;
             crate::kit::invalid(answer, &["/issued_under"]);
         }
-        // Nor for a lock that the right is not about, or for hours that are not the right's.
-        let other = program.it.lock("Other").await;
-        guest.asks(&other, 5, json!({ "valid_until": at(1) })).await.problem(403, FORBIDDEN);
-        body["issued_under"] = own["id"].clone();
-        body["target"] = json!({ "lock_id": id(&other) });
-        let answer = program.it.post("/grants", body.clone()).await;
-        crate::kit::invalid(answer, &["/target"]);
-        body["target"] = json!({ "lock_id": id(&door) });
-        program.it.patch(&path, json!({ "schedule": hours("08:00", "12:00") })).await.expect(200);
-        for wrong in [Value::Null, hours("08:00", "13:00"), hours("09:00", "12:00")] {
-            let fields = json!({ "valid_until": at(1), "schedule": wrong });
-            crate::kit::invalid(guest.asks(&door, 5, fields).await, &["/schedule"]);
-            body["schedule"] = wrong.clone();
-            let answer = program.it.post("/grants", body.clone()).await;
-            crate::kit::invalid(answer, &["/schedule"]);
-        }
-        let fields = json!({ "valid_until": at(1), "schedule": hours("08:00", "12:00") });
-        let daily = guest.asks(&door, 5, fields).await.expect(201);
-        let daily = format!("/grants/{}", id(&daily));
-        for wider in [Value::Null, hours("08:00", "13:00")] {
-            let answer = program.it.patch(&daily, json!({ "schedule": wider })).await;
-            crate::kit::invalid(answer, &["/schedule"]);
-        }
+        nor_beyond_its_lock_or_hours(&program, &guest, (&own, &door), body).await;
         // Who is suspended shares nothing.
         let people = program.it.get(&format!("/people?phone={}", &of(1)[10..])).await;
         program.it.acted(&format!("/people/{}/suspend", id(&people["items"][0]))).await;
