@@ -76,11 +76,8 @@ impl Building {
         let mut head = store.head(self.number).await.unwrap().unwrap_or_default();
         let mut records = records.peekable();
         while records.peek().is_some() {
-            let writes: Vec<Write> = records
-                .by_ref()
-                .take(CHUNK)
-                .map(|record| Write { record, former: None })
-                .collect();
+            let writes: Vec<Write> =
+                records.by_ref().take(CHUNK).map(|record| Write { record, former: None }).collect();
             let mut part = Part::new(self.number, head);
             part.writes = writes;
             part.after.revision += 1;
@@ -113,10 +110,15 @@ impl Building {
         start(&self.location, &self.secrets).await
     }
 
-    /// A token of the client that the set-up made.
+    /// The id and the secret of the client that the set-up made.
+    pub fn client(&self) -> (String, &str) {
+        (self.client.to_string(), &self.secret)
+    }
+
+    /// A token of that client.
     pub async fn token(&self, app: &App) -> String {
-        let client = self.client.to_string();
-        auth::token(app, &client, &self.secret, None, None).await.unwrap().access_token
+        let (client, secret) = self.client();
+        auth::token(app, &client, secret, None, None).await.unwrap().access_token
     }
 }
 

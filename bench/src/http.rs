@@ -30,7 +30,7 @@ fn runtime(threads: usize) -> Runtime {
 }
 
 /// Serves on the loopback; its port.
-async fn serve(router: Router) -> u16 {
+pub async fn serve(router: Router) -> u16 {
     use axum::serve::ListenerExt;
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -40,7 +40,7 @@ async fn serve(router: Router) -> u16 {
 }
 
 /// Reads one answer; its status and body. `buffer` keeps what came with it of the next.
-async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> (u16, Vec<u8>) {
+pub async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> (u16, Vec<u8>) {
     loop {
         if let Some(end) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
             let head = std::str::from_utf8(&buffer[..end]).unwrap();
@@ -48,7 +48,8 @@ async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> (u16, Vec<u8>) 
                 .lines()
                 .find_map(|line| {
                     let (name, value) = line.split_once(':')?;
-                    name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+                    name.eq_ignore_ascii_case("content-length")
+                        .then(|| value.trim().parse().ok())?
                 })
                 .unwrap_or(0_usize);
             if buffer.len() >= end + 4 + length {
@@ -160,9 +161,10 @@ pub fn run(table: &mut Table) {
     let name = "recorded, event durable before the answer";
     pair(table, &clients, name, (ours, bare), &live, "≥ 0.35");
     let stored = servers.block_on(async {
-        let count = Statement::new("select count(*) from events where place = ?1", values![
-            building.number
-        ]);
+        let count = Statement::new(
+            "select count(*) from events where place = ?1",
+            values![building.number],
+        );
         app.storage().db().read(count).await.unwrap()[0].int(0).unwrap()
     });
     println!("  {stored} events stored");

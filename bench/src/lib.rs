@@ -7,8 +7,10 @@ pub mod decisions;
 pub mod http;
 pub mod levels;
 pub mod pages;
+pub mod rows;
 pub mod show;
 pub mod start;
+pub mod unloc;
 pub mod world;
 
 #[global_allocator]

@@ -230,7 +230,15 @@ impl World {
             })
             .collect();
         World {
-            size, place, times, level_times, person_levels, lock_levels, suspended, lost, posture,
+            size,
+            place,
+            times,
+            level_times,
+            person_levels,
+            lock_levels,
+            suspended,
+            lost,
+            posture,
         }
     }
 
@@ -247,9 +255,11 @@ impl World {
             Schedule { header, name, timetable: times.timetable.clone() }.into()
         });
         let people = (1..=self.size.people).flat_map(move |number| self.person(number));
-        let locks = self.posture.iter().zip(1..).map(move |(posture, number)| {
-            lock(place, number, *posture).into()
-        });
+        let locks = self
+            .posture
+            .iter()
+            .zip(1..)
+            .map(move |(posture, number)| lock(place, number, *posture).into());
         let levels = self.level_times.iter().zip(1..).map(move |(times, number)| {
             level(place, number, Some(ScheduleNumber(times + 1))).into()
         });
