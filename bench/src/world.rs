@@ -101,7 +101,7 @@ pub struct Question {
 pub struct Rng(pub u64);
 
 impl Rng {
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -111,7 +111,7 @@ impl Rng {
 
     /// From 0 up to and without `below`.
     pub fn below(&mut self, below: u32) -> u32 {
-        ((u128::from(self.next()) * u128::from(below)) >> 64) as u32
+        ((u128::from(self.draw()) * u128::from(below)) >> 64) as u32
     }
 
     fn between(&mut self, (least, most): (u32, u32)) -> u32 {
@@ -127,7 +127,7 @@ pub const MADE: Instant = Instant(YEAR * 1_000_000);
 pub fn id(place: PlaceNumber, noun: Noun, number: u32) -> Id {
     let seed = u64::from(place.0) << 40 | (noun as u64) << 32 | u64::from(number);
     let mut rng = Rng(seed);
-    let bits = u128::from(rng.next()) << 64 | u128::from(rng.next());
+    let bits = u128::from(rng.draw()) << 64 | u128::from(rng.draw());
     let bits = bits & !(0xF << 76 | 0x3 << 62) | 7 << 76 | 0b10 << 62;
     Id(bits.to_be_bytes())
 }
