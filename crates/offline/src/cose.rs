@@ -107,6 +107,10 @@ impl PublicKey {
     /// Whether a low-s signature of a digest is this key's.
     #[must_use]
     pub fn verifies(&self, digest: &Digest, signature: &SignatureBytes) -> bool {
+        #[cfg(feature = "faults")]
+        if let Some(right) = crate::faults::stood_in(self, digest, signature) {
+            return right;
+        }
         let Some(point) = crypto::point(&self.0) else { return false };
         let Ok(signature) = Signature::from_slice(signature) else { return false };
         !bool::from(signature.s().is_high())

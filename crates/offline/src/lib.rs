@@ -18,6 +18,11 @@ pub mod class;
 pub mod cose;
 mod crypto;
 pub mod event;
+#[cfg(feature = "faults")]
+pub mod faults;
+#[cfg(not(feature = "faults"))]
+#[allow(unreachable_pub, reason = "public with the feature")]
+mod faults;
 pub mod items;
 pub mod key;
 pub mod list;

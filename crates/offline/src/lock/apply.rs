@@ -13,6 +13,7 @@ use super::{Board, Keys, Lock, Random, Status};
 use crate::Id;
 use crate::certificate::{Epoch, Issuer};
 use crate::cose::{Kind, Signed};
+use crate::faults::{Fault, planted};
 use crate::list::List;
 use crate::statement::{Ack, Fresh};
 
@@ -71,12 +72,13 @@ impl Lock {
         self.turn(board.ticks_ms)?;
         let begins = match epoch {
             _ if list.epoch <= self.held.epoch => None,
+            None if planted(Fault::NoEpochCertificate) => None,
             None => return Err(Code::NoEpoch),
             Some(epoch) => Some(self.begins(epoch, list.epoch).ok_or(Code::NoEpoch)?),
         };
         let generation = begins.map_or(0, |it| it.min_generation).max(self.held.min_generation);
         self.chain(Kind::List, &signed, list.iat, issuer, generation)?;
-        if same_version {
+        if same_version && !planted(Fault::EqualVersion) {
             return Err(Code::Conflict);
         }
 
@@ -113,7 +115,9 @@ impl Lock {
         if self.status != Status::Held {
             held.reserved = self.log.next_seq().saturating_add(RESERVED);
         }
-        self.ring.write(board.flash, &held)?;
+        if !(self.status == Status::Held && planted(Fault::ForgetsList)) {
+            self.ring.write(board.flash, &held)?;
+        }
         self.held = held;
         (self.status, self.newest) = (Status::Held, None);
         self.raise_record(board)
@@ -194,7 +198,8 @@ impl Lock {
         let signed = Signed::read(bytes).map_err(|_| Code::Malformed)?;
         let fresh = Fresh::read(signed.payload).map_err(|_| Code::Malformed)?;
         let (nonce, drawn_ms) = self.drawn.ok_or(Code::NotFresh)?;
-        if !same(&fresh.lock, &id) || !same(&fresh.nonce, &nonce) {
+        let answers = same(&fresh.nonce, &nonce) || planted(Fault::AnyNonce);
+        if !same(&fresh.lock, &id) || !answers {
             return Err(Code::NotFresh);
         }
         self.kid_fits(&signed, issuer)?;
@@ -232,7 +237,8 @@ impl Lock {
         let id = self.own_id()?;
         let signed = Signed::read(bytes).map_err(|_| Code::Malformed)?;
         let ack = Ack::read(signed.payload).map_err(|_| Code::Malformed)?;
-        if !same(&ack.lock, &id) || ack.log_epoch != self.held.log_epoch {
+        let of_log = ack.log_epoch == self.held.log_epoch || planted(Fault::AckOfAnyLog);
+        if !same(&ack.lock, &id) || !of_log {
             return Err(Code::NotForMe);
         }
         self.kid_fits(&signed, issuer)?;

@@ -1,6 +1,8 @@
 //! What a lock knows about the time: an interval that holds the truth, rounded outwards. Only what
 //! was signed sets it; the lock's own ticks carry it on, with their drift.
 
+use crate::faults::{Fault, planted};
+
 /// How long after its nonce a statement still sets the clock.
 pub const MOST_SETTING_MS: u64 = 60_000;
 const MILLION: u64 = 1_000_000;
@@ -34,6 +36,7 @@ impl Clock {
     /// After power-up: nothing is known but that it is not before `newest`.
     #[must_use]
     pub fn new(newest: u64, drift_ppm: u32) -> Self {
+        let drift_ppm = if planted(Fault::NoDrift) { 0 } else { drift_ppm };
         Self { drift_ppm: drift_ppm.min(500_000), newest, set_lo: None, set_hi: None }
     }
 
@@ -62,7 +65,8 @@ impl Clock {
     #[must_use]
     pub fn interval(&self, now_ms: u64) -> Interval {
         let set = |(lo, at): (u64, u64)| lo.saturating_add(self.at_least_s(at, now_ms));
-        let lo = self.newest.max(self.set_lo.map_or(0, set));
+        let set_lo = self.set_lo.filter(|_| !planted(Fault::LoFromIatOnly));
+        let lo = self.newest.max(set_lo.map_or(0, set));
         let hi = self.set_hi.map(|(hi, at)| hi.saturating_add(self.at_most_s(at, now_ms)));
         // Bounds that cross say that one of them is wrong; then only what was signed counts.
         Interval { lo, hi: hi.filter(|hi| *hi >= lo) }
@@ -87,7 +91,8 @@ impl Clock {
         if waited_ms > MOST_SETTING_MS {
             return false;
         }
-        let waited_s = self.at_most_s(drawn_ms, now_ms);
+        let unseen = planted(Fault::HiWithoutWait);
+        let waited_s = if unseen { 0 } else { self.at_most_s(drawn_ms, now_ms) };
         self.set_lo = Some((iat, now_ms));
         self.set_hi = Some((iat.saturating_add(1).saturating_add(waited_s), now_ms));
         true

@@ -9,11 +9,12 @@ use super::issuers::same;
 use super::{Board, Lock, Random, Status};
 use crate::cose::{Kind, Signed};
 use crate::event::Event;
+use crate::faults::{Fault, planted};
 use crate::key::Key;
 use crate::list::List;
 use crate::statement::{Command, Open};
 use crate::times::Over;
-use crate::{Digest, Nonce};
+use crate::{CLAIM_END, Digest, Nonce};
 
 /// What the lock itself knows of the link a key came over.
 #[derive(Clone, Copy, Debug)]
@@ -53,10 +54,11 @@ pub enum Answer {
 /// # Errors
 /// The first thing that stands in the way.
 pub fn standing(key: &Key<'_>, keys_from: u16, list: &List<'_>) -> Result<(), Code> {
-    if key.epoch < keys_from {
+    if key.epoch < keys_from && !planted(Fault::NoOldEpoch) {
         return Err(Code::OldEpoch);
     }
-    if (key.epoch, key.min_list) > (list.epoch, list.version) {
+    let needs_list = (key.epoch, key.min_list) > (list.epoch, list.version);
+    if needs_list && !planted(Fault::NoNeedList) {
         return Err(Code::NeedList);
     }
     if list.refuses(key.class, key.serial) {
@@ -71,21 +73,23 @@ pub fn standing(key: &Key<'_>, keys_from: u16, list: &List<'_>) -> Result<(), Co
 /// The first thing that stands in the way.
 pub fn timely(key: &Key<'_>, now: Interval, command: Command, near: bool) -> Result<(), Code> {
     let Interval { lo, hi } = now;
-    if key.exp <= lo {
+    let exp = if planted(Fault::NoExpiry) { CLAIM_END } else { key.exp };
+    let strict = key.flags.strict_time && !planted(Fault::StrictOpens);
+    if exp <= lo {
         return Err(Code::Expired);
     }
     if hi.is_some_and(|hi| key.nbf > hi) {
         return Err(Code::NotYet);
     }
-    let certain = key.nbf <= lo && hi.is_some_and(|hi| hi < key.exp);
-    if !certain && key.flags.strict_time {
+    let certain = key.nbf <= lo && hi.is_some_and(|hi| hi < exp);
+    if !certain && strict {
         return Err(Code::TimeUnknown);
     }
-    let last = key.exp.saturating_sub(1);
+    let last = exp.saturating_sub(1);
     match key.times.over(lo.max(key.nbf), hi.map_or(last, |hi| hi.min(last))) {
         Over::Open => {}
         Over::Closed => return Err(Code::OutsideSchedule),
-        Over::Undecided if key.flags.strict_time => return Err(Code::TimeUnknown),
+        Over::Undecided if strict => return Err(Code::TimeUnknown),
         Over::Undecided => {}
     }
     if key.flags.require_intent && !command.intent {
@@ -127,7 +131,7 @@ impl Lock {
             command: command.number().into(),
             ..Event::default()
         };
-        if !self.write_down(board, event) {
+        if !self.write_down(board, event) && !planted(Fault::OpensUnrecorded) {
             return Answer::No(Code::NotRecorded);
         }
         judged.map_or_else(Answer::No, |()| Answer::Move(command))
@@ -150,9 +154,9 @@ impl Lock {
         let key = Key::read(signed_key.payload).map_err(|_| malformed)?;
         let signed_open = Signed::read(open).map_err(|_| malformed)?;
         let open = Open::read(signed_open.payload).map_err(|_| malformed)?;
-        let meant = same(&key.lock, &id)
+        let meant = (same(&key.lock, &id) || planted(Fault::AnyLock))
             && same(&open.lock, &id)
-            && same(&open.nonce, &link.nonce)
+            && (same(&open.nonce, &link.nonce) || planted(Fault::AnyCommand))
             && same(&open.session, &link.session)
             && same(&open.key_digest, &signed_key.digest());
         if !meant {
@@ -172,7 +176,7 @@ impl Lock {
         if key.exp > issuer.exp {
             return Err(silent(Code::NotForMe));
         }
-        if !signed_open.is_by(Kind::Open, &key.holder) {
+        if !signed_open.is_by(Kind::Open, &key.holder) && !planted(Fault::AnyHolder) {
             return Err(bad);
         }
         Ok(Proven { key, command: open.command })

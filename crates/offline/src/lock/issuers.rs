@@ -6,6 +6,7 @@ use subtle::ConstantTimeEq as _;
 use super::record::Record;
 use crate::certificate::Issuer;
 use crate::cose::{Kind, Signed};
+use crate::faults::{Fault, planted};
 use crate::{Digest, crypto};
 
 /// Certificates that were verified: which, of what generation, and of when.
@@ -31,10 +32,8 @@ impl Issuers {
         let digest = crypto::sha256(&[certificate, &record.root.0]);
         let certificate = Signed::read(certificate).ok()?;
         let issuer = Issuer::read(certificate.payload).ok()?;
-        if !same(&issuer.place, &record.place)
-            || issuer.generation < min_generation
-            || !issuer.signs_at(iat)
-        {
+        let counts = issuer.generation >= min_generation || planted(Fault::AnyGeneration);
+        if !same(&issuer.place, &record.place) || !counts || !issuer.signs_at(iat) {
             return None;
         }
         if !self.kept.iter().flatten().any(|(known, ..)| *known == digest) {

@@ -32,6 +32,7 @@ use self::record::Record;
 use self::ring::Ring;
 use crate::cose::{ENVELOPE, PublicKey};
 use crate::event::{Event, EventKey, Sealed};
+use crate::faults::{Fault, planted};
 use crate::receipt::{Receipt, ReceiptKey};
 use crate::{Digest, Nonce, crypto};
 
@@ -173,6 +174,7 @@ impl Lock {
         let held = held.filter(|held| record.as_ref().is_none_or(|it| it.epoch <= held.epoch));
         let status = match (&record, &held) {
             (None, _) => Status::Uncommissioned,
+            (Some(_), None) if planted(Fault::LossStartsEmpty) => Status::Held,
             (Some(_), None) => Status::Lost,
             (Some(_), Some(_)) => Status::Held,
         };
@@ -182,7 +184,9 @@ impl Lock {
             held.min_generation = held.min_generation.max(record.min_generation);
         }
         let log = Log::boot(board.flash, (layout.log_from(), layout.log), &held)?;
-        let clock = Clock::new(held.time_lo.max(held.list_iat()), settings.drift_ppm);
+        let newest = held.time_lo.max(held.list_iat());
+        let newest = if planted(Fault::BootForgetsTime) { 0 } else { newest };
+        let clock = Clock::new(newest, settings.drift_ppm);
         let own = record.map(|record| {
             let keys = Keys::of(&record);
             (record, keys)
