@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use claviger_bench::show::Table;
-use claviger_bench::{decisions, http, levels, unloc, lists, pages, start, unloc};
+use claviger_bench::{decisions, http, levels, lists, pages, start, unloc};
 
 /// Figures of Claviger.
 #[derive(Parser)]
@@ -23,12 +23,15 @@ struct Args {
     start: Option<String>,
 }
 
+/// A table's name, and what fills it.
+type Run<'a> = (&'static str, &'a dyn Fn(&mut Table));
+
 fn main() {
     let args = Args::parse();
     if let Some(location) = &args.start {
         return start::child(location);
     }
-    let runs: [(&'static str, &dyn Fn(&mut Table)); 8] = [
+    let runs: [Run; 9] = [
         ("decisions", &|table| decisions::run(table, args.large)),
         ("http", &http::run),
         ("levels", &levels::run),

@@ -146,7 +146,7 @@ pub fn header(place: PlaceNumber, noun: Noun, number: u32) -> Header {
 
 /// The card of a person: 56 bits, as of a serial number.
 pub fn card(person: u32) -> CardValue {
-    CardValue { bits: 56, value: u128::from(Rng(u64::from(person) << 8 | 0x77).next() >> 8) }
+    CardValue { bits: 56, value: u128::from(Rng(u64::from(person) << 8 | 0x77).draw() >> 8) }
 }
 
 pub fn place(number: PlaceNumber) -> Place {
