@@ -110,10 +110,15 @@ impl Building {
         start(&self.location, &self.secrets).await
     }
 
-    /// A token of the client that the set-up made.
+    /// The id and the secret of the client that the set-up made.
+    pub fn client(&self) -> (String, &str) {
+        (self.client.to_string(), &self.secret)
+    }
+
+    /// A token of that client.
     pub async fn token(&self, app: &App) -> String {
-        let client = self.client.to_string();
-        auth::token(app, &client, &self.secret, None, None).await.unwrap().access_token
+        let (client, secret) = self.client();
+        auth::token(app, &client, secret, None, None).await.unwrap().access_token
     }
 }
 

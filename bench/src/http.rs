@@ -30,7 +30,7 @@ fn runtime(threads: usize) -> Runtime {
 }
 
 /// Serves on the loopback; its port.
-async fn serve(router: Router) -> u16 {
+pub async fn serve(router: Router) -> u16 {
     use axum::serve::ListenerExt;
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -40,7 +40,7 @@ async fn serve(router: Router) -> u16 {
 }
 
 /// Reads one answer; its status and body. `buffer` keeps what came with it of the next.
-async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> (u16, Vec<u8>) {
+pub async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> (u16, Vec<u8>) {
     loop {
         if let Some(end) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
             let head = std::str::from_utf8(&buffer[..end]).unwrap();

@@ -8,8 +8,10 @@ pub mod http;
 pub mod levels;
 pub mod lists;
 pub mod pages;
+pub mod rows;
 pub mod show;
 pub mod start;
+pub mod unloc;
 pub mod world;
 
 #[global_allocator]

@@ -10,6 +10,7 @@ mod isolation;
 mod keys;
 mod listed;
 mod log;
+mod reach;
 mod sharing;
 mod subprojects;
 mod users;

@@ -7,11 +7,11 @@ use super::{NOBODYS, Unloc, phone, refused};
 use crate::login::{Browser, owner};
 use crate::support::{Answer, World, id, on_each_engine};
 
-fn right(lock: &Value, user: usize) -> Value {
+pub(crate) fn right(lock: &Value, user: usize) -> Value {
     json!({ "lockId": id(lock), "appUserId": phone(user) })
 }
 
-async fn give(program: &Unloc, rights: &[Value]) -> Vec<Value> {
+pub(crate) async fn give(program: &Unloc, rights: &[Value]) -> Vec<Value> {
     let made = program.post("/sharing-rights", json!({ "sharingRights": rights })).await;
     made.expect(201)["sharingRights"].as_array().unwrap().clone()
 }
@@ -35,13 +35,13 @@ fn hours(from: &str, to: &str) -> Value {
 const FORBIDDEN: &str = "forbidden_scope";
 
 /// Somebody who logs in and is no more than a guest with a phone.
-struct Guest {
+pub(crate) struct Guest {
     browser: Browser,
     place: String,
 }
 
 impl Guest {
-    async fn at(world: &World) -> Guest {
+    pub(crate) async fn at(world: &World) -> Guest {
         let browser = owner(world).await;
         let people = world.admin.get(&world.at("/people")).await.expect(200);
         let person = people["items"].as_array().unwrap().iter();
@@ -64,7 +64,7 @@ impl Guest {
         self.browser.send("POST", &path, Some(body)).await
     }
 
-    async fn shares(&self, lock: &Value, to: usize) -> Value {
+    pub(crate) async fn shares(&self, lock: &Value, to: usize) -> Value {
         self.asks(lock, to, json!({})).await.expect(201)
     }
 }
