@@ -87,13 +87,6 @@ async fn one_bad_key_and_none_is_given() {
         let good = json!({ "lockId": id(&door), "appUserId": phone(1) });
         let past = at(&world, -HOUR - MINUTE);
         let (soon, later) = (at(&world, MINUTE), at(&world, HOUR));
-        let pairs = (0..21).map(|pair| (format!("k{pair}"), json!("v")));
-        let many_pairs = Value::Object(pairs.collect());
-        let long_name = format!("keys.1.metadata.{}", "k".repeat(41));
-        let span = |start: u64, end: u64| {
-            json!({ "weekday": "mon", "startHour": start, "startMinute": 0, "endHour": end,
-                "endMinute": 0 })
-        };
         for (field, value, name) in [
             ("lockId", json!(null), "keys.1.lockId"),
             ("lockId", json!("door"), "keys.1.lockId"),
@@ -109,53 +102,12 @@ async fn one_bad_key_and_none_is_given() {
             ("startTime", json!(soon), "keys.1.startTime"),
             ("endTime", json!(later), "keys.1.endTime"),
             ("metadata", json!({ "a": 1 }), "keys.1.metadata.a"),
-            ("recurrence", json!({ "timeSpans": [] }), "keys.1.recurrence.timeSpans"),
-            (
-                "recurrence",
-                json!({ "timeSpans": [span(8, 12), span(13, 17)] }),
-                "keys.1.recurrence.timeSpans.1.weekday",
-            ),
-            (
-                "recurrence",
-                json!({ "timeSpans": [span(17, 8)] }),
-                "keys.1.recurrence.timeSpans.0.endHour",
-            ),
-            (
-                "recurrence",
-                json!({ "timeSpans": [span(24, 24)] }),
-                "keys.1.recurrence.timeSpans.0.startHour",
-            ),
-            ("recurrence", json!(null), "keys.1.recurrence"),
-            ("metadata", json!({ "k".repeat(41): "v" }), &long_name),
-            ("metadata", json!({ "k": "v".repeat(257) }), "keys.1.metadata.k"),
-            ("metadata", many_pairs.clone(), "keys.1.metadata"),
         ] {
             let mut bad = good.clone();
             bad[field] = value;
             let answer = program.post("/keys", json!({ "keys": [good, bad] })).await;
             refused(&answer, 400, &[name]);
         }
-        for (field, value, name) in [
-            ("weekday", json!("monday"), "weekday"),
-            ("startHour", json!(25), "startHour"),
-            ("endHour", json!("17"), "endHour"),
-            ("startMinute", json!(60), "startMinute"),
-            ("endMinute", json!(-1), "endMinute"),
-            ("endMinute", json!(null), "endMinute"),
-        ] {
-            let mut bad = good.clone();
-            let mut wrong = span(8, 17);
-            wrong[field] = value;
-            bad["recurrence"] = json!({ "timeSpans": [wrong] });
-            let answer = program.post("/keys", json!({ "keys": [bad] })).await;
-            refused(&answer, 400, &[&format!("keys.0.recurrence.timeSpans.0.{name}")]);
-        }
-        let mut late = good.clone();
-        let half_past_24 = json!({ "weekday": "mon", "startHour": 8, "startMinute": 0,
-            "endHour": 24, "endMinute": 30 });
-        late["recurrence"] = json!({ "timeSpans": [half_past_24] });
-        let answer = program.post("/keys", json!({ "keys": [late] })).await;
-        refused(&answer, 400, &["keys.0.recurrence.timeSpans.0.endHour"]);
         let backwards = json!({ "lockId": id(&door), "appUserId": phone(1), "start": later,
             "end": soon });
         refused(&program.post("/keys", json!({ "keys": [backwards] })).await, 400, &["keys.0.end"]);
@@ -166,6 +118,60 @@ async fn one_bad_key_and_none_is_given() {
         refused(&program.post("/keys", json!({ "keys": many })).await, 400, &["keys"]);
         assert_eq!(program.it.get("").await["revision"], before);
         assert_eq!(program.keys("", 10).await, [] as [Value; 0]);
+    })
+    .await;
+}
+
+/// A time span on Mondays, between whole hours.
+fn span(start: u64, end: u64) -> Value {
+    json!({ "weekday": "mon", "startHour": start, "startMinute": 0, "endHour": end,
+        "endMinute": 0 })
+}
+
+#[tokio::test]
+async fn wrong_recurrences_and_metadata_are_named() {
+    on_each_engine(|world| async move {
+        let program = Unloc::at(&world).await;
+        let door = program.it.lock("Door").await;
+        let before = world.revisions().await;
+        let refuses = async |field: &str, value: Value, name: &str| {
+            let mut key = json!({ "lockId": id(&door), "appUserId": phone(1) });
+            key[field] = value;
+            let answer = program.post("/keys", json!({ "keys": [key] })).await;
+            refused(&answer, 400, &[&format!("keys.0.{field}{name}")]);
+        };
+        refuses("recurrence", json!(null), "").await;
+        for (spans, name) in [
+            (json!([]), ".timeSpans"),
+            (json!([span(8, 12), span(13, 17)]), ".timeSpans.1.weekday"),
+            (json!([span(17, 8)]), ".timeSpans.0.endHour"),
+            (json!([span(24, 24)]), ".timeSpans.0.startHour"),
+        ] {
+            refuses("recurrence", json!({ "timeSpans": spans }), name).await;
+        }
+        for (field, value, name) in [
+            ("weekday", json!("monday"), "weekday"),
+            ("startHour", json!(25), "startHour"),
+            ("endHour", json!("17"), "endHour"),
+            ("startMinute", json!(60), "startMinute"),
+            ("endMinute", json!(-1), "endMinute"),
+            ("endMinute", json!(null), "endMinute"),
+        ] {
+            let mut wrong = span(8, 17);
+            wrong[field] = value;
+            let name = format!(".timeSpans.0.{name}");
+            refuses("recurrence", json!({ "timeSpans": [wrong] }), &name).await;
+        }
+        let mut late = span(8, 24);
+        late["endMinute"] = json!(30);
+        refuses("recurrence", json!({ "timeSpans": [late] }), ".timeSpans.0.endHour").await;
+
+        let pairs = (0..21).map(|pair| (format!("k{pair}"), json!("v")));
+        refuses("metadata", Value::Object(pairs.collect()), "").await;
+        let name = "k".repeat(41);
+        refuses("metadata", json!({ name.as_str(): "v" }), &format!(".{name}")).await;
+        refuses("metadata", json!({ "k": "v".repeat(257) }), ".k").await;
+        assert_eq!(world.revisions().await, before);
     })
     .await;
 }
