@@ -68,6 +68,7 @@ struct Took {
     add_lock: Vec<f64>,
     remove_person: Vec<f64>,
     delete: Vec<f64>,
+    read: Vec<f64>,
     page: Vec<f64>,
     insert: Vec<f64>,
     insert_lock: Vec<f64>,
@@ -151,6 +152,7 @@ async fn one(
     took.insert_lock.push(keys.insert(KEYS, level, people, 1).await);
     keys.calm().await;
     let less = json!({ "appUserIdsToRemove": [phone(7)] });
+    took.read.push(program.ask("GET", &group, &Value::Null, 200).await.1);
     took.remove_person.push(program.ask("POST", &accesses, &less, 200).await.1);
     took.erase_person.push(keys.delete_person(KEYS, level, 7).await);
     keys.calm().await;
@@ -185,6 +187,8 @@ fn tell(table: &mut Table, engine: &str, (people, locks): (u32, u32), took: &Too
         best(&took.erase_person)
     );
     table.row(format!("{group}, remove one person"), figure, "");
+    let figure = format!("{:.1} ms", best(&took.read));
+    table.row(format!("{group}, read, as every one of these but delete answers"), figure, "");
     let bar = if small { "" } else { "≥ 50 ×" };
     let erased = format!("; deleting those rows takes {:.0} ms", best(&took.erase));
     let figure = format!("{}{erased}", beside(&took.delete, &took.insert, keys));
