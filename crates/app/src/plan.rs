@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use claviger_domain::ids::{Id, PlaceNumber};
 use claviger_domain::noun::grant::Subject;
+use claviger_domain::offline::{LockKey, OfflineLock};
 use claviger_domain::plan::{Effect, Plan, plan};
-use claviger_domain::provision::{List, ListKey};
+use claviger_domain::provision::{Holdings, List, ListKey};
 use claviger_domain::refusal::Refusal;
 use claviger_domain::state::PlaceState;
 
@@ -168,5 +169,9 @@ impl crate::work::Source for crate::world::World {
 
     fn list(&self, key: ListKey) -> Option<List> {
         self.lists().list(key).cloned()
+    }
+
+    fn offline(&self, key: LockKey) -> Option<OfflineLock> {
+        self.lists().lock(key).cloned()
     }
 }

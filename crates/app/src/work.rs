@@ -7,10 +7,11 @@ use claviger_domain::ids::{Id, IdSource, Noun, PlaceNumber};
 use claviger_domain::noun::Actor;
 use claviger_domain::noun::event::Event;
 use claviger_domain::noun::place::Place;
+use claviger_domain::offline::{LockKey, OfflineLock};
 use claviger_domain::provision::{List, ListKey, Revocation};
 use claviger_domain::state::{Directory, PlaceState, Working};
 use claviger_domain::time::Instant;
-use claviger_store::{NewDelivery, Operation};
+use claviger_store::{Device, NewDelivery, Operation};
 
 use crate::error::Error;
 use crate::random;
@@ -23,6 +24,8 @@ pub(crate) trait Source {
     fn directory(&self) -> Directory;
     /// A list as the batch has it; none of which nothing is known.
     fn list(&self, key: ListKey) -> Option<List>;
+    /// A lock with no network as the batch has it.
+    fn offline(&self, key: LockKey) -> Option<OfflineLock>;
 }
 
 /// What a command works on.
@@ -39,6 +42,10 @@ pub struct Work<'s> {
     pub(crate) deliveries: Vec<(PlaceNumber, NewDelivery)>,
     /// Lists as the command leaves them.
     pub(crate) lists: BTreeMap<ListKey, List>,
+    /// Locks with no network as the command leaves them.
+    pub(crate) offline: BTreeMap<LockKey, OfflineLock>,
+    /// Devices that it enrols.
+    pub(crate) devices: Vec<Device>,
     /// Revocations that have come to their end.
     pub(crate) settled: Vec<Revocation>,
     /// Why, of what is changed in the place the command is about.
@@ -57,6 +64,8 @@ impl<'s> Work<'s> {
             operations: Vec::new(),
             deliveries: Vec::new(),
             lists: BTreeMap::new(),
+            offline: BTreeMap::new(),
+            devices: Vec::new(),
             settled: Vec::new(),
             reason: None,
         }
@@ -136,6 +145,16 @@ impl<'s> Work<'s> {
     pub(crate) fn list(&mut self, key: ListKey) -> &mut List {
         let source = self.source;
         self.lists.entry(key).or_insert_with(|| source.list(key).unwrap_or_else(|| List::new(key)))
+    }
+
+    /// A lock with no network as the command has it so far; none that was never commissioned.
+    pub(crate) fn offline(&self, key: LockKey) -> Option<OfflineLock> {
+        self.offline.get(&key).cloned().or_else(|| self.source.offline(key))
+    }
+
+    /// Sets such a lock.
+    pub(crate) fn put_offline(&mut self, lock: OfflineLock) {
+        self.offline.insert(lock.key, lock);
     }
 
     /// Adds an event to the commit.

@@ -3,31 +3,36 @@
 //!
 //! A wish is a function of a [`Work`], run again from the start if another node was faster.
 
+mod trail;
+
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use claviger_domain::draft::{Draft, TrailEntry, Write};
+use claviger_domain::draft::Draft;
 use claviger_domain::ids::{Noun, PlaceNumber};
 use claviger_domain::noun::Actor;
-use claviger_domain::noun::grant::Subject;
-use claviger_domain::provision::{List, ListKey, Revocation, Taken};
-use claviger_domain::record::Record;
+use claviger_domain::offline::{AtLock, LockKey, OfflineLock, touched};
+use claviger_domain::provision::{Holdings, List, ListKey, Revocation, Taken};
 use claviger_domain::state::{Directory, PlaceState, Working};
 use claviger_domain::time::Instant;
 use claviger_store::{
-    Commit, Committed, Head, ListWrite, Part, Reason, Store, StoreError, StoredAnswer, TrailRow,
+    Commit, Committed, Device, Head, ListWrite, OfflineWrite, Part, Reason, Store, StoreError,
+    StoredAnswer,
 };
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::context::Keep;
 use crate::error::Error;
+use crate::offline::{Places, Signers, renew, take_back};
 use crate::outbox;
 use crate::provision;
 use crate::random;
 use crate::work::{Source, Work, revision_after};
 use crate::world::World;
+
+use self::trail::{link, reason_of};
 
 /// The most wishes that share a transaction.
 const MOST_WISHES: usize = 512;
@@ -70,9 +75,10 @@ impl Writer {
         world: Arc<World>,
         clock: Clock,
         heads: HashMap<PlaceNumber, Head>,
+        signers: Arc<Signers>,
     ) -> Writer {
         let (jobs, waiting) = mpsc::channel(4096);
-        tokio::spawn(Task { store, world, clock, heads }.run(waiting));
+        tokio::spawn(Task { signers, store, world, clock, heads }.run(waiting));
         Writer { jobs }
     }
 
@@ -89,6 +95,8 @@ struct Batch<'w> {
     parts: BTreeMap<PlaceNumber, Part>,
     answers: Vec<StoredAnswer>,
     lists: BTreeMap<ListKey, List>,
+    offline: BTreeMap<LockKey, OfflineLock>,
+    devices: Vec<Device>,
     revocations: Vec<Revocation>,
 }
 
@@ -105,6 +113,10 @@ impl Source for Batch<'_> {
     fn list(&self, key: ListKey) -> Option<List> {
         self.lists.get(&key).cloned().or_else(|| self.world.lists().list(key).cloned())
     }
+
+    fn offline(&self, key: LockKey) -> Option<OfflineLock> {
+        self.offline.get(&key).cloned().or_else(|| self.world.lists().lock(key).cloned())
+    }
 }
 
 impl provision::Listed for Batch<'_> {
@@ -118,7 +130,21 @@ impl provision::Listed for Batch<'_> {
     }
 }
 
+impl Batch<'_> {
+    /// The locks with no network that what happens in a place may concern.
+    fn offline_at(&self, place: PlaceNumber) -> Vec<LockKey> {
+        let lists = self.world.lists();
+        let known = lists.offline.values().map(|lock| &**lock).chain(self.offline.values());
+        let mut keys: Vec<LockKey> =
+            known.filter(|lock| lock.concerns(place)).map(|lock| lock.key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+}
+
 struct Task {
+    signers: Arc<Signers>,
     store: Store,
     world: Arc<World>,
     clock: Clock,
@@ -171,10 +197,13 @@ impl Task {
                 parts: BTreeMap::new(),
                 answers: Vec::new(),
                 lists: BTreeMap::new(),
+                offline: BTreeMap::new(),
+                devices: Vec::new(),
                 revocations: Vec::new(),
             };
             let results: Vec<Result<Done, Error>> =
                 jobs.iter().map(|job| self.decide(&mut batch, job, now)).collect();
+            self.offline(&mut batch);
             let commit = Commit {
                 id: random::ids(now).next_id(),
                 at: now,
@@ -197,10 +226,11 @@ impl Task {
                 }
             }
             self.heads.extend(heads);
-            let Batch { places, directory, lists, revocations, .. } = batch;
-            if !lists.is_empty() || !revocations.is_empty() {
-                world.publish_lists(lists.into_values(), revocations);
+            let Batch { places, directory, lists, offline, devices, revocations, .. } = batch;
+            if !lists.is_empty() || !offline.is_empty() || !revocations.is_empty() {
+                world.publish_lists(lists.into_values(), offline.into_values(), revocations);
             }
+            world.enrol(devices);
             places.into_values().for_each(|state| self.world.publish(state));
             directory.into_iter().for_each(|state| self.world.publish_directory(state));
             for (job, result) in jobs.into_iter().zip(results) {
@@ -254,9 +284,16 @@ impl Task {
             })
         });
         let Work { places, directory, events, operations, deliveries, reason, .. } = work;
-        let (lists, settled) = (work.lists, work.settled);
+        let (lists, settled, offline, enrolled) =
+            (work.lists, work.settled, work.offline, work.devices);
         self.lists(batch, lists, settled);
-        let drafts: Vec<provision::Written> = provision::written(batch, &places);
+        batch.offline.extend(offline);
+        for device in enrolled {
+            self.open_part(batch, device.place).devices.push(device);
+            batch.devices.push(device);
+        }
+        let drafts: Vec<provision::Written> =
+            provision::written(batch, &places, |place| batch.offline_at(place));
         if let Some(draft) = directory {
             let (state, revision) = self.part(batch, DIRECTORY, draft, now, job.actor, None);
             batch.directory = Some(state).filter(|_| revision).or(batch.directory.take());
@@ -303,7 +340,11 @@ impl Task {
     /// Notes what a command took back that some list holds.
     fn take_back(&self, batch: &mut Batch, written: Vec<provision::Written>, now: Instant) {
         for it in &written {
-            let Some(taken) = provision::taken(batch, it, &written, now) else { continue };
+            let mut taken = provision::taken(batch, it, &written, now).unwrap_or_default();
+            taken.locks = self.refuse(batch, it, now);
+            if taken == Taken::default() {
+                continue;
+            }
             let Taken { lists, .. } = &taken;
             for at in lists {
                 if let Some(mut list) = batch.list(at.key) {
@@ -323,6 +364,53 @@ impl Task {
             self.open_part(batch, it.place).revocations.push(revocation.clone());
             batch.revocations.push(revocation);
         }
+    }
+
+    /// Makes lists that refuse what a command leaves with more than is right at locks with no
+    /// network.
+    fn refuse(&self, batch: &mut Batch, it: &provision::Written, now: Instant) -> Vec<AtLock> {
+        let Some(after) = batch.place(it.place).filter(|_| !it.offline.is_empty()) else {
+            return Vec::new();
+        };
+        let touched = touched(&it.before, &after, &it.writes);
+        if touched.is_nothing() {
+            return Vec::new();
+        }
+        let mut changed = Vec::new();
+        let find = |place| batch.place(place);
+        let mut places = Places::new(&find);
+        for key in &it.offline {
+            let Some(mut lock) = batch.offline(*key) else { continue };
+            let about = (it.place, &touched);
+            let Some(taken) = take_back(&mut lock, about, &mut places, now) else { continue };
+            let owner = batch.place(key.place);
+            let renewed = owner.map(|owner| {
+                let record = owner.locks.get(key.lock).map(|record| &**record);
+                renew(&self.signers, (&owner.place, record), &mut lock, now)
+            });
+            if let Some(Err(error)) = renewed {
+                // The list stays owed, and the revocation open, until one can be signed.
+                tracing::error!(lock = %lock.id, %error, "a list could not be made");
+            }
+            changed.push((lock, taken));
+        }
+        let mut all = Vec::with_capacity(changed.len());
+        for (lock, taken) in changed {
+            batch.offline.insert(lock.key, lock);
+            all.push(taken);
+        }
+        all
+    }
+
+    /// Adds what became of locks with no network.
+    fn offline(&self, batch: &mut Batch) {
+        let mut offline = std::mem::take(&mut batch.offline);
+        for (key, lock) in &mut offline {
+            let changed = lock.take_changed();
+            let written = OfflineWrite { lock: lock.clone(), changed };
+            self.open_part(batch, key.place).offline.push(written);
+        }
+        batch.offline = offline;
     }
 
     /// The part of the commit that a place has, begun if there is none.
@@ -360,61 +448,4 @@ impl Task {
         }
         (state, true)
     }
-}
-
-/// Why a command was given, with the object and the person and credential it is about, by which it
-/// is found and erased. Its number in the trail comes with the commit.
-fn reason_of(draft: &Draft, words: &str) -> Option<Reason> {
-    let entry = draft.trail()?;
-    let is_object = |write: &&Write| Some(write.record.header().id) == entry.object;
-    let record = draft.writes().iter().find(is_object).map(|write| &write.record);
-    let holder = |number| draft.state.credentials.get(number).and_then(|it| it.person);
-    let (person, credential) = match record {
-        Some(Record::Person(it)) => (Some(it.number()), None),
-        Some(Record::Credential(it)) => (it.person, Some(it.number())),
-        Some(Record::Grant(it)) => match it.subject {
-            Subject::Person(number) => (Some(number), None),
-            Subject::Credential(number) => (holder(number), Some(number)),
-        },
-        _ => (None, None),
-    };
-    Some(Reason {
-        seq: 0,
-        at: draft.now,
-        noun: entry.noun,
-        number: record.map(|record| record.header().number),
-        person: person.map(|number| number.0),
-        credential: credential.map(|number| number.0),
-        words: words.to_owned(),
-    })
-}
-
-/// The next entry of a place's change trail, chained to the one before.
-fn link(
-    place: PlaceNumber,
-    head: &Head,
-    entry: TrailEntry,
-    revision: u64,
-    at: Instant,
-    actor: Actor,
-) -> TrailRow {
-    let fields = entry.fields.iter().map(|changed| changed.field.to_owned()).collect();
-    let values = entry
-        .fields
-        .into_iter()
-        .filter_map(|changed| Some((changed.field.to_owned(), changed.value?)))
-        .collect();
-    let row = TrailRow {
-        seq: head.trail_seq + 1,
-        at,
-        actor,
-        verb: entry.verb.to_owned(),
-        noun: entry.noun,
-        object: entry.object,
-        fields,
-        values,
-        revision,
-        hash: [0; 32],
-    };
-    row.linked(place, &head.trail_hash)
 }

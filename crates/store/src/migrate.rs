@@ -49,6 +49,7 @@ const MIGRATIONS: &[Migration] = migrations![
     6 "0006_privacy.sql",
     7 "0007_lists.sql",
     8 "0008_event_filing_by_id.sql",
+    9 "0009_offline.sql",
 ];
 
 /// Made by whoever migrates first, so it is not itself a migration.

@@ -15,7 +15,7 @@ pub use line::{Command, CommandKind};
 pub(crate) use line::{Lines, remote_unlock};
 pub use reported::{EventWish, LockReport};
 pub use revocation::{Progressed, RevocationPage, get, list, of_grant, pending};
-pub(crate) use revocation::{is_pending_at, settle};
+pub(crate) use revocation::{ended_with, is_pending_at, settle};
 pub(crate) use status::is_online;
 pub use status::{
     AtLock, ControllerState, ControllerStatus, SystemState, SystemStatus, of_controller, status,
@@ -48,7 +48,7 @@ pub(crate) async fn load(store: &Store, world: &World) -> Result<(), StoreError>
             list.doubt(at.items.iter().copied(), at.after);
         }
     }
-    world.publish_lists(lists, revocations);
+    world.publish_lists(lists, [], revocations);
     Ok(())
 }
 
@@ -82,8 +82,11 @@ impl App {
         self.lines().end();
     }
 
-    /// Whether a controller of a place may have a list.
+    /// Whether a controller of a place may have a list, or somebody a key of a lock that decides
+    /// alone.
     pub(crate) fn has_lists(&self, place: PlaceNumber) -> bool {
-        self.world().lists().lists.values().any(|list| list.concerns(place))
+        let lists = self.world().lists();
+        lists.lists.values().any(|list| list.concerns(place))
+            || lists.offline.values().any(|lock| lock.concerns(place))
     }
 }

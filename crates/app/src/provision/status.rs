@@ -9,7 +9,9 @@ use claviger_domain::noun::grant::{Grant, Target};
 use claviger_domain::noun::lock::{Lock, LockMode};
 use claviger_domain::noun::person::PersonState;
 use claviger_domain::noun::scope::Scope;
-use claviger_domain::provision::{self, Cut, Desired, Item, ItemKind, List, ListKey, Row, Scribe};
+use claviger_domain::provision::{
+    self, Cut, Desired, Holdings, Item, ItemKind, List, ListKey, Row, Scribe,
+};
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::{Instant, MINUTE};
 

@@ -8,7 +8,8 @@ use claviger_domain::ids::{ControllerNumber, Id, Noun, PlaceNumber, Ref};
 use claviger_domain::noun::controller::Controller;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::provision::{
-    self, Desired, Due, Entry, Inventoried, Item, ItemKey, ListKey, Queue, Reported, Scribe,
+    self, Desired, Due, Entry, Holdings, Inventoried, Item, ItemKey, ListKey, Queue, Reported,
+    Scribe,
 };
 use claviger_domain::refusal::Refusal;
 use claviger_domain::time::{Instant, SECOND};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use claviger_domain::draft::{Draft, Write};
 use claviger_domain::ids::{ControllerNumber, PlaceNumber};
+use claviger_domain::offline::LockKey;
 use claviger_domain::provision::{self, Affected, List, ListKey, Site, Taken};
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::Instant;
@@ -18,9 +19,11 @@ pub(crate) struct Written {
     pub(crate) place: PlaceNumber,
     pub(crate) revision: u64,
     pub(crate) cause: String,
-    before: PlaceState,
-    writes: Vec<Write>,
+    pub(crate) before: PlaceState,
+    pub(crate) writes: Vec<Write>,
     lists: Vec<ListKey>,
+    /// The locks with no network that it may concern.
+    pub(crate) offline: Vec<LockKey>,
 }
 
 /// A source of working copies that knows which lists there are.
@@ -38,12 +41,17 @@ impl World {
     }
 }
 
-/// The drafts of a command that wrote something where some list concerns the place.
-pub(crate) fn written(source: &impl Listed, places: &BTreeMap<PlaceNumber, Draft>) -> Vec<Written> {
+/// The drafts of a command that wrote something where some list, or lock with no network, concerns
+/// the place.
+pub(crate) fn written(
+    source: &impl Listed,
+    places: &BTreeMap<PlaceNumber, Draft>,
+    offline_at: impl Fn(PlaceNumber) -> Vec<LockKey>,
+) -> Vec<Written> {
     let mut found = Vec::new();
     for (place, draft) in places.iter().filter(|(_, draft)| !draft.writes().is_empty()) {
-        let lists = source.concerned(*place);
-        if lists.is_empty() {
+        let (lists, offline) = (source.concerned(*place), offline_at(*place));
+        if lists.is_empty() && offline.is_empty() {
             continue;
         }
         let Some(before) = source.place(*place) else { continue };
@@ -55,6 +63,7 @@ pub(crate) fn written(source: &impl Listed, places: &BTreeMap<PlaceNumber, Draft
             before,
             writes: draft.writes().to_vec(),
             lists,
+            offline,
         });
     }
     found

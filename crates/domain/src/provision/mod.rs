@@ -24,7 +24,7 @@ pub use entry::{CredentialEntry, Entry, Item, LockEntry, Scribe};
 pub use list::{Failure, Held, Inventoried, List, Reported, Row, Sent, Stored};
 pub use queue::{Due, Queue, queue};
 pub use revocation::{
-    Affected, AtList, LockProgress, LockState, Progress, Revocation, Taken, taken,
+    Affected, AtList, Holdings, LockProgress, LockState, Progress, Revocation, Taken, taken,
 };
 
 use crate::ids::{ControllerNumber, Id, LockNumber, Noun, PlaceNumber};

@@ -23,6 +23,7 @@ mod lists;
 mod lockouts;
 mod locks;
 mod login;
+mod offline;
 mod openapi;
 mod panel;
 mod people;
