@@ -160,7 +160,7 @@ fn held_anywhere(ctx: &Context, wanted: Scopes) -> bool {
     match &ctx.caller {
         Caller::System | Caller::Operator => true,
         Caller::Client { scopes, .. } => scopes.covers(wanted),
-        Caller::Account { .. } => wanted == Scopes::NONE,
+        Caller::Account { .. } | Caller::Device { .. } => wanted == Scopes::NONE,
     }
 }
 
@@ -280,6 +280,7 @@ fn organization(ctx: &Context) -> Result<OrganizationNumber, Error> {
             });
             held.ok_or(Error::Forbidden(Scope::ClientsWrite))
         }
+        Caller::Device { .. } => Err(Error::Forbidden(Scope::ClientsWrite)),
         Caller::System | Caller::Operator => directory
             .organizations
             .iter()
@@ -300,6 +301,7 @@ fn manages(ctx: &Context, client: &Client, scope: Scope) -> bool {
                 && (!client.places.is_empty() || *number == client.number())
         }
         Caller::Account { .. } => !client.places.is_empty() && client.places.iter().all(held),
+        Caller::Device { .. } => false,
     }
 }
 
@@ -317,6 +319,7 @@ fn may_anywhere(ctx: &Context, scope: Scope) -> bool {
     match &ctx.caller {
         Caller::System | Caller::Operator => true,
         Caller::Client { scopes, .. } => scopes.has(scope),
+        Caller::Device { .. } => false,
         Caller::Account { .. } => ctx.app.world().places().into_iter().any(|cell| {
             let place = cell.state().place.number();
             ctx.scopes_in(place).is_some_and(|scopes| scopes.has(scope))

@@ -3,7 +3,9 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use claviger_domain::ids::{AccountNumber, ClientNumber, ControllerNumber, Id, Noun, PlaceNumber};
+use claviger_domain::ids::{
+    AccountNumber, ClientNumber, ControllerNumber, CredentialNumber, Id, Noun, PlaceNumber,
+};
 use claviger_domain::noun::grant::Via;
 use claviger_domain::noun::person::PersonState;
 use claviger_domain::noun::role::{Role, client_may_give};
@@ -36,6 +38,15 @@ pub enum Caller {
         /// The one controller for whose locks it may decide and report.
         controller: Option<(PlaceNumber, ControllerNumber)>,
     },
+    /// A device with the secret it was enrolled with: it fetches keys for itself, and no more.
+    Device {
+        /// Its place.
+        place: PlaceNumber,
+        /// The credential that it is.
+        credential: CredentialNumber,
+        /// That credential's id.
+        id: Id,
+    },
     /// A human with a session.
     Account {
         /// Its number.
@@ -54,6 +65,8 @@ impl Caller {
             Caller::Operator => Actor::Operator,
             Caller::Client { id, .. } => Actor::Client(*id),
             Caller::Account { id, .. } => Actor::Account(*id),
+            // What it makes happen is nobody's change.
+            Caller::Device { .. } => Actor::System,
         }
     }
 }
@@ -172,6 +185,9 @@ impl Context {
                 places.iter().any(|own| world.is_within(place, *own)).then_some(*scopes)
             }
             Caller::Account { .. } => self.role_in(place).map(Role::scopes),
+            Caller::Device { place: own, .. } => {
+                (*own == place).then_some(Scopes::NONE.with(Scope::DevicesSync))
+            }
         }
     }
 
@@ -202,6 +218,7 @@ impl Context {
         let may = match &self.caller {
             Caller::System | Caller::Operator => true,
             Caller::Client { scopes, .. } => client_may_give(*scopes, role),
+            Caller::Device { .. } => false,
             Caller::Account { .. } => {
                 role == Role::Guest || self.role_in(place).is_some_and(|own| own.may_give(role))
             }

@@ -35,6 +35,7 @@ pub mod jobs;
 pub mod key;
 pub mod lock;
 pub mod mail;
+pub mod offline;
 pub mod operation;
 pub mod person;
 pub mod place;
@@ -122,6 +123,7 @@ struct Inner {
     recording: decision::Recording,
     held: object::Held,
     lines: provision::Lines,
+    signers: Arc<offline::Signers>,
 }
 
 /// How much a server holds in memory.
@@ -178,7 +180,10 @@ impl App {
         }
         let world = Arc::new(World::new(directory, places));
         provision::load(&store, &world).await?;
-        let writer = Writer::start(store.clone(), world.clone(), settings.clock, heads);
+        offline::load(&store, &world, settings.clock).await?;
+        let signers = Arc::new(offline::Signers::new(store.secrets().clone()));
+        let (kept, shown, clock) = (store.clone(), world.clone(), settings.clock);
+        let writer = Writer::start(kept, shown, clock, heads, signers.clone());
         let recorder = decision::Recorder::start(store.clone(), world.clone());
         let app = App {
             inner: Arc::new(Inner {
@@ -195,6 +200,7 @@ impl App {
                 recording: decision::Recording::default(),
                 held: object::Held::default(),
                 lines: provision::Lines::default(),
+                signers,
             }),
         };
         decision::rebuild_attempts(&app).await?;
@@ -276,6 +282,10 @@ impl App {
 
     pub(crate) fn lines(&self) -> &provision::Lines {
         &self.inner.lines
+    }
+
+    pub(crate) fn signers(&self) -> &offline::Signers {
+        &self.inner.signers
     }
 
     pub(crate) fn held(&self) -> &object::Held {

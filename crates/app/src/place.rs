@@ -110,7 +110,7 @@ pub async fn create(
                     make_owner(work, place.number(), &account)?;
                 }
             }
-            Caller::System | Caller::Operator => {}
+            Caller::System | Caller::Operator | Caller::Device { .. } => {}
         }
         Ok(place)
     })
@@ -167,6 +167,7 @@ fn organization(ctx: &Context, parent: Option<PlaceNumber>) -> Result<Organizati
             });
             owned.ok_or(Error::Forbidden(Scope::PlacesWrite))
         }
+        Caller::Device { .. } => Err(Error::Forbidden(Scope::PlacesWrite)),
         Caller::System | Caller::Operator => {
             let first = directory.organizations.iter().next();
             let first = first.ok_or(Error::not_found(Noun::Organization))?;

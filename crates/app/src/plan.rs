@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use claviger_domain::ids::{Id, PlaceNumber};
 use claviger_domain::noun::grant::Subject;
+use claviger_domain::offline::{LockKey, OfflineLock};
 use claviger_domain::plan::{Effect, Plan, plan};
-use claviger_domain::provision::{List, ListKey};
+use claviger_domain::provision::{Holdings, List, ListKey};
 use claviger_domain::refusal::Refusal;
 use claviger_domain::state::PlaceState;
 
@@ -172,5 +173,15 @@ impl crate::work::Source for crate::world::World {
         let lists = self.lists();
         let found = lists.lists.values().filter(|list| list.concerns(place));
         found.map(|list| list.key).collect()
+    }
+
+    fn offline(&self, key: LockKey) -> Option<OfflineLock> {
+        self.lists().lock(key).cloned()
+    }
+
+    fn offline_at(&self, place: PlaceNumber) -> Vec<LockKey> {
+        let lists = self.lists();
+        let found = lists.offline.values().filter(|lock| lock.concerns(place));
+        found.map(|lock| lock.key).collect()
     }
 }

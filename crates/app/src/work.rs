@@ -7,10 +7,11 @@ use claviger_domain::ids::{Id, IdSource, Noun, PlaceNumber};
 use claviger_domain::noun::Actor;
 use claviger_domain::noun::event::Event;
 use claviger_domain::noun::place::Place;
+use claviger_domain::offline::{LockKey, OfflineLock};
 use claviger_domain::provision::{List, ListKey, Revocation};
 use claviger_domain::state::{Directory, PlaceState, Working};
 use claviger_domain::time::Instant;
-use claviger_store::{NewDelivery, Operation};
+use claviger_store::{Device, NewDelivery, Operation};
 
 use crate::error::Error;
 use crate::random;
@@ -25,6 +26,10 @@ pub(crate) trait Source {
     fn list(&self, key: ListKey) -> Option<List>;
     /// The lists that concern a place.
     fn concerned(&self, place: PlaceNumber) -> Vec<ListKey>;
+    /// A lock with no network as the batch has it.
+    fn offline(&self, key: LockKey) -> Option<OfflineLock>;
+    /// The locks with no network that what happens in a place may concern.
+    fn offline_at(&self, place: PlaceNumber) -> Vec<LockKey>;
 }
 
 /// What a command works on.
@@ -43,6 +48,10 @@ pub struct Work<'s> {
     pub(crate) lists: BTreeMap<ListKey, List>,
     /// Lists whose controllers are no more.
     pub(crate) dropped: Vec<ListKey>,
+    /// Locks with no network as the command leaves them.
+    pub(crate) offline: BTreeMap<LockKey, OfflineLock>,
+    /// Devices that it enrols.
+    pub(crate) devices: Vec<Device>,
     /// Revocations that have come to their end.
     pub(crate) settled: Vec<Revocation>,
     /// Why, of what is changed in the place the command is about.
@@ -62,6 +71,8 @@ impl<'s> Work<'s> {
             deliveries: Vec::new(),
             lists: BTreeMap::new(),
             dropped: Vec::new(),
+            offline: BTreeMap::new(),
+            devices: Vec::new(),
             settled: Vec::new(),
             reason: None,
         }
@@ -146,6 +157,16 @@ impl<'s> Work<'s> {
     /// A list as it is; none of which nothing is known.
     pub(crate) fn list_before(&self, key: ListKey) -> Option<List> {
         self.lists.get(&key).cloned().or_else(|| self.source.list(key))
+    }
+
+    /// A lock with no network as the command has it so far; none that was never commissioned.
+    pub(crate) fn offline(&self, key: LockKey) -> Option<OfflineLock> {
+        self.offline.get(&key).cloned().or_else(|| self.source.offline(key))
+    }
+
+    /// Sets such a lock.
+    pub(crate) fn put_offline(&mut self, lock: OfflineLock) {
+        self.offline.insert(lock.key, lock);
     }
 
     /// Adds an event to the commit.

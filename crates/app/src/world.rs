@@ -8,8 +8,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use arc_swap::{ArcSwap, Guard};
 use claviger_domain::decision::Attempts;
 use claviger_domain::ids::{CredentialNumber, Id, LockNumber, PlaceNumber};
-use claviger_domain::provision::{List, ListKey, Revocation};
+use claviger_domain::offline::{LockKey, OfflineLock};
+use claviger_domain::provision::{Holdings, List, ListKey, Revocation};
 use claviger_domain::state::{Directory, PlaceState};
+use claviger_store::Device;
 use tokio::sync::watch;
 
 use crate::outbox::Format;
@@ -55,19 +57,28 @@ pub(crate) struct World {
     by_id: ArcSwap<HashMap<Id, PlaceNumber>>,
     formats: OnceLock<&'static [Format]>,
     lists: ArcSwap<Lists>,
+    /// By the hash of their secrets.
+    devices: Mutex<HashMap<[u8; 32], Device>>,
 }
 
-/// The lists of all controllers, and the revocations that have not come to their end.
+/// The lists of all controllers, the locks with no network, and the revocations that have not come
+/// to their end.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lists {
     pub(crate) lists: BTreeMap<ListKey, Arc<List>>,
+    pub(crate) offline: BTreeMap<LockKey, Arc<OfflineLock>>,
+    /// Those locks by their public ids.
+    offline_ids: HashMap<Id, LockKey>,
     pub(crate) revocations: BTreeMap<(PlaceNumber, u64), Arc<Revocation>>,
 }
 
-impl Lists {
-    /// A list.
-    pub(crate) fn list(&self, key: ListKey) -> Option<&List> {
+impl Holdings for Lists {
+    fn list(&self, key: ListKey) -> Option<&List> {
         self.lists.get(&key).map(|list| &**list)
+    }
+
+    fn lock(&self, key: LockKey) -> Option<&OfflineLock> {
+        self.offline.get(&key).map(|lock| &**lock)
     }
 }
 
@@ -84,6 +95,7 @@ impl World {
             by_id: ArcSwap::from_pointee(by_id),
             formats: OnceLock::new(),
             lists: ArcSwap::default(),
+            devices: Mutex::default(),
         }
     }
 
@@ -138,17 +150,42 @@ impl World {
         self.lists.load()
     }
 
-    /// Publishes lists and revocations: lists that are dropped and revocations that are settled
-    /// leave memory.
+    /// The lock with no network that has that public id.
+    pub(crate) fn offline_key(&self, id: Id) -> Option<LockKey> {
+        self.lists().offline_ids.get(&id).copied()
+    }
+
+    /// The device whose secret has that hash.
+    pub(crate) fn device(&self, token: &[u8; 32]) -> Option<Device> {
+        guard(&self.devices).get(token).copied()
+    }
+
+    /// Takes devices in; the former secret of each is one no more.
+    pub(crate) fn enrol(&self, devices: Vec<Device>) {
+        let mut all = guard(&self.devices);
+        for device in devices {
+            let own = |it: &Device| (it.place, it.credential) == (device.place, device.credential);
+            all.retain(|_, it| !own(it));
+            all.insert(device.token, device);
+        }
+    }
+
+    /// Publishes lists, locks and revocations: lists that are dropped and revocations that are
+    /// settled leave memory.
     pub(crate) fn publish_lists(
         &self,
         lists: impl IntoIterator<Item = List>,
         dropped: &BTreeSet<ListKey>,
+        offline: impl IntoIterator<Item = OfflineLock>,
         revocations: impl IntoIterator<Item = Revocation>,
     ) {
         let mut all = Lists::clone(&self.lists());
         all.lists.retain(|key, _| !dropped.contains(key));
         all.lists.extend(lists.into_iter().map(|list| (list.key, Arc::new(list))));
+        for lock in offline {
+            all.offline_ids.insert(lock.id, lock.key);
+            all.offline.insert(lock.key, Arc::new(lock));
+        }
         for revocation in revocations {
             let key = (revocation.place, revocation.revision);
             if revocation.settled_at.is_some() {

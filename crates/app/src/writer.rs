@@ -3,31 +3,36 @@
 //!
 //! A wish is a function of a [`Work`], run again from the start if another node was faster.
 
+mod trail;
+
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use claviger_domain::draft::{Draft, TrailEntry, Write};
+use claviger_domain::draft::Draft;
 use claviger_domain::ids::{Noun, PlaceNumber};
 use claviger_domain::noun::Actor;
-use claviger_domain::noun::grant::Subject;
-use claviger_domain::provision::{AtList, List, ListKey, Revocation};
-use claviger_domain::record::Record;
+use claviger_domain::offline::{AtLock, LockKey, OfflineLock, touched};
+use claviger_domain::provision::{AtList, Holdings, List, ListKey, Revocation, Taken};
 use claviger_domain::state::{Directory, PlaceState, Working};
 use claviger_domain::time::Instant;
 use claviger_store::{
-    Commit, Committed, Head, ListWrite, Part, Reason, Store, StoreError, StoredAnswer, TrailRow,
+    Commit, Committed, Device, Head, ListWrite, OfflineWrite, Part, Reason, Store, StoreError,
+    StoredAnswer,
 };
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::context::{Keep, Left};
 use crate::error::Error;
+use crate::offline::{Places, Signers, renew, take_back};
 use crate::outbox;
-use crate::provision::{self, TakenBack};
+use crate::provision::{self, Kept, TakenBack};
 use crate::random;
 use crate::work::{Source, Work, revision_after};
 use crate::world::World;
+
+use self::trail::{link, reason_of};
 
 /// The most wishes that share a transaction.
 const MOST_WISHES: usize = 512;
@@ -72,9 +77,10 @@ impl Writer {
         world: Arc<World>,
         clock: Clock,
         heads: HashMap<PlaceNumber, Head>,
+        signers: Arc<Signers>,
     ) -> Writer {
         let (jobs, waiting) = mpsc::channel(4096);
-        tokio::spawn(Task { store, world, clock, heads }.run(waiting));
+        tokio::spawn(Task { signers, store, world, clock, heads }.run(waiting));
         Writer { jobs }
     }
 
@@ -92,6 +98,8 @@ struct Batch<'w> {
     answers: Vec<StoredAnswer>,
     lists: BTreeMap<ListKey, List>,
     dropped: BTreeSet<ListKey>,
+    offline: BTreeMap<LockKey, OfflineLock>,
+    devices: Vec<Device>,
     revocations: Vec<Revocation>,
 }
 
@@ -110,6 +118,20 @@ impl Source for Batch<'_> {
         self.lists.get(&key).cloned().or_else(published)
     }
 
+    fn offline(&self, key: LockKey) -> Option<OfflineLock> {
+        self.offline.get(&key).cloned().or_else(|| self.world.lists().lock(key).cloned())
+    }
+
+    fn offline_at(&self, place: PlaceNumber) -> Vec<LockKey> {
+        let lists = self.world.lists();
+        let known = lists.offline.values().map(|lock| &**lock).chain(self.offline.values());
+        let mut keys: Vec<LockKey> =
+            known.filter(|lock| lock.concerns(place)).map(|lock| lock.key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
     fn concerned(&self, place: PlaceNumber) -> Vec<ListKey> {
         let mut keys = self.world.concerned(place);
         let more = self.lists.values().filter(|list| list.concerns(place)).map(|list| list.key);
@@ -122,6 +144,7 @@ impl Source for Batch<'_> {
 }
 
 struct Task {
+    signers: Arc<Signers>,
     store: Store,
     world: Arc<World>,
     clock: Clock,
@@ -175,10 +198,13 @@ impl Task {
                 answers: Vec::new(),
                 lists: BTreeMap::new(),
                 dropped: BTreeSet::new(),
+                offline: BTreeMap::new(),
+                devices: Vec::new(),
                 revocations: Vec::new(),
             };
             let results: Vec<Result<Done, Error>> =
                 jobs.iter().map(|job| self.decide(&mut batch, job, now)).collect();
+            self.offline(&mut batch);
             let commit = Commit {
                 id: random::ids(now).next_id(),
                 at: now,
@@ -201,10 +227,14 @@ impl Task {
                 }
             }
             self.heads.extend(heads);
-            let Batch { places, directory, lists, dropped, revocations, .. } = batch;
-            if !lists.is_empty() || !dropped.is_empty() || !revocations.is_empty() {
-                world.publish_lists(lists.into_values(), &dropped, revocations);
+            let Batch { places, directory, lists, dropped, offline, .. } = batch;
+            let (devices, revocations) = (batch.devices, batch.revocations);
+            let is_changed = !lists.is_empty() || !dropped.is_empty() || !offline.is_empty();
+            if is_changed || !revocations.is_empty() {
+                let offline = offline.into_values();
+                world.publish_lists(lists.into_values(), &dropped, offline, revocations);
             }
+            world.enrol(devices);
             places.into_values().for_each(|state| self.world.publish(state));
             directory.into_iter().for_each(|state| self.world.publish_directory(state));
             for (job, result) in jobs.into_iter().zip(results) {
@@ -247,7 +277,13 @@ impl Task {
         let state = draft.map(|draft| Box::new(draft.state.clone()));
         let Work { places, directory, events, operations, deliveries, reason, .. } = work;
         let (lists, dropped, settled) = (work.lists, work.dropped, work.settled);
+        let (offline, enrolled) = (work.offline, work.devices);
         self.lists(batch, lists, settled);
+        batch.offline.extend(offline);
+        for device in enrolled {
+            self.open_part(batch, device.place).devices.push(device);
+            batch.devices.push(device);
+        }
         let drafts: Vec<provision::Written> = provision::written(batch, &places);
         if let Some(draft) = directory {
             let (state, revision) = self.part(batch, DIRECTORY, draft, now, job.actor, None);
@@ -302,13 +338,17 @@ impl Task {
     ) -> Option<TakenBack> {
         let mut answered = None;
         for it in &written {
-            let Some(taken) = provision::taken(batch, it, &written, now) else { continue };
+            let mut taken = provision::taken(batch, it, &written, now).unwrap_or_default();
+            taken.locks = self.refuse(batch, it, now);
+            if taken == Taken::default() {
+                continue;
+            }
             for at in &taken.lists {
                 let Some(mut list) = batch.list(at.key) else { continue };
                 list.doubt(at.items.iter().copied(), at.after);
                 batch.lists.insert(at.key, list);
             }
-            let is_over = taken.lists.iter().all(AtList::is_over);
+            let is_over = taken.locks.is_empty() && taken.lists.iter().all(AtList::is_over);
             let revocation = Revocation {
                 id: random::ids(now).next_id(),
                 place: it.place,
@@ -343,13 +383,58 @@ impl Task {
         batch.lists.remove(&key);
         batch.dropped.insert(key);
         self.open_part(batch, key.place).dropped.push(key.controller);
-        let others = open.values().flat_map(|it| &it.taken.lists);
-        let others: BTreeMap<ListKey, List> =
-            others.filter_map(|at| Some((at.key, batch.list(at.key)?))).collect();
+        let others = Kept::of(open.values(), batch);
         for revocation in open.into_values() {
-            let left = revocation.without(&gone, |key| others.get(&key), now);
+            let left = revocation.without(&gone, &others, now);
             self.revocation(batch, left);
         }
+    }
+
+    /// Makes lists that refuse what a command leaves with more than is right at locks with no
+    /// network.
+    fn refuse(&self, batch: &mut Batch, it: &provision::Written, now: Instant) -> Vec<AtLock> {
+        let Some(after) = batch.place(it.place).filter(|_| !it.offline.is_empty()) else {
+            return Vec::new();
+        };
+        let touched = touched(&it.before, &after, &it.writes);
+        if touched.is_nothing() {
+            return Vec::new();
+        }
+        let mut changed = Vec::new();
+        let find = |place| batch.place(place);
+        let mut places = Places::new(&find);
+        for key in &it.offline {
+            let Some(mut lock) = batch.offline(*key) else { continue };
+            let about = (it.place, &touched);
+            let Some(taken) = take_back(&mut lock, about, &mut places, now) else { continue };
+            let owner = batch.place(key.place);
+            let renewed = owner.map(|owner| {
+                let record = owner.locks.get(key.lock).map(|record| &**record);
+                renew(&self.signers, (&owner.place, record), &mut lock, now)
+            });
+            if let Some(Err(error)) = renewed {
+                // The list stays owed, and the revocation open, until one can be signed.
+                tracing::error!(lock = %lock.id, %error, "a list could not be made");
+            }
+            changed.push((lock, taken));
+        }
+        let mut all = Vec::with_capacity(changed.len());
+        for (lock, taken) in changed {
+            batch.offline.insert(lock.key, lock);
+            all.push(taken);
+        }
+        all
+    }
+
+    /// Adds what became of locks with no network.
+    fn offline(&self, batch: &mut Batch) {
+        let mut offline = std::mem::take(&mut batch.offline);
+        for (key, lock) in &mut offline {
+            let changed = lock.take_changed();
+            let written = OfflineWrite { lock: lock.clone(), changed };
+            self.open_part(batch, key.place).offline.push(written);
+        }
+        batch.offline = offline;
     }
 
     /// The part of the commit that a place has, begun if there is none.
@@ -406,61 +491,4 @@ fn answer(
         headers: kept.headers,
         created_at,
     })
-}
-
-/// Why a command was given, with the object and the person and credential it is about, by which it
-/// is found and erased. Its number in the trail comes with the commit.
-fn reason_of(draft: &Draft, words: &str) -> Option<Reason> {
-    let entry = draft.trail()?;
-    let is_object = |write: &&Write| Some(write.record.header().id) == entry.object;
-    let record = draft.writes().iter().find(is_object).map(|write| &write.record);
-    let holder = |number| draft.state.credentials.get(number).and_then(|it| it.person);
-    let (person, credential) = match record {
-        Some(Record::Person(it)) => (Some(it.number()), None),
-        Some(Record::Credential(it)) => (it.person, Some(it.number())),
-        Some(Record::Grant(it)) => match it.subject {
-            Subject::Person(number) => (Some(number), None),
-            Subject::Credential(number) => (holder(number), Some(number)),
-        },
-        _ => (None, None),
-    };
-    Some(Reason {
-        seq: 0,
-        at: draft.now,
-        noun: entry.noun,
-        number: record.map(|record| record.header().number),
-        person: person.map(|number| number.0),
-        credential: credential.map(|number| number.0),
-        words: words.to_owned(),
-    })
-}
-
-/// The next entry of a place's change trail, chained to the one before.
-fn link(
-    place: PlaceNumber,
-    head: &Head,
-    entry: TrailEntry,
-    revision: u64,
-    at: Instant,
-    actor: Actor,
-) -> TrailRow {
-    let fields = entry.fields.iter().map(|changed| changed.field.to_owned()).collect();
-    let values = entry
-        .fields
-        .into_iter()
-        .filter_map(|changed| Some((changed.field.to_owned(), changed.value?)))
-        .collect();
-    let row = TrailRow {
-        seq: head.trail_seq + 1,
-        at,
-        actor,
-        verb: entry.verb.to_owned(),
-        noun: entry.noun,
-        object: entry.object,
-        fields,
-        values,
-        revision,
-        hash: [0; 32],
-    };
-    row.linked(place, &head.trail_hash)
 }

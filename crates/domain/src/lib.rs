@@ -9,6 +9,7 @@ pub mod draft;
 pub mod ids;
 pub mod key;
 pub mod noun;
+pub mod offline;
 pub mod plan;
 pub mod provision;
 pub mod reason;

@@ -95,6 +95,12 @@ impl PublicKey {
         Ok(Self(crypto::filled(&[x, y])))
     }
 
+    /// Whether it is a point of the curve.
+    #[must_use]
+    pub fn is_point(&self) -> bool {
+        crypto::point(&self.0).is_some()
+    }
+
     /// The id by which signatures name it.
     #[must_use]
     pub fn kid(&self) -> Kid {

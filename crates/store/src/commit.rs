@@ -18,6 +18,7 @@ use claviger_domain::time::Instant;
 use crate::answers::{self, StoredAnswer};
 use crate::events::{self, EventBatch};
 use crate::lists::{self, ListWrite};
+use crate::offline::{self, Device, OfflineWrite};
 use crate::operations::{self, Operation};
 use crate::outbox::NewDelivery;
 use crate::reasons::{self, Reason};
@@ -65,6 +66,10 @@ pub struct Part {
     pub dropped: Vec<ControllerNumber>,
     /// Rights that lists hold and that were taken back.
     pub revocations: Vec<Revocation>,
+    /// What became of locks with no network.
+    pub offline: Vec<OfflineWrite>,
+    /// Devices that were enrolled.
+    pub devices: Vec<Device>,
 }
 
 impl Part {
@@ -84,6 +89,8 @@ impl Part {
             lists: Vec::new(),
             dropped: Vec::new(),
             revocations: Vec::new(),
+            offline: Vec::new(),
+            devices: Vec::new(),
         }
     }
 }
@@ -255,6 +262,7 @@ impl Commit {
             reasons::append(&mut batch, part);
             operations::append(&mut batch, part.place, &part.operations);
             lists::append(&mut batch, part);
+            offline::append(&mut batch, part);
         }
         answers::append(&mut batch, &self.answers);
         for part in &self.parts {

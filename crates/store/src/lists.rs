@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use claviger_domain::ids::{ControllerNumber, GrantNumber, Id, LockNumber, PlaceNumber};
+use claviger_domain::offline::{AtLock, KeyClass, LockKey, TakenKey};
 use claviger_domain::provision::{
     AtList, Bounds, Failure, Held, ItemKey, ItemKind, List, ListKey, LockState, Revocation,
     Row as ItemRow, Sent, Stored, Taken, Way,
@@ -131,7 +132,16 @@ fn body(taken: &Taken) -> String {
         json!([at.key.place.0, at.key.controller.0, at.after, ids(&at.items), locks, ended])
     });
     let grants = taken.grants.iter().map(|(number, about)| json!([number.0, ids(about)]));
-    json!({ "lists": lists.collect::<Vec<_>>(), "grants": grants.collect::<Vec<_>>() }).to_string()
+    let locks = taken.locks.iter().map(|at| {
+        let keys = at.keys.iter().map(|it| {
+            let (class, serial) = it.key;
+            json!([class.number(), serial, it.place.0, it.grant.0, it.exp, it.strict])
+        });
+        let keys: Vec<Json> = keys.collect();
+        json!([at.key.place.0, at.key.lock.0, hex(&at.lock.0), at.list.0, at.list.1, keys])
+    });
+    let (lists, locks): (Vec<Json>, Vec<Json>) = (lists.collect(), locks.collect());
+    json!({ "lists": lists, "locks": locks, "grants": grants.collect::<Vec<_>>() }).to_string()
 }
 
 fn bytes(value: &Json) -> Option<[u8; 16]> {
@@ -143,7 +153,7 @@ fn bytes(value: &Json) -> Option<[u8; 16]> {
     Some(out)
 }
 
-fn number(value: &Json) -> Option<u32> {
+pub(crate) fn number(value: &Json) -> Option<u32> {
     value.as_u64().and_then(|number| u32::try_from(number).ok())
 }
 
@@ -228,11 +238,37 @@ fn read_taken(value: &Json) -> Option<Taken> {
     });
     let grants = value.get("grants")?.as_array()?.iter();
     let grants = grants.map(|it| Some((GrantNumber(number(it.get(0)?)?), ids(it.get(1)?)?)));
-    Some(Taken { lists: lists.collect::<Option<_>>()?, grants: grants.collect::<Option<_>>()? })
+    // Those from before there were such locks have none.
+    let locks = value.get("locks").and_then(Json::as_array).into_iter().flatten().map(read_at_lock);
+    Some(Taken {
+        lists: lists.collect::<Option<_>>()?,
+        locks: locks.collect::<Option<_>>()?,
+        grants: grants.collect::<Option<_>>()?,
+    })
+}
+
+fn read_at_lock(at: &Json) -> Option<AtLock> {
+    let keys = at.get(5)?.as_array()?.iter().map(|it| {
+        let class = KeyClass::of(u8::try_from(number(it.get(0)?)?).ok()?)?;
+        Some(TakenKey {
+            key: (class, number(it.get(1)?)?),
+            place: PlaceNumber(number(it.get(2)?)?),
+            grant: GrantNumber(number(it.get(3)?)?),
+            exp: it.get(4)?.as_i64()?,
+            strict: it.get(5)?.as_bool()?,
+        })
+    });
+    let key =
+        LockKey { place: PlaceNumber(number(at.get(0)?)?), lock: LockNumber(number(at.get(1)?)?) };
+    let list = (u16::try_from(number(at.get(3)?)?).ok()?, number(at.get(4)?)?);
+    Some(AtLock { key, lock: Id(bytes(at.get(2)?)?), list, keys: keys.collect::<Option<_>>()? })
 }
 
 /// JSON of ours in a cell.
-fn cell<T>(cells: &mut Cells<'_>, read: fn(&Json) -> Option<T>) -> Result<Option<T>, StoreError> {
+pub(crate) fn cell<T>(
+    cells: &mut Cells<'_>,
+    read: fn(&Json) -> Option<T>,
+) -> Result<Option<T>, StoreError> {
     match cells.opt_list()? {
         None => Ok(None),
         Some(value) => read(&value).map(Some).ok_or_else(|| cells.wrong("what was written")),

@@ -50,6 +50,7 @@ const MIGRATIONS: &[Migration] = migrations![
     7 "0007_lists.sql",
     8 "0008_event_filing_by_id.sql",
     9 "0009_lists_told.sql",
+    10 "0010_offline.sql",
 ];
 
 /// Made by whoever migrates first, so it is not itself a migration.

@@ -13,7 +13,7 @@ use claviger_domain::noun::controller::Controller;
 use claviger_domain::noun::event::Event;
 use claviger_domain::noun::lock::Lock;
 use claviger_domain::noun::scope::Scope;
-use claviger_domain::provision::{ListKey, is_listed};
+use claviger_domain::provision::{Holdings, ListKey, is_listed};
 use claviger_domain::record::Record;
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::{Instant, SECOND, Window};

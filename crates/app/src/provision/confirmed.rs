@@ -12,7 +12,7 @@ use claviger_domain::noun::credential::{Credential, CredentialState};
 use claviger_domain::noun::grant::{Grant, RightState, Subject};
 use claviger_domain::noun::person::PersonState;
 use claviger_domain::provision::{
-    Cut, Desired, ItemKey, ItemKind, List, ListKey, Row, Scribe, Tenant,
+    Cut, Desired, Holdings, ItemKey, ItemKind, List, ListKey, Row, Scribe, Tenant,
 };
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::Instant;

@@ -18,14 +18,14 @@ pub use line::{Command, CommandKind};
 pub(crate) use line::{Lines, remote_unlock};
 pub use reported::{EventWish, LockReport};
 pub use revocation::{Progressed, RevocationPage, get, list, of_grant, pending};
-pub(crate) use revocation::{is_pending_at, settle};
+pub(crate) use revocation::{ended_with, is_pending_at, settle};
 pub(crate) use status::is_online;
 pub use status::{
     ControllerState, ControllerStatus, SystemState, SystemStatus, of_controller, status,
 };
 pub use sync::{Change, CommandReport, Content, MOST_EVENTS, SyncAnswer, SyncWish, sync};
 pub use taken::TakenBack;
-pub(crate) use taken::{Sites, Written, taken, written};
+pub(crate) use taken::{Kept, Sites, Written, taken, written};
 
 use std::collections::BTreeSet;
 
@@ -52,7 +52,7 @@ pub(crate) async fn load(store: &Store, world: &World) -> Result<(), StoreError>
             list.doubt(at.items.iter().copied(), at.after);
         }
     }
-    world.publish_lists(lists, &BTreeSet::new(), revocations);
+    world.publish_lists(lists, &BTreeSet::new(), [], revocations);
     Ok(())
 }
 

@@ -1,12 +1,14 @@
 //! Revocations: rights that were taken back while some list held them, and how far that has got.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use claviger_domain::ids::{Id, LockNumber, Noun};
 use claviger_domain::noun::access_level::Membership;
 use claviger_domain::noun::grant::{Grant, Via};
 use claviger_domain::noun::scope::Scope;
-use claviger_domain::provision::{List, ListKey, Progress, Revocation};
+use claviger_domain::offline::{LockKey, OfflineLock};
+use claviger_domain::provision::{Holdings, List, ListKey, Progress, Revocation};
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::Instant;
 
@@ -35,7 +37,7 @@ pub struct RevocationPage {
 }
 
 fn progressed(lists: &Lists, revocation: Revocation, now: Instant) -> Progressed {
-    let progress = revocation.progress(|key| lists.list(key), now);
+    let progress = revocation.progress(lists, now);
     Progressed { revocation: Arc::new(revocation), progress }
 }
 
@@ -92,7 +94,7 @@ pub async fn of_grant(
     let page = app.store().revocations(place, revision.saturating_sub(1), 1).await?;
     let found = page.into_iter().find(|it| it.revision == revision);
     let (lists, now) = (app.world().lists(), app.now());
-    Ok(found.and_then(|it| it.progress_for(grant, |key| lists.list(key), now)))
+    Ok(found.and_then(|it| it.progress_for(grant, &**lists, now)))
 }
 
 /// How far the taking back of a grant has got, while that has not come to its end.
@@ -101,25 +103,72 @@ pub fn pending(app: &App, state: &PlaceState, grant: &Grant) -> Option<Progress>
     let lists = app.world().lists();
     let key = (state.place.number(), grant.header.revision);
     let revocation = lists.revocations.get(&key).filter(|_| grant.closed.is_some())?;
-    revocation.progress_for(grant, |key| lists.list(key), app.now())
+    revocation.progress_for(grant, &**lists, app.now())
 }
 
 /// The revocations that have come to their end, as they are to be kept.
 fn ended(lists: &Lists, now: Instant) -> Vec<Revocation> {
     let all = lists.revocations.values();
-    let ended = all.filter(|it| it.is_over(|key| lists.list(key), now));
-    ended.map(|it| it.settled(|key| lists.list(key), now)).collect()
+    let ended = all.filter(|it| it.is_over(lists, now));
+    ended.map(|it| it.settled(lists, now)).collect()
+}
+
+/// What is published, but for one list as it is after a call.
+struct After<'l> {
+    list: &'l List,
+    others: Option<&'l Lists>,
+}
+
+impl Holdings for After<'_> {
+    fn list(&self, key: ListKey) -> Option<&List> {
+        let own = (key == self.list.key).then_some(self.list);
+        own.or_else(|| self.others?.list(key))
+    }
+
+    fn lock(&self, key: LockKey) -> Option<&OfflineLock> {
+        self.others?.lock(key)
+    }
 }
 
 /// The revocations that end with what a list holds after a call, as they are to be kept.
 pub(super) fn ended_by(lists: &Lists, list: &List, now: Instant) -> Vec<Revocation> {
-    let own = |key: ListKey| (key == list.key).then_some(list);
-    let all = |key: ListKey| own(key).or_else(|| lists.list(key));
+    let (own, all) = (After { list, others: None }, After { list, others: Some(lists) });
     let about = lists.revocations.values();
     let about = about.filter(|it| it.taken.lists.iter().any(|at| at.key == list.key));
     // Other lists matter only where this one has followed.
-    let ended = about.filter(|it| it.is_over(own, now) && it.is_over(all, now));
-    ended.map(|it| it.settled(all, now)).collect()
+    let ended = about.filter(|it| {
+        let here = it.taken.locks.is_empty().then(|| it.is_over(&own, now));
+        here.unwrap_or(true) && it.is_over(&all, now)
+    });
+    ended.map(|it| it.settled(&all, now)).collect()
+}
+
+/// What is published, but for some locks as they are after a call.
+struct Shown<'l> {
+    locks: &'l BTreeMap<LockKey, OfflineLock>,
+    others: &'l Lists,
+}
+
+impl Holdings for Shown<'_> {
+    fn list(&self, key: ListKey) -> Option<&List> {
+        self.others.list(key)
+    }
+
+    fn lock(&self, key: LockKey) -> Option<&OfflineLock> {
+        self.locks.get(&key).or_else(|| self.others.lock(key))
+    }
+}
+
+/// The revocations that end with what locks have shown in a call, as they are to be kept.
+pub(crate) fn ended_with(
+    lists: &Lists,
+    locks: &BTreeMap<LockKey, OfflineLock>,
+    now: Instant,
+) -> Vec<Revocation> {
+    let about = lists.revocations.values();
+    let about = about.filter(|it| it.taken.locks.iter().any(|at| locks.contains_key(&at.key)));
+    let shown = Shown { locks, others: lists };
+    about.filter(|it| it.is_over(&shown, now)).map(|it| it.settled(&shown, now)).collect()
 }
 
 /// Notes which revocations have come to their end, by confirmation or by time.
@@ -155,7 +204,7 @@ pub(crate) fn is_pending_at(
     let lock = state.locks.get(lock).map(|lock| lock.header.id);
     let lets_in = |revision: u64, grant: Option<&Grant>| {
         let revocation = lists.revocations.get(&(place, revision));
-        revocation.is_some_and(|it| it.lets_in(grant, lock, |key| lists.list(key), app.now()))
+        revocation.is_some_and(|it| it.lets_in(grant, lock, &**lists, app.now()))
     };
     let by_grant = grant.closed.is_some() && lets_in(grant.header.revision, Some(grant));
     by_grant || closed.is_some_and(|revision| lets_in(revision, None))

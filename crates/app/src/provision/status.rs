@@ -9,7 +9,7 @@ use claviger_domain::noun::grant::Target;
 use claviger_domain::noun::lock::{Lock, LockMode};
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::provision::{
-    self, Desired, Item, ItemKind, List, ListKey, Row, Scribe, is_usable, open_grants,
+    self, Desired, Holdings, Item, ItemKind, List, ListKey, Row, Scribe, is_usable, open_grants,
 };
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::{Instant, MINUTE};

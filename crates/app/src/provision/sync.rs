@@ -9,8 +9,8 @@ use claviger_domain::ids::{ControllerNumber, Id, Noun, PlaceNumber, Ref};
 use claviger_domain::noun::controller::Controller;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::provision::{
-    self, Desired, Entry, Foreign, Inventoried, Item, ItemKey, ItemKind, ListKey, Queue, Reported,
-    Scribe,
+    self, Desired, Entry, Foreign, Holdings, Inventoried, Item, ItemKey, ItemKind, ListKey, Queue,
+    Reported, Scribe,
 };
 use claviger_domain::refusal::Refusal;
 use claviger_domain::time::{Instant, SECOND};

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use claviger_domain::draft::{Draft, Write};
 use claviger_domain::ids::{ControllerNumber, PlaceNumber};
 use claviger_domain::noun::grant::Grant;
+use claviger_domain::offline::{LockKey, OfflineLock};
 use claviger_domain::provision::{
-    self, Affected, Concern, List, ListKey, Progress, Revocation, Site, Taken,
+    self, Affected, Concern, Holdings, List, ListKey, Progress, Revocation, Site, Taken,
 };
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::Instant;
@@ -21,14 +22,17 @@ pub(crate) struct Written {
     pub(crate) place: PlaceNumber,
     pub(crate) revision: u64,
     pub(crate) cause: String,
-    before: PlaceState,
-    writes: Vec<Write>,
+    pub(crate) before: PlaceState,
+    pub(crate) writes: Vec<Write>,
     concern: Concern,
     /// The lists it may take something back from.
     lists: BTreeSet<ListKey>,
+    /// The locks with no network that it may concern.
+    pub(crate) offline: Vec<LockKey>,
 }
 
-/// The drafts of a command that may take something back that some list should know.
+/// The drafts of a command that may take something back that some list should know, or a lock with
+/// no network.
 pub(crate) fn written(source: &impl Source, places: &BTreeMap<PlaceNumber, Draft>) -> Vec<Written> {
     places.iter().filter_map(|(place, draft)| one_written(source, *place, draft)).collect()
 }
@@ -38,17 +42,21 @@ fn one_written(source: &impl Source, place: PlaceNumber, draft: &Draft) -> Optio
     // What is only added takes nothing away.
     writes.iter().find(|write| write.former.is_some())?;
     let before = source.place(place)?;
+    let offline = source.offline_at(place);
     let mut lists = provision::reached(&before, writes, |number| source.place(number));
     let known = source.concerned(place);
-    if lists.is_empty() && known.is_empty() {
+    if lists.is_empty() && known.is_empty() && offline.is_empty() {
         return None;
     }
     let concern = provision::concern(&before, &draft.state, writes);
-    if concern.is_nobody() {
+    if concern.is_nobody() && offline.is_empty() {
         return None;
     }
     let holds = |key: &ListKey| source.list(*key).is_some_and(|list| concern.is_about(&list));
     lists.extend(known.into_iter().filter(holds));
+    if concern.is_nobody() {
+        lists.clear();
+    }
     let cause = draft.trail().map(|it| format!("{}_{}", it.noun.as_str(), it.verb));
     Some(Written {
         place,
@@ -58,6 +66,7 @@ fn one_written(source: &impl Source, place: PlaceNumber, draft: &Draft) -> Optio
         writes: writes.to_vec(),
         concern,
         lists,
+        offline,
     })
 }
 
@@ -87,18 +96,51 @@ pub(crate) fn taken(
     provision::taken(before, writes, concern, &affected, now, digest)
 }
 
-/// What a command took back, with the lists it was taken back from as they were then: so how far
-/// that has got is the same whoever asks.
+/// The lists and the locks that revocations speak of, as they were at one moment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Kept {
+    lists: BTreeMap<ListKey, List>,
+    locks: BTreeMap<LockKey, OfflineLock>,
+}
+
+impl Kept {
+    pub(crate) fn of<'r>(
+        revocations: impl IntoIterator<Item = &'r Revocation>,
+        source: &impl Source,
+    ) -> Kept {
+        let mut kept = Kept::default();
+        for taken in revocations.into_iter().map(|it| &it.taken) {
+            let lists = taken.lists.iter().filter_map(|at| Some((at.key, source.list(at.key)?)));
+            let locks = taken.locks.iter().filter_map(|at| Some((at.key, source.offline(at.key)?)));
+            kept.lists.extend(lists);
+            kept.locks.extend(locks);
+        }
+        kept
+    }
+}
+
+impl Holdings for Kept {
+    fn list(&self, key: ListKey) -> Option<&List> {
+        self.lists.get(&key)
+    }
+
+    fn lock(&self, key: LockKey) -> Option<&OfflineLock> {
+        self.locks.get(&key)
+    }
+}
+
+/// What a command took back, with what it was taken back from as that was then: so how far that has
+/// got is the same whoever asks.
 #[derive(Clone, Debug)]
 pub struct TakenBack {
     revocation: Revocation,
-    lists: Vec<List>,
+    kept: Kept,
 }
 
 impl TakenBack {
     pub(crate) fn new(revocation: Revocation, source: &impl Source) -> TakenBack {
-        let lists = revocation.taken.lists.iter().filter_map(|at| source.list(at.key)).collect();
-        TakenBack { revocation, lists }
+        let kept = Kept::of([&revocation], source);
+        TakenBack { revocation, kept }
     }
 
     /// How far the taking back of a grant had got then, where it is this that took it back.
@@ -107,8 +149,7 @@ impl TakenBack {
         if grant.header.revision != self.revocation.revision {
             return None;
         }
-        let list = |key| self.lists.iter().find(|list| list.key == key);
-        self.revocation.progress_for(grant, list, self.revocation.at)
+        self.revocation.progress_for(grant, &self.kept, self.revocation.at)
     }
 }
 

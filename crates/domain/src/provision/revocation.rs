@@ -8,6 +8,7 @@ use super::{ListKey, Way};
 use crate::ids::{GrantNumber, Id, LockNumber, PlaceNumber};
 use crate::noun::grant::{Grant, Target};
 use crate::noun::words;
+use crate::offline::{AtLock, LockKey, OfflineLock};
 use crate::time::Instant;
 
 /// The taking back of rights by one command.
@@ -34,8 +35,18 @@ pub struct Revocation {
 pub struct Taken {
     /// The lists that hold it.
     pub lists: Vec<AtList>,
+    /// The locks with no network for which keys of it were made.
+    pub locks: Vec<AtLock>,
     /// The grants that were closed or narrowed, in order, each with the credentials it was about.
     pub grants: Vec<(GrantNumber, Vec<Id>)>,
+}
+
+/// Where the lists of controllers and the locks with no network are found.
+pub trait Holdings {
+    /// A list.
+    fn list(&self, key: ListKey) -> Option<&List>;
+    /// A lock with no network.
+    fn lock(&self, key: LockKey) -> Option<&OfflineLock>;
 }
 
 /// What was taken back at one list.
@@ -119,36 +130,28 @@ impl Progress {
 }
 
 impl Revocation {
-    /// How far it has got; `list` finds the lists.
-    pub fn progress<'l>(
-        &self,
-        list: impl Fn(ListKey) -> Option<&'l List>,
-        now: Instant,
-    ) -> Progress {
-        self.progress_of(list, About::All, now)
+    /// How far it has got.
+    pub fn progress(&self, held: &impl Holdings, now: Instant) -> Progress {
+        self.progress_of(held, About::All, now)
     }
 
     /// How far it has got with what one grant gave, straight or through a level.
-    pub fn progress_for<'l>(
+    pub fn progress_for(
         &self,
         grant: &Grant,
-        list: impl Fn(ListKey) -> Option<&'l List>,
+        held: &impl Holdings,
         now: Instant,
     ) -> Option<Progress> {
-        let progress = self.progress_of(list, self.about(grant)?, now);
+        let progress = self.progress_of(held, self.about(grant), now);
         (!progress.locks.is_empty()).then_some(progress)
     }
 
     /// It as it is kept when every lock knows, or need not.
     #[must_use]
-    pub fn settled<'l>(
-        &self,
-        list: impl Fn(ListKey) -> Option<&'l List>,
-        now: Instant,
-    ) -> Revocation {
+    pub fn settled(&self, held: &impl Holdings, now: Instant) -> Revocation {
         let mut over = Revocation { settled_at: Some(now), ..self.clone() };
         for at in &mut over.taken.lists {
-            if let Some(list) = list(at.key) {
+            if let Some(list) = held.list(at.key) {
                 at.end(list, now);
             }
         }
@@ -157,44 +160,40 @@ impl Revocation {
 
     /// It once a list is no more: where that may still let in, it is given up.
     #[must_use]
-    pub fn without<'l>(
-        &self,
-        gone: &List,
-        others: impl Fn(ListKey) -> Option<&'l List>,
-        now: Instant,
-    ) -> Revocation {
+    pub fn without(&self, gone: &List, others: &impl Holdings, now: Instant) -> Revocation {
         let mut left = self.clone();
         for at in left.taken.lists.iter_mut().filter(|at| at.key == gone.key) {
             at.end(gone, now);
         }
-        if left.is_over(&others, now) { left.settled(&others, now) } else { left }
+        if left.is_over(others, now) { left.settled(others, now) } else { left }
     }
 
     /// Whether every lock knows, or need not.
-    pub fn is_over<'l>(&self, list: impl Fn(ListKey) -> Option<&'l List>, now: Instant) -> bool {
-        !self.lets_in(None, None, list, now)
+    pub fn is_over(&self, held: &impl Holdings, now: Instant) -> bool {
+        !self.lets_in(None, None, held, now)
     }
 
     /// Whether a lock (none: any) may still let in what was taken, or what one grant gave of it.
-    pub fn lets_in<'l>(
+    pub fn lets_in(
         &self,
         grant: Option<&Grant>,
         lock: Option<Id>,
-        list: impl Fn(ListKey) -> Option<&'l List>,
+        held: &impl Holdings,
         now: Instant,
     ) -> bool {
-        let about = match grant.map(|grant| self.about(grant)) {
-            None => About::All,
-            Some(Some(about)) => about,
-            Some(None) => return false,
-        };
+        let about = grant.map_or(About::All, |grant| self.about(grant));
+        let at_locks = self.taken.locks.iter().filter(|at| lock.is_none_or(|it| it == at.lock));
+        let mut at_locks = at_locks.filter_map(|at| self.at_lock(at, &about, held, now));
+        if at_locks.any(|progress| progress.state == LockState::Pending) {
+            return true;
+        }
         let mut lists = self.taken.lists.iter().filter(|_| self.settled_at.is_none());
         lists.any(|at| {
             let wanted = |(number, id): &&(LockNumber, Id)| {
                 lock.is_none_or(|lock| lock == *id) && self.is_target(&about, at, *number)
             };
             let locks: Vec<LockNumber> = at.open().filter(wanted).map(|it| it.0).collect();
-            let Some(list) = list(at.key).filter(|_| !locks.is_empty()) else { return false };
+            let Some(list) = held.list(at.key).filter(|_| !locks.is_empty()) else { return false };
             let items = at.items_of(&about);
             if AtList::is_unknown(&items, list) {
                 return true;
@@ -204,10 +203,26 @@ impl Revocation {
         })
     }
 
-    fn about<'t>(&'t self, grant: &'t Grant) -> Option<About<'t>> {
+    fn about<'t>(&'t self, grant: &'t Grant) -> About<'t> {
         let grants = &self.taken.grants;
-        let at = grants.binary_search_by_key(&grant.number(), |(number, _)| *number).ok()?;
-        grants.get(at).map(|(_, items)| About::Grant(grant, items))
+        let at = grants.binary_search_by_key(&grant.number(), |(number, _)| *number).ok();
+        let items = at.and_then(|at| grants.get(at)).map_or(&[][..], |(_, items)| items);
+        About::Grant(grant, items)
+    }
+
+    /// How far a lock with no network has followed; none where it is not asked about.
+    fn at_lock(
+        &self,
+        at: &AtLock,
+        about: &About<'_>,
+        held: &impl Holdings,
+        now: Instant,
+    ) -> Option<LockProgress> {
+        let grant = match about {
+            About::All => None,
+            About::Grant(grant, _) => Some((self.place, grant.number())),
+        };
+        at.progress(grant, held.lock(at.key), self.settled_at.is_some(), now)
     }
 
     /// Whether what was taken is about a lock, by its number at the place of a list.
@@ -220,19 +235,16 @@ impl Revocation {
         }
     }
 
-    fn progress_of<'l>(
-        &self,
-        list: impl Fn(ListKey) -> Option<&'l List>,
-        about: About<'_>,
-        now: Instant,
-    ) -> Progress {
+    fn progress_of(&self, held: &impl Holdings, about: About<'_>, now: Instant) -> Progress {
         let mut progress = Progress::default();
+        let locks = self.taken.locks.iter();
+        progress.locks.extend(locks.filter_map(|at| self.at_lock(at, &about, held, now)));
         for at in &self.taken.lists {
             let items = at.items_of(&about);
             if items.is_empty() {
                 continue;
             }
-            let list = list(at.key).filter(|_| self.settled_at.is_none());
+            let list = held.list(at.key).filter(|_| self.settled_at.is_none());
             let ends = list.map(|list| at.ends(&items, list)).unwrap_or_default();
             let locks = at.locks.iter().filter(|(lock, _)| self.is_target(&about, at, *lock));
             for (number, lock) in locks {

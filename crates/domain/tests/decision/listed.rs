@@ -12,9 +12,10 @@ use claviger_domain::ids::{
 use claviger_domain::noun::controller::ControllerEdit;
 use claviger_domain::noun::lock::{Capacity, LockEdit, LockMode, PinRule, Posture as Put};
 use claviger_domain::noun::person::PersonState;
+use claviger_domain::offline::{LockKey, OfflineLock};
 use claviger_domain::provision::{
-    self, Affected, AtList, CredentialEntry, Desired, Entry, Inventoried, Item, ItemKey, ItemKind,
-    List, ListKey, LockEntry, LockState, Reported, Revocation, Site, Taken,
+    self, Affected, AtList, CredentialEntry, Desired, Entry, Holdings, Inventoried, Item, ItemKey,
+    ItemKind, List, ListKey, LockEntry, LockState, Reported, Revocation, Site, Taken,
 };
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::{Instant, MINUTE, SECOND, Window};
@@ -386,6 +387,19 @@ fn opened(list: &List, at: &AtList, lock: LockNumber, now: Instant) -> bool {
     ways.any(|way| way.reaches(lock) && way.window.until > now.0)
 }
 
+/// One list and no locks.
+struct Only<'l>(&'l List);
+
+impl Holdings for Only<'_> {
+    fn list(&self, key: ListKey) -> Option<&List> {
+        (key == self.0.key).then_some(self.0)
+    }
+
+    fn lock(&self, _: LockKey) -> Option<&OfflineLock> {
+        None
+    }
+}
+
 #[test]
 fn what_is_taken_back_is_pending_until_the_list_has_followed() {
     let (revoked, untold) = (std::cell::Cell::new(0), std::cell::Cell::new(0));
@@ -431,9 +445,8 @@ fn what_is_taken_back_is_pending_until_the_list_has_followed() {
         for at in &revocation.taken.lists {
             list.doubt(at.items.iter().copied(), at.after);
         }
-        let key: ListKey = list.key;
         let states = |list: &List, now| -> BTreeSet<LockState> {
-            let progress = revocation.progress(|it| (it == key).then_some(list), now);
+            let progress = revocation.progress(&Only(list), now);
             progress.locks.iter().map(|lock| lock.state).collect()
         };
         assert!(states(&list, now).contains(&LockState::Pending));

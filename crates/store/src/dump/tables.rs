@@ -161,6 +161,27 @@ pub(super) const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "offline_locks",
+        columns: "place lock id public_key secret epoch keys_from version refusing iat list \
+            list_limit floors tops told_epoch told_version told_at unknown logs epoch_due \
+            list_due",
+        later: "",
+        references: &[("place lock", "locks", "place number")],
+    },
+    Table {
+        name: "issued_keys",
+        columns: "place lock class serial epoch of_place grant_number device of_lock iat exp \
+            min_list flags times holder bytes refused owed",
+        later: "",
+        references: &[("place lock", "offline_locks", "place lock")],
+    },
+    Table {
+        name: "devices",
+        columns: "place credential token enrolled_at",
+        later: "",
+        references: &[("place credential", "credentials", "place number")],
+    },
+    Table {
         name: "webhooks",
         columns: "place number id external_id created_at updated_at revision deleted_at \
             url events locks format secret previous_secret previous_until \

@@ -2,6 +2,7 @@
 
 use claviger_domain::ids::{ControllerNumber, GrantNumber, Id, LockNumber, Noun};
 use claviger_domain::noun::controller::Controller;
+use claviger_domain::offline::{AtLock, KeyClass, LockKey, TakenKey};
 use claviger_domain::provision::{
     AtList, Bounds, Failure, Held, ItemKey, ItemKind, List, ListKey, LockState, Revocation, Row,
     Sent, Stored, Taken, Way,
@@ -135,6 +136,18 @@ async fn a_revocation_comes_back_and_comes_to_its_end() {
                     items: vec![id(5)],
                     locks: vec![(LockNumber(3), id(33)), (LockNumber(4), id(34))],
                     ended: [(LockNumber(4), LockState::NeverIssued)].into(),
+                }],
+                locks: vec![AtLock {
+                    key: LockKey { place: PLACE, lock: LockNumber(4) },
+                    lock: id(34),
+                    list: (2, 9),
+                    keys: vec![TakenKey {
+                        key: (KeyClass::Card, u32::MAX),
+                        place: PLACE,
+                        grant: GrantNumber(4),
+                        exp: 1 << 39,
+                        strict: true,
+                    }],
                 }],
                 grants: vec![(GrantNumber(4), vec![id(5)])],
             },

@@ -16,6 +16,7 @@ mod lists;
 mod lost;
 mod migrations;
 mod nouns;
+mod offline;
 mod outbox;
 mod past;
 mod purge;

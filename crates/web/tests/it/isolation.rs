@@ -25,6 +25,11 @@ const NO_REFERENCE: &[(&str, &str)] = &[
     // What a controller reports of commands and events it heard of: passed over where unknown.
     ("sync_controller", "/commands/0/id"),
     ("sync_controller", "/events/0/credential_id"),
+    // What a device heard at doors: passed over where its place has no such lock.
+    ("sync_device", "/acknowledged/0/lock_id"),
+    ("sync_device", "/hellos/0/lock_id"),
+    ("sync_device", "/nonces/0/lock_id"),
+    ("sync_device", "/reports/0/lock_id"),
 ];
 
 struct Two {

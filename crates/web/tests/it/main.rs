@@ -24,6 +24,7 @@ mod lockouts;
 mod locks;
 mod login;
 mod metrics;
+mod offline;
 mod openapi;
 mod panel;
 mod people;

@@ -26,6 +26,12 @@ pub(crate) struct Sample {
     pub(crate) body: Option<Value>,
 }
 
+/// A COSE_Key: the point of P-256 that all others are multiples of.
+const PUBLIC_KEY: &str = concat!(
+    "pAECIAEhWCBrF9Hy4SxCR/i85uVjpEDydwN9gS3rM6D0oTlF2JjCliJY",
+    "IE/jQuL+Gn+bjufrSnwPnhYrzjNXazFezsu2QGg3v1H1",
+);
+
 /// Nouns whose furniture has an external id.
 const NAMED: &[&str] = &[
     "place",
@@ -36,6 +42,7 @@ const NAMED: &[&str] = &[
     "schedule",
     "lock",
     "spare_lock",
+    "keyed_lock",
     "level",
     "grant",
     "sharing",
@@ -101,6 +108,10 @@ pub(crate) async fn furnish(actor: &Actor, place: &str, tag: &'static str) -> Fu
     let lock = has("lock", &make("/locks", lock).await);
     let spare = json!({"external_id": named("spare_lock"), "name": "Shed"});
     let spare = has("spare_lock", &make("/locks", spare).await);
+    let keyed = json!({
+        "external_id": named("keyed_lock"), "name": "Boat house", "mode": "offline_keys",
+    });
+    has("keyed_lock", &make("/locks", keyed).await);
     let level = json!({
         "external_id": named("level"), "name": "Staff", "lock_ids": [lock, spare],
         "schedule": {"id": schedule},
@@ -202,6 +213,7 @@ pub(crate) fn samples(route: &Listed, things: &Furniture, turn: usize) -> Vec<Sa
             "{place}" => things.at("place").to_owned(),
             "{id}" if route.method == "PUT" => format!("external:made-{turn}"),
             "{id}" if route.operation == "unshare_lock" => things.at("spare_lock").to_owned(),
+            "{id}" if route.operation == "commission_lock" => things.at("keyed_lock").to_owned(),
             "{id}" => things.at(noun_of(route)).to_owned(),
             part => part.to_owned(),
         })
@@ -289,6 +301,12 @@ fn bodies(operation: &str, things: &Furniture, turn: usize) -> Vec<Value> {
         "set_posture" => vec![json!({"posture": "normal", "lock_ids": [of("lock")]})],
         "share_lock" => vec![json!({"place_id": of("neighbour")})],
         "sync_controller" => vec![json!({"seq": turn})],
+        "commission_lock" => vec![json!({"public_key": PUBLIC_KEY})],
+        "enrol_device" => vec![
+            json!({"person_id": of("person"), "public_key": PUBLIC_KEY}),
+            json!({"credential_id": of("credential"), "public_key": PUBLIC_KEY}),
+        ],
+        "sync_device" => vec![json!({"device_id": of("credential")})],
         "create_controller" => vec![json!({"name": "Gateway"})],
         "change_controller" => vec![json!({"name": "Panel 2"})],
         "create_access_level" | "put_access_level" | "change_access_level" => {

@@ -6,6 +6,7 @@
 pub(crate) mod access_level;
 pub(crate) mod controller;
 pub(crate) mod credential;
+pub(crate) mod device;
 pub(crate) mod lock;
 pub(crate) mod person;
 pub(crate) mod place;

@@ -4,6 +4,7 @@
 //! and codes never pass through here; who makes a code adds it to the one answer that shows it.
 
 mod admin;
+mod device;
 mod event;
 mod lock;
 mod person;
@@ -12,6 +13,7 @@ mod schedule;
 mod sync;
 
 pub(crate) use admin::{client, organization, place, webhook};
+pub(crate) use device::{base64, carried};
 pub(crate) use event::event;
 pub(crate) use lock::{LockView, access_level, controller, lock, share};
 pub(crate) use person::{card, credential, person};

@@ -35,7 +35,7 @@ pub(crate) const COOKIE: &str = "__Host-claviger";
 /// The most rows of a plan that an answer shows.
 const MOST_ROWS: usize = 1000;
 /// Fields whose values are shown once and not again to a retry.
-const SHOWN_ONCE: &[&str] = &["secret", "code", "access_token"];
+const SHOWN_ONCE: &[&str] = &["secret", "code", "access_token", "token", "record"];
 
 /// What the handlers share.
 pub(crate) struct Server {

@@ -9,6 +9,7 @@ mod common;
 mod controller;
 mod credential;
 mod decision;
+mod device;
 mod event;
 mod grant;
 mod key;
@@ -34,6 +35,7 @@ pub(crate) fn table() -> Vec<Row> {
         key::table(),
         schedule::table(),
         decision::table(),
+        device::table(),
         event::table(),
         change::table(),
         webhook::table(),

@@ -83,7 +83,9 @@ async fn me(server: Shared, call: Request) -> Answered {
                 "places": roles(places.map(|(id, role)| (id, Some(role.as_str()))).collect()),
             })
         }
-        Caller::System | Caller::Operator => return Err(Problem::not_found()),
+        Caller::System | Caller::Operator | Caller::Device { .. } => {
+            return Err(Problem::not_found());
+        }
     };
     Ok(Reply::plain(body))
 }

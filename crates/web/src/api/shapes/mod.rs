@@ -10,6 +10,7 @@ pub(crate) mod client;
 pub(crate) mod controller;
 pub(crate) mod credential;
 pub(crate) mod decision;
+pub(crate) mod device;
 pub(crate) mod event;
 pub(crate) mod grant;
 pub(crate) mod lock;

@@ -1,0 +1,268 @@
+//! The revocation list of a lock: planned, checked, signed. Every list goes through here, so that a
+//! version follows the one before and a serial that must be refused is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use claviger_domain::noun::lock::{Capacity as Room, Lock};
+use claviger_domain::noun::place::Place;
+use claviger_domain::offline::{Issued, KeyClass, OfflineLock, Serial};
+use claviger_domain::time::{Instant, MINUTE, SECOND};
+use claviger_offline::class::Class;
+use claviger_offline::cose::{Kind, Signed};
+use claviger_offline::items::Items;
+use claviger_offline::list::{List, Section};
+use claviger_offline::plan::{self, Capacity, Input, Live, Plan, Planned, Run};
+
+use super::signer::Signers;
+use crate::error::Error;
+
+/// Bytes of a list, unless the lock says otherwise.
+const LIST_BYTES: u32 = 512;
+/// A lock that says it has less room than this is not believed: anybody may say that for it.
+const LEAST_BYTES: u32 = 192;
+/// How far the clock may be behind the last thing that was signed.
+const MOST_BEHIND_S: i64 = 5 * MINUTE / SECOND;
+/// Keys that ended so long ago are forgotten; a late event finds them in the database.
+const REMEMBERED_S: i64 = 60 * 86_400;
+
+const CARD_WEIGHT: u64 = 50;
+const SERVICE_WEIGHT: u64 = 500;
+const DAY_S: i64 = 86_400;
+
+/// A list as it would be, with what it does to those who did nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    iat: i64,
+    plans: Vec<(KeyClass, Plan, Planned)>,
+    /// Live keys that it refuses and the list before did not.
+    pub(crate) side_effects: Vec<Serial>,
+}
+
+/// The class as the crate of the locks names it.
+pub(crate) fn class_of(class: KeyClass) -> Class {
+    match class {
+        KeyClass::Phone => Class::Phone,
+        KeyClass::Card => Class::Card,
+        KeyClass::Guest => Class::Guest,
+        KeyClass::Service => Class::Service,
+    }
+}
+
+/// The list that a lock has; none before it has one.
+fn held(lock: &OfflineLock) -> Option<List<'_>> {
+    List::read(Signed::read(&lock.list).ok()?.payload).ok()
+}
+
+fn refuses(list: Option<&List<'_>>, (class, serial): Serial) -> bool {
+    list.is_some_and(|list| list.refuses(class_of(class), serial))
+}
+
+/// Whether the list that a lock has is longer than that.
+pub(crate) fn is_over(lock: &OfflineLock, limit: u32) -> bool {
+    lock.list.len() > usize::try_from(limit.max(LEAST_BYTES)).unwrap_or(usize::MAX)
+}
+
+/// The room that a lock has, all classes together.
+pub(crate) fn room(lock: &OfflineLock, record: Option<&Lock>) -> Capacity {
+    let said = lock.list_limit.map(|limit| limit.max(LEAST_BYTES));
+    match record.and_then(|record| record.capacity) {
+        Some(Room::Entries(entries)) => {
+            Capacity::Entries(usize::try_from(entries).unwrap_or(usize::MAX))
+        }
+        Some(Room::ListBytes(bytes)) => {
+            Capacity::Bytes(said.map_or(bytes, |it| it.min(bytes)).into())
+        }
+        Some(Room::Credentials(_)) | None => Capacity::Bytes(said.unwrap_or(LIST_BYTES).into()),
+    }
+}
+
+/// When a list may be made: never before the last, and not at all while the clock is behind it.
+pub(crate) fn iat(lock: &OfflineLock, now: Instant) -> Result<i64, Error> {
+    let now_s = now.seconds();
+    if lock.iat - now_s > MOST_BEHIND_S {
+        tracing::error!(lock = %lock.id, "the clock is behind what was signed: nothing is signed");
+        return Err(Error::Unavailable);
+    }
+    Ok(now_s.max(lock.iat))
+}
+
+/// Plans the next list.
+pub(crate) fn draft(lock: &OfflineLock, room: Capacity, iat: i64) -> Draft {
+    let (must, live) = (must(lock, iat), live(lock, iat));
+    let at = |class: KeyClass| usize::from(class.number());
+    // A class has a section where it refuses anything, or did.
+    let said = |class: &&KeyClass| must.contains_key(class) || lock.floors[at(**class)] > 0;
+    let classes: Vec<KeyClass> = KeyClass::ALL.iter().filter(said).copied().collect();
+    let capacity = match room {
+        Capacity::Entries(entries) => Capacity::Entries(entries / classes.len().max(1)),
+        bytes @ Capacity::Bytes(_) => bytes,
+    };
+    let input = |class: &KeyClass| Input {
+        floor: lock.floors[at(*class)],
+        must: must.get(class).map_or(&[], Vec::as_slice),
+        live: live.get(class).map_or(&[], Vec::as_slice),
+        top: lock.tops[at(*class)],
+        capacity,
+    };
+    let inputs: Vec<(Class, Input<'_>)> =
+        classes.iter().map(|class| (class_of(*class), input(class))).collect();
+    let planned = match room {
+        Capacity::Bytes(bytes) => plan::fit(&inputs, bytes),
+        Capacity::Entries(_) => inputs
+            .iter()
+            .map(|(class, input)| {
+                let plan = plan::plan(input);
+                let section = Planned::of(*class, &plan);
+                (plan, section)
+            })
+            .collect(),
+    };
+    let plans = classes.into_iter().zip(planned);
+    let plans: Vec<_> = plans.map(|(class, (plan, section))| (class, plan, section)).collect();
+    let implicit = plans
+        .iter()
+        .flat_map(|(class, plan, _)| plan.implicit.iter().map(|serial| (*class, *serial)));
+    let before = held(lock);
+    let side_effects = implicit.filter(|key| !refuses(before.as_ref(), *key)).collect();
+    Draft { iat, plans, side_effects }
+}
+
+/// What must be refused and has not provably ended, in runs.
+fn must(lock: &OfflineLock, iat: i64) -> BTreeMap<KeyClass, Vec<Run>> {
+    let mut all: BTreeMap<KeyClass, Vec<Run>> = BTreeMap::new();
+    for key in lock.keys().filter(|key| key.refused && key.exp > iat) {
+        let run = Run { first: key.serial, last: key.serial };
+        all.entry(key.class).or_default().push(run);
+    }
+    for it in lock.unknown.iter().filter(|it| it.exp > iat) {
+        all.entry(it.class).or_default().push(Run { first: it.first, last: it.last });
+    }
+    for runs in all.values_mut() {
+        runs.sort_unstable();
+        let mut joined: Vec<Run> = Vec::with_capacity(runs.len());
+        for run in runs.drain(..) {
+            match joined.last_mut().filter(|last| last.last >= run.first) {
+                Some(last) => last.last = last.last.max(run.last),
+                None => joined.push(run),
+            }
+        }
+        *runs = joined;
+    }
+    all
+}
+
+/// For each grant and device the newest key that its device holds and any newer one.
+fn live(lock: &OfflineLock, iat: i64) -> BTreeMap<KeyClass, Vec<Live>> {
+    let mut found: BTreeMap<KeyClass, Vec<Live>> = BTreeMap::new();
+    let mut done: BTreeSet<_> = BTreeSet::new();
+    for key in lock.keys().rev() {
+        if done.contains(&(key.class, key.holder())) {
+            continue;
+        }
+        if key.is_acknowledged() {
+            done.insert((key.class, key.holder()));
+        }
+        let floor = lock.floors[usize::from(key.class.number())];
+        if key.exp > iat && key.serial > floor && !key.refused {
+            let live = Live { serial: key.serial, weight: weight(key, iat) };
+            found.entry(key.class).or_default().push(live);
+        }
+    }
+    found.values_mut().for_each(|keys| keys.reverse());
+    found
+}
+
+/// How much it would hurt to refuse a key.
+fn weight(key: &Issued, iat: i64) -> u64 {
+    match key.class {
+        KeyClass::Phone | KeyClass::Guest => {
+            1 + u64::try_from((iat - key.iat) / DAY_S).unwrap_or_default()
+        }
+        KeyClass::Card => CARD_WEIGHT,
+        KeyClass::Service => SERVICE_WEIGHT,
+    }
+}
+
+/// Signs a list and makes it the lock's.
+pub(crate) fn sign(
+    signers: &Signers,
+    place: &Place,
+    lock: &mut OfflineLock,
+    draft: &Draft,
+    now: Instant,
+) -> Result<(), Error> {
+    let issuer = signers.issuer(place)?;
+    let iat = iat(lock, now)?;
+    let sections: Vec<Section<'_>> = draft.plans.iter().map(|(_, _, it)| it.section()).collect();
+    let version = lock.version.checked_add(1).ok_or(Error::Internal)?;
+    let seconds = u64::try_from(iat).map_err(|_| Error::Internal)?;
+    if seconds >= issuer.exp {
+        tracing::error!(lock = %lock.id, "the issuer of its place has ended: nothing is signed");
+        return Err(Error::Internal);
+    }
+    let list = List {
+        iat: seconds,
+        lock: lock.id.0,
+        epoch: lock.epoch,
+        version,
+        sections: Items::Values(&sections),
+    };
+    check(lock, draft, &list)?;
+    let before = held(lock);
+    let news = |key: &Issued| key.refused && key.exp > iat && !refuses(before.as_ref(), key.key());
+    let refuses_more = lock.keys().any(|key| news(key)) || !draft.side_effects.is_empty();
+    lock.list = issuer.key.sign(Kind::List, |it| list.write(it))?;
+    (lock.version, lock.iat, lock.list_due) = (version, iat, false);
+    if refuses_more {
+        lock.refusing = version;
+    }
+    for (class, plan, _) in &draft.plans {
+        lock.floors[usize::from(class.number())] = plan.floor;
+    }
+    for key in &draft.side_effects {
+        lock.edit(*key, |it| it.owed = true);
+    }
+    lock.unknown.retain(|it| it.exp > iat);
+    lock.forget(iat - REMEMBERED_S);
+    Ok(())
+}
+
+/// Looks a list over before it is signed: a defect signs nothing.
+fn check(lock: &OfflineLock, draft: &Draft, list: &List<'_>) -> Result<(), Error> {
+    let floors = draft.plans.iter().all(|(class, plan, _)| {
+        let at = usize::from(class.number());
+        lock.floors[at] <= plan.floor && plan.floor <= lock.tops[at]
+    });
+    let mut refused = lock.keys().filter(|key| key.refused && key.exp > draft.iat);
+    let must = refused.all(|key| list.refuses(class_of(key.class), key.serial));
+    let implicit: BTreeSet<Serial> = draft
+        .plans
+        .iter()
+        .flat_map(|(class, plan, _)| plan.implicit.iter().map(|serial| (*class, *serial)))
+        .collect();
+    let hit = live(lock, draft.iat)
+        .into_iter()
+        .flat_map(|(class, keys)| keys.into_iter().map(move |key| (class, key.serial)));
+    let hit: BTreeSet<Serial> =
+        hit.filter(|(class, serial)| list.refuses(class_of(*class), *serial)).collect();
+    let unknown = lock.unknown.iter().filter(|it| it.exp > draft.iat).all(|it| {
+        list.refuses(class_of(it.class), it.first) && list.refuses(class_of(it.class), it.last)
+    });
+    if floors && must && unknown && implicit == hit {
+        return Ok(());
+    }
+    tracing::error!(lock = %lock.id, floors, must, unknown, "a list is not as planned: not signed");
+    Err(Error::Internal)
+}
+
+/// Plans and signs the next list.
+pub(crate) fn renew(
+    signers: &Signers,
+    (place, record): (&Place, Option<&Lock>),
+    lock: &mut OfflineLock,
+    now: Instant,
+) -> Result<Vec<Serial>, Error> {
+    let draft = draft(lock, room(lock, record), iat(lock, now)?);
+    sign(signers, place, lock, &draft, now)?;
+    Ok(draft.side_effects)
+}

@@ -1,0 +1,42 @@
+//! What locks have shown under their MACs, brought by anybody.
+
+use claviger_domain::offline::{OfflineLock, Told};
+use claviger_domain::time::Instant;
+use claviger_offline::cose::Signed;
+use claviger_offline::receipt::{Receipt, ReceiptKey};
+
+use crate::App;
+use crate::error::Error;
+
+/// The secret that a lock shares with its server.
+pub(super) fn secret_of(app: &App, lock: &OfflineLock) -> Result<[u8; 32], Error> {
+    let (place, id) = (lock.key.place.0, lock.id.0);
+    let secret = app.secrets().open(place, "lock", id, "offline", &lock.secret)?;
+    <[u8; 32]>::try_from(secret.as_slice()).map_err(|_| Error::Internal)
+}
+
+/// Takes in what a lock shows; says whether that is news. What its own MAC does not cover, or says
+/// what cannot be, is nothing.
+pub(super) fn take_receipt(
+    lock: &mut OfflineLock,
+    secret: &[u8; 32],
+    (receipt, mac): &(Receipt, [u8; 16]),
+    now: Instant,
+) -> bool {
+    if !receipt.is_by(&ReceiptKey::of(secret, &lock.id.0), mac) {
+        tracing::warn!(lock = %lock.id, "a receipt that its lock has not made");
+        return false;
+    }
+    let shown = (receipt.epoch, receipt.version);
+    let current = (lock.epoch, lock.version);
+    let digest = Signed::read(&lock.list).map(|list| list.digest());
+    if shown > current || shown == current && digest != Ok(receipt.digest) {
+        tracing::error!(lock = %lock.id, ?shown, ?current, "a lock holds a list that is not ours");
+        return false;
+    }
+    if lock.told.is_some_and(|told| (told.epoch, told.version) >= shown) {
+        return false;
+    }
+    lock.told = Some(Told { epoch: shown.0, version: shown.1, at: now });
+    true
+}

@@ -1,0 +1,306 @@
+//! The call of a device: what it brings from locks is taken in, then it gets the keys, lists and
+//! certificates that it is to carry.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use claviger_domain::ids::{CredentialNumber, Id, LockNumber, Noun, PlaceNumber, Ref};
+use claviger_domain::noun::scope::Scope;
+use claviger_domain::offline::{KeyClass, LockKey, OfflineLock, right};
+use claviger_domain::refusal::Refusal;
+use claviger_domain::state::PlaceState;
+use claviger_domain::time::{DAY, SECOND};
+use claviger_offline::cose::{Kind, Signed};
+use claviger_offline::receipt::Receipt;
+use claviger_offline::statement::Fresh;
+
+use super::mint::{key_for, reached};
+use super::taken::reads_keys;
+use super::{flags_of, list, shown};
+use crate::context::{Caller, Context};
+use crate::error::Error;
+use crate::work::Work;
+use crate::{App, not_here, provision};
+
+/// A list this old is made anew when somebody fetches it.
+const LIST_AGE_S: i64 = DAY / SECOND;
+
+/// A key that a device holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// Its lock.
+    pub lock: Id,
+    /// Its class.
+    pub class: KeyClass,
+    /// Its serial.
+    pub serial: u32,
+}
+
+/// What a lock said of itself, without a MAC: no evidence of anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hello {
+    /// The lock.
+    pub lock: Id,
+    /// The epoch of its list.
+    pub epoch: u16,
+    /// The version of its list.
+    pub version: u32,
+    /// The longest list it takes.
+    pub list_limit: u32,
+}
+
+/// What a lock answered a key with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The lock.
+    pub lock: Id,
+    /// Its code.
+    pub code: u8,
+}
+
+/// What a device says.
+#[derive(Clone, Debug, Default)]
+pub struct SyncWish {
+    /// For which device; none where it calls itself.
+    pub device: Option<Ref>,
+    /// Keys that it holds.
+    pub acknowledged: Vec<Acknowledged>,
+    /// Locks it has met.
+    pub hellos: Vec<Hello>,
+    /// What locks drew, to be told what is newest.
+    pub nonces: Vec<(Id, [u8; 16])>,
+    /// What locks answered.
+    pub reports: Vec<Report>,
+    /// Receipts.
+    pub receipts: Vec<Vec<u8>>,
+}
+
+/// A lock as a device knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownLock {
+    /// Its id.
+    pub lock: Id,
+    /// What people call it.
+    pub name: String,
+    /// By which it proves who it is (a COSE_Key).
+    pub public_key: Vec<u8>,
+}
+
+/// What a device is given to carry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SyncAnswer {
+    /// The locks it has keys for.
+    pub locks: Vec<KnownLock>,
+    /// Keys that it does not hold yet.
+    pub keys: Vec<Vec<u8>>,
+    /// The list of each lock.
+    pub lists: Vec<Vec<u8>>,
+    /// The certificates of who signed.
+    pub certificates: Vec<Vec<u8>>,
+    /// What is newest, said over what locks drew.
+    pub fresh: Vec<Vec<u8>>,
+}
+
+/// Takes in what a device brings and gives it what it is to carry.
+///
+/// # Errors
+/// Not found; a device that calls for another.
+pub async fn sync(ctx: &Context, place: Id, wish: SyncWish) -> Result<SyncAnswer, Error> {
+    let place = ctx.authorize(place, Scope::DevicesSync)?;
+    let state = ctx.app.state(place)?;
+    let asked = wish.device.as_ref();
+    let missing = || not_here("/device_id", "there is no such device in this place");
+    let asked = asked.map(|it| state.resolve(Noun::Credential, it).ok_or_else(missing));
+    let asked: Option<CredentialNumber> = asked.transpose()?.map(CredentialNumber);
+    let device = match (&ctx.caller, asked) {
+        (Caller::Device { credential, .. }, asked) if asked.is_none_or(|it| it == *credential) => {
+            *credential
+        }
+        (Caller::Device { .. }, _) => {
+            let detail = "a device calls for itself alone";
+            return Err(Refusal::Escalation(detail.to_owned()).into());
+        }
+        (_, Some(device)) => device,
+        (_, None) => {
+            let detail = "must say for which device; only a device itself may leave it out";
+            return Err(Refusal::field("/device_id", "required", detail).into());
+        }
+    };
+    let (app, wish) = (ctx.app.clone(), Arc::new(wish));
+    ctx.commit(Some(place), move |work| {
+        let mut call = Call { app: &app, work, place, device };
+        call.take_in(&wish)?;
+        call.answer(&wish)
+    })
+    .await
+}
+
+/// One call at work.
+struct Call<'c, 'w, 's> {
+    app: &'c App,
+    work: &'w mut Work<'s>,
+    place: PlaceNumber,
+    device: CredentialNumber,
+}
+
+impl Call<'_, '_, '_> {
+    fn state(&self, place: PlaceNumber) -> Result<PlaceState, Error> {
+        self.work.before(place).ok_or(Error::not_found(Noun::Place))
+    }
+
+    /// A lock by its id, to be changed.
+    fn lock(&self, id: Id) -> Option<OfflineLock> {
+        self.work.offline(self.app.world().offline_key(id)?)
+    }
+
+    /// A lock that the device's place has, its own or borrowed.
+    fn lock_here(&self, id: Id) -> Result<Option<OfflineLock>, Error> {
+        let tenant = self.state(self.place)?;
+        Ok(tenant.number_of(Noun::Lock, id).and_then(|_| self.lock(id)))
+    }
+
+    fn take_in(&mut self, wish: &SyncWish) -> Result<(), Error> {
+        let now = self.work.now;
+        let mut has_shown = false;
+        for receipt in wish.receipts.iter().filter_map(|bytes| Receipt::read(bytes).ok()) {
+            let Some(mut lock) = self.lock(Id(receipt.0.lock)) else { continue };
+            let secret = shown::secret_of(self.app, &lock)?;
+            if shown::take_receipt(&mut lock, &secret, &receipt, now) {
+                has_shown = true;
+                self.work.put_offline(lock);
+            }
+        }
+        for held in &wish.acknowledged {
+            let Some(mut lock) = self.lock(held.lock) else { continue };
+            let key = (held.class, held.serial);
+            let whose = lock.issued(key).map(|key| (key.place, key.device));
+            if whose == Some((self.place, self.device)) {
+                lock.edit(key, |key| key.bytes.clear());
+                self.work.put_offline(lock);
+            }
+        }
+        for hello in &wish.hellos {
+            let Some(mut lock) = self.lock_here(hello.lock)? else { continue };
+            let less = lock.list_limit.is_none_or(|known| hello.list_limit < known);
+            if less && hello.list_limit > 0 {
+                // Who says so is not proven: what is lower than any lock's is not believed.
+                lock.list_limit = Some(hello.list_limit);
+                lock.list_due |= list::is_over(&lock, hello.list_limit);
+                self.work.put_offline(lock);
+            }
+        }
+        for report in &wish.reports {
+            if u32::from(report.code) == NEED_LIST {
+                tracing::error!(lock = %report.lock, "a lock asks for a list that was delivered");
+            }
+        }
+        if has_shown {
+            let (lists, now) = (self.app.world().lists(), self.work.now);
+            self.work.settled = provision::ended_with(&lists, &self.work.offline, now);
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, wish: &SyncWish) -> Result<SyncAnswer, Error> {
+        let tenant = self.state(self.place)?;
+        let mut answer = SyncAnswer::default();
+        let mut met: BTreeMap<LockKey, LockNumber> = BTreeMap::new();
+        for (number, grant) in reached(&tenant, self.device) {
+            let Some(at) = owned(&tenant, number) else { continue };
+            let Some(mut lock) = self.work.offline(at) else { continue };
+            let owner = self.state(at.place)?;
+            let Some(record) = reads_keys(&owner, at.lock) else { continue };
+            let numbers = (grant, self.device, number);
+            let class = KeyClass::Phone;
+            let flags = flags_of(record, class);
+            let Some(right) = right(&tenant, numbers, owner.zone_of(record), flags) else {
+                continue;
+            };
+            met.insert(at, number);
+            self.freshen(&mut lock, &owner)?;
+            let issuer = self.app.signers().issuer(&owner.place)?;
+            let now_s = self.work.now.seconds();
+            let key = key_for(&issuer, &mut lock, numbers, &tenant, &right, now_s)?;
+            answer.keys.extend(key);
+            self.work.put_offline(lock);
+        }
+        self.carried(met, &mut answer)?;
+        self.fresh(wish, &mut answer)?;
+        Ok(answer)
+    }
+
+    /// Makes a list anew that is too old, or owed.
+    fn freshen(&self, lock: &mut OfflineLock, owner: &PlaceState) -> Result<(), Error> {
+        let now = self.work.now;
+        if lock.list_due || now.seconds() - lock.iat > LIST_AGE_S {
+            let record = owner.locks.get(lock.key.lock).map(|record| &**record);
+            list::renew(self.app.signers(), (&owner.place, record), lock, now)?;
+        }
+        Ok(())
+    }
+
+    /// What goes with the keys of a device: its locks, their lists, and who signed them.
+    fn carried(
+        &mut self,
+        met: BTreeMap<LockKey, LockNumber>,
+        answer: &mut SyncAnswer,
+    ) -> Result<(), Error> {
+        let mut places = BTreeSet::new();
+        for (at, _) in met {
+            let Some(lock) = self.work.offline(at) else { continue };
+            let now_s = self.work.now.seconds();
+            let own = |it: &OfflineLock| {
+                it.keys().any(|key| {
+                    (key.place, key.device) == (self.place, self.device) && key.exp > now_s
+                })
+            };
+            if !own(&lock) {
+                continue;
+            }
+            let owner = self.state(at.place)?;
+            let name = owner.locks.get(at.lock).map(|lock| lock.name.clone());
+            answer.locks.push(KnownLock {
+                lock: lock.id,
+                name: name.unwrap_or_default(),
+                public_key: lock.public_key.clone(),
+            });
+            answer.lists.push(lock.list.clone());
+            if places.insert(at.place) {
+                let issuer = self.app.signers().issuer(&owner.place)?;
+                answer.certificates.push(issuer.certificate.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// Says over what locks drew which list is newest, and the time.
+    fn fresh(&self, wish: &SyncWish, answer: &mut SyncAnswer) -> Result<(), Error> {
+        for (id, nonce) in &wish.nonces {
+            let Some(lock) = self.lock_here(*id)? else { continue };
+            let owner = self.state(lock.key.place)?;
+            let issuer = self.app.signers().issuer(&owner.place)?;
+            let iat = list::iat(&lock, self.work.now)?;
+            let digest = Signed::read(&lock.list).map_err(|_| Error::Internal)?.digest();
+            let fresh = Fresh {
+                iat: u64::try_from(iat).map_err(|_| Error::Internal)?,
+                lock: id.0,
+                nonce: *nonce,
+                epoch: lock.epoch,
+                version: lock.version,
+                digest,
+            };
+            answer.fresh.push(issuer.key.sign(Kind::Fresh, |it| fresh.write(it))?);
+        }
+        Ok(())
+    }
+}
+
+/// The lock as its owner names it.
+fn owned(tenant: &PlaceState, number: LockNumber) -> Option<LockKey> {
+    let lock = tenant.locks.get(number)?;
+    let (place, lock) = lock.borrowed.unwrap_or((tenant.place.number(), number));
+    Some(LockKey { place, lock })
+}
+
+/// What a lock answers that needs a newer list first.
+const NEED_LIST: u32 = 4;

@@ -1,0 +1,250 @@
+//! A lock with no network as its server knows it: what was signed for it, and what it has shown.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::times::KeyTimes;
+use super::{KeyClass, LockKey, SERIALS, STRICT_TIME, Serial};
+use crate::ids::{CredentialNumber, GrantNumber, Id, LockNumber, PlaceNumber};
+use crate::time::Instant;
+
+/// How long after its end a key may still open where the lock's clock is right: seconds.
+pub const LIFE_GRACE_S: i64 = 60;
+
+/// A key that was signed. Instants are UTC seconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issued {
+    /// Its class.
+    pub class: KeyClass,
+    /// Its serial, of the lock and class.
+    pub serial: u32,
+    /// The epoch it was made in.
+    pub epoch: u16,
+    /// The place whose grant it is of.
+    pub place: PlaceNumber,
+    /// The grant.
+    pub grant: GrantNumber,
+    /// The device it is for.
+    pub device: CredentialNumber,
+    /// The lock's number in the grant's place.
+    pub lock: LockNumber,
+    /// When it was made, which is when it begins.
+    pub iat: i64,
+    /// When it ends.
+    pub exp: i64,
+    /// The version of the list the lock must have.
+    pub min_list: u32,
+    /// What it demands.
+    pub flags: u8,
+    /// When it holds.
+    pub times: KeyTimes,
+    /// The holder's public key.
+    pub holder: Vec<u8>,
+    /// It, signed; empty once its device has said that it holds it.
+    pub bytes: Vec<u8>,
+    /// Whether it must be refused until it has provably ended.
+    pub refused: bool,
+    /// Whether a list refuses it although nothing demands it: its device is owed another.
+    pub owed: bool,
+}
+
+impl Issued {
+    /// Which key of its lock.
+    #[must_use]
+    pub fn key(&self) -> Serial {
+        (self.class, self.serial)
+    }
+
+    /// Whose it is: one grant and one device.
+    #[must_use]
+    pub fn holder(&self) -> (PlaceNumber, GrantNumber, CredentialNumber) {
+        (self.place, self.grant, self.device)
+    }
+
+    /// Whether the device has said that it holds it.
+    #[must_use]
+    pub fn is_acknowledged(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Whether a lock that cannot tell the time refuses it.
+    #[must_use]
+    pub fn is_strict(&self) -> bool {
+        self.flags & STRICT_TIME != 0
+    }
+}
+
+/// What a lock has shown to hold, under its MAC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The epoch of its list.
+    pub epoch: u16,
+    /// The version of its list.
+    pub version: u32,
+    /// When the server heard of it.
+    pub at: Instant,
+}
+
+/// Serials of which nobody knows what became of them: a backup was older than they are. All of them
+/// are to be refused until the last has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    /// The class.
+    pub class: KeyClass,
+    /// The first.
+    pub first: u32,
+    /// The last.
+    pub last: u32,
+    /// When the last of them has certainly ended, in UTC seconds.
+    pub exp: i64,
+}
+
+/// A lock with no network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfflineLock {
+    /// Which.
+    pub key: LockKey,
+    /// Its public id.
+    pub id: Id,
+    /// By which it proves who it is (a COSE_Key).
+    pub public_key: Vec<u8>,
+    /// What it shares with its server, sealed.
+    pub secret: Vec<u8>,
+    /// The epoch of its list.
+    pub epoch: u16,
+    /// Keys of epochs before this one are refused.
+    pub keys_from: u16,
+    /// The version of its list.
+    pub version: u32,
+    /// The version of the newest list that refused what none before it did.
+    pub refusing: u32,
+    /// When its list was made, in UTC seconds.
+    pub iat: i64,
+    /// Its list, signed.
+    pub list: Vec<u8>,
+    /// The longest list it takes, as it said itself.
+    pub list_limit: Option<u32>,
+    /// Every serial up to here is refused, by class.
+    pub floors: [u32; KeyClass::COUNT],
+    /// The highest serial given, by class.
+    pub tops: [u32; KeyClass::COUNT],
+    /// What it has shown.
+    pub told: Option<Told>,
+    /// Serials that are refused because nobody knows them.
+    pub unknown: Vec<Unknown>,
+    /// Which of its events have arrived: by log, rows of numbers from the first to the last.
+    pub logs: BTreeMap<u64, Vec<(u32, u32)>>,
+    /// Whether an epoch is to begin before anything is signed for it: the database is a copy.
+    pub epoch_due: bool,
+    /// Whether a list is owed that refuses what must be refused.
+    pub list_due: bool,
+    /// The places whose grants keys were made for.
+    tenants: BTreeSet<PlaceNumber>,
+    keys: BTreeMap<Serial, Arc<Issued>>,
+    changed: BTreeSet<Serial>,
+}
+
+impl OfflineLock {
+    /// A lock that is given its first list.
+    #[must_use]
+    pub fn new(key: LockKey, id: Id, epoch: u16) -> OfflineLock {
+        OfflineLock {
+            key,
+            id,
+            public_key: Vec::new(),
+            secret: Vec::new(),
+            epoch,
+            keys_from: 0,
+            version: 0,
+            refusing: 0,
+            iat: 0,
+            list: Vec::new(),
+            list_limit: None,
+            floors: [0; KeyClass::COUNT],
+            tops: [u32::from(epoch) * SERIALS; KeyClass::COUNT],
+            told: None,
+            unknown: Vec::new(),
+            logs: BTreeMap::new(),
+            epoch_due: false,
+            list_due: false,
+            tenants: BTreeSet::new(),
+            keys: BTreeMap::new(),
+            changed: BTreeSet::new(),
+        }
+    }
+
+    /// The keys, in order of class and serial.
+    pub fn keys(&self) -> impl DoubleEndedIterator<Item = &Arc<Issued>> {
+        self.keys.values()
+    }
+
+    /// One key.
+    #[must_use]
+    pub fn issued(&self, key: Serial) -> Option<&Arc<Issued>> {
+        self.keys.get(&key)
+    }
+
+    /// The keys of one grant for one device, oldest first.
+    pub fn keys_of(
+        &self,
+        holder: (PlaceNumber, GrantNumber, CredentialNumber),
+    ) -> impl DoubleEndedIterator<Item = &Arc<Issued>> {
+        self.keys.values().filter(move |it| it.holder() == holder)
+    }
+
+    /// Takes a key in as it is stored.
+    pub fn load(&mut self, issued: Issued) {
+        self.tenants.insert(issued.place);
+        self.keys.insert(issued.key(), Arc::new(issued));
+    }
+
+    /// The serial that the next key of a class gets; none where the epoch has no more.
+    #[must_use]
+    pub fn next_serial(&self, class: KeyClass) -> Option<u32> {
+        let next = self.tops[usize::from(class.number())].checked_add(1)?;
+        (next <= (u32::from(self.epoch) + 1) * SERIALS).then_some(next)
+    }
+
+    /// Adds a key, or sets one.
+    pub fn put(&mut self, issued: Issued) {
+        let key = issued.key();
+        let top = &mut self.tops[usize::from(key.0.number())];
+        *top = issued.serial.max(*top);
+        self.changed.insert(key);
+        self.load(issued);
+    }
+
+    /// Whether what happens in a place may have to do with keys of this lock.
+    #[must_use]
+    pub fn concerns(&self, place: PlaceNumber) -> bool {
+        self.key.place == place || self.tenants.contains(&place)
+    }
+
+    /// Changes a key that is there.
+    pub fn edit(&mut self, key: Serial, change: impl FnOnce(&mut Issued)) {
+        if let Some(issued) = self.keys.get_mut(&key) {
+            let mut edited = Issued::clone(issued);
+            change(&mut edited);
+            if edited != **issued {
+                *issued = Arc::new(edited);
+                self.changed.insert(key);
+            }
+        }
+    }
+
+    /// Forgets keys that ended before an instant; their rows stay.
+    pub fn forget(&mut self, before: i64) {
+        self.keys.retain(|_, it| it.exp >= before);
+    }
+
+    /// The keys that were added or changed since this was last asked.
+    pub fn take_changed(&mut self) -> Vec<Serial> {
+        std::mem::take(&mut self.changed).into_iter().collect()
+    }
+
+    /// Whether it has shown to hold its list of that number or a later one.
+    #[must_use]
+    pub fn has_shown(&self, epoch: u16, version: u32) -> bool {
+        self.told.is_some_and(|told| (told.epoch, told.version) >= (epoch, version))
+    }
+}

@@ -1,0 +1,98 @@
+//! When a key is made: only when its device asks, and only where the one it has will not do.
+
+use super::lock::{Issued, OfflineLock};
+use super::right::Right;
+use super::times::{Fitted, fit};
+use super::{KeyClass, Serial};
+use crate::ids::{CredentialNumber, GrantNumber, PlaceNumber};
+use crate::noun::credential::CredentialKind;
+use crate::time::DAY;
+
+/// Keys for one grant and device at one lock within the life of one, at most.
+pub const MOST_MINTS: usize = 8;
+const DAY_S: i64 = DAY / 1_000_000;
+
+/// How long a key of a class lives, in seconds.
+#[must_use]
+pub fn life_s(class: KeyClass) -> i64 {
+    match class {
+        KeyClass::Phone => 14 * DAY_S,
+        KeyClass::Card | KeyClass::Service => 90 * DAY_S,
+        KeyClass::Guest => DAY_S,
+    }
+}
+
+/// What somebody must be told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alarm {
+    /// More keys were asked for than anybody needs.
+    TooManyMints,
+    /// The epoch has no serials left.
+    NoSerials,
+}
+
+/// What a device gets for one grant at one lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Nothing: the right never opens, or what the device holds will do.
+    Nothing,
+    /// The same bytes again.
+    Again(Serial),
+    /// A key.
+    Mint {
+        /// Its class.
+        class: KeyClass,
+        /// Its serial.
+        serial: u32,
+        /// When it holds.
+        fitted: Fitted,
+    },
+    /// Nothing, and somebody must look at it.
+    Refused(Alarm),
+}
+
+/// What a device gets for a right at an instant (UTC seconds).
+#[must_use]
+pub fn wanted(
+    lock: &OfflineLock,
+    holder: (PlaceNumber, GrantNumber, CredentialNumber),
+    right: &Right<'_>,
+    now: i64,
+) -> Wanted {
+    let class = match right.kind {
+        CredentialKind::Phone => KeyClass::Phone,
+        CredentialKind::Card => KeyClass::Card,
+        CredentialKind::Code => return Wanted::Nothing,
+    };
+    let iat = now.max(lock.iat);
+    let life = life_s(class);
+    let fitted = fit(right, iat, iat + life);
+    let newest = lock.keys_of(holder).next_back();
+    let will_do = newest.filter(|it| !it.refused && !it.owed && it.exp > now && it.class == class);
+    if let Some(key) = will_do
+        && is_same(key, right, now)
+    {
+        let past_half = now - key.iat >= (key.exp - key.iat) / 2;
+        let later = fitted.as_ref().is_some_and(|it| it.exp > key.exp);
+        if !(past_half && later) {
+            return if key.is_acknowledged() { Wanted::Nothing } else { Wanted::Again(key.key()) };
+        }
+    }
+    let Some(fitted) = fitted else { return Wanted::Nothing };
+    if lock.keys_of(holder).filter(|it| it.iat > now - life).count() >= MOST_MINTS {
+        return Wanted::Refused(Alarm::TooManyMints);
+    }
+    match lock.next_serial(class) {
+        Some(serial) => Wanted::Mint { class, serial, fitted },
+        None => Wanted::Refused(Alarm::NoSerials),
+    }
+}
+
+/// Whether a key gives exactly what is right for the rest of its life.
+fn is_same(key: &Issued, right: &Right<'_>, now: i64) -> bool {
+    let (open, known_until) = right.spans(now, key.exp);
+    known_until >= key.exp
+        && key.flags == right.flags
+        && key.holder == right.holder
+        && key.times.spans(now, key.exp) == open
+}

@@ -1,0 +1,92 @@
+//! Routes of locks with no network: their commissioning, and the devices that carry keys and lists.
+
+use claviger_app::offline::{self as app, Commissioned, Enrolled, Whose};
+use claviger_domain::noun::scope::Scope;
+use serde_json::json;
+
+use super::common::{After, Answered, Request, Row, Shared, at_place, object, problem, write};
+use crate::api::call::run;
+use crate::api::decode::device as decode;
+use crate::api::encode;
+use crate::api::problem::Problem;
+use crate::api::reply::Reply;
+use crate::api::route::{Answer, BATCH_BODY, Route};
+use crate::api::shapes::device as shape;
+
+pub(super) fn table() -> Vec<Row> {
+    let rows = vec![
+        Route::post(
+            "/api/v1/places/{place}/locks/{id}/commission",
+            "commission_lock",
+            "Tell a lock with no network whose it is",
+            Answer::Object(&shape::RECORD),
+            run!(commission),
+        )
+        .scope(Scope::LocksWrite)
+        .body(&shape::COMMISSION)
+        .doc("Once; with recommission the lock gets another secret and epoch."),
+        Route::post(
+            "/api/v1/places/{place}/devices/enrol",
+            "enrol_device",
+            "Enrol a device that holds keys",
+            Answer::Object(&shape::ENROLLED),
+            run!(enrol),
+        )
+        .scope(Scope::DevicesSync)
+        .body(&shape::ENROLMENT)
+        .doc(
+            "A phone for a person, or another key for a credential, also needs credentials:write.",
+        ),
+        Route::post(
+            "/api/v1/places/{place}/devices/sync",
+            "sync_device",
+            "The call of a device",
+            Answer::Object(&shape::SYNCED),
+            run!(sync),
+        )
+        .scope(Scope::DevicesSync)
+        .body(&shape::SYNC)
+        .body_limit(BATCH_BODY)
+        .not_idempotent()
+        .doc(
+            "What locks have shown comes in; keys, lists and certificates go out. With the \
+             device's own token, or for a device that the caller writes keys for.",
+        ),
+    ];
+    rows.into_iter().map(|row| row.tag("devices")).collect()
+}
+
+fn key(call: &Request) -> Result<Vec<u8>, Problem> {
+    let key = call.fields().value("public_key").and_then(decode::bytes);
+    key.ok_or_else(|| Problem::field("/public_key", "required", "must be a COSE_Key"))
+}
+
+async fn commission(server: Shared, call: Request) -> Answered {
+    let (ctx, place) = at_place(&server, &call).await?;
+    let (lock, key) = (object(&call)?, key(&call)?);
+    let again = call.fields().bool("recommission", false).unwrap_or(false);
+    let encode =
+        |it: &Commissioned, _: &After| Reply::plain(json!({"record": encode::base64(&it.record)}));
+    let run = |ctx| async move { app::commission(&ctx, place, lock, key, again).await };
+    write(ctx, &call, encode, run).await
+}
+
+async fn enrol(server: Shared, call: Request) -> Answered {
+    let (ctx, place) = at_place(&server, &call).await?;
+    let (fields, key) = (call.fields(), key(&call)?);
+    let person = fields.reference("person_id").flatten().map(Whose::Person);
+    let whose =
+        person.or_else(|| fields.reference("credential_id").flatten().map(Whose::Credential));
+    let whose = whose.ok_or_else(|| Problem::field("/person_id", "required", "must be named"))?;
+    let encode = |it: &Enrolled, _: &After| {
+        Reply::plain(json!({"device_id": it.device.to_string(), "token": it.token}))
+    };
+    let run = |ctx| async move { app::enrol(&ctx, place, whose, key).await };
+    write(ctx, &call, encode, run).await
+}
+
+async fn sync(server: Shared, call: Request) -> Answered {
+    let (ctx, place) = at_place(&server, &call).await?;
+    let answer = app::sync(&ctx, place, decode::wish(call.fields())).await.map_err(problem)?;
+    Ok(Reply::plain(encode::carried(&answer)))
+}

@@ -1,0 +1,123 @@
+//! The fields of devices that hold keys for locks with no network, and of what they carry.
+
+use super::{COUNT, ID, LINE, REF, list};
+use crate::api::format::Format;
+use crate::api::shape::{Field, Kind, Rule, Shape};
+
+/// Things of one kind that a device brings in one call, at most.
+const MOST: usize = 1000;
+const BYTES: Kind = Kind::Is(Format::Base64);
+const SECRET: Kind = Kind::Secret { min: 1, max: super::limits::SECRET };
+const CLASS: Kind = Kind::Int { min: 0, max: 3 };
+const CODE: Kind = Kind::Int { min: 0, max: 255 };
+const EPOCH: Kind = Kind::Int { min: 0, max: 4094 };
+
+const fn at_most(of: &'static Kind) -> Kind {
+    Kind::List { of, min: 0, max: MOST, unique: false }
+}
+
+pub(crate) const COMMISSION: Shape = Shape::new(
+    "Commission",
+    "A lock that learns whose it is.",
+    &[&[
+        Field::must("public_key", BYTES, "The lock's own COSE_Key.").hidden(),
+        Field::has("recommission", Kind::Bool, "Whether it was commissioned before.").hidden(),
+    ]],
+);
+
+pub(crate) const RECORD: Shape = Shape::new(
+    "CommissioningRecord",
+    "What the lock is given within a session.",
+    &[&[Field::may("record", BYTES, "Shown in this answer only: it holds a secret.")]],
+);
+
+pub(crate) const ENROLMENT: Shape = Shape::new(
+    "DeviceEnrolment",
+    "A device that is to hold keys.",
+    &[&[
+        Field::has("person_id", REF, "Whose phone it is: it becomes a credential.").hidden(),
+        Field::has("credential_id", REF, "The credential that it is already.").hidden(),
+        Field::must("public_key", BYTES, "The device's COSE_Key.").hidden(),
+    ]],
+)
+.ruled(&[Rule::ExactlyOne(&["person_id", "credential_id"])]);
+
+pub(crate) const ENROLLED: Shape = Shape::new(
+    "EnrolledDevice",
+    "A device that holds keys.",
+    &[&[
+        Field::must("device_id", ID, "The credential that it is."),
+        Field::may("token", SECRET, "By which it calls; shown in this answer only."),
+    ]],
+);
+
+const HELD: Shape = Shape::new(
+    "HeldKey",
+    "A key that the device has stored.",
+    &[&[
+        Field::must("lock_id", ID, "Its lock."),
+        Field::must("class", CLASS, "0 phone, 1 card, 2 guest, 3 service."),
+        Field::must("serial", COUNT, "Its serial."),
+    ]],
+);
+
+const HELLO: Shape = Shape::new(
+    "LockHello",
+    "What a lock said of itself. It steers what is sent and proves nothing.",
+    &[&[
+        Field::must("lock_id", ID, "The lock."),
+        Field::must("epoch", EPOCH, "The epoch of its list."),
+        Field::must("version", COUNT, "The version of its list."),
+        Field::must("list_limit", COUNT, "The longest list it takes, in bytes."),
+    ]],
+);
+
+const NONCE: Shape = Shape::new(
+    "LockNonce",
+    "What a lock drew, to be told over it what is newest and what time it is.",
+    &[&[Field::must("lock_id", ID, "The lock."), Field::must("nonce", BYTES, "Sixteen bytes.")]],
+);
+
+const REPORT: Shape = Shape::new(
+    "LockAnswer",
+    "What a lock answered.",
+    &[&[
+        Field::must("lock_id", ID, "The lock."),
+        Field::must("code", CODE, "Its code, as in docs/offline.md."),
+    ]],
+);
+
+pub(crate) const SYNC: Shape = Shape::new(
+    "DeviceSync",
+    "What a device brings.",
+    &[&[
+        Field::has("device_id", REF, "For which device; a device itself leaves it out.").hidden(),
+        Field::has("acknowledged", at_most(&Kind::Object(&HELD)), "Keys it holds.").hidden(),
+        Field::has("hellos", at_most(&Kind::Object(&HELLO)), "Locks it has met.").hidden(),
+        Field::has("nonces", at_most(&Kind::Object(&NONCE)), "What locks drew.").hidden(),
+        Field::has("reports", at_most(&Kind::Object(&REPORT)), "What locks answered.").hidden(),
+        Field::has("receipts", at_most(&BYTES), "What locks have shown to hold.").hidden(),
+    ]],
+);
+
+const KNOWN_LOCK: Shape = Shape::new(
+    "KeyedLock",
+    "A lock that the device has keys for.",
+    &[&[
+        Field::must("lock_id", ID, "The lock."),
+        Field::must("name", LINE, "What people call it."),
+        Field::must("public_key", BYTES, "By which it proves who it is (a COSE_Key)."),
+    ]],
+);
+
+pub(crate) const SYNCED: Shape = Shape::new(
+    "DeviceSynced",
+    "What the device is to carry; the objects are described in docs/offline.md.",
+    &[&[
+        Field::must("locks", list(&Kind::Object(&KNOWN_LOCK)), "The locks it has keys for."),
+        Field::must("keys", list(&BYTES), "Keys that it does not hold yet."),
+        Field::must("lists", list(&BYTES), "The revocation list of each of those locks."),
+        Field::must("certificates", list(&BYTES), "Of who signed them."),
+        Field::must("fresh", list(&BYTES), "What is newest, over what locks drew."),
+    ]],
+);

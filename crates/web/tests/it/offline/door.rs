@@ -1,0 +1,167 @@
+//! A door with a lock that decides by the real crate, on flash in memory.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use claviger_offline::cbor::{Reader, Writer};
+use claviger_offline::cose::Signed;
+use claviger_offline::list::List;
+use claviger_offline::lock::code::Code;
+use claviger_offline::lock::flash::{Flash, FlashFailed, Layout};
+use claviger_offline::lock::record::Commissioning;
+use claviger_offline::lock::{Answer, Board, Link, Lock, Random, Settings};
+use claviger_offline::receipt::MOST_BYTES;
+use serde_json::{Value, json};
+
+use super::phone::Phone;
+use crate::kit::{Site, one};
+use crate::support::id;
+
+const SETTINGS: Settings =
+    Settings { layout: Layout { ring: 4, log: 3 }, list_limit: 512, drift_ppm: 100 };
+const SECTOR: usize = 1024;
+pub(crate) const NONCE: [u8; 16] = [0x31; 16];
+pub(crate) const SESSION: [u8; 32] = [0x32; 32];
+
+pub(crate) struct Memory(Vec<Vec<u8>>);
+
+impl Flash for Memory {
+    fn sector_bytes(&self) -> usize {
+        SECTOR
+    }
+
+    fn read(&mut self, sector: u16, at: usize, into: &mut [u8]) -> Result<(), FlashFailed> {
+        into.copy_from_slice(&self.0[usize::from(sector)][at..at + into.len()]);
+        Ok(())
+    }
+
+    fn program(&mut self, sector: u16, at: usize, bytes: &[u8]) -> Result<(), FlashFailed> {
+        self.0[usize::from(sector)][at..at + bytes.len()].copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn erase(&mut self, sector: u16) -> Result<(), FlashFailed> {
+        self.0[usize::from(sector)].fill(0xff);
+        Ok(())
+    }
+}
+
+/// Numbers that nobody needs to be unable to foretell.
+pub(crate) struct Counting(u8);
+
+impl Random for Counting {
+    fn fill(&mut self, into: &mut [u8]) {
+        self.0 = self.0.wrapping_add(1);
+        into.fill(self.0);
+    }
+}
+
+pub(crate) struct Door {
+    flash: Memory,
+    random: Counting,
+    ticks_ms: u64,
+    lock: Lock,
+    /// The lock as the API shows it.
+    pub(crate) shown: Value,
+}
+
+impl Door {
+    /// A lock of a place, commissioned.
+    pub(crate) async fn at(it: &Site, name: &str, seed: u8) -> Door {
+        Door::with(it, json!({"name": name, "mode": "offline_keys"}), seed).await
+    }
+
+    pub(crate) async fn with(it: &Site, body: Value, seed: u8) -> Door {
+        let shown = it.made("/locks", body).await;
+        let sectors = vec![vec![0xff; SECTOR]; SETTINGS.layout.sectors().into()];
+        let (mut flash, mut random) = (Memory(sectors), Counting(seed));
+        let mut board = Board { flash: &mut flash, random: &mut random, ticks_ms: 0 };
+        let lock = Lock::boot(&mut board, &[seed; 32], SETTINGS).unwrap();
+        let mut door = Door { flash, random, ticks_ms: 0, lock, shown };
+        let body = json!({"public_key": door.public_key()});
+        let path = format!("{}/commission", one("/locks", &door.shown));
+        let told = it.post(&path, body).await.expect(200);
+        assert_eq!(door.commission(&told), Code::Done);
+        door
+    }
+
+    fn board<T>(
+        &mut self,
+        what: impl FnOnce(&mut Lock, &mut Board<'_, Memory, Counting>) -> T,
+    ) -> T {
+        // Patience: what a lock does to strangers is tried elsewhere.
+        self.ticks_ms += 3_000;
+        let Door { flash, random, ticks_ms, lock, .. } = self;
+        what(lock, &mut Board { flash, random, ticks_ms: *ticks_ms })
+    }
+
+    pub(crate) fn public_key(&self) -> String {
+        let mut room = [0; 80];
+        let mut writer = Writer::new(&mut room);
+        self.lock.public_key().write(&mut writer);
+        STANDARD.encode(writer.done().unwrap())
+    }
+
+    pub(crate) fn commission(&mut self, told: &Value) -> Code {
+        let record = STANDARD.decode(told["record"].as_str().unwrap()).unwrap();
+        let mut reader = Reader::new(&record);
+        reader.array(10).unwrap();
+        assert_eq!(reader.uint::<u8>(), Ok(0));
+        let told = Commissioning::read(&mut reader).unwrap();
+        self.board(|lock, board| lock.commission(board, &told, true))
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        id(&self.shown)
+    }
+
+    /// The epoch and version of the list it holds.
+    pub(crate) fn holds(&self) -> (u16, u32) {
+        (self.lock.held().epoch, self.lock.held().version)
+    }
+
+    /// What it says when a phone comes.
+    pub(crate) fn hello(&self) -> Value {
+        let (epoch, version) = self.holds();
+        json!({"lock_id": self.id(), "epoch": epoch, "version": version, "list_limit": 512})
+    }
+
+    /// A phone hands over its list for this lock, and gets the lock's receipt.
+    pub(crate) fn take_list(&mut self, phone: &mut Phone) -> Code {
+        let Some((list, issuer)) = phone.list_for(self.id()) else { return Code::Refused };
+        let code = self.board(|lock, board| lock.apply_list(board, &list, &issuer, None));
+        phone.receipts.extend(self.receipt());
+        code
+    }
+
+    pub(crate) fn receipt(&self) -> Option<String> {
+        let (receipt, key) = self.lock.receipt()?;
+        let mut room = [0; MOST_BYTES];
+        let mut writer = Writer::new(&mut room);
+        receipt.write(key, &mut writer);
+        writer.done().map(|bytes| STANDARD.encode(bytes))
+    }
+
+    /// What the phone's newest key for this lock does.
+    pub(crate) fn answers(&mut self, phone: &Phone) -> Code {
+        phone.key_for(self.id()).map_or(Code::Refused, |key| self.answers_key(phone, &key))
+    }
+
+    pub(crate) fn answers_key(&mut self, phone: &Phone, key: &[u8]) -> Code {
+        let lock: [u8; 16] = phone.bytes_of(self.id());
+        let open = phone.open(lock, Signed::read(key).unwrap().digest());
+        let issuer = phone.issuer_of(key).unwrap();
+        let link =
+            Link { nonce: NONCE, session: SESSION, near: true, patient: false, waited: false };
+        match self.board(|lock, board| lock.present(board, &link, key, &issuer, &open)) {
+            Answer::Move(_) => Code::Done,
+            Answer::No(code) | Answer::Silent { code, .. } => code,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// The lock and version of a signed list.
+pub(crate) fn list_of(bytes: &[u8]) -> ([u8; 16], (u16, u32)) {
+    let list = List::read(Signed::read(bytes).unwrap().payload).unwrap();
+    (list.lock, (list.epoch, list.version))
+}

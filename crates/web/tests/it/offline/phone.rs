@@ -1,0 +1,156 @@
+//! A phone: its key, and what it carries.
+
+use std::collections::BTreeMap;
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use claviger_domain::ids::Id;
+use claviger_offline::cbor::Writer;
+use claviger_offline::certificate::Issuer;
+use claviger_offline::cose::{Kind, PublicKey, Signed, envelope, sig_structure};
+use claviger_offline::key::Key;
+use claviger_offline::statement::{Command, Open};
+use serde_json::{Value, json};
+
+use super::door::{NONCE, SESSION, list_of};
+use crate::kit::Site;
+use crate::support::{Actor, id};
+
+pub(crate) struct Phone {
+    pair: EcdsaKeyPair,
+    pub(crate) actor: Actor,
+    pub(crate) device: String,
+    place: String,
+    /// Keys by lock, oldest first.
+    pub(crate) keys: BTreeMap<[u8; 16], Vec<Vec<u8>>>,
+    /// Lists by lock.
+    pub(crate) lists: BTreeMap<[u8; 16], Vec<u8>>,
+    certificates: Vec<Vec<u8>>,
+    /// What locks gave it to carry.
+    pub(crate) receipts: Vec<String>,
+}
+
+fn bytes(value: &Value) -> Vec<u8> {
+    STANDARD.decode(value.as_str().unwrap()).unwrap()
+}
+
+pub(crate) fn cose_key(pair: &EcdsaKeyPair) -> String {
+    let mut room = [0; 80];
+    let mut writer = Writer::new(&mut room);
+    public_of(pair).write(&mut writer);
+    STANDARD.encode(writer.done().unwrap())
+}
+
+fn public_of(pair: &EcdsaKeyPair) -> PublicKey {
+    PublicKey(pair.public_key().as_ref()[1..].try_into().unwrap())
+}
+
+pub(crate) fn pair() -> EcdsaKeyPair {
+    EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap()
+}
+
+impl Phone {
+    /// A phone enrolled for a person.
+    pub(crate) async fn of(it: &Site, person: &Value) -> Phone {
+        let pair = pair();
+        let body = json!({"person_id": id(person), "public_key": cose_key(&pair)});
+        let made = it.post("/devices/enrol", body).await.expect(200);
+        let token = made["token"].as_str().unwrap().to_owned();
+        Phone {
+            pair,
+            actor: it.actor.with(Some(token)),
+            device: made["device_id"].as_str().unwrap().to_owned(),
+            place: it.place.clone(),
+            keys: BTreeMap::new(),
+            lists: BTreeMap::new(),
+            certificates: Vec::new(),
+            receipts: Vec::new(),
+        }
+    }
+
+    pub(crate) fn credential(&self) -> Value {
+        json!({"id": self.device})
+    }
+
+    /// Calls with what it has to bring, keeps what it is given, and says that it does.
+    pub(crate) async fn sync(&mut self) -> Value {
+        let answer = self.call(json!({})).await;
+        let held = self.keep(&answer);
+        if !held.is_empty() {
+            self.call(json!({"acknowledged": held})).await;
+        }
+        answer
+    }
+
+    /// One call; what it was given is not kept.
+    pub(crate) async fn call(&mut self, mut body: Value) -> Value {
+        body["receipts"] = json!(std::mem::take(&mut self.receipts));
+        let path = format!("/api/v1/places/{}/devices/sync", self.place);
+        self.actor.post(&path, body).await.expect(200)
+    }
+
+    /// Keeps what an answer brought; the keys as they are acknowledged.
+    pub(crate) fn keep(&mut self, answer: &Value) -> Vec<Value> {
+        let row = |name: &str| answer[name].as_array().unwrap().iter().map(bytes);
+        for list in row("lists") {
+            self.lists.insert(list_of(&list).0, list);
+        }
+        for certificate in row("certificates") {
+            if !self.certificates.contains(&certificate) {
+                self.certificates.push(certificate);
+            }
+        }
+        let keys: Vec<Vec<u8>> = row("keys").collect();
+        let mut held = Vec::new();
+        for key in keys {
+            let read = Key::read(Signed::read(&key).unwrap().payload).unwrap();
+            assert_eq!(read.holder, public_of(&self.pair));
+            let lock = Id(read.lock).to_string();
+            let class = read.class.number();
+            held.push(json!({"lock_id": lock, "class": class, "serial": read.serial}));
+            self.keys.entry(read.lock).or_default().push(key.clone());
+        }
+        held
+    }
+
+    pub(crate) fn bytes_of(&self, lock: &str) -> [u8; 16] {
+        Id::parse(lock).unwrap().0
+    }
+
+    pub(crate) fn key_for(&self, lock: &str) -> Option<Vec<u8>> {
+        self.keys.get(&self.bytes_of(lock))?.last().cloned()
+    }
+
+    pub(crate) fn list_for(&self, lock: &str) -> Option<(Vec<u8>, Vec<u8>)> {
+        let list = self.lists.get(&self.bytes_of(lock))?.clone();
+        let issuer = self.issuer_of(&list)?;
+        Some((list, issuer))
+    }
+
+    /// The certificate of who signed something.
+    pub(crate) fn issuer_of(&self, signed: &[u8]) -> Option<Vec<u8>> {
+        let kid = *Signed::read(signed).unwrap().kid;
+        let is_by = |certificate: &&Vec<u8>| {
+            let payload = Signed::read(certificate).unwrap().payload;
+            Issuer::read(payload).is_ok_and(|issuer| issuer.key.kid() == kid)
+        };
+        self.certificates.iter().find(is_by).cloned()
+    }
+
+    /// Its command, signed: open, and a person has acted.
+    pub(crate) fn open(&self, lock: [u8; 16], key_digest: [u8; 32]) -> Vec<u8> {
+        let command = Command { close: false, intent: true };
+        let open = Open { nonce: NONCE, lock, key_digest, command, session: SESSION };
+        let (mut room, mut hashed, mut out) = ([0; 256], [0; 512], [0; 512]);
+        let mut writer = Writer::new(&mut room);
+        open.write(&mut writer);
+        let payload = writer.done().unwrap();
+        let kid = public_of(&self.pair).kid();
+        let hashed = sig_structure(Kind::Open, &kid, payload, &mut hashed).unwrap();
+        let signature = self.pair.sign(&SystemRandom::new(), hashed).unwrap();
+        let signature: [u8; 64] = signature.as_ref().try_into().unwrap();
+        envelope(&kid, payload, &signature, &mut out).unwrap().to_vec()
+    }
+}
