@@ -204,6 +204,10 @@ impl App {
             }),
         };
         decision::rebuild_attempts(&app).await?;
+        if let Err(error) = offline::begin(&app).await {
+            // Nothing is signed for these locks until it can be.
+            tracing::error!(%error, "an epoch could not begin");
+        }
         Ok(app)
     }
 

@@ -9,9 +9,11 @@ use claviger_domain::plan::{Effect, Plan, plan};
 use claviger_domain::provision::{Holdings, List, ListKey};
 use claviger_domain::refusal::Refusal;
 use claviger_domain::state::PlaceState;
+use claviger_domain::time::{Instant, MINUTE, SECOND};
 
 use crate::context::{Context, Expected};
 use crate::error::Error;
+use crate::offline::{Hit, preview};
 use crate::random::{hex, sha256};
 use crate::work::Work;
 
@@ -42,6 +44,8 @@ pub struct Planned {
     pub losses: Vec<PlanRow>,
     /// Would have some, at other times.
     pub changed: Vec<PlanRow>,
+    /// Devices whose keys would be refused although nothing demands it: they need another.
+    pub side_effects: Vec<PlanRow>,
     /// `plan-<hex>` over the complete plan.
     pub digest: String,
 }
@@ -50,14 +54,28 @@ impl Planned {
     /// The plan of what changes nothing.
     pub(crate) fn nothing() -> Planned {
         let mut plan = Planned::default();
-        plan.digest = digest(&plan);
+        plan.digest = digest(&plan, None);
         plan
     }
 }
 
+/// How long a plan with lists in it may be demanded.
+const PLAN_LASTS: i64 = 15 * MINUTE;
+/// Hexadecimal digits of a digest; before them stands when its lists were planned, where it has
+/// any.
+const DIGITS: usize = 32;
+
+/// When the lists of an agreed plan were planned; none where it has none.
+fn planned_at(agreed: &str) -> Option<Instant> {
+    let digits =
+        agreed.strip_prefix("plan-").filter(|it| it.is_ascii() && it.len() == DIGITS + 8)?;
+    let seconds = i64::from_str_radix(digits.get(..8)?, 16).ok()?;
+    Some(Instant(seconds * SECOND))
+}
+
 /// The plan of a finished work over all places it touched. The digest is of the whole; what the
 /// caller may not see in another place is left out of what is shown.
-pub(crate) fn planned(ctx: &Context, work: &Work) -> Planned {
+pub(crate) fn planned(ctx: &Context, work: &Work, at: Instant) -> Planned {
     let mut whole = Planned::default();
     let mut hidden: BTreeSet<PlanRow> = BTreeSet::new();
     for (number, draft) in &work.places {
@@ -78,8 +96,13 @@ pub(crate) fn planned(ctx: &Context, work: &Work) -> Planned {
     for rows in [&mut whole.gains, &mut whole.losses, &mut whole.changed] {
         rows.sort();
     }
-    whole.digest = digest(&whole);
-    for rows in [&mut whole.gains, &mut whole.losses, &mut whole.changed] {
+    let found = preview(&ctx.app, work, at);
+    whole.side_effects = found.hits.iter().filter_map(|hit| hit_row(work, hit)).collect();
+    let hidden_hits = found.hits.iter().filter(|hit| ctx.scopes_in(hit.place).is_none());
+    hidden.extend(hidden_hits.filter_map(|hit| hit_row(work, hit)));
+    whole.digest = digest(&whole, (found.lists > 0).then_some(at));
+    let Planned { gains, losses, changed, side_effects, .. } = &mut whole;
+    for rows in [gains, losses, changed, side_effects] {
         rows.retain(|row| !hidden.contains(row));
     }
     whole
@@ -114,12 +137,32 @@ fn row(before: &PlaceState, after: &PlaceState, effect: Effect) -> Option<PlanRo
     Some(row)
 }
 
-/// SHA-256 over every row in order; lists are never cut here.
-fn digest(plan: &Planned) -> String {
+fn hit_row(work: &Work, hit: &Hit) -> Option<PlanRow> {
+    let state = work.before(hit.place)?;
+    let credential = state.credentials.get(hit.device)?;
+    Some(PlanRow {
+        person: None,
+        credential: Some(credential.header.id),
+        email: None,
+        phone: None,
+        lock: hit.lock,
+        times: hit.serial.to_string(),
+    })
+}
+
+/// SHA-256 over every row in order; lists are never cut here. Before it stands when its lists were
+/// planned.
+fn digest(plan: &Planned, at: Option<Instant>) -> String {
     let mut text = String::new();
-    for (name, rows) in
-        [("gains", &plan.gains), ("losses", &plan.losses), ("changed", &plan.changed)]
-    {
+    for (name, rows) in [
+        ("gains", &plan.gains),
+        ("losses", &plan.losses),
+        ("changed", &plan.changed),
+        ("side_effects", &plan.side_effects),
+    ] {
+        if name == "side_effects" && at.is_none() {
+            continue;
+        }
         text.push_str(name);
         for row in rows {
             let who = row
@@ -132,14 +175,19 @@ fn digest(plan: &Planned) -> String {
         }
         text.push('\n');
     }
-    format!("plan-{}", hex(&sha256(text.as_bytes())[..16]))
+    let hex = hex(&sha256(text.as_bytes())[..16]);
+    let at = at.map(|at| format!("{:08x}", at.seconds() & 0xffff_ffff));
+    format!("plan-{}{hex}", at.unwrap_or_default())
 }
 
 /// Refuses a command whose plan is not the one that was agreed to.
 pub(crate) fn check(ctx: &Context, work: &Work) -> Result<(), Error> {
     match &ctx.expected {
-        Some(Expected::Plan(agreed)) if planned(ctx, work).digest != *agreed => {
-            Err(Error::Refused(Refusal::PlanChanged))
+        Some(Expected::Plan(agreed)) => {
+            let at = planned_at(agreed);
+            let lasts = at.is_none_or(|at| at <= work.now && work.now < at.plus(PLAN_LASTS));
+            let same = planned(ctx, work, at.unwrap_or(work.now)).digest == *agreed;
+            if lasts && same { Ok(()) } else { Err(Error::Refused(Refusal::PlanChanged)) }
         }
         _ => Ok(()),
     }
@@ -153,7 +201,7 @@ pub(crate) fn dry_run<T>(
     let source = ctx.app.world();
     let mut work = Work::new(&**source, ctx.app.now(), ctx.caller.actor());
     wish(&mut work)?;
-    Ok(planned(ctx, &work))
+    Ok(planned(ctx, &work, work.now))
 }
 
 impl crate::work::Source for crate::world::World {

@@ -20,6 +20,7 @@ create table offline_locks (
     told_at {bigint},
     unknown text,
     logs text,
+    certificate {bytes} not null,
     epoch_due {bigint} not null,
     list_due {bigint} not null,
     primary key (place, lock),

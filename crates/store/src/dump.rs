@@ -286,6 +286,8 @@ impl Restore {
         // What was confirmed since the backup is not known here, nor who called first since.
         batch.run(NEVER_HEARD, values![]);
         batch.run("update lists set inventory_due = 1", values![]);
+        // What was signed since the backup is not known either.
+        batch.run("update offline_locks set epoch_due = 1", values![]);
         batch.run("delete from meta where key = ?1", values![UNFINISHED]);
         self.write(batch).await
     }

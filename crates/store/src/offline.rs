@@ -41,20 +41,21 @@ pub struct Device {
 
 const LOCK_COLUMNS: &str = "place, lock, id, public_key, secret, epoch, keys_from, version, \
      refusing, iat, list, list_limit, floors, tops, told_epoch, told_version, told_at, unknown, \
-     logs, epoch_due, list_due";
+     logs, certificate, epoch_due, list_due";
 const UPSERT: &str = "insert into offline_locks \
      (place, lock, id, public_key, secret, epoch, keys_from, version, refusing, iat, list, \
-      list_limit, floors, tops, told_epoch, told_version, told_at, unknown, logs, epoch_due, \
-      list_due) \
+      list_limit, floors, tops, told_epoch, told_version, told_at, unknown, logs, \
+      certificate, epoch_due, list_due) \
      values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
-             ?19, ?20, ?21) \
+             ?19, ?20, ?21, ?22) \
      on conflict (place, lock) do update set \
      public_key = excluded.public_key, secret = excluded.secret, epoch = excluded.epoch, \
      keys_from = excluded.keys_from, version = excluded.version, refusing = excluded.refusing, \
      iat = excluded.iat, list = excluded.list, list_limit = excluded.list_limit, \
      floors = excluded.floors, tops = excluded.tops, told_epoch = excluded.told_epoch, \
      told_version = excluded.told_version, told_at = excluded.told_at, \
-     unknown = excluded.unknown, logs = excluded.logs, epoch_due = excluded.epoch_due, \
+     unknown = excluded.unknown, logs = excluded.logs, certificate = excluded.certificate, \
+     epoch_due = excluded.epoch_due, \
      list_due = excluded.list_due";
 const KEY_COLUMNS: &str = "place, lock, class, serial, epoch, of_place, grant_number, device, \
      of_lock, iat, exp, min_list, flags, times, holder, bytes, refused, owed";
@@ -97,7 +98,7 @@ fn lock_row(lock: &OfflineLock) -> Vec<Value> {
     put!(out, lock.iat, lock.list.clone(), lock.list_limit);
     put!(out, json!(lock.floors).to_string(), json!(lock.tops).to_string());
     put!(out, told.map(|it| i64::from(it.epoch)), told.map(|it| it.version), told.map(|it| it.at));
-    put!(out, text(unknown), text(logs), lock.epoch_due, lock.list_due);
+    put!(out, text(unknown), text(logs), lock.certificate.clone(), lock.epoch_due, lock.list_due);
     out
 }
 
@@ -191,6 +192,7 @@ fn read_lock(row: Row, tools: &mut Tools) -> Result<OfflineLock, StoreError> {
     }
     lock.unknown = cell(&mut cells, read_unknown)?.unwrap_or_default();
     lock.logs = cell(&mut cells, read_logs)?.unwrap_or_default();
+    lock.certificate = cells.bytes()?;
     lock.epoch_due = cells.bool()?;
     lock.list_due = cells.bool()?;
     Ok(lock)

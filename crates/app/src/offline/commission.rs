@@ -5,15 +5,14 @@ use claviger_domain::draft::Changed;
 use claviger_domain::ids::{Id, LockNumber, Noun, Ref};
 use claviger_domain::noun::lock::LockMode;
 use claviger_domain::noun::scope::Scope;
-use claviger_domain::offline::{LockKey, OfflineLock, SERIALS};
+use claviger_domain::offline::{LockKey, OfflineLock};
 use claviger_domain::refusal::Refusal;
-use claviger_offline::MOST_EPOCH;
 use claviger_offline::cbor::{Reader, Writer};
 use claviger_offline::cose::PublicKey;
 use claviger_offline::lock::record::{Commissioning, Record};
 
-use super::list;
 use super::signer::FIRST_GENERATION;
+use super::{epoch, list};
 use crate::Written;
 use crate::context::Context;
 use crate::error::Error;
@@ -88,7 +87,7 @@ pub async fn commission(
             Some(known) => known,
         };
         if again {
-            raise(&mut offline)?;
+            epoch::raise(app.signers(), &owner, &mut offline, 0, now)?;
         }
         let secret: [u8; 32] = random::bytes();
         let id = lock.header.id.0;
@@ -116,16 +115,4 @@ pub async fn commission(
         Ok(Commissioned { record })
     })
     .await
-}
-
-/// Begins an epoch: what is signed from then on has serials and versions of its own.
-fn raise(lock: &mut OfflineLock) -> Result<(), Error> {
-    if lock.epoch >= MOST_EPOCH {
-        let detail = "the lock has had all the epochs there are";
-        return Err(Refusal::InUse(detail.to_owned()).into());
-    }
-    lock.epoch += 1;
-    let below = u32::from(lock.epoch) * SERIALS;
-    lock.tops.iter_mut().for_each(|top| *top = below.max(*top));
-    Ok(())
 }

@@ -75,6 +75,10 @@ pub async fn enrol(
                         not_here("/credential_id", "there is no such credential in this place")
                     })?;
                 let known = rules::find(&draft.state, credential)?;
+                if known.kind != CredentialKind::Phone {
+                    let detail = "must be a phone: cards that sign are not built";
+                    return Err(Refusal::field("/credential_id", "not_built", detail).into());
+                }
                 let other = known.public_key.as_ref().is_some_and(|known| *known != key);
                 if other && !may_make {
                     return Err(Error::Forbidden(Scope::CredentialsWrite));

@@ -79,6 +79,10 @@ pub(crate) fn room(lock: &OfflineLock, record: Option<&Lock>) -> Capacity {
 /// When a list may be made: never before the last, and not at all while the clock is behind it.
 pub(crate) fn iat(lock: &OfflineLock, now: Instant) -> Result<i64, Error> {
     let now_s = now.seconds();
+    if lock.epoch_due {
+        tracing::error!(lock = %lock.id, "its epoch has not begun: nothing is signed");
+        return Err(Error::Unavailable);
+    }
     if lock.iat - now_s > MOST_BEHIND_S {
         tracing::error!(lock = %lock.id, "the clock is behind what was signed: nothing is signed");
         return Err(Error::Unavailable);

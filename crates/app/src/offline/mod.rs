@@ -3,21 +3,28 @@
 //! What is right is `domain::offline`; what is signed, and how a lock reads it, is the crate
 //! `claviger-offline`. Locks and their keys are changed by the writer alone.
 
+mod carry;
 mod commission;
 mod device;
+mod epoch;
+mod heard;
 mod list;
 mod mint;
+mod preview;
 mod shown;
 mod signer;
 mod sync;
 mod taken;
 
+pub use carry::{CurrentList, bring, current};
 pub use commission::{Commissioned, commission};
 pub use device::{Enrolled, Whose, enrol};
 pub use sync::{Acknowledged, Hello, KnownLock, Report, SyncAnswer, SyncWish, sync};
 
 pub(crate) use device::caller;
+pub(crate) use epoch::begin;
 pub(crate) use list::renew;
+pub(crate) use preview::{Hit, preview};
 pub(crate) use signer::Signers;
 pub(crate) use taken::{Places, take_back};
 

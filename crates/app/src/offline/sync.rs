@@ -11,12 +11,13 @@ use claviger_domain::refusal::Refusal;
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::{DAY, SECOND};
 use claviger_offline::cose::{Kind, Signed};
+use claviger_offline::event::Sealed;
 use claviger_offline::receipt::Receipt;
 use claviger_offline::statement::Fresh;
 
 use super::mint::{key_for, reached};
 use super::taken::reads_keys;
-use super::{flags_of, list, shown};
+use super::{flags_of, heard, list, shown};
 use crate::context::{Caller, Context};
 use crate::error::Error;
 use crate::work::Work;
@@ -73,6 +74,8 @@ pub struct SyncWish {
     pub reports: Vec<Report>,
     /// Receipts.
     pub receipts: Vec<Vec<u8>>,
+    /// Events under seal.
+    pub events: Vec<Vec<u8>>,
 }
 
 /// A lock as a device knows it.
@@ -99,6 +102,8 @@ pub struct SyncAnswer {
     pub certificates: Vec<Vec<u8>>,
     /// What is newest, said over what locks drew.
     pub fresh: Vec<Vec<u8>>,
+    /// For locks: up to which number their events have arrived.
+    pub acknowledgements: Vec<Vec<u8>>,
 }
 
 /// Takes in what a device brings and gives it what it is to carry.
@@ -130,7 +135,9 @@ pub async fn sync(ctx: &Context, place: Id, wish: SyncWish) -> Result<SyncAnswer
     ctx.commit(Some(place), move |work| {
         let mut call = Call { app: &app, work, place, device };
         call.take_in(&wish)?;
-        call.answer(&wish)
+        let mut answer = call.answer(&wish)?;
+        answer.acknowledgements = carried_in(&app, call.work, &[], &wish.events)?;
+        Ok(answer)
     })
     .await
 }
@@ -160,16 +167,7 @@ impl Call<'_, '_, '_> {
     }
 
     fn take_in(&mut self, wish: &SyncWish) -> Result<(), Error> {
-        let now = self.work.now;
-        let mut has_shown = false;
-        for receipt in wish.receipts.iter().filter_map(|bytes| Receipt::read(bytes).ok()) {
-            let Some(mut lock) = self.lock(Id(receipt.0.lock)) else { continue };
-            let secret = shown::secret_of(self.app, &lock)?;
-            if shown::take_receipt(&mut lock, &secret, &receipt, now) {
-                has_shown = true;
-                self.work.put_offline(lock);
-            }
-        }
+        carried_in(self.app, self.work, &wish.receipts, &[])?;
         for held in &wish.acknowledged {
             let Some(mut lock) = self.lock(held.lock) else { continue };
             let key = (held.class, held.serial);
@@ -193,10 +191,6 @@ impl Call<'_, '_, '_> {
             if u32::from(report.code) == NEED_LIST {
                 tracing::error!(lock = %report.lock, "a lock asks for a list that was delivered");
             }
-        }
-        if has_shown {
-            let (lists, now) = (self.app.world().lists(), self.work.now);
-            self.work.settled = provision::ended_with(&lists, &self.work.offline, now);
         }
         Ok(())
     }
@@ -269,6 +263,9 @@ impl Call<'_, '_, '_> {
                 let issuer = self.app.signers().issuer(&owner.place)?;
                 answer.certificates.push(issuer.certificate.clone());
             }
+            if !lock.certificate.is_empty() {
+                answer.certificates.push(lock.certificate.clone());
+            }
         }
         Ok(())
     }
@@ -293,6 +290,52 @@ impl Call<'_, '_, '_> {
         }
         Ok(())
     }
+}
+
+/// Takes in what locks have shown and what happened there, whoever brings it; what they are to be
+/// told of it.
+pub(super) fn carried_in(
+    app: &App,
+    work: &mut Work<'_>,
+    receipts: &[Vec<u8>],
+    events: &[Vec<u8>],
+) -> Result<Vec<Vec<u8>>, Error> {
+    let now = work.now;
+    let lock_of = |work: &Work<'_>, id| work.offline(app.world().offline_key(Id(id))?);
+    let mut has_shown = false;
+    for receipt in receipts.iter().filter_map(|bytes| Receipt::read(bytes).ok()) {
+        let Some(mut lock) = lock_of(work, receipt.0.lock) else { continue };
+        let secret = shown::secret_of(app, &lock)?;
+        if shown::take_receipt(&mut lock, &secret, &receipt, now) {
+            has_shown = true;
+            work.put_offline(lock);
+        }
+    }
+    if has_shown {
+        let lists = app.world().lists();
+        work.settled = provision::ended_with(&lists, &work.offline, now);
+    }
+    let mut logs = BTreeSet::new();
+    for sealed in events.iter().filter_map(|bytes| Sealed::read(bytes).ok()) {
+        let Some(mut lock) = lock_of(work, sealed.lock) else { continue };
+        let secret = shown::secret_of(app, &lock)?;
+        let owner = work.before(lock.key.place);
+        let record = owner.as_ref().and_then(|owner| owner.locks.get(lock.key.lock));
+        let record = record.map(|record| &**record);
+        if heard::take_event(work, &mut lock, record, &secret, &sealed) {
+            logs.insert((lock.key, sealed.log_epoch));
+            work.put_offline(lock);
+        }
+    }
+    let mut told = Vec::new();
+    for (key, log_epoch) in logs {
+        let Some(lock) = work.offline(key) else { continue };
+        let Some(owner) = work.before(key.place) else { continue };
+        let issuer = app.signers().issuer(&owner.place)?;
+        let iat = list::iat(&lock, now)?;
+        told.extend(heard::acknowledge(&issuer, &lock, log_epoch, iat)?);
+    }
+    Ok(told)
 }
 
 /// The lock as its owner names it.

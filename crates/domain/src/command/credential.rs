@@ -205,9 +205,7 @@ fn check_kind(flaws: &mut Flaws, credential: &Credential, edit: &CredentialEdit)
         (CredentialKind::Code, code, "/code"),
         (CredentialKind::Phone, phone, "/phone"),
     ] {
-        // A card that can sign has a public key beside its parts.
-        let may = kind == CredentialKind::Card && own == CredentialKind::Phone;
-        if (kind == own) != there && !may {
+        if (kind == own) != there {
             let verb = if there { "must not have" } else { "must have" };
             let what = own.as_str();
             let detail = format!("a credential of kind {} {verb} a {what}", kind.as_str());

@@ -134,6 +134,8 @@ pub struct OfflineLock {
     pub unknown: Vec<Unknown>,
     /// Which of its events have arrived: by log, rows of numbers from the first to the last.
     pub logs: BTreeMap<u64, Vec<(u32, u32)>>,
+    /// The root's word that its epoch began; empty in its first.
+    pub certificate: Vec<u8>,
     /// Whether an epoch is to begin before anything is signed for it: the database is a copy.
     pub epoch_due: bool,
     /// Whether a list is owed that refuses what must be refused.
@@ -165,6 +167,7 @@ impl OfflineLock {
             told: None,
             unknown: Vec::new(),
             logs: BTreeMap::new(),
+            certificate: Vec::new(),
             epoch_due: false,
             list_due: false,
             tenants: BTreeSet::new(),

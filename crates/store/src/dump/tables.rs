@@ -163,8 +163,8 @@ pub(super) const TABLES: &[Table] = &[
     Table {
         name: "offline_locks",
         columns: "place lock id public_key secret epoch keys_from version refusing iat list \
-            list_limit floors tops told_epoch told_version told_at unknown logs epoch_due \
-            list_due",
+            list_limit floors tops told_epoch told_version told_at unknown logs certificate \
+            epoch_due list_due",
         later: "",
         references: &[("place lock", "locks", "place number")],
     },

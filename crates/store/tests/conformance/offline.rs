@@ -51,6 +51,7 @@ fn lock() -> OfflineLock {
     let class = KeyClass::Service;
     lock.unknown = vec![Unknown { class, first: 5, last: 9, exp: 1 << 39 }];
     lock.logs = [(u64::MAX, vec![(1, 5), (7, u32::MAX)]), (0, vec![])].into();
+    lock.certificate = vec![9; 130];
     (lock.epoch_due, lock.list_due) = (true, true);
     lock
 }

@@ -8,6 +8,7 @@ use crate::support::{Actor, Answer, World, id, on_each_engine};
 use crate::tour::{Furniture, furnish, rank, revisions, samples};
 
 const NO_TAG: &[&str] = &[
+    "get_revocation_list",
     // Of many nouns at once, or of none: nothing in it has a revision.
     "me",
     "export_person",

@@ -32,6 +32,9 @@ const PUBLIC_KEY: &str = concat!(
     "IE/jQuL+Gn+bjufrSnwPnhYrzjNXazFezsu2QGg3v1H1",
 );
 
+/// Routes about a lock that was commissioned.
+const TOLD: &[&str] = &["get_revocation_list", "bring_receipts", "bring_events"];
+
 /// Nouns whose furniture has an external id.
 const NAMED: &[&str] = &[
     "place",
@@ -43,6 +46,7 @@ const NAMED: &[&str] = &[
     "lock",
     "spare_lock",
     "keyed_lock",
+    "told_lock",
     "level",
     "grant",
     "sharing",
@@ -112,6 +116,12 @@ pub(crate) async fn furnish(actor: &Actor, place: &str, tag: &'static str) -> Fu
         "external_id": named("keyed_lock"), "name": "Boat house", "mode": "offline_keys",
     });
     has("keyed_lock", &make("/locks", keyed).await);
+    let told = json!({
+        "external_id": named("told_lock"), "name": "Jetty", "mode": "offline_keys",
+    });
+    let told = has("told_lock", &make("/locks", told).await);
+    let commission = at(&format!("/locks/{told}/commission"));
+    actor.post(&commission, json!({"public_key": PUBLIC_KEY})).await.expect(200);
     let level = json!({
         "external_id": named("level"), "name": "Staff", "lock_ids": [lock, spare],
         "schedule": {"id": schedule},
@@ -214,6 +224,7 @@ pub(crate) fn samples(route: &Listed, things: &Furniture, turn: usize) -> Vec<Sa
             "{id}" if route.method == "PUT" => format!("external:made-{turn}"),
             "{id}" if route.operation == "unshare_lock" => things.at("spare_lock").to_owned(),
             "{id}" if route.operation == "commission_lock" => things.at("keyed_lock").to_owned(),
+            "{id}" if TOLD.contains(&route.operation) => things.at("told_lock").to_owned(),
             "{id}" => things.at(noun_of(route)).to_owned(),
             part => part.to_owned(),
         })
@@ -306,6 +317,8 @@ fn bodies(operation: &str, things: &Furniture, turn: usize) -> Vec<Value> {
             json!({"person_id": of("person"), "public_key": PUBLIC_KEY}),
             json!({"credential_id": of("credential"), "public_key": PUBLIC_KEY}),
         ],
+        "bring_receipts" => vec![json!({"receipts": []})],
+        "bring_events" => vec![json!({"events": []})],
         "sync_device" => vec![json!({"device_id": of("credential")})],
         "create_controller" => vec![json!({"name": "Gateway"})],
         "change_controller" => vec![json!({"name": "Panel 2"})],

@@ -52,5 +52,6 @@ pub(crate) fn wish(fields: Fields<'_>) -> SyncWish {
         nonces: fields.list("nonces", nonce).unwrap_or_default(),
         reports: fields.list("reports", report).unwrap_or_default(),
         receipts: fields.list("receipts", bytes).unwrap_or_default(),
+        events: fields.list("events", bytes).unwrap_or_default(),
     }
 }

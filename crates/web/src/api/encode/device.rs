@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use claviger_app::offline::SyncAnswer;
+use claviger_app::offline::{CurrentList, SyncAnswer};
 use serde_json::{Value, json};
 
 /// Bytes as texts hold them.
@@ -26,5 +26,27 @@ pub(crate) fn carried(answer: &SyncAnswer) -> Value {
         "lists": all(&answer.lists),
         "certificates": all(&answer.certificates),
         "fresh": all(&answer.fresh),
+        "acknowledgements": all(&answer.acknowledgements),
     })
+}
+
+/// The list that a lock should have.
+pub(crate) fn current_list(it: &CurrentList) -> Value {
+    let told = it.told.map(
+        |told| json!({"epoch": told.epoch, "version": told.version, "at": told.at.to_string()}),
+    );
+    json!({
+        "epoch": it.epoch,
+        "version": it.version,
+        "made_at": it.made_at.to_string(),
+        "list": base64(&it.list),
+        "certificate": base64(&it.issuer),
+        "shown": told,
+    })
+}
+
+/// What a lock is to be told.
+pub(crate) fn brought(acknowledgements: &[Vec<u8>]) -> Value {
+    let all: Vec<String> = acknowledgements.iter().map(|bytes| base64(bytes)).collect();
+    json!({"acknowledgements": all})
 }

@@ -14,7 +14,12 @@ use crate::api::route::{Answer, BATCH_BODY, Route};
 use crate::api::shapes::device as shape;
 
 pub(super) fn table() -> Vec<Row> {
-    let rows = vec![
+    let rows = [devices(), locks()].concat();
+    rows.into_iter().map(|row| row.tag("devices")).collect()
+}
+
+fn devices() -> Vec<Row> {
+    vec![
         Route::post(
             "/api/v1/places/{place}/locks/{id}/commission",
             "commission_lock",
@@ -52,8 +57,43 @@ pub(super) fn table() -> Vec<Row> {
             "What locks have shown comes in; keys, lists and certificates go out. With the \
              device's own token, or for a device that the caller writes keys for.",
         ),
-    ];
-    rows.into_iter().map(|row| row.tag("devices")).collect()
+    ]
+}
+
+fn locks() -> Vec<Row> {
+    vec![
+        Route::get(
+            "/api/v1/places/{place}/locks/{id}/revocation-list",
+            "get_revocation_list",
+            "The list that a lock should have",
+            Answer::Object(&shape::CURRENT),
+            run!(current),
+        )
+        .scope(Scope::LocksRead),
+        Route::post(
+            "/api/v1/places/{place}/locks/{id}/receipts",
+            "bring_receipts",
+            "Bring what a lock has shown",
+            Answer::Object(&shape::BROUGHT),
+            run!(receipts),
+        )
+        .scope(Scope::DevicesSync)
+        .body(&shape::RECEIPTS)
+        .not_idempotent()
+        .doc("The same receipt may come as often as it likes."),
+        Route::post(
+            "/api/v1/places/{place}/locks/{id}/events",
+            "bring_events",
+            "Bring what happened at a lock",
+            Answer::Object(&shape::BROUGHT),
+            run!(events),
+        )
+        .scope(Scope::DevicesSync)
+        .body(&shape::EVENTS)
+        .body_limit(BATCH_BODY)
+        .not_idempotent()
+        .doc("Each event is stored once, however often it is brought."),
+    ]
 }
 
 fn key(call: &Request) -> Result<Vec<u8>, Problem> {
@@ -89,4 +129,26 @@ async fn sync(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
     let answer = app::sync(&ctx, place, decode::wish(call.fields())).await.map_err(problem)?;
     Ok(Reply::plain(encode::carried(&answer)))
+}
+
+async fn current(server: Shared, call: Request) -> Answered {
+    let (ctx, place) = at_place(&server, &call).await?;
+    let found = app::current(&ctx, place, &object(&call)?).map_err(problem)?;
+    Ok(Reply::plain(encode::current_list(&found)))
+}
+
+async fn receipts(server: Shared, call: Request) -> Answered {
+    let (ctx, place) = at_place(&server, &call).await?;
+    let (lock, brought) = (object(&call)?, call.fields().list("receipts", decode::bytes));
+    let brought = brought.unwrap_or_default();
+    let told = app::bring(&ctx, place, lock, brought, Vec::new()).await.map_err(problem)?;
+    Ok(Reply::plain(encode::brought(&told)))
+}
+
+async fn events(server: Shared, call: Request) -> Answered {
+    let (ctx, place) = at_place(&server, &call).await?;
+    let (lock, brought) = (object(&call)?, call.fields().list("events", decode::bytes));
+    let brought = brought.unwrap_or_default();
+    let told = app::bring(&ctx, place, lock, Vec::new(), brought).await.map_err(problem)?;
+    Ok(Reply::plain(encode::brought(&told)))
 }

@@ -1,6 +1,6 @@
 //! The fields of devices that hold keys for locks with no network, and of what they carry.
 
-use super::{COUNT, ID, LINE, REF, list};
+use super::{COUNT, ID, INSTANT, LINE, REF, list};
 use crate::api::format::Format;
 use crate::api::shape::{Field, Kind, Rule, Shape};
 
@@ -97,6 +97,7 @@ pub(crate) const SYNC: Shape = Shape::new(
         Field::has("nonces", at_most(&Kind::Object(&NONCE)), "What locks drew.").hidden(),
         Field::has("reports", at_most(&Kind::Object(&REPORT)), "What locks answered.").hidden(),
         Field::has("receipts", at_most(&BYTES), "What locks have shown to hold.").hidden(),
+        Field::has("events", at_most(&BYTES), "What happened at locks, under seal.").hidden(),
     ]],
 );
 
@@ -119,5 +120,47 @@ pub(crate) const SYNCED: Shape = Shape::new(
         Field::must("lists", list(&BYTES), "The revocation list of each of those locks."),
         Field::must("certificates", list(&BYTES), "Of who signed them."),
         Field::must("fresh", list(&BYTES), "What is newest, over what locks drew."),
+        Field::must("acknowledgements", list(&BYTES), "For locks: which events have arrived."),
+    ]],
+);
+
+pub(crate) const RECEIPTS: Shape = Shape::new(
+    "LockReceipts",
+    "What a lock has shown to hold, under its MAC.",
+    &[&[Field::must("receipts", at_most(&BYTES), "Receipts.").hidden()]],
+);
+
+pub(crate) const EVENTS: Shape = Shape::new(
+    "LockEvents",
+    "What happened at a lock, under its seal.",
+    &[&[Field::must("events", at_most(&BYTES), "Events.").hidden()]],
+);
+
+pub(crate) const BROUGHT: Shape = Shape::new(
+    "LockTold",
+    "What the lock is to be told.",
+    &[&[Field::must("acknowledgements", list(&BYTES), "Which of its events have arrived.")]],
+);
+
+const TOLD: Shape = Shape::new(
+    "ShownList",
+    "What a lock has shown to hold.",
+    &[&[
+        Field::must("epoch", EPOCH, "The epoch of its list."),
+        Field::must("version", COUNT, "The version of its list."),
+        Field::must("at", INSTANT, "When we heard."),
+    ]],
+);
+
+pub(crate) const CURRENT: Shape = Shape::new(
+    "RevocationList",
+    "The list that a lock should have, and what it has shown to hold.",
+    &[&[
+        Field::must("epoch", EPOCH, "Its epoch."),
+        Field::must("version", COUNT, "Its version."),
+        Field::must("made_at", INSTANT, "When it was made."),
+        Field::must("list", BYTES, "It, signed."),
+        Field::must("certificate", BYTES, "Of who signed it."),
+        Field::may("shown", Kind::Object(&TOLD), "What the lock has shown; null: nothing yet."),
     ]],
 );

@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use claviger_offline::cbor::{Reader, Writer};
 use claviger_offline::cose::Signed;
+use claviger_offline::event::{SEALED, Sealed};
 use claviger_offline::list::List;
 use claviger_offline::lock::code::Code;
 use claviger_offline::lock::flash::{Flash, FlashFailed, Layout};
@@ -128,7 +129,11 @@ impl Door {
     /// A phone hands over its list for this lock, and gets the lock's receipt.
     pub(crate) fn take_list(&mut self, phone: &mut Phone) -> Code {
         let Some((list, issuer)) = phone.list_for(self.id()) else { return Code::Refused };
-        let code = self.board(|lock, board| lock.apply_list(board, &list, &issuer, None));
+        let epoch = phone.epoch_for(self.id());
+        let apply = |lock: &mut Lock, board: &mut Board<'_, Memory, Counting>| {
+            lock.apply_list(board, &list, &issuer, epoch.as_deref())
+        };
+        let code = self.board(apply);
         phone.receipts.extend(self.receipt());
         code
     }
@@ -157,6 +162,30 @@ impl Door {
             Answer::No(code) | Answer::Silent { code, .. } => code,
             other => panic!("{other:?}"),
         }
+    }
+}
+
+impl Door {
+    /// Its events of this log, as they travel.
+    pub(crate) fn events(&mut self, from: u32) -> Vec<String> {
+        let mut room = [Sealed { lock: [0; 16], log_epoch: 0, seq: 0, sealed: [0; SEALED] }; 16];
+        let count = self.board(|lock, board| lock.events(board, from, &mut room));
+        let bytes = |sealed: &Sealed| {
+            let mut out = [0; claviger_offline::event::MOST_BYTES];
+            let mut writer = Writer::new(&mut out);
+            sealed.write(&mut writer);
+            STANDARD.encode(writer.done().unwrap())
+        };
+        room[..count].iter().map(bytes).collect()
+    }
+
+    /// Takes the server's word for which events have arrived; up to which.
+    pub(crate) fn acknowledged(&mut self, phone: &Phone, ack: &Value) -> u32 {
+        let ack = STANDARD.decode(ack.as_str().unwrap()).unwrap();
+        let issuer = phone.issuer_of(&ack).unwrap();
+        let code = self.board(|lock, board| lock.take_ack(board, &ack, &issuer));
+        assert_eq!(code, Code::Done);
+        self.lock.held().acked
     }
 }
 

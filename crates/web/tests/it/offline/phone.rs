@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use claviger_domain::ids::Id;
 use claviger_offline::cbor::Writer;
-use claviger_offline::certificate::Issuer;
+use claviger_offline::certificate::{Epoch, Issuer};
 use claviger_offline::cose::{Kind, PublicKey, Signed, envelope, sig_structure};
 use claviger_offline::key::Key;
 use claviger_offline::statement::{Command, Open};
@@ -30,6 +30,7 @@ pub(crate) struct Phone {
     certificates: Vec<Vec<u8>>,
     /// What locks gave it to carry.
     pub(crate) receipts: Vec<String>,
+    pub(crate) events: Vec<String>,
 }
 
 fn bytes(value: &Value) -> Vec<u8> {
@@ -67,6 +68,7 @@ impl Phone {
             lists: BTreeMap::new(),
             certificates: Vec::new(),
             receipts: Vec::new(),
+            events: Vec::new(),
         }
     }
 
@@ -87,6 +89,7 @@ impl Phone {
     /// One call; what it was given is not kept.
     pub(crate) async fn call(&mut self, mut body: Value) -> Value {
         body["receipts"] = json!(std::mem::take(&mut self.receipts));
+        body["events"] = json!(std::mem::take(&mut self.events));
         let path = format!("/api/v1/places/{}/devices/sync", self.place);
         self.actor.post(&path, body).await.expect(200)
     }
@@ -127,6 +130,17 @@ impl Phone {
         let list = self.lists.get(&self.bytes_of(lock))?.clone();
         let issuer = self.issuer_of(&list)?;
         Some((list, issuer))
+    }
+
+    /// The certificate of the newest epoch of a lock that it was given.
+    pub(crate) fn epoch_for(&self, lock: &str) -> Option<Vec<u8>> {
+        let own = Some(self.bytes_of(lock));
+        let epoch = |bytes: &&Vec<u8>| {
+            let read = Epoch::read(Signed::read(bytes).unwrap().payload).ok();
+            read.filter(|epoch| epoch.lock == own).map(|epoch| epoch.epoch)
+        };
+        let certificates = self.certificates.iter().filter(|it| epoch(it).is_some());
+        certificates.max_by_key(|it| epoch(it)).cloned()
     }
 
     /// The certificate of who signed something.

@@ -1,0 +1,75 @@
+//! What stands at a lock, brought and read by programs: receipts, events, the list it should have.
+
+use std::sync::Arc;
+
+use claviger_domain::ids::{Id, LockNumber, Noun, Ref};
+use claviger_domain::noun::scope::Scope;
+use claviger_domain::offline::{LockKey, OfflineLock, Told};
+use claviger_domain::time::{Instant, SECOND};
+
+use super::sync::carried_in;
+use crate::context::Context;
+use crate::error::Error;
+use crate::read::resolve;
+
+/// The list of a lock, and what the lock has shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CurrentList {
+    /// Its epoch.
+    pub epoch: u16,
+    /// Its version.
+    pub version: u32,
+    /// When it was made.
+    pub made_at: Instant,
+    /// It, signed.
+    pub list: Vec<u8>,
+    /// Who signed it.
+    pub issuer: Vec<u8>,
+    /// What the lock has shown to hold.
+    pub told: Option<Told>,
+}
+
+/// A lock with no network that a place owns or has borrowed; nothing where it was never
+/// commissioned.
+fn find(ctx: &Context, place: Id, lock: &Ref, scope: Scope) -> Result<Arc<OfflineLock>, Error> {
+    let state = ctx.read(place, scope)?;
+    let number: LockNumber = resolve(&state, Noun::Lock, lock)?;
+    let record = state.locks.get(number).ok_or(Error::not_found(Noun::Lock))?;
+    let (owner, number) = record.borrowed.unwrap_or((state.place.number(), number));
+    let key = LockKey { place: owner, lock: number };
+    ctx.app.world().lists().offline.get(&key).cloned().ok_or(Error::not_found(Noun::Lock))
+}
+
+/// The list that a lock should have.
+///
+/// # Errors
+/// Not found; never commissioned.
+pub fn current(ctx: &Context, place: Id, lock: &Ref) -> Result<CurrentList, Error> {
+    let lock = find(ctx, place, lock, Scope::LocksRead)?;
+    let owner = ctx.app.state(lock.key.place)?;
+    Ok(CurrentList {
+        epoch: lock.epoch,
+        version: lock.version,
+        made_at: Instant(lock.iat.saturating_mul(SECOND)),
+        list: lock.list.clone(),
+        issuer: ctx.app.signers().issuer(&owner.place)?.certificate.clone(),
+        told: lock.told,
+    })
+}
+
+/// Takes in what a lock has shown and what happened there; what the lock is to be told of it.
+///
+/// # Errors
+/// Not found; never commissioned.
+pub async fn bring(
+    ctx: &Context,
+    place: Id,
+    lock: Ref,
+    receipts: Vec<Vec<u8>>,
+    events: Vec<Vec<u8>>,
+) -> Result<Vec<Vec<u8>>, Error> {
+    let number = ctx.authorize(place, Scope::DevicesSync)?;
+    find(ctx, place, &lock, Scope::DevicesSync)?;
+    let app = ctx.app.clone();
+    ctx.commit(Some(number), move |work| carried_in(&app, work, &receipts, &events)).await
+}

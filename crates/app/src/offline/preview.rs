@@ -1,0 +1,80 @@
+//! What a command would do to keys of locks with no network, besides what it says: asked before it
+//! is given, and once more when it is.
+
+use std::collections::BTreeMap;
+
+use claviger_domain::ids::{CredentialNumber, Id, PlaceNumber};
+use claviger_domain::offline::{LockKey, OfflineLock, touched};
+use claviger_domain::state::PlaceState;
+use claviger_domain::time::{Instant, SECOND};
+
+use super::list;
+use super::taken::{Places, take_back};
+use crate::App;
+use crate::work::Work;
+
+/// Somebody whose key would be refused although nothing demands it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Hit {
+    /// The place whose grant the key is of.
+    pub(crate) place: PlaceNumber,
+    /// The device.
+    pub(crate) device: CredentialNumber,
+    /// The lock.
+    pub(crate) lock: Id,
+    /// The serial.
+    pub(crate) serial: u32,
+}
+
+/// What lists a command would make.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Preview {
+    /// Whether it would make any.
+    pub(crate) lists: usize,
+    /// Whom they hit, in order.
+    pub(crate) hits: Vec<Hit>,
+}
+
+/// The lists that a finished work would make, planned as of an instant.
+pub(crate) fn preview(app: &App, work: &Work<'_>, at: Instant) -> Preview {
+    let mut found = Preview::default();
+    let mut changed: BTreeMap<LockKey, OfflineLock> = BTreeMap::new();
+    let published = app.world().lists();
+    let find = |place: PlaceNumber| -> Option<PlaceState> {
+        let draft = work.places.get(&place).map(|draft| draft.state.clone());
+        draft.or_else(|| work.before(place))
+    };
+    let mut places = Places::new(&find);
+    for (place, draft) in work.places.iter().filter(|(_, draft)| !draft.writes().is_empty()) {
+        let keys = published.offline.values().filter(|lock| lock.concerns(*place));
+        let keys: Vec<LockKey> = keys.map(|lock| lock.key).collect();
+        let Some(before) = work.before(*place).filter(|_| !keys.is_empty()) else { continue };
+        let touched = touched(&before, &draft.state, draft.writes());
+        if touched.is_nothing() {
+            continue;
+        }
+        for key in keys {
+            let known = changed.remove(&key).or_else(|| work.offline(key));
+            let Some(mut lock) = known else { continue };
+            if take_back(&mut lock, (*place, &touched), &mut places, at).is_some() {
+                changed.insert(key, lock);
+            }
+        }
+    }
+    for lock in changed.values() {
+        let owner = find(lock.key.place);
+        let record = owner.as_ref().and_then(|owner| owner.locks.get(lock.key.lock));
+        let room = list::room(lock, record.map(|record| &**record));
+        let draft = list::draft(lock, room, (at.0 / SECOND).max(lock.iat));
+        found.lists += 1;
+        let hits = draft.side_effects.iter().filter_map(|key| lock.issued(*key));
+        found.hits.extend(hits.map(|key| Hit {
+            place: key.place,
+            device: key.device,
+            lock: lock.id,
+            serial: key.serial,
+        }));
+    }
+    found.hits.sort_unstable();
+    found
+}
