@@ -99,10 +99,12 @@ impl Fields<'_> {
     }
 }
 
-/// The body of a record that begins with its CRC, if that is right.
+/// The body of a record that begins with its CRC, if that is right. One of ones alone is none: a
+/// sector of zeros whose erasing was cut begins with it, and it would fit.
 pub(crate) fn checked(record: &[u8]) -> Option<Fields<'_>> {
     let (crc, body) = record.split_first_chunk()?;
-    (u32::from_be_bytes(*crc) == crc32(body)).then_some(Fields(body))
+    let crc = u32::from_be_bytes(*crc);
+    (crc == crc32(body) && crc != u32::MAX).then_some(Fields(body))
 }
 
 /// Writes the CRC of what follows into the first four bytes of a record.

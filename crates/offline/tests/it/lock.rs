@@ -308,6 +308,19 @@ fn a_lost_page_opens_to_nobody_until_the_server_has_spoken() {
 }
 
 #[test]
+fn zeros_that_were_half_erased_are_no_page() {
+    let mut bench = Bench::new();
+    for at in 2..6 {
+        bench.flash.sectors[at].fill(0);
+        bench.flash.sectors[at][..8].fill(0xff);
+    }
+    bench.boot();
+    let list = list_of(1, 2, &[]);
+    assert_eq!(bench.freshen(&list, MONDAY + 100, 0), Code::Done);
+    assert_eq!(bench.apply(&list), Code::Applied);
+}
+
+#[test]
 fn the_epoch_survives_the_loss_of_all_pages() {
     let mut bench = Bench::new();
     let raise = epoch(|it| (it.keys_from, it.min_generation) = (2, 1));

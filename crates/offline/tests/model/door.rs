@@ -25,7 +25,7 @@ pub(crate) struct Door {
 }
 
 /// What a lock holds, as it says.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Hello {
     pub(crate) status: Status,
     pub(crate) epoch: u16,

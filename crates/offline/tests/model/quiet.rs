@@ -48,11 +48,12 @@ impl World {
         }
         self.freshen(lock, 1_000)?;
         let newest = self.server.locks[lock].bundle.clone().unwrap();
-        self.bring(lock, &newest, 0)?;
+        let code = self.bring(lock, &newest, 0)?;
         let held = self.doors[lock].hello();
         let right = held.status == Status::Held
             && (held.epoch, held.version) == (newest.epoch, newest.version);
-        must!(right, "liveness: lock {lock} does not take its newest list");
+        let bytes = newest.list.len();
+        must!(right, "liveness: lock {lock}, {held:?}, told of {bytes} bytes says {code:?}");
         self.collect(lock, 0, 20);
         self.sync(0, false)
     }

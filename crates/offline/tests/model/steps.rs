@@ -197,7 +197,7 @@ impl World {
                 self.freshen(lock, wait_ms)?;
                 if lost && self.server.now_s(self.now_ms).is_some() {
                     let newest = self.server.locks[lock].bundle.clone();
-                    newest.map_or(Ok(()), |it| self.bring(lock, &it, device))?;
+                    newest.map_or(Ok(None), |it| self.bring(lock, &it, device))?;
                 }
             } else if let Some(list) = self.devices[device].lists.get(&lock).cloned()
                 && (lost || (list.epoch, list.version) > (hello.epoch, hello.version))

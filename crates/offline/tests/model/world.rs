@@ -213,6 +213,8 @@ impl World {
         let before = self.doors[lock].hello();
         let answer = self.doors[lock].with(self.now_ms, what);
         if self.doors[lock].is_down() {
+            let cut = self.doors[lock].flash.power == Some(0);
+            must!(cut, "lock {lock} fails with power: {before:?}");
             return Ok(None);
         }
         let after = self.doors[lock].hello();
@@ -222,7 +224,12 @@ impl World {
     }
 
     /// A list is brought to a lock. A receipt comes back for what it took or has.
-    pub(crate) fn bring(&mut self, lock: usize, it: &Bundle, carrier: usize) -> Holds {
+    pub(crate) fn bring(
+        &mut self,
+        lock: usize,
+        it: &Bundle,
+        carrier: usize,
+    ) -> Result<Option<Code>, String> {
         let certificate = it.certificate.clone();
         let Bundle { list, issuer, epoch, .. } = it;
         let begins = *epoch > self.doors[lock].hello().epoch;
@@ -234,7 +241,7 @@ impl World {
             lock.apply_list(board, list, issuer, certificate.as_deref())
         })?;
         if !matches!(code, Some(Code::Applied | Code::Same)) {
-            return Ok(());
+            return Ok(code);
         }
         if code == Some(Code::Applied) {
             self.freed(lock);
@@ -250,7 +257,7 @@ impl World {
         let kept = (held.status, held.epoch, held.version)
             == (Status::Held, receipt.epoch, receipt.version);
         must!(kept, "I1: lock {lock} would forget what it gave a receipt for");
-        Ok(())
+        Ok(code)
     }
 
     /// An epoch that resets the time makes good what a stranger has said of it.
