@@ -17,7 +17,7 @@ const MEMBERSHIPS: &str = "delete from memberships where place = ?1 and closed_a
 const HISTORY: &str = "delete from history where place = ?1 and replaced_at < ?2";
 const REVOCATIONS: &str = "delete from revocations where place = ?1 and at < ?2 \
      and settled_at is not null";
-const KEYS: &str = "delete from issued_keys where place = ?1 and exp < ?2 / 1000000";
+const KEYS: &str = "delete from issued_keys where place = ?1 and exp < ?2";
 const REASONS: &str = "delete from reasons where place = ?1 and at < ?2";
 
 impl Store {
@@ -33,9 +33,10 @@ impl Store {
         before: Instant,
     ) -> Result<(), StoreError> {
         let mut batch = Batch::new();
-        for sql in [GRANTS, MEMBERSHIPS, HISTORY, REASONS, REVOCATIONS, KEYS] {
+        for sql in [GRANTS, MEMBERSHIPS, HISTORY, REASONS, REVOCATIONS] {
             batch.run(sql, values![place, before]);
         }
+        batch.run(KEYS, values![place, before.seconds()]);
         self.db.write(batch).await.map(drop)
     }
 }

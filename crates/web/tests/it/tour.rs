@@ -41,6 +41,7 @@ const NAMED: &[&str] = &[
     "person",
     "spare_person",
     "credential",
+    "phone",
     "controller",
     "schedule",
     "lock",
@@ -102,6 +103,11 @@ pub(crate) async fn furnish(actor: &Actor, place: &str, tag: &'static str) -> Fu
         "card": {"bits": 32, "value": "0badcafe"}, "is_admin": true,
     });
     let credential = has("credential", &make("/credentials", credential).await);
+    let phone = json!({
+        "external_id": named("phone"), "kind": "phone", "person_id": person,
+        "phone": {"public_key": PUBLIC_KEY},
+    });
+    has("phone", &make("/credentials", phone).await);
     let controller = json!({"external_id": named("controller"), "name": "Panel"});
     let controller = has("controller", &make("/controllers", controller).await);
     let schedule = make("/schedules", weekly(&named("schedule"))).await;
@@ -315,7 +321,7 @@ fn bodies(operation: &str, things: &Furniture, turn: usize) -> Vec<Value> {
         "commission_lock" => vec![json!({"public_key": PUBLIC_KEY})],
         "enrol_device" => vec![
             json!({"person_id": of("person"), "public_key": PUBLIC_KEY}),
-            json!({"credential_id": of("credential"), "public_key": PUBLIC_KEY}),
+            json!({"credential_id": of("phone"), "public_key": PUBLIC_KEY}),
         ],
         "bring_receipts" => vec![json!({"receipts": []})],
         "bring_events" => vec![json!({"events": []})],
