@@ -53,6 +53,14 @@ pub async fn edit(
     .await
 }
 
+/// The controller as the writer has it, where that is as the caller has seen it.
+fn seen(ctx: &Context, draft: &Draft, controller: &Ref) -> Result<Arc<Controller>, Error> {
+    let number: ControllerNumber = resolve(&draft.state, Noun::Controller, controller)?;
+    let found = rules::find(&draft.state, number)?.clone();
+    ctx.check_seen(&found.header)?;
+    Ok(found)
+}
+
 /// Deletes a controller; the keys of one that is a doorbell are taken back with it. What its list
 /// may still let in is given up where the caller says so: nobody will ever tell it.
 ///
@@ -68,9 +76,8 @@ pub async fn delete(
     let ctx2 = ctx.clone();
     ctx.write(Some(place), move |work| {
         let draft = work.place(place)?;
-        let number: ControllerNumber = resolve(&draft.state, Noun::Controller, &controller)?;
-        let found = rules::find(&draft.state, number)?.clone();
-        ctx2.check_seen(&found.header)?;
+        let found = seen(&ctx2, draft, &controller)?;
+        let number = found.number();
         crate::doorbell::close(draft, number)?;
         rules::delete(draft, number)?;
         let key = ListKey { place, controller: number };
@@ -205,9 +212,7 @@ pub async fn refresh(
     let ctx2 = ctx.clone();
     ctx.write(Some(place), move |work| {
         let draft = work.place(place)?;
-        let number: ControllerNumber = resolve(&draft.state, Noun::Controller, &controller)?;
-        let found = rules::find(&draft.state, number)?.clone();
-        ctx2.check_seen(&found.header)?;
+        let found = seen(&ctx2, draft, &controller)?;
         let maker = ctx2.caller.actor();
         let operation = match &listed {
             Err(why) => operation::failed(work, maker, REFRESH, why),

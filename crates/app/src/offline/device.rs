@@ -1,5 +1,5 @@
-//! Devices that hold keys: a phone, or what writes cards. Each is a credential of its place, and is
-//! known by a secret of its own when it calls.
+//! Devices that hold keys: phones. Each is a credential of its place, and is known by a secret of
+//! its own when it calls.
 
 use claviger_domain::command::credential as rules;
 use claviger_domain::ids::{CredentialNumber, Id, Noun, PersonNumber, Ref};
@@ -39,8 +39,8 @@ pub struct Enrolled {
 /// Enrols a device by its public key.
 ///
 /// # Errors
-/// As the rules say; a device that enrols; a key in another form; whoever may not make credentials
-/// gives no person a phone and no credential another key.
+/// As the rules say; a device that enrols; a key in another form; a credential that is no phone;
+/// whoever may not make credentials gives no person a phone and no credential another key.
 pub async fn enrol(
     ctx: &Context,
     place: Id,

@@ -166,6 +166,10 @@ async fn kills(database: Option<&str>, times: u64) {
         }
         if round % 10 == 0 || round == times {
             let done = std::mem::take(&mut *done.lock().unwrap());
+            if round > 0 {
+                let kinds = [&done.people, &done.batches, &done.events, &done.revoked];
+                assert!(kinds.iter().all(|kind| !kind.is_empty()), "nothing of a kind was stored");
+            }
             check(&http, &base, &token, &done).await;
             println!(
                 "after {round} kills: {} people, {} events acknowledged and there",

@@ -124,6 +124,7 @@ fn the_demo_runs_and_leaves_nothing() {
     assert!(ended.out.contains("Unloc program  81 checks"), "{ended:?}");
     assert!(ended.out.contains("machine  21 steps"), "{ended:?}");
     assert!(!ended.out.contains("visits 0 "), "{ended:?}");
+    assert!(!ended.err.contains("ERROR") && !ended.err.contains("WARN"), "{ended:?}");
     assert!(names(&temporary.path(".")).is_empty());
 }
 

@@ -15,7 +15,6 @@ const MEANT_FOR_OTHERS: &[(&str, &str)] = &[("share_lock", "/place_id")];
 
 /// Positions in which no id of anything stands, or the caller's own new one.
 const NO_REFERENCE: &[(&str, &str)] = &[
-    ("get_revocation", "{id}"),
     ("put_person", "{id}"),
     ("put_credential", "{id}"),
     ("put_lock", "{id}"),
@@ -124,9 +123,8 @@ async fn the_same_requests_with_ones_own_ids_find_what_they_name() {
         for route in &routes {
             let once = rank(route) > 0 || route.operation == "accept_shared_lock";
             for things in if once { vec![&mine] } else { vec![&mine, &named] } {
-                // A stream never ends; a UUID is asked of clients, keys and operations.
-                // Controllers are for their own clients alone.
-                let apart = ["stream_events", "get_revocation", "sync_controller"];
+                // A stream never ends; controllers are for their own clients alone.
+                let apart = ["stream_events", "sync_controller"];
                 if apart.contains(&route.operation) {
                     continue;
                 }

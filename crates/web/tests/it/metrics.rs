@@ -31,6 +31,17 @@ async fn requests_are_counted_by_the_row_that_took_them() {
             );
             assert!(counts.contains(&line), "{line} is not in:\n{counts}");
         }
+        let it = world.here();
+        let (ann, door) = (it.person("Ann").await, it.lock("Door").await);
+        it.grant(&ann, &door).await;
+        let counts = nobody.get("/metrics").await.text;
+        for line in ["claviger_places 1\n", "claviger_grants_open 1\n"] {
+            assert!(counts.contains(line), "{line} is not in:\n{counts}");
+        }
+        assert!(
+            counts.contains("# TYPE claviger_request_duration_seconds histogram\n"),
+            "{counts}"
+        );
     })
     .await;
 }

@@ -76,7 +76,7 @@ async fn every_read_is_open_to_whoever_holds_just_its_scope_or_the_writing_one()
         let things = furnish(&world.admin, &world.place, "mine").await;
         for route in claviger_web::routes() {
             let Some(scope) = route.scope.filter(|_| route.method == "GET") else { continue };
-            if matches!(route.operation, "stream_events" | "get_revocation") {
+            if route.operation == "stream_events" {
                 continue;
             }
             for scope in ways(scope) {
@@ -197,6 +197,28 @@ async fn a_client_without_places_is_widened_by_nobody_lesser() {
         let place = whole.post("/api/v1/places", json!({"name": "New"})).await.expect(201);
         let me = whole.get("/api/v1/me").await.expect(200);
         assert_eq!(me["places"], json!([{"place_id": place["id"], "role": null}]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn roles_that_are_not_built_are_refused() {
+    on_each_engine(|world| async move {
+        let people = world.at("/people");
+        let person = |role: &str| json!({"first_name": "Ann", "role": role});
+        let one = world.made("/people", person("guest")).await;
+        let one = format!("{people}/{}", id(&one));
+        let before = world.revisions().await;
+        for role in ["installer", "guest_manager", "app_guest_manager"] {
+            for answer in [
+                world.admin.post(&people, person(role)).await,
+                world.admin.patch(&one, json!({"role": role})).await,
+            ] {
+                let refused = answer.problem(422, "not_built");
+                assert_eq!(refused["errors"][0]["pointer"], "/role", "{refused}");
+            }
+        }
+        assert_eq!(world.revisions().await, before);
     })
     .await;
 }

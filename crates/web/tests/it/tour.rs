@@ -183,8 +183,15 @@ pub(crate) async fn furnish(actor: &Actor, place: &str, tag: &'static str) -> Fu
     let shares = at(&format!("/locks/{spare}/shares"));
     let offer = only_here.post(&shares, json!({"place_id": id(&neighbour)})).await.expect(201);
     assert_eq!(offer["state"], "offered");
-    // No revocation is there in this version: any id will do.
-    has("revocation", &json!({"id": webhook}));
+    // A right at a lock whose list was never fetched: what takes it back is a revocation.
+    let listing = make("/controllers", json!({"name": "Listing"})).await;
+    let listed = json!({"name": "Vault", "mode": "allow_list", "controller_id": id(&listing)});
+    let listed = make("/locks", listed).await;
+    let given = json!({"subject": {"person_id": person}, "target": {"lock_id": id(&listed)}});
+    let given = make("/grants", given).await;
+    actor.post(&at(&format!("/grants/{}/revoke", id(&given))), json!({})).await.expect(200);
+    let revocations = actor.get(&at("/revocations")).await.expect(200);
+    has("revocation", &revocations["items"][0]);
     Furniture { ids, tag }
 }
 
@@ -325,7 +332,7 @@ fn bodies(operation: &str, things: &Furniture, turn: usize) -> Vec<Value> {
         ],
         "bring_receipts" => vec![json!({"receipts": []})],
         "bring_events" => vec![json!({"events": []})],
-        "sync_device" => vec![json!({"device_id": of("credential")})],
+        "sync_device" => vec![json!({"device_id": of("phone")})],
         "create_controller" => vec![json!({"name": "Gateway"})],
         "change_controller" => vec![json!({"name": "Panel 2"})],
         "create_access_level" | "put_access_level" | "change_access_level" => {

@@ -1,12 +1,10 @@
 //! What a caller sets on a credential, but for what must be sealed or looked up first.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use claviger_domain::noun::card::{CardPart, CardValue, Technology};
 use claviger_domain::noun::credential::{CredentialEdit, CredentialState, SessionHints};
 use serde_json::Value;
 
-use super::Fields;
+use super::{Fields, bytes};
 use crate::api::shape::Use;
 
 /// Reads the body of a credential. `person_id` is read by who looks it up, `code` and `pin` by who
@@ -19,7 +17,7 @@ pub(crate) fn edit(fields: Fields<'_>) -> CredentialEdit {
         parts: parts(fields),
         code: None,
         pin: None,
-        public_key: fields.inside("phone").and_then(|phone| phone.must("public_key", key)),
+        public_key: fields.inside("phone").and_then(|phone| phone.must("public_key", bytes)),
         valid: fields.window("valid_from", "valid_until"),
         state: fields.word("state", CredentialState::Active, CredentialState::parse),
         session: fields.may("session", |value| session(Fields::new(value, Use::Create))),
@@ -53,8 +51,4 @@ fn session(fields: Fields<'_>) -> Option<SessionHints> {
         start_within_s: fields.int("start_within_s")??,
         log_off_after_s: fields.int("log_off_after_s")??,
     })
-}
-
-fn key(value: &Value) -> Option<Vec<u8>> {
-    STANDARD.decode(value.as_str()?).ok()
 }

@@ -1,13 +1,11 @@
 //! What devices say of themselves and of the locks they have met.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use claviger_app::offline::{Acknowledged, Hello, Report, SyncWish};
 use claviger_domain::ids::Id;
 use claviger_domain::offline::KeyClass;
 use serde_json::Value;
 
-use super::Fields;
+use super::{Fields, bytes};
 
 fn small<T: TryFrom<u64>>(value: &Value, name: &str) -> Option<T> {
     T::try_from(value.get(name)?.as_u64()?).ok()
@@ -15,10 +13,6 @@ fn small<T: TryFrom<u64>>(value: &Value, name: &str) -> Option<T> {
 
 fn lock(value: &Value) -> Option<Id> {
     Id::parse(value.get("lock_id")?.as_str()?)
-}
-
-pub(crate) fn bytes(value: &Value) -> Option<Vec<u8>> {
-    STANDARD.decode(value.as_str()?).ok()
 }
 
 fn held(value: &Value) -> Option<Acknowledged> {

@@ -13,6 +13,8 @@ pub(crate) mod place;
 pub(crate) mod schedule;
 pub(crate) mod sync;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 pub(crate) use claviger_domain::ids::Ref;
 use claviger_domain::noun::Json;
 use claviger_domain::schedule::Definition;
@@ -20,6 +22,11 @@ use claviger_domain::time::{Instant, WindowEdit, Zone};
 use serde_json::Value;
 
 use super::shape::Use;
+
+/// Bytes as texts hold them.
+pub(crate) fn bytes(value: &Value) -> Option<Vec<u8>> {
+    STANDARD.decode(value.as_str()?).ok()
+}
 
 /// How a caller names a person.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,14 +1,9 @@
 //! What devices are given to carry.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use claviger_app::offline::{CurrentList, SyncAnswer};
 use serde_json::{Value, json};
 
-/// Bytes as texts hold them.
-pub(crate) fn base64(bytes: &[u8]) -> String {
-    STANDARD.encode(bytes)
-}
+use super::base64;
 
 /// What a device is given.
 pub(crate) fn carried(answer: &SyncAnswer) -> Value {

@@ -13,7 +13,7 @@ mod schedule;
 mod sync;
 
 pub(crate) use admin::{client, organization, place, webhook};
-pub(crate) use device::{base64, brought, carried, current_list};
+pub(crate) use device::{brought, carried, current_list};
 pub(crate) use event::event;
 pub(crate) use lock::{LockView, access_level, controller, lock, share};
 pub(crate) use person::{card, credential, person};
@@ -21,11 +21,18 @@ pub(crate) use right::{GrantView, Progress, grant};
 pub(crate) use schedule::{definition, schedule, schedule_ref, window_list};
 pub(crate) use sync::{controller_status, revocation, sync};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use claviger_domain::ids::{Id, Noun};
 use claviger_domain::noun::{Header, Json};
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::Instant;
 use serde_json::{Map, Value};
+
+/// Bytes as texts hold them.
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
 
 /// The public id of a record, by its noun and number; none where nobody knows it any more.
 pub(crate) type Ids<'a> = &'a dyn Fn(Noun, u32) -> Option<Id>;

@@ -1,14 +1,12 @@
 //! People and credentials as answers.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use claviger_domain::ids::Noun;
 use claviger_domain::noun::card::CardPart;
 use claviger_domain::noun::credential::Credential;
 use claviger_domain::noun::person::Person;
 use serde_json::{Value, json};
 
-use super::{Ids, free, id_of, maybe_at, object};
+use super::{Ids, base64, free, id_of, maybe_at, object};
 
 /// A person.
 pub(crate) fn person(person: &Person) -> Value {
@@ -70,7 +68,7 @@ pub(crate) fn credential(credential: &Credential, ids: Ids<'_>) -> Value {
         "contact": free(credential.contact.as_ref()),
     });
     if let Some(key) = &credential.public_key {
-        fields["phone"] = json!({ "public_key": STANDARD.encode(key) });
+        fields["phone"] = json!({ "public_key": base64(key) });
     }
     object(&credential.header, fields)
 }

@@ -1,8 +1,6 @@
 //! What controllers are told, and how their lists stand. Here alone codes and PINs are written out:
 //! the controller that asks must store them.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use claviger_app::provision::{
     Change, Command, CommandKind, Content, ControllerState, ControllerStatus, Progressed,
     SyncAnswer,
@@ -12,7 +10,7 @@ use claviger_domain::provision::{CredentialEntry, Entry, ItemKey, ItemKind, Lock
 use claviger_domain::time::Window;
 use serde_json::{Map, Value, json};
 
-use super::{at, card, definition, id, maybe_at};
+use super::{at, base64, card, definition, id, maybe_at};
 
 /// The answer to a controller's call.
 pub(crate) fn sync(answer: &SyncAnswer) -> Value {
@@ -93,7 +91,7 @@ fn credential(entry: &CredentialEntry, content: &Content) -> Value {
         "cards": credential.parts.iter().map(card).collect::<Vec<_>>(),
         "code": content.code.as_ref().map(|code| code.0.as_str()),
         "pin": content.pin.as_ref().map(|pin| pin.0.as_str()),
-        "public_key": credential.public_key.as_ref().map(|key| STANDARD.encode(key)),
+        "public_key": credential.public_key.as_ref().map(|key| base64(key)),
         "session": session,
         "is_admin": credential.is_admin,
         "access": entry.ways.iter().map(way).collect::<Vec<_>>(),

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::common::{After, Answered, Request, Row, Shared, at_place, object, problem, write};
 use crate::api::call::run;
-use crate::api::decode::device as decode;
+use crate::api::decode::{bytes, device as decode};
 use crate::api::encode;
 use crate::api::problem::Problem;
 use crate::api::reply::Reply;
@@ -40,7 +40,8 @@ fn devices() -> Vec<Row> {
         .scope(Scope::DevicesSync)
         .body(&shape::ENROLMENT)
         .doc(
-            "A phone for a person, or another key for a credential, also needs credentials:write.",
+            "A phone for a person, or another key for a phone that is there, also needs \
+             credentials:write. Cards that sign are not built: one is refused with not_built.",
         ),
         Route::post(
             "/api/v1/places/{place}/devices/sync",
@@ -55,7 +56,7 @@ fn devices() -> Vec<Row> {
         .not_idempotent()
         .doc(
             "What locks have shown comes in; keys, lists and certificates go out. With the \
-             device's own token, or for a device that the caller writes keys for.",
+             device's own token, or for the device that is named.",
         ),
     ]
 }
@@ -97,7 +98,7 @@ fn locks() -> Vec<Row> {
 }
 
 fn key(call: &Request) -> Result<Vec<u8>, Problem> {
-    let key = call.fields().value("public_key").and_then(decode::bytes);
+    let key = call.fields().value("public_key").and_then(bytes);
     key.ok_or_else(|| Problem::field("/public_key", "required", "must be a COSE_Key"))
 }
 
@@ -139,7 +140,7 @@ async fn current(server: Shared, call: Request) -> Answered {
 
 async fn receipts(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
-    let (lock, brought) = (object(&call)?, call.fields().list("receipts", decode::bytes));
+    let (lock, brought) = (object(&call)?, call.fields().list("receipts", bytes));
     let brought = brought.unwrap_or_default();
     let told = app::bring(&ctx, place, lock, brought, Vec::new()).await.map_err(problem)?;
     Ok(Reply::plain(encode::brought(&told)))
@@ -147,7 +148,7 @@ async fn receipts(server: Shared, call: Request) -> Answered {
 
 async fn events(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
-    let (lock, brought) = (object(&call)?, call.fields().list("events", decode::bytes));
+    let (lock, brought) = (object(&call)?, call.fields().list("events", bytes));
     let brought = brought.unwrap_or_default();
     let told = app::bring(&ctx, place, lock, Vec::new(), brought).await.map_err(problem)?;
     Ok(Reply::plain(encode::brought(&told)))

@@ -36,7 +36,12 @@ pub(crate) const ENROLMENT: Shape = Shape::new(
     "A device that is to hold keys.",
     &[&[
         Field::has("person_id", REF, "Whose phone it is: it becomes a credential.").hidden(),
-        Field::has("credential_id", REF, "The credential that it is already.").hidden(),
+        Field::has(
+            "credential_id",
+            REF,
+            "The phone that it is already; a card is refused (not_built).",
+        )
+        .hidden(),
         Field::must("public_key", BYTES, "The device's COSE_Key.").hidden(),
     ]],
 )
