@@ -21,7 +21,7 @@ pub use revocation::{Progressed, RevocationPage, get, list, of_grant, pending};
 pub(crate) use revocation::{ended_with, is_pending_at, settle};
 pub(crate) use status::is_online;
 pub use status::{
-    ControllerState, ControllerStatus, SystemState, SystemStatus, of_controller, status,
+    ControllerState, ControllerStatus, Reach, SystemState, SystemStatus, of_controller, status,
 };
 pub use sync::{Change, CommandReport, Content, MOST_EVENTS, SyncAnswer, SyncWish, sync};
 pub use taken::TakenBack;

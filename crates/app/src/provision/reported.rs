@@ -72,7 +72,11 @@ fn event(work: &mut Work, site: &Site<'_>, lock: &Lock, wish: &EventWish) {
     let now = work.now;
     let wrong = wish.occurred_at > now.plus(AHEAD);
     let occurred_at = if wrong { now } else { wish.occurred_at };
-    let (place, number, subject) = whom(site, wish);
+    let nobody = wish.method.is_some_and(|method| !method.is_somebodys());
+    let (place, number, subject) = match nobody {
+        true => (site.key.place, wish.lock, EventSubject::default()),
+        false => whom(site, wish),
+    };
     let id = work.next_id();
     let whole = Event {
         occurred_at,

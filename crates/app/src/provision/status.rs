@@ -59,6 +59,42 @@ pub enum SystemState {
     NotStored,
 }
 
+/// How far a credential has got, all systems taken together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// No system needs to know it.
+    NotApplied,
+    /// None has it yet.
+    Pending,
+    /// Some have it, the others will.
+    PartiallyApplied,
+    /// All have it.
+    Applied,
+    /// Some system will not have it as things are.
+    Failed,
+}
+
+impl Reach {
+    /// Of how far it has got at each system. That one failed outweighs the others.
+    #[must_use]
+    pub fn of(systems: &[SystemStatus]) -> Reach {
+        let (mut applied, mut pending) = (false, false);
+        for system in systems {
+            match system.state {
+                SystemState::Applied { .. } => applied = true,
+                SystemState::Pending => pending = true,
+                SystemState::Failed { .. } | SystemState::NotStored => return Reach::Failed,
+            }
+        }
+        match (applied, pending) {
+            (true, true) => Reach::PartiallyApplied,
+            (true, false) => Reach::Applied,
+            (false, true) => Reach::Pending,
+            (false, false) => Reach::NotApplied,
+        }
+    }
+}
+
 /// Whether a controller does what it should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ControllerState {

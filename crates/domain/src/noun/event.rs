@@ -39,7 +39,7 @@ words! {
 }
 
 words! {
-    /// What was presented.
+    /// What was presented, or what opened the door without anything that is somebody's.
     Method {
         /// A card.
         Card "card",
@@ -53,6 +53,18 @@ words! {
         Remote "remote",
         /// Nothing was needed.
         FreeAccess "free_access",
+        /// A button on the way out, as a controller reports it.
+        ExitButton "exit_button",
+        /// A code that a controller keeps of its own and many know, as it reports it.
+        CommonCode "common_code",
+    }
+}
+
+impl Method {
+    /// Whether it is somebody's, so that an event of it may concern a person.
+    #[must_use]
+    pub fn is_somebodys(self) -> bool {
+        !matches!(self, Method::ExitButton | Method::CommonCode)
     }
 }
 

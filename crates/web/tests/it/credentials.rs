@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::kit::{field, in_seconds, invalid, one, pointers, reasons};
+use crate::panel::Panel;
 use crate::support::{id, on_each_engine};
 
 fn card(bits: u32, value: &str) -> Value {
@@ -292,6 +293,57 @@ async fn lists_filter_and_deletion_frees_the_card() {
         assert_eq!(again["number"], 4);
         let nobody = json!({"kind": "card", "card": card(26, "1"), "person_id": id(&first)});
         invalid(it.post("/credentials", nobody).await, &["/person_id"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_credential_says_how_far_it_has_got_at_each_system() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let mut panel = Panel::at(&it, json!({"capacity": 2})).await;
+        let (door, gate) = (it.lock("Door").await, panel.lock(&it, "Gate").await);
+        panel.settle().await;
+        let ann = it.person("Ann").await;
+        let card = it.card(&ann, "a1").await;
+        let path = format!("{}/status", one("/credentials", &card));
+        let nowhere = json!({"status": "not_applied", "systems": []});
+        assert_eq!(it.get(&path).await, nowhere);
+        it.grant(&ann, &door).await;
+        let applied = it.get(&path).await;
+        assert_eq!(applied["status"], "applied");
+        let system = &applied["systems"][0];
+        let at = |system: &Value| [system["controller_id"].clone(), system["lock_ids"].clone()];
+        assert_eq!(at(system), [Value::Null, json!([door["id"]])]);
+        assert_eq!((&system["status"], &system["code"]), (&json!("applied"), &Value::Null));
+        assert!(system["since"].is_string(), "{system}");
+        it.grant(&ann, &gate).await;
+        let partly = it.get(&path).await;
+        assert_eq!(partly["status"], "partially_applied");
+        let listed = &partly["systems"][1];
+        assert_eq!(at(listed), [panel.controller["id"].clone(), json!([gate["id"]])]);
+        assert_eq!((&listed["status"], &listed["since"]), (&json!("pending"), &Value::Null));
+        let answer = panel.call(json!({})).await;
+        panel.refuse(&answer, "card_unsupported");
+        panel.call(json!({})).await;
+        let failed = it.get(&path).await;
+        let listed = &failed["systems"][1];
+        let word = (&failed["status"], &listed["status"], &listed["code"]);
+        assert_eq!(word, (&json!("failed"), &json!("failed"), &json!("card_unsupported")));
+        // Two others with more priority take the room that there is.
+        for (name, value) in [("Bo", "b1"), ("Cy", "b2")] {
+            let bo = it.person(name).await;
+            let card = json!({"kind": "card", "person_id": bo["id"], "priority": 9,
+                "card": {"bits": 32, "value": value}});
+            it.made("/credentials", card).await;
+            it.grant(&bo, &gate).await;
+        }
+        panel.settle().await;
+        let full = it.get(&path).await;
+        assert_eq!(full["systems"][1]["status"], "not_stored", "{full}");
+        // One that is gone has no status.
+        it.delete(&one("/credentials", &card)).await.expect(204);
+        it.missing(&path).await;
     })
     .await;
 }

@@ -19,7 +19,7 @@ pub(crate) use lock::{LockView, access_level, controller, lock, share};
 pub(crate) use person::{card, credential, person};
 pub(crate) use right::{GrantView, Progress, grant};
 pub(crate) use schedule::{definition, schedule, schedule_ref, window_list};
-pub(crate) use sync::{controller_status, revocation, sync};
+pub(crate) use sync::{controller_status, credential_status, revocation, sync};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

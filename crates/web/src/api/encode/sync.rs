@@ -2,15 +2,15 @@
 //! the controller that asks must store them.
 
 use claviger_app::provision::{
-    Change, Command, CommandKind, Content, ControllerState, ControllerStatus, Progressed,
-    SyncAnswer,
+    Change, Command, CommandKind, Content, ControllerState, ControllerStatus, Progressed, Reach,
+    SyncAnswer, SystemState, SystemStatus,
 };
-use claviger_domain::ids::Id;
+use claviger_domain::ids::{Id, Noun};
 use claviger_domain::provision::{CredentialEntry, Entry, ItemKey, ItemKind, LockEntry, Way};
 use claviger_domain::time::Window;
 use serde_json::{Map, Value, json};
 
-use super::{at, base64, card, definition, id, maybe_at};
+use super::{Ids, at, base64, card, definition, id, id_of, maybe_at};
 
 /// The answer to a controller's call.
 pub(crate) fn sync(answer: &SyncAnswer) -> Value {
@@ -123,6 +123,35 @@ pub(crate) fn controller_status(status: &ControllerStatus) -> Value {
         "stored": status.stored,
         "not_stored": status.not_stored,
     })
+}
+
+/// How far a credential has got.
+pub(crate) fn credential_status(systems: &[SystemStatus], ids: Ids<'_>) -> Value {
+    let status = match Reach::of(systems) {
+        Reach::NotApplied => "not_applied",
+        Reach::Pending => "pending",
+        Reach::PartiallyApplied => "partially_applied",
+        Reach::Applied => "applied",
+        Reach::Failed => "failed",
+    };
+    let system = |system: &SystemStatus| {
+        let (status, since, code) = match &system.state {
+            SystemState::Pending => ("pending", None, None),
+            SystemState::Applied { at } => ("applied", Some(*at), None),
+            SystemState::Failed { code, at } => ("failed", Some(*at), Some(code)),
+            SystemState::NotStored => ("not_stored", None, None),
+        };
+        let locks = system.locks.iter().map(|lock| id_of(ids, Noun::Lock, Some(*lock)));
+        json!({
+            "controller_id": id_of(ids, Noun::Controller, system.controller),
+            "lock_ids": locks.collect::<Vec<_>>(),
+            "status": status,
+            "since": maybe_at(since),
+            "code": code,
+        })
+    };
+    let systems: Vec<Value> = systems.iter().map(system).collect();
+    json!({ "status": status, "systems": systems })
 }
 
 /// A revocation.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use claviger_app::credential::{self as app, CredentialFilter, CredentialWish, Digits};
+use claviger_app::provision;
 use claviger_domain::noun::credential::{Credential, CredentialKind, CredentialState};
 use claviger_domain::noun::scope::Scope;
 use serde_json::Value;
@@ -47,6 +48,18 @@ pub(super) fn table() -> Vec<Row> {
         .body(shape),
         Route::get(ONE, "get_credential", "Read a credential", Answer::Object(shape), run!(get))
             .scope(read),
+        Route::get(
+            "/api/v1/places/{place}/credentials/{id}/status",
+            "get_credential_status",
+            "Read how far a credential has got",
+            Answer::Object(&shape::STATUS),
+            run!(status),
+        )
+        .scope(read)
+        .doc(
+            "At each system that should know it: controllers that keep a list of their own, and \
+             the server for locks that ask it.",
+        ),
         Route::put(ONE, "put_credential", "Make or replace a credential", shape, run!(put))
             .scope(write)
             .dry_run()
@@ -121,6 +134,14 @@ async fn get(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
     let seen = app::get(&ctx, place, &object(&call)?).map_err(problem)?;
     Ok(Reply::object(encode::credential(&seen.value, &ids_of(&seen.state))))
+}
+
+async fn status(server: Shared, call: Request) -> Answered {
+    let (ctx, place) = at_place(&server, &call).await?;
+    let credential = object(&call)?;
+    let seen = app::get(&ctx, place, &credential).map_err(problem)?;
+    let systems = provision::status(&ctx, place, &credential).map_err(problem)?;
+    Ok(Reply::plain(encode::credential_status(&systems, &ids_of(&seen.state))))
 }
 
 async fn put(server: Shared, call: Request) -> Answered {

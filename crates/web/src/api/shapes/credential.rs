@@ -4,7 +4,7 @@ use claviger_domain::noun::card::{CardFlaw, CardValue, Technology};
 use claviger_domain::noun::credential::{CredentialKind, CredentialState};
 use serde_json::{Map, Value};
 
-use super::{HEADER, LINE, REF, WINDOW, limits};
+use super::{HEADER, ID, INSTANT, LINE, REF, WINDOW, limits, list};
 use crate::api::format::Format;
 use crate::api::shape::{Field, FieldError, Kind, Rule, Shape, Use};
 
@@ -119,3 +119,42 @@ pub(crate) const CREDENTIAL: Shape = Shape::new(
         &[("card", &["card", "cards"]), ("code", &["code"]), ("phone", &["phone"])],
     ),
 ]);
+
+const SYSTEM: Shape = Shape::new(
+    "CredentialAtSystem",
+    "How far a credential has got at one system.",
+    &[&[
+        Field::may(
+            "controller_id",
+            ID,
+            "The controller; null for locks that ask the server, and for controllers of other \
+             places.",
+        ),
+        Field::must(
+            "lock_ids",
+            list(&ID),
+            "The locks there that it has a right to, or that may still let it in.",
+        ),
+        Field::must(
+            "status",
+            Kind::Enum(&["pending", "applied", "failed", "not_stored"]),
+            "not_stored: there was no room for it, it is let in only where the controller asks.",
+        ),
+        Field::may("since", INSTANT, "Since when it is applied, or failed."),
+        Field::may("code", LINE, "Why it failed, in the controller's word."),
+    ]],
+);
+
+/// How far a credential has got.
+pub(crate) const STATUS: Shape = Shape::new(
+    "CredentialStatus",
+    "How far a credential has got at the systems that should know it.",
+    &[&[
+        Field::must(
+            "status",
+            Kind::Enum(&["not_applied", "pending", "partially_applied", "applied", "failed"]),
+            "All taken together; not_applied where no system needs to know it.",
+        ),
+        Field::must("systems", list(&Kind::Object(&SYSTEM)), "Each."),
+    ]],
+);

@@ -70,12 +70,22 @@ const REASON: Shape = Shape::new(
 pub(crate) const REASON_CODE: Kind =
     Kind::Words(|| Reason::ALL.iter().map(|it| it.code()).collect());
 
+/// The methods of what is asked of the server; controllers report others.
+const DECIDED: &[&str] = &[
+    Method::Card.as_str(),
+    Method::Code.as_str(),
+    Method::CardAndPin.as_str(),
+    Method::Phone.as_str(),
+    Method::Remote.as_str(),
+    Method::FreeAccess.as_str(),
+];
+
 pub(crate) const DECISION: Shape = Shape::new(
     "Decision",
     "Whether the door opens, and why.",
     &[&[
         Field::must("result", Kind::Enum(&["granted", "denied"]), "Whether it opens."),
-        Field::may("method", Kind::Enum(Method::WORDS), "What was presented."),
+        Field::may("method", Kind::Enum(DECIDED), "What was presented."),
         Field::must(
             "reasons",
             list(&Kind::Object(&REASON)),

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use claviger_app::credential::Digits;
-use claviger_app::provision::{SystemState, SystemStatus};
+use claviger_app::provision::{Reach, SystemState, SystemStatus};
 use claviger_app::{Gone, Id};
 use claviger_domain::ids::{AccessLevelNumber, ControllerNumber, Noun};
 use claviger_domain::noun::card::CardPart;
@@ -179,6 +179,8 @@ pub(crate) fn event_type(event: &Event) -> u16 {
         (EventKind::AccessGranted, Some(Method::Code)) => 101,
         (EventKind::AccessGranted, Some(Method::Card)) => 102,
         (EventKind::AccessGranted, Some(Method::CardAndPin)) => 103,
+        (EventKind::AccessGranted, Some(Method::ExitButton)) => 104,
+        (EventKind::AccessGranted, Some(Method::CommonCode)) => 105,
         (EventKind::AccessGranted, _) => 100,
         _ => event.reasons.first().map_or(200, |reason| reason.event_type()),
     }
@@ -268,21 +270,13 @@ pub(crate) fn once(systems: Vec<SystemStatus>) -> Vec<SystemStatus> {
 }
 
 /// How far a key has got, all systems taken together.
-pub(crate) fn status<'s>(systems: impl Iterator<Item = &'s SystemState>) -> &'static str {
-    let (mut applied, mut pending, mut failed) = (false, false, false);
-    for state in systems {
-        match state {
-            SystemState::Applied { .. } => applied = true,
-            SystemState::Pending => pending = true,
-            SystemState::Failed { .. } | SystemState::NotStored => failed = true,
-        }
-    }
-    match (failed, applied, pending) {
-        (true, _, _) => "Failed",
-        (_, true, true) => "PartiallyApplied",
-        (_, true, false) => "Applied",
-        (_, false, true) => "Pending",
-        (_, false, false) => "NotApplied",
+pub(crate) fn status(systems: &[SystemStatus]) -> &'static str {
+    match Reach::of(systems) {
+        Reach::NotApplied => "NotApplied",
+        Reach::Pending => "Pending",
+        Reach::PartiallyApplied => "PartiallyApplied",
+        Reach::Applied => "Applied",
+        Reach::Failed => "Failed",
     }
 }
 
@@ -349,7 +343,15 @@ mod tests {
             (vec![&pending, &applied, &failed], "Failed"),
             (vec![&SystemState::NotStored, &applied], "Failed"),
         ] {
-            assert_eq!(status(systems.into_iter()), word);
+            let all: Vec<SystemStatus> = systems
+                .into_iter()
+                .map(|state| SystemStatus {
+                    controller: None,
+                    locks: Vec::new(),
+                    state: state.clone(),
+                })
+                .collect();
+            assert_eq!(status(&all), word);
         }
         let word = |code: &str| failure(&SystemState::Failed { code: code.to_owned(), at });
         assert_eq!(word("code_unsupported"), Some("CodeNotEnabled"));

@@ -74,7 +74,7 @@ pub(crate) fn status(
     }
     json!({
         "id": credential.header.id.to_string(),
-        "status": map::status(systems.iter().map(|system| &system.state)),
+        "status": map::status(systems),
         "systems_where_applied": applied,
         "systems_where_pending": pending,
         "systems_where_failed": failed,

@@ -481,3 +481,49 @@ async fn what_is_wrong_with_a_question_is_named() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn exit_buttons_and_common_codes_are_nobodys() {
+    on_each_engine(|world| async move {
+        let program = Intserv::at(&world).await;
+        let it = &program.it;
+        let mut panel = Panel::at(it, json!({"external_id": "abc123-001"})).await;
+        let gate = panel.lock(it, "Gate").await;
+        let level = it.level("All", &[&gate]).await;
+        let key = program.opening("EM:161", &[&level]).await;
+        let card = json!({ "technology": "opaque", "bits": 40, "value": "a1" });
+        let event = |seq: u64, kind: &str, method: &str, with: Value| {
+            let mut event = json!({
+                "seq": seq, "kind": kind, "lock": gate["number"], "method": method,
+                "occurred_at": in_seconds(&world, 0),
+            });
+            event.as_object_mut().unwrap().extend(with.as_object().unwrap().clone());
+            event
+        };
+        let denied = json!({ "reasons": ["outside_schedule"] });
+        let events = json!([
+            event(1, "access_granted", "exit_button", json!({})),
+            event(2, "access_granted", "common_code", json!({})),
+            event(3, "access_denied", "common_code", denied),
+            event(4, "access_granted", "exit_button", json!({ "credential_id": key["id"] })),
+            event(5, "access_granted", "common_code", json!({ "card": card })),
+            event(6, "access_granted", "card", json!({ "credential_id": key["id"] })),
+        ]);
+        assert_eq!(panel.call(json!({ "events": events })).await["event_seq"], json!(6));
+        let page = program.events(json!({})).await;
+        assert_eq!(json!(field(rows(&page), "type")), json!([104, 105, 207, 104, 105, 102]));
+        let whose = json!([null, null, null, null, null, key["id"]]);
+        assert_eq!(json!(field(rows(&page), "key_id")), whose);
+        for event in &rows(&page)[..5] {
+            assert_eq!((&event["key"], &event["person"]), (&Value::Null, &Value::Null), "{event}");
+            assert_eq!(event["system_id"], "abc123-001");
+        }
+        let native = it.list("/events").await;
+        assert_eq!(native[0]["method"], "exit_button");
+        assert_eq!(
+            (&native[1]["method"], &native[1]["person_id"]),
+            (&json!("common_code"), &json!(null))
+        );
+    })
+    .await;
+}
