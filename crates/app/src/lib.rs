@@ -146,7 +146,7 @@ pub enum Written<T> {
         revision: u64,
         /// The place after it; none where the directory was changed.
         state: Option<Box<PlaceState>>,
-        /// The rights that were taken back at lists.
+        /// The rights that were taken back at lists and at locks with no network.
         taken_back: Option<Box<provision::TakenBack>>,
     },
     /// Nothing was written.
@@ -204,10 +204,7 @@ impl App {
             }),
         };
         decision::rebuild_attempts(&app).await?;
-        if let Err(error) = offline::begin(&app).await {
-            // Nothing is signed for these locks until it can be.
-            tracing::error!(%error, "an epoch could not begin");
-        }
+        offline::begin(&app).await;
         Ok(app)
     }
 

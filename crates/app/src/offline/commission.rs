@@ -37,7 +37,8 @@ pub(super) fn public_key(bytes: &[u8]) -> Option<PublicKey> {
     key.is_point().then_some(key)
 }
 
-fn check(bytes: &[u8]) -> Result<(), Refusal> {
+/// Refuses what is no such key.
+pub(super) fn check(bytes: &[u8]) -> Result<(), Refusal> {
     let detail = "must be a COSE_Key {1: 2, -1: 1, -2: x, -3: y} of a point of P-256";
     match public_key(bytes) {
         Some(_) => Ok(()),

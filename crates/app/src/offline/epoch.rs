@@ -4,7 +4,7 @@
 use claviger_domain::ids::PlaceNumber;
 use claviger_domain::noun::grant::Via;
 use claviger_domain::noun::place::Place;
-use claviger_domain::offline::{KeyClass, OfflineLock, SERIALS, Unknown, life_s};
+use claviger_domain::offline::{KeyClass, LockKey, OfflineLock, SERIALS, Unknown, life_s};
 use claviger_domain::refusal::Refusal;
 use claviger_domain::time::{DAY, Instant};
 use claviger_offline::MOST_EPOCH;
@@ -54,30 +54,36 @@ fn by_day(place: &Place, now: Instant) -> u16 {
     u16::try_from(days.clamp(1, i64::from(MOST_EPOCH))).unwrap_or(1)
 }
 
-/// Begins the epochs that are due, before anything is signed for these locks.
-pub(crate) async fn begin(app: &App) -> Result<(), Error> {
+/// Begins the epochs that are due, before anything is signed for these locks. Where one cannot
+/// begin, nothing is signed for that lock until it can.
+pub(crate) async fn begin(app: &App) {
     let lists = app.world().lists();
     let due = lists.offline.values().filter(|lock| lock.epoch_due);
     let due: Vec<_> = due.map(|lock| lock.key).collect();
     drop(lists);
     for key in due {
-        let ctx = Context::new(app.clone(), Caller::System, Via::Native);
-        let app = app.clone();
-        ctx.commit(None, move |work| {
-            let Some(mut lock) = work.offline(key).filter(|lock| lock.epoch_due) else {
-                return Ok(());
-            };
-            let Some(owner) = work.before(key.place) else { return Ok(()) };
-            restart(&app, work.now, (&owner.place, key.place), &mut lock, |lock| {
-                let record = owner.locks.get(key.lock).map(|record| &**record);
-                list::renew(app.signers(), (&owner.place, record), lock, work.now).map(drop)
-            })?;
-            work.put_offline(lock);
-            Ok(())
-        })
-        .await?;
+        if let Err(error) = begin_at(app, key).await {
+            tracing::error!(place = %key.place, lock = %key.lock, %error, "no epoch could begin");
+        }
     }
-    Ok(())
+}
+
+async fn begin_at(app: &App, key: LockKey) -> Result<(), Error> {
+    let ctx = Context::new(app.clone(), Caller::System, Via::Native);
+    let app = app.clone();
+    ctx.commit(None, move |work| {
+        let Some(mut lock) = work.offline(key).filter(|lock| lock.epoch_due) else {
+            return Ok(());
+        };
+        let Some(owner) = work.before(key.place) else { return Ok(()) };
+        restart(&app, work.now, (&owner.place, key.place), &mut lock, |lock| {
+            let record = owner.locks.get(key.lock).map(|record| &**record);
+            list::renew(app.signers(), (&owner.place, record), lock, work.now)
+        })?;
+        work.put_offline(lock);
+        Ok(())
+    })
+    .await
 }
 
 fn restart(

@@ -9,7 +9,7 @@ use crate::ids::{CredentialNumber, GrantNumber, Id, LockNumber, PlaceNumber};
 use crate::time::Instant;
 
 /// How long after its end a key may still open where the lock's clock is right: seconds.
-pub const LIFE_GRACE_S: i64 = 60;
+pub(super) const LIFE_GRACE_S: i64 = 60;
 
 /// A key that was signed. Instants are UTC seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use crate::noun::credential::CredentialKind;
 use crate::time::DAY;
 
 /// Keys for one grant and device at one lock within the life of one, at most.
-pub const MOST_MINTS: usize = 8;
+const MOST_MINTS: usize = 8;
 const DAY_S: i64 = DAY / 1_000_000;
 
 /// How long a key of a class lives, in seconds.
