@@ -91,6 +91,7 @@ pub async fn enrol(
             credential: credential.number(),
             token: sha256(token.as_bytes()),
             enrolled_at: now,
+            seen_at: None,
         };
         work.devices.push(device);
         Ok(Enrolled { device: credential.header.id, token })

@@ -166,7 +166,8 @@ fn live(lock: &OfflineLock, iat: i64) -> BTreeMap<KeyClass, Vec<Live>> {
             done.insert((key.class, key.holder()));
         }
         let floor = lock.floors[usize::from(key.class.number())];
-        if key.exp > iat && key.serial > floor && !key.refused {
+        let opens = key.exp > iat && key.epoch >= lock.keys_from;
+        if opens && key.serial > floor && !key.refused {
             let live = Live { serial: key.serial, weight: weight(key, iat) };
             found.entry(key.class).or_default().push(live);
         }

@@ -11,6 +11,7 @@ mod heard;
 mod list;
 mod mint;
 mod preview;
+mod root;
 mod shown;
 mod signer;
 mod sync;
@@ -19,12 +20,14 @@ mod taken;
 pub use carry::{CurrentList, bring, current};
 pub use commission::{Commissioned, commission};
 pub use device::{Enrolled, Whose, enrol};
+pub use root::{Begun, export_root, forget_root, replace_issuers, sign};
 pub use sync::{Acknowledged, Hello, KnownLock, Report, SyncAnswer, SyncWish, sync};
 
 pub(crate) use device::caller;
 pub(crate) use epoch::begin;
 pub(crate) use list::renew;
 pub(crate) use preview::{Hit, preview};
+pub(crate) use shown::secret_of;
 pub(crate) use signer::Signers;
 pub(crate) use taken::{Places, take_back};
 

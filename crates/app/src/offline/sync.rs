@@ -207,10 +207,14 @@ impl Call<'_, '_, '_> {
             let numbers = (grant, self.device, number);
             let Some(right) = right_of(&owner, &tenant, at, numbers) else { continue };
             met.insert(at);
+            if lock.epoch_due {
+                // Nobody knows which serials were given: none is, until its epoch has begun.
+                continue;
+            }
             self.freshen(&mut lock, &owner)?;
             let issuer = self.app.signers().issuer(&owner.place)?;
-            let now_s = self.work.now.seconds();
-            let key = key_for(&issuer, &mut lock, numbers, &tenant, &right, now_s)?;
+            let iat = list::iat(&lock, self.work.now)?;
+            let key = key_for(&issuer, &mut lock, numbers, &tenant, &right, iat)?;
             answer.keys.extend(key);
             self.work.put_offline(lock);
         }
@@ -265,7 +269,7 @@ impl Call<'_, '_, '_> {
     /// Says over what locks drew which list is newest, and the time.
     fn fresh(&self, wish: &SyncWish, answer: &mut SyncAnswer) -> Result<(), Error> {
         for (id, nonce) in &wish.nonces {
-            let Some(lock) = self.lock_here(*id)? else { continue };
+            let Some(lock) = self.lock_here(*id)?.filter(|it| !it.epoch_due) else { continue };
             let owner = self.state(lock.key.place)?;
             let issuer = self.app.signers().issuer(&owner.place)?;
             let iat = list::iat(&lock, self.work.now)?;
@@ -299,10 +303,8 @@ pub(super) fn receipts_in(
     for receipt in receipts.iter().filter_map(|bytes| Receipt::read(bytes).ok()) {
         let Some(mut lock) = lock_of(app, work, receipt.0.lock) else { continue };
         let secret = shown::secret_of(app, &lock)?;
-        if shown::take_receipt(&mut lock, &secret, &receipt, now) {
-            has_shown = true;
-            work.put_offline(lock);
-        }
+        has_shown |= shown::take_receipt(&mut lock, &secret, &receipt, now);
+        work.put_offline(lock);
     }
     if has_shown {
         let lists = app.world().lists();
@@ -331,7 +333,7 @@ pub(super) fn events_in(
     }
     let mut told = Vec::new();
     for (key, log_epoch) in logs {
-        let Some(lock) = work.offline(key) else { continue };
+        let Some(lock) = work.offline(key).filter(|it| !it.epoch_due) else { continue };
         let Some(owner) = work.before(key.place) else { continue };
         let issuer = app.signers().issuer(&owner.place)?;
         let iat = list::iat(&lock, work.now)?;

@@ -69,6 +69,7 @@ pub fn wanted(
     let fitted = fit(right, iat, iat + life);
     let newest = lock.keys_of(holder).next_back();
     let will_do = newest.filter(|it| !it.refused && !it.owed && it.exp > now && it.class == class);
+    let will_do = will_do.filter(|it| it.epoch >= lock.keys_from);
     if let Some(key) = will_do
         && is_same(key, right, now)
     {
