@@ -26,9 +26,9 @@ use claviger_store::{Secrets, StoreError, Value, migrate};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::App;
 use crate::error::Error;
 use crate::random::hex;
+use crate::{App, offline};
 
 pub use read::{check, restore};
 pub use secrets::{Sealed, open_secrets, seal_secrets};
@@ -218,6 +218,11 @@ pub async fn verify(app: &App) -> Result<Verified, Error> {
     // Every sealed value opens, and every row is one this program could have written.
     if let Err(error) = store.load().await {
         found.flaws.push(error.to_string());
+    }
+    for lock in app.world().lists().offline.values() {
+        if offline::secret_of(app, lock).is_err() {
+            found.flaws.push(format!("what lock {} shares with its server does not open", lock.id));
+        }
     }
     Ok(found)
 }

@@ -44,8 +44,6 @@ pub enum Caller {
         place: PlaceNumber,
         /// The credential that it is.
         credential: CredentialNumber,
-        /// That credential's id.
-        id: Id,
     },
     /// A human with a session.
     Account {
@@ -100,7 +98,7 @@ pub struct Left<'a> {
     pub state: Option<&'a PlaceState>,
     /// The revision it has.
     pub revision: u64,
-    /// The rights that were taken back at lists.
+    /// The rights that were taken back at lists and at locks with no network.
     pub taken_back: Option<&'a TakenBack>,
 }
 

@@ -92,6 +92,8 @@ pub struct Settings {
     pub rate_per_client: Option<u32>,
     /// Through what mails are sent; none: they stay in the outbox folder.
     pub smtp: Option<mail::Smtp>,
+    /// The file in which epochs of locks are noted, outside the database; none: nowhere.
+    pub epochs: Option<PathBuf>,
 }
 
 impl Settings {
@@ -99,7 +101,7 @@ impl Settings {
     #[must_use]
     pub fn new(outbox: PathBuf, public_url: String) -> Settings {
         let clock = Clock::default();
-        Settings { outbox, public_url, clock, rate_per_client: None, smtp: None }
+        Settings { outbox, public_url, clock, rate_per_client: None, smtp: None, epochs: None }
     }
 }
 
@@ -146,7 +148,7 @@ pub enum Written<T> {
         revision: u64,
         /// The place after it; none where the directory was changed.
         state: Option<Box<PlaceState>>,
-        /// The rights that were taken back at lists.
+        /// The rights that were taken back at lists and at locks with no network.
         taken_back: Option<Box<provision::TakenBack>>,
     },
     /// Nothing was written.
@@ -181,7 +183,9 @@ impl App {
         let world = Arc::new(World::new(directory, places));
         provision::load(&store, &world).await?;
         offline::load(&store, &world, settings.clock).await?;
-        let signers = Arc::new(offline::Signers::new(store.secrets().clone()));
+        let (secrets, kept) = (store.secrets().clone(), store.issuers().await?);
+        let signers = offline::Signers::new(secrets, kept, settings.epochs.clone());
+        let signers = Arc::new(signers);
         let (kept, shown, clock) = (store.clone(), world.clone(), settings.clock);
         let writer = Writer::start(kept, shown, clock, heads, signers.clone());
         let recorder = decision::Recorder::start(store.clone(), world.clone());
@@ -204,10 +208,7 @@ impl App {
             }),
         };
         decision::rebuild_attempts(&app).await?;
-        if let Err(error) = offline::begin(&app).await {
-            // Nothing is signed for these locks until it can be.
-            tracing::error!(%error, "an epoch could not begin");
-        }
+        offline::begin(&app).await;
         Ok(app)
     }
 

@@ -100,7 +100,7 @@ pub(crate) fn planned(ctx: &Context, work: &Work, at: Instant) -> Planned {
     whole.side_effects = found.hits.iter().filter_map(|hit| hit_row(work, hit)).collect();
     let hidden_hits = found.hits.iter().filter(|hit| ctx.scopes_in(hit.place).is_none());
     hidden.extend(hidden_hits.filter_map(|hit| hit_row(work, hit)));
-    whole.digest = digest(&whole, (found.lists > 0).then_some(at));
+    whole.digest = digest(&whole, found.makes_lists.then_some(at));
     let Planned { gains, losses, changed, side_effects, .. } = &mut whole;
     for rows in [gains, losses, changed, side_effects] {
         rows.retain(|row| !hidden.contains(row));

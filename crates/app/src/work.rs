@@ -164,9 +164,11 @@ impl<'s> Work<'s> {
         self.offline.get(&key).cloned().or_else(|| self.source.offline(key))
     }
 
-    /// Sets such a lock.
+    /// Sets such a lock; what leaves it as it was writes nothing.
     pub(crate) fn put_offline(&mut self, lock: OfflineLock) {
-        self.offline.insert(lock.key, lock);
+        if self.offline(lock.key).as_ref() != Some(&lock) {
+            self.offline.insert(lock.key, lock);
+        }
     }
 
     /// Adds an event to the commit.

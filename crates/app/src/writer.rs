@@ -12,7 +12,7 @@ use std::sync::Arc;
 use claviger_domain::draft::Draft;
 use claviger_domain::ids::{Noun, PlaceNumber};
 use claviger_domain::noun::Actor;
-use claviger_domain::offline::{AtLock, LockKey, OfflineLock, touched};
+use claviger_domain::offline::{AtLock, LockKey, OfflineLock};
 use claviger_domain::provision::{AtList, Holdings, List, ListKey, Revocation, Taken};
 use claviger_domain::state::{Directory, PlaceState, Working};
 use claviger_domain::time::Instant;
@@ -51,7 +51,7 @@ pub(crate) struct Done {
     pub(crate) revision: u64,
     /// That place after the wish; none where it was about the directory.
     pub(crate) state: Option<Box<PlaceState>>,
-    /// The rights it took back at lists.
+    /// The rights it took back at lists and at locks with no network.
     pub(crate) taken_back: Option<Box<TakenBack>>,
 }
 
@@ -123,10 +123,9 @@ impl Source for Batch<'_> {
     }
 
     fn offline_at(&self, place: PlaceNumber) -> Vec<LockKey> {
-        let lists = self.world.lists();
-        let known = lists.offline.values().map(|lock| &**lock).chain(self.offline.values());
-        let mut keys: Vec<LockKey> =
-            known.filter(|lock| lock.concerns(place)).map(|lock| lock.key).collect();
+        let mut keys = self.world.offline_at(place);
+        let more = self.offline.values().filter(|lock| lock.concerns(place)).map(|lock| lock.key);
+        keys.extend(more);
         keys.sort_unstable();
         keys.dedup();
         keys
@@ -328,7 +327,7 @@ impl Task {
         settled.into_iter().for_each(|revocation| self.revocation(batch, revocation));
     }
 
-    /// Notes what a command took back at lists; says what in the place it is about.
+    /// Notes what a command took back at lists and at locks with no network; says what in the place it is about.
     fn take_back(
         &self,
         batch: &mut Batch,
@@ -338,7 +337,7 @@ impl Task {
     ) -> Option<TakenBack> {
         let mut answered = None;
         for it in &written {
-            let mut taken = provision::taken(batch, it, &written, now).unwrap_or_default();
+            let mut taken = provision::taken(batch, it, &written, now);
             taken.locks = self.refuse(batch, it, now);
             if taken == Taken::default() {
                 continue;
@@ -393,19 +392,12 @@ impl Task {
     /// Makes lists that refuse what a command leaves with more than is right at locks with no
     /// network.
     fn refuse(&self, batch: &mut Batch, it: &provision::Written, now: Instant) -> Vec<AtLock> {
-        let Some(after) = batch.place(it.place).filter(|_| !it.offline.is_empty()) else {
-            return Vec::new();
-        };
-        let touched = touched(&it.before, &after, &it.writes);
-        if touched.is_nothing() {
-            return Vec::new();
-        }
         let mut changed = Vec::new();
         let find = |place| batch.place(place);
         let mut places = Places::new(&find);
         for key in &it.offline {
             let Some(mut lock) = batch.offline(*key) else { continue };
-            let about = (it.place, &touched);
+            let about = (it.place, &it.touched);
             let Some(taken) = take_back(&mut lock, about, &mut places, now) else { continue };
             let owner = batch.place(key.place);
             let renewed = owner.map(|owner| {

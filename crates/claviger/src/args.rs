@@ -66,7 +66,10 @@ pub(crate) enum Command {
     Backup(Backup),
     /// Bring a backup into an empty folder or database
     Restore(Restore),
-    /// Check database, references and change chains
+    /// The root that locks with no network trust: keep it elsewhere, lend it, replace its issuers
+    #[command(subcommand)]
+    Root(Root),
+    /// Check database, references, change chains and what is sealed
     Verify,
     /// Run virtual locks and people against a running server
     Sim(Sim),
@@ -230,6 +233,37 @@ pub(crate) struct Restore {
     /// File whose first line is the passphrase of the backup [env: CLAVIGER_PASSPHRASE]
     #[arg(long, value_name = "FILE")]
     pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+/// What is done with the root.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Root {
+    /// Take it out of the data folder into a file to be kept elsewhere
+    Export {
+        /// The file to make
+        file: PathBuf,
+    },
+    /// Have it speak for places that are new to it, and begin epochs that are due after a restore
+    Sign {
+        #[command(flatten)]
+        lent: Lent,
+        /// Also begin an epoch for each lock that holds a later list than was ever made here
+        #[arg(long)]
+        accept_ahead: bool,
+    },
+    /// Make the keys that sign for places anew, as a stranger may have the former: all keys of
+    /// phones and cards are made again
+    ReplaceIssuers {
+        #[command(flatten)]
+        lent: Lent,
+    },
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Lent {
+    /// The file of the root, where it is kept elsewhere
+    #[arg(long, value_name = "FILE")]
+    pub(crate) root: Option<PathBuf>,
 }
 
 #[derive(Debug, Group)]

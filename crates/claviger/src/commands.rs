@@ -8,6 +8,7 @@ mod demo;
 mod export;
 mod import;
 mod restore;
+mod root;
 mod serve;
 mod setup;
 mod sim;
@@ -46,6 +47,7 @@ async fn one(args: Args) -> Result<(), Failure> {
         Command::Export(args) => export::run(args, &global).await,
         Command::Backup(args) => backup::run(args, &global).await,
         Command::Restore(args) => restore::run(args, &global).await,
+        Command::Root(args) => root::run(args, &global).await,
         Command::Verify => verify::run(&global).await,
         Command::Sim(args) => sim::run(args, &global).await,
     }

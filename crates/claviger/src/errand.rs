@@ -43,7 +43,10 @@ pub(crate) async fn run(
     };
     let opened = folder.open(lock).await?;
     let store = opened.store.clone();
-    let settings = Settings::new(folder.outbox(), "http://127.0.0.1:8080".to_owned());
+    let settings = Settings {
+        epochs: Some(folder.epochs()),
+        ..Settings::new(folder.outbox(), "http://127.0.0.1:8080".to_owned())
+    };
     let app = App::start(opened.store, settings).await?;
     let operator = Operator { app, folder: folder.clone() };
     let (out, messages) = mpsc::channel(16);

@@ -22,6 +22,7 @@ const MARKS: [&str; 2] = [LOCK, DATABASE];
 const LOCK: &str = "server.lock";
 const DATABASE: &str = "claviger.db";
 const SECRETS: &str = "secrets";
+const EPOCHS: &str = "epochs";
 
 /// A data folder and the database that goes with it.
 #[derive(Clone)]
@@ -65,6 +66,11 @@ impl Folder {
     /// Where mails wait for the operator.
     pub(crate) fn outbox(&self) -> PathBuf {
         self.path.join("outbox")
+    }
+
+    /// Where the epochs of locks with no network are noted, beside the database.
+    pub(crate) fn epochs(&self) -> PathBuf {
+        self.path.join(EPOCHS)
     }
 
     /// Where the database is.
@@ -131,11 +137,11 @@ impl Folder {
         Ok(names.iter().any(|name| MARKS.contains(&name.as_str())))
     }
 
-    /// Whether nothing is in it but the lock, and a file of keys, which an operator may put there
-    /// beforehand.
+    /// Whether nothing is in it but the lock, and the files of keys and of epochs, which an operator
+    /// may put there beforehand.
     pub(crate) fn is_empty(&self) -> Result<bool, Failure> {
         let names = self.names()?.unwrap_or_default();
-        Ok(names.iter().all(|name| name == SECRETS || name == LOCK))
+        Ok(names.iter().all(|name| [SECRETS, EPOCHS, LOCK].contains(&name.as_str())))
     }
 
     /// Takes the folder for this process. Waits while a command has it, but not for a server.

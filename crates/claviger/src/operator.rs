@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use claviger_app::{App, Caller, Context, Id, Via, Zone, backup, import, setup};
+use claviger_app::{App, Caller, Context, Id, Via, Zone, backup, import, offline, setup};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -23,7 +23,7 @@ use crate::folder::Folder;
 /// How much of a file goes in one message.
 const PIECE: usize = 192 * 1024;
 
-/// What is to be done. Holds a passphrase at times: must not be logged.
+/// What is to be done. Holds a passphrase or a root at times: must not be logged.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(tag = "task", rename_all = "snake_case")]
 pub(crate) enum Task {
@@ -37,6 +37,14 @@ pub(crate) enum Task {
     Backup { passphrase: Option<String> },
     /// Credentials for programs written for a vendor's API.
     Compat { vendor: String, place: String },
+    /// The root of locks with no network as a file of its own, which comes in pieces.
+    ExportRoot,
+    /// That file is kept elsewhere: the root is forgotten here.
+    ForgetRoot,
+    /// The root does what waits for it; its file, where it is kept elsewhere.
+    SignByRoot { root: Option<String>, ahead: bool },
+    /// The issuers of all places are made anew.
+    ReplaceIssuers { root: Option<String> },
     /// Whether everything is whole.
     Verify,
 }
@@ -86,6 +94,21 @@ impl Operator {
             Task::Export { place } => self.export(&place, out).await,
             Task::Backup { passphrase } => self.backup(passphrase, out).await,
             Task::Compat { vendor, place } => self.compat(&vendor, &place).await,
+            Task::ExportRoot => {
+                let text = offline::export_root(&self.app)?;
+                let _ = out.send(Message::Piece(STANDARD.encode(text))).await;
+                Ok(json!({}))
+            }
+            Task::ForgetRoot => {
+                offline::forget_root(&self.app).await?;
+                Ok(json!({}))
+            }
+            Task::SignByRoot { root, ahead } => {
+                Ok(begun(offline::sign(&self.app, root.as_deref(), ahead).await?))
+            }
+            Task::ReplaceIssuers { root } => {
+                Ok(begun(offline::replace_issuers(&self.app, root.as_deref()).await?))
+            }
             Task::Verify => self.verify(out).await,
         }
     }
@@ -211,6 +234,10 @@ impl Operator {
 
 fn temporary(folder: &Folder, error: &std::io::Error) -> Failure {
     Failure::file(folder.path(), error)
+}
+
+fn begun(it: offline::Begun) -> Value {
+    json!({"places": it.places, "locks": it.locks, "left": it.left})
 }
 
 fn failed(error: backup::BackupError) -> Failure {

@@ -108,6 +108,7 @@ impl Server {
             clock: Clock::ahead(ahead),
             rate_per_client: config.rate_per_client,
             smtp: config.mail.as_ref().map(Smtp::new).transpose().map_err(Failure::new)?,
+            epochs: Some(folder.epochs()),
             ..Settings::new(folder.outbox(), public_url)
         };
         let app = App::start(opened.store, settings).await?;

@@ -64,7 +64,7 @@ pub struct Part {
     pub lists: Vec<ListWrite>,
     /// Controllers of this place that keep no list any more.
     pub dropped: Vec<ControllerNumber>,
-    /// Rights that lists hold and that were taken back.
+    /// Rights that lists, or keys of locks with no network, hold and that were taken back.
     pub revocations: Vec<Revocation>,
     /// What became of locks with no network.
     pub offline: Vec<OfflineWrite>,

@@ -51,6 +51,7 @@ const MIGRATIONS: &[Migration] = migrations![
     8 "0008_event_filing_by_id.sql",
     9 "0009_lists_told.sql",
     10 "0010_offline.sql",
+    11 "0011_offline_roots.sql",
 ];
 
 /// Made by whoever migrates first, so it is not itself a migration.

@@ -37,17 +37,19 @@ pub struct Device {
     pub token: [u8; 32],
     /// When.
     pub enrolled_at: Instant,
+    /// When it last called, told at most once a day.
+    pub seen_at: Option<Instant>,
 }
 
 const LOCK_COLUMNS: &str = "place, lock, id, public_key, secret, epoch, keys_from, version, \
      refusing, iat, list, list_limit, floors, tops, told_epoch, told_version, told_at, unknown, \
-     logs, certificate, epoch_due, list_due";
+     logs, certificate, epoch_due, list_due, ahead_epoch, ahead_version";
 const UPSERT: &str = "insert into offline_locks \
      (place, lock, id, public_key, secret, epoch, keys_from, version, refusing, iat, list, \
       list_limit, floors, tops, told_epoch, told_version, told_at, unknown, logs, \
-      certificate, epoch_due, list_due) \
+      certificate, epoch_due, list_due, ahead_epoch, ahead_version) \
      values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
-             ?19, ?20, ?21, ?22) \
+             ?19, ?20, ?21, ?22, ?23, ?24) \
      on conflict (place, lock) do update set \
      public_key = excluded.public_key, secret = excluded.secret, epoch = excluded.epoch, \
      keys_from = excluded.keys_from, version = excluded.version, refusing = excluded.refusing, \
@@ -56,7 +58,8 @@ const UPSERT: &str = "insert into offline_locks \
      told_version = excluded.told_version, told_at = excluded.told_at, \
      unknown = excluded.unknown, logs = excluded.logs, certificate = excluded.certificate, \
      epoch_due = excluded.epoch_due, \
-     list_due = excluded.list_due";
+     list_due = excluded.list_due, ahead_epoch = excluded.ahead_epoch, \
+     ahead_version = excluded.ahead_version";
 const KEY_COLUMNS: &str = "place, lock, class, serial, epoch, of_place, grant_number, device, \
      of_lock, iat, exp, min_list, flags, times, holder, bytes, refused, owed";
 const PUT: &str = "insert into issued_keys \
@@ -65,9 +68,11 @@ const PUT: &str = "insert into issued_keys \
      values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18) \
      on conflict (place, lock, class, serial) do update set \
      bytes = excluded.bytes, refused = excluded.refused, owed = excluded.owed";
-const ENROL: &str = "insert into devices (place, credential, token, enrolled_at) \
-     values (?1, ?2, ?3, ?4) on conflict (place, credential) do update set \
-     token = excluded.token, enrolled_at = excluded.enrolled_at";
+const ENROL: &str = "insert into devices (place, credential, token, enrolled_at, seen_at) \
+     values (?1, ?2, ?3, ?4, ?5) on conflict (place, credential) do update set \
+     token = excluded.token, enrolled_at = excluded.enrolled_at, seen_at = excluded.seen_at";
+const CERTIFY: &str = "insert into issuers (place, generation, certificate) values (?1, ?2, ?3) \
+     on conflict (place, generation) do update set certificate = excluded.certificate";
 
 /// Appends what a part says of locks with no network and of devices.
 pub(crate) fn append(batch: &mut Batch, part: &Part) {
@@ -81,7 +86,9 @@ pub(crate) fn append(batch: &mut Batch, part: &Part) {
     }
     for device in &part.devices {
         let token = device.token.to_vec();
-        batch.run(ENROL, values![device.place, device.credential, token, device.enrolled_at]);
+        let mut row = values![device.place, device.credential, token, device.enrolled_at];
+        put!(row, device.seen_at);
+        batch.run(ENROL, row);
     }
 }
 
@@ -99,6 +106,7 @@ fn lock_row(lock: &OfflineLock) -> Vec<Value> {
     put!(out, json!(lock.floors).to_string(), json!(lock.tops).to_string());
     put!(out, told.map(|it| i64::from(it.epoch)), told.map(|it| it.version), told.map(|it| it.at));
     put!(out, text(unknown), text(logs), lock.certificate.clone(), lock.epoch_due, lock.list_due);
+    put!(out, lock.ahead.map(|it| i64::from(it.0)), lock.ahead.map(|it| it.1));
     out
 }
 
@@ -195,6 +203,7 @@ fn read_lock(row: Row, tools: &mut Tools) -> Result<OfflineLock, StoreError> {
     lock.certificate = cells.bytes()?;
     lock.epoch_due = cells.bool()?;
     lock.list_due = cells.bool()?;
+    lock.ahead = cells.opt()?.zip(cells.opt()?);
     Ok(lock)
 }
 
@@ -248,12 +257,42 @@ impl Store {
         Ok(locks.into_values().collect())
     }
 
+    /// What the root has said of issuers, where it is kept elsewhere: by place and generation.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn issuers(&self) -> Result<BTreeMap<(PlaceNumber, u32), Vec<u8>>, StoreError> {
+        let sql = "select place, generation, certificate from issuers";
+        let rows = self.db.read(Statement::new(sql, [])).await?;
+        let mut tools = Tools::default();
+        let issuer = |row: Row| {
+            let mut cells = Cells::new("issuers", row.into_values(), &mut tools);
+            Ok(((PlaceNumber(cells.fit()?), cells.fit()?), cells.bytes()?))
+        };
+        rows.into_iter().map(issuer).collect()
+    }
+
+    /// Keeps what the root has said of issuers.
+    ///
+    /// # Errors
+    /// As for any write.
+    pub async fn keep_issuers(
+        &self,
+        issuers: Vec<(PlaceNumber, u32, Vec<u8>)>,
+    ) -> Result<(), StoreError> {
+        let mut batch = Batch::new();
+        for (place, generation, certificate) in issuers {
+            batch.run(CERTIFY, values![place, generation, certificate]);
+        }
+        self.db.write(batch).await.map(drop)
+    }
+
     /// All devices.
     ///
     /// # Errors
     /// As for any read.
     pub async fn devices(&self) -> Result<Vec<Device>, StoreError> {
-        let sql = "select place, credential, token, enrolled_at from devices";
+        let sql = "select place, credential, token, enrolled_at, seen_at from devices";
         let rows = self.db.read(Statement::new(sql, [])).await?;
         let mut tools = Tools::default();
         let device = |row: Row| {
@@ -263,6 +302,7 @@ impl Store {
                 credential: CredentialNumber(cells.fit()?),
                 token: cells.array()?,
                 enrolled_at: cells.instant()?,
+                seen_at: cells.opt_instant()?,
             })
         };
         rows.into_iter().map(device).collect()

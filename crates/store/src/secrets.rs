@@ -6,9 +6,11 @@
 //! Must not: print, log or copy a key anywhere but into that file.
 
 mod file;
+mod signing;
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::hmac;
@@ -20,6 +22,9 @@ use crate::StoreError;
 const SEALED_V1: u8 = 1;
 const TAG_LEN: usize = 16;
 
+use self::signing::{Root, Signing};
+pub use self::signing::{read_root, root_secret};
+
 type Key = Zeroizing<[u8; 32]>;
 
 /// The keys of an installation.
@@ -30,6 +35,10 @@ pub struct Secrets {
     tag_key: Key,
     /// What signing keys are derived from.
     sign_key: Key,
+    /// Who signs for locks with no network.
+    signing: Mutex<Signing>,
+    /// Where all of this stands.
+    path: PathBuf,
 }
 
 impl Secrets {
@@ -46,21 +55,26 @@ impl Secrets {
             Some(secrets) => Ok(secrets),
             None if data_exists => Err(StoreError::SecretsMissing { path: path.to_owned() }),
             None => {
-                file::create(path, &Self::random()?)?;
+                file::create(path, &Self::random(path)?)?;
                 // Another node may have been faster; its keys are the ones that stand.
                 file::read(path)?.ok_or_else(|| StoreError::file(path, "vanished"))
             }
         }
     }
 
-    fn random() -> Result<Self, StoreError> {
-        let key = || {
-            let mut key = Zeroizing::new([0; 32]);
-            aws_lc_rs::rand::fill(key.as_mut_slice())
-                .map_err(|_| StoreError::unavailable("the system gives no random bytes"))?;
-            Ok::<_, StoreError>(key)
-        };
-        Ok(Self { data_key: key()?, tag_key: key()?, sign_key: key()? })
+    fn random(path: &Path) -> Result<Self, StoreError> {
+        let signing = Signing { issuers: random()?, generation: 1, root: Root::Here(random()?) };
+        Ok(Self {
+            data_key: random()?,
+            tag_key: random()?,
+            sign_key: random()?,
+            signing: Mutex::new(signing),
+            path: path.to_owned(),
+        })
+    }
+
+    fn signing(&self) -> std::sync::MutexGuard<'_, Signing> {
+        self.signing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Seals a field with AES-256-GCM under a random nonce. It opens only at the same place, for
@@ -144,6 +158,13 @@ impl Secrets {
     }
 }
 
+fn random() -> Result<Key, StoreError> {
+    let mut key = Zeroizing::new([0; 32]);
+    aws_lc_rs::rand::fill(key.as_mut_slice())
+        .map_err(|_| StoreError::unavailable("the system gives no random bytes"))?;
+    Ok(key)
+}
+
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secrets(..)")
@@ -184,7 +205,14 @@ mod tests {
 
     fn fixed() -> Secrets {
         let key = |byte| Zeroizing::new([byte; 32]);
-        Secrets { data_key: key(1), tag_key: key(2), sign_key: key(3) }
+        let signing = Signing { issuers: key(4), generation: 1, root: Root::Here(key(5)) };
+        Secrets {
+            data_key: key(1),
+            tag_key: key(2),
+            sign_key: key(3),
+            signing: Mutex::new(signing),
+            path: PathBuf::new(),
+        }
     }
 
     /// Stored tags must be found again by every later version.

@@ -134,6 +134,7 @@ mod tests {
             clock: Clock::default(),
             rate_per_client: None,
             smtp: None,
+            epochs: None,
         };
         let app = App::start(store, settings).await.unwrap();
         let wish = setup::Wish {

@@ -7,7 +7,7 @@ use claviger_domain::noun::scope::Scope;
 use claviger_domain::offline::{LockKey, OfflineLock, Told};
 use claviger_domain::time::{Instant, SECOND};
 
-use super::sync::carried_in;
+use super::sync::{events_in, receipts_in};
 use crate::context::Context;
 use crate::error::Error;
 use crate::read::resolve;
@@ -71,5 +71,9 @@ pub async fn bring(
     let number = ctx.authorize(place, Scope::DevicesSync)?;
     find(ctx, place, &lock, Scope::DevicesSync)?;
     let app = ctx.app.clone();
-    ctx.commit(Some(number), move |work| carried_in(&app, work, &receipts, &events)).await
+    ctx.commit(Some(number), move |work| {
+        receipts_in(&app, work, &receipts)?;
+        events_in(&app, work, &events)
+    })
+    .await
 }

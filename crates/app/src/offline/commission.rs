@@ -11,7 +11,6 @@ use claviger_offline::cbor::{Reader, Writer};
 use claviger_offline::cose::PublicKey;
 use claviger_offline::lock::record::{Commissioning, Record};
 
-use super::signer::FIRST_GENERATION;
 use super::{epoch, list};
 use crate::Written;
 use crate::context::Context;
@@ -37,7 +36,8 @@ pub(super) fn public_key(bytes: &[u8]) -> Option<PublicKey> {
     key.is_point().then_some(key)
 }
 
-fn check(bytes: &[u8]) -> Result<(), Refusal> {
+/// Refuses what is no such key.
+pub(super) fn check(bytes: &[u8]) -> Result<(), Refusal> {
     let detail = "must be a COSE_Key {1: 2, -1: 1, -2: x, -3: y} of a point of P-256";
     match public_key(bytes) {
         Some(_) => Ok(()),
@@ -87,7 +87,12 @@ pub async fn commission(
             Some(known) => known,
         };
         if again {
-            epoch::raise(app.signers(), &owner, &mut offline, 0, now)?;
+            let ahead = offline.ahead.map_or(0, |(epoch, _)| epoch.saturating_add(1));
+            epoch::advance(app.signers(), &mut offline, ahead)?;
+            // The record says it all; who is not there yet may learn it from the root.
+            if app.signers().root().is_ok() {
+                epoch::certify(app.signers(), &owner, &mut offline, now)?;
+            }
         }
         let secret: [u8; 32] = random::bytes();
         let id = lock.header.id.0;
@@ -99,11 +104,11 @@ pub async fn commission(
         let record = Record {
             lock: id,
             place: owner.header.id.0,
-            root: app.signers().root()?.public,
+            root: app.signers().root_public()?,
             secret,
             epoch: offline.epoch,
             keys_from: offline.keys_from,
-            min_generation: FIRST_GENERATION,
+            min_generation: issuer.generation,
         };
         let (issuer, list) = (&issuer.certificate, &offline.list);
         let told = Commissioning { record, issuer, list };

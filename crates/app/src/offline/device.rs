@@ -8,7 +8,7 @@ use claviger_domain::noun::scope::Scope;
 use claviger_domain::refusal::Refusal;
 use claviger_store::Device;
 
-use super::commission::public_key;
+use super::commission::check;
 use crate::context::{Caller, Context};
 use crate::error::Error;
 use crate::random::{is_well_formed, secret, sha256};
@@ -51,8 +51,7 @@ pub async fn enrol(
     if matches!(ctx.caller, Caller::Device { .. }) {
         return Err(Refusal::Escalation("a device enrols no device".to_owned()).into());
     }
-    let detail = "must be a COSE_Key {1: 2, -1: 1, -2: x, -3: y} of a point of P-256";
-    public_key(&key).ok_or_else(|| Refusal::field("/public_key", "bad_key", detail))?;
+    check(&key)?;
     let may_make = ctx.scopes_in(number).is_some_and(|it| it.has(Scope::CredentialsWrite));
     ctx.write(Some(number), move |work| {
         let (now, draft) = (work.now, work.place(number)?);
@@ -92,6 +91,7 @@ pub async fn enrol(
             credential: credential.number(),
             token: sha256(token.as_bytes()),
             enrolled_at: now,
+            seen_at: None,
         };
         work.devices.push(device);
         Ok(Enrolled { device: credential.header.id, token })
@@ -108,10 +108,6 @@ pub(crate) fn is_device(token: &str) -> bool {
 pub(crate) fn caller(app: &App, token: &str) -> Option<Caller> {
     let device = is_device(token).then(|| app.world().device(&sha256(token.as_bytes())))??;
     let state = app.state(device.place).ok()?;
-    let credential = state.credentials.get(device.credential)?;
-    Some(Caller::Device {
-        place: device.place,
-        credential: device.credential,
-        id: credential.header.id,
-    })
+    state.credentials.get(device.credential)?;
+    Some(Caller::Device { place: device.place, credential: device.credential })
 }

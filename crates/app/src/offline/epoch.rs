@@ -4,7 +4,7 @@
 use claviger_domain::ids::PlaceNumber;
 use claviger_domain::noun::grant::Via;
 use claviger_domain::noun::place::Place;
-use claviger_domain::offline::{KeyClass, OfflineLock, SERIALS, Unknown, life_s};
+use claviger_domain::offline::{KeyClass, LockKey, OfflineLock, SERIALS, Unknown, life_s};
 use claviger_domain::refusal::Refusal;
 use claviger_domain::time::{DAY, Instant};
 use claviger_offline::MOST_EPOCH;
@@ -12,72 +12,90 @@ use claviger_offline::certificate::Epoch;
 use claviger_offline::cose::Kind;
 
 use super::list;
-use super::signer::{FIRST_GENERATION, Signers};
+use super::signer::Signers;
 use crate::App;
 use crate::context::{Caller, Context};
 use crate::error::Error;
 
-/// Begins an epoch: what is signed from then on has serials and versions of its own. `least` is the
-/// lowest it may be.
-pub(super) fn raise(
-    signers: &Signers,
-    place: &Place,
-    lock: &mut OfflineLock,
-    least: u16,
-    now: Instant,
-) -> Result<(), Error> {
-    if lock.epoch >= MOST_EPOCH {
+/// Goes on to an epoch, `least` or a later one: what is signed from then on has serials and
+/// versions of its own. Noted outside the database before anything is signed in it.
+pub(super) fn advance(signers: &Signers, lock: &mut OfflineLock, least: u16) -> Result<(), Error> {
+    let epoch = lock.epoch.saturating_add(1).max(least);
+    if epoch > MOST_EPOCH {
         let detail = "the lock has had all the epochs there are";
         return Err(Refusal::InUse(detail.to_owned()).into());
     }
-    lock.epoch = (lock.epoch + 1).max(least.min(MOST_EPOCH));
-    let below = u32::from(lock.epoch) * SERIALS;
+    signers.note_epoch(lock.id, epoch)?;
+    lock.epoch = epoch;
+    let below = u32::from(epoch) * SERIALS;
     lock.tops.iter_mut().for_each(|top| *top = below.max(*top));
-    let iat = u64::try_from(now.seconds()).map_err(|_| Error::Internal)?;
+    (lock.ahead, lock.certificate) = (None, Vec::new());
+    Ok(())
+}
+
+/// The root's word that an epoch has begun. From the moment that former issuers are not trusted
+/// until the lock has shown itself to know, each resets its time: it may see the newest alone.
+pub(super) fn certify(
+    signers: &Signers,
+    place: &Place,
+    lock: &mut OfflineLock,
+    now: Instant,
+) -> Result<(), Error> {
+    let is_past = |lock: &OfflineLock| lock.told.is_some_and(|it| it.epoch >= lock.keys_from);
+    let reset_time = lock.keys_from > 0 && !is_past(lock);
+    if reset_time {
+        lock.keys_from = lock.epoch;
+    }
     let certificate = Epoch {
-        iat,
+        iat: u64::try_from(now.seconds()).map_err(|_| Error::Internal)?,
         place: place.header.id.0,
         lock: Some(lock.id.0),
         epoch: lock.epoch,
         keys_from: lock.keys_from,
-        min_generation: FIRST_GENERATION,
-        reset_time: false,
+        min_generation: signers.secrets.generation(),
+        reset_time,
     };
     lock.certificate = signers.root()?.sign(Kind::Epoch, |it| certificate.write(it))?;
     Ok(())
 }
 
-/// The epoch that a restored lock gets at least: one for each day since its place began, so that
-/// one backup restored on two days never gives a serial twice.
+/// The epoch that a restored lock gets at least where there is no file of epochs: one for each day
+/// since its place began.
 fn by_day(place: &Place, now: Instant) -> u16 {
     let days = (now.0 - place.header.created_at.0).div_euclid(DAY) + 1;
     u16::try_from(days.clamp(1, i64::from(MOST_EPOCH))).unwrap_or(1)
 }
 
-/// Begins the epochs that are due, before anything is signed for these locks.
-pub(crate) async fn begin(app: &App) -> Result<(), Error> {
+/// Begins the epochs that are due, before anything is signed for these locks. Where one cannot
+/// begin, nothing is signed for that lock until it can.
+pub(crate) async fn begin(app: &App) {
     let lists = app.world().lists();
     let due = lists.offline.values().filter(|lock| lock.epoch_due);
     let due: Vec<_> = due.map(|lock| lock.key).collect();
     drop(lists);
     for key in due {
-        let ctx = Context::new(app.clone(), Caller::System, Via::Native);
-        let app = app.clone();
-        ctx.commit(None, move |work| {
-            let Some(mut lock) = work.offline(key).filter(|lock| lock.epoch_due) else {
-                return Ok(());
-            };
-            let Some(owner) = work.before(key.place) else { return Ok(()) };
-            restart(&app, work.now, (&owner.place, key.place), &mut lock, |lock| {
-                let record = owner.locks.get(key.lock).map(|record| &**record);
-                list::renew(app.signers(), (&owner.place, record), lock, work.now).map(drop)
-            })?;
-            work.put_offline(lock);
-            Ok(())
-        })
-        .await?;
+        if let Err(error) = begin_at(app, key).await {
+            tracing::error!(place = %key.place, lock = %key.lock, %error, "no epoch could begin");
+        }
     }
-    Ok(())
+}
+
+async fn begin_at(app: &App, key: LockKey) -> Result<(), Error> {
+    let ctx = Context::new(app.clone(), Caller::System, Via::Native);
+    let app = app.clone();
+    ctx.commit(None, move |work| {
+        let Some(mut lock) = work.offline(key).filter(|lock| lock.epoch_due) else {
+            return Ok(());
+        };
+        let Some(owner) = work.before(key.place) else { return Ok(()) };
+        restart(&app, work.now, (&owner.place, key.place), &mut lock, |lock| {
+            let record = owner.locks.get(key.lock).map(|record| &**record);
+            list::renew(app.signers(), (&owner.place, record), lock, work.now)
+        })?;
+        work.put_offline(lock);
+        Ok(())
+    })
+    .await
 }
 
 fn restart(
@@ -87,8 +105,14 @@ fn restart(
     lock: &mut OfflineLock,
     renew: impl FnOnce(&mut OfflineLock) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let known = lock.tops;
-    raise(app.signers(), place, lock, by_day(place, now), now)?;
+    let (known, signers) = (lock.tops, app.signers());
+    // Without the root nothing begins, and nothing is noted.
+    signers.root()?;
+    let noted = signers.highest_epoch(lock.id)?;
+    let least = noted.map_or_else(|| by_day(place, now), |it| it.saturating_add(1));
+    let ahead = lock.ahead.map_or(0, |(epoch, _)| epoch.saturating_add(1));
+    advance(signers, lock, least.max(ahead))?;
+    certify(signers, place, lock, now)?;
     let longest = KeyClass::ALL.iter().map(|class| life_s(*class)).max().unwrap_or_default();
     for (class, top) in KeyClass::ALL.iter().zip(known) {
         let (first, last) = (top.saturating_add(1), u32::from(lock.epoch) * SERIALS);

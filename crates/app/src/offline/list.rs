@@ -13,6 +13,7 @@ use claviger_offline::items::Items;
 use claviger_offline::list::{List, Section};
 use claviger_offline::plan::{self, Capacity, Input, Live, Plan, Planned, Run};
 
+use super::REMEMBERED_S;
 use super::signer::Signers;
 use crate::error::Error;
 
@@ -22,8 +23,6 @@ const LIST_BYTES: u32 = 512;
 const LEAST_BYTES: u32 = 192;
 /// How far the clock may be behind the last thing that was signed.
 const MOST_BEHIND_S: i64 = 5 * MINUTE / SECOND;
-/// Keys that ended so long ago are forgotten; a late event finds them in the database.
-const REMEMBERED_S: i64 = 60 * 86_400;
 
 const CARD_WEIGHT: u64 = 50;
 const SERVICE_WEIGHT: u64 = 500;
@@ -167,7 +166,8 @@ fn live(lock: &OfflineLock, iat: i64) -> BTreeMap<KeyClass, Vec<Live>> {
             done.insert((key.class, key.holder()));
         }
         let floor = lock.floors[usize::from(key.class.number())];
-        if key.exp > iat && key.serial > floor && !key.refused {
+        let opens = key.exp > iat && key.epoch >= lock.keys_from;
+        if opens && key.serial > floor && !key.refused {
             let live = Live { serial: key.serial, weight: weight(key, iat) };
             found.entry(key.class).or_default().push(live);
         }
@@ -193,10 +193,8 @@ pub(crate) fn sign(
     place: &Place,
     lock: &mut OfflineLock,
     draft: &Draft,
-    now: Instant,
 ) -> Result<(), Error> {
-    let issuer = signers.issuer(place)?;
-    let iat = iat(lock, now)?;
+    let (issuer, iat) = (signers.issuer(place)?, draft.iat);
     let sections: Vec<Section<'_>> = draft.plans.iter().map(|(_, _, it)| it.section()).collect();
     let version = lock.version.checked_add(1).ok_or(Error::Internal)?;
     let seconds = u64::try_from(iat).map_err(|_| Error::Internal)?;
@@ -265,8 +263,7 @@ pub(crate) fn renew(
     (place, record): (&Place, Option<&Lock>),
     lock: &mut OfflineLock,
     now: Instant,
-) -> Result<Vec<Serial>, Error> {
+) -> Result<(), Error> {
     let draft = draft(lock, room(lock, record), iat(lock, now)?);
-    sign(signers, place, lock, &draft, now)?;
-    Ok(draft.side_effects)
+    sign(signers, place, lock, &draft)
 }

@@ -49,10 +49,10 @@ pub(super) fn key_for(
     (grant, device, number): (GrantNumber, CredentialNumber, LockNumber),
     tenant: &PlaceState,
     right: &Right<'_>,
-    now: i64,
+    iat: i64,
 ) -> Result<Option<Vec<u8>>, Error> {
     let holder = (tenant.place.number(), grant, device);
-    match wanted(lock, holder, right, now) {
+    match wanted(lock, holder, right, iat) {
         Wanted::Nothing => Ok(None),
         Wanted::Again(key) => Ok(lock.issued(key).map(|key| key.bytes.clone())),
         Wanted::Refused(alarm) => {
@@ -67,7 +67,9 @@ pub(super) fn key_for(
             let Some(public) = public_key(right.holder) else { return Ok(None) };
             // A card brings no list: it must do with the one that its lock has shown.
             let (epoch, min_list) = match (class, lock.told) {
-                (KeyClass::Card, Some(told)) => (told.epoch, told.version),
+                (KeyClass::Card, Some(told)) if told.epoch >= lock.keys_from => {
+                    (told.epoch, told.version)
+                }
                 _ => (lock.epoch, lock.refusing),
             };
             let mut issued = Issued {
@@ -78,7 +80,7 @@ pub(super) fn key_for(
                 grant,
                 device,
                 lock: number,
-                iat: now.max(lock.iat),
+                iat,
                 exp: fitted.exp,
                 min_list,
                 flags: right.flags,

@@ -11,6 +11,7 @@ mod heard;
 mod list;
 mod mint;
 mod preview;
+mod root;
 mod shown;
 mod signer;
 mod sync;
@@ -19,19 +20,21 @@ mod taken;
 pub use carry::{CurrentList, bring, current};
 pub use commission::{Commissioned, commission};
 pub use device::{Enrolled, Whose, enrol};
+pub use root::{Begun, export_root, forget_root, replace_issuers, sign};
 pub use sync::{Acknowledged, Hello, KnownLock, Report, SyncAnswer, SyncWish, sync};
 
 pub(crate) use device::caller;
 pub(crate) use epoch::begin;
 pub(crate) use list::renew;
 pub(crate) use preview::{Hit, preview};
+pub(crate) use shown::secret_of;
 pub(crate) use signer::Signers;
 pub(crate) use taken::{Places, take_back};
 
 use std::collections::BTreeSet;
 
 use claviger_domain::noun::lock::Lock;
-use claviger_domain::offline::{KeyClass, REQUIRE_INTENT, REQUIRE_PROXIMITY, STRICT_TIME};
+use claviger_domain::offline::{REQUIRE_INTENT, REQUIRE_PROXIMITY, STRICT_TIME};
 use claviger_domain::time::{DAY, SECOND};
 use claviger_store::{Store, StoreError};
 use serde_json::Value;
@@ -39,12 +42,12 @@ use serde_json::Value;
 use crate::clock::Clock;
 use crate::world::World;
 
-/// Keys that ended so long ago are not in memory.
-const REMEMBERED: i64 = 60 * DAY / SECOND;
+/// Keys that ended so long ago are not in memory: what is said of them tells no name. Seconds.
+const REMEMBERED_S: i64 = 60 * DAY / SECOND;
 
 /// Publishes the locks and devices as they were last stored.
 pub(crate) async fn load(store: &Store, world: &World, clock: Clock) -> Result<(), StoreError> {
-    let locks = store.offline_locks(clock.now().seconds() - REMEMBERED).await?;
+    let locks = store.offline_locks(clock.now().seconds() - REMEMBERED_S).await?;
     world.publish_lists([], &BTreeSet::new(), locks, []);
     world.enrol(store.devices().await?);
     Ok(())
@@ -52,14 +55,13 @@ pub(crate) async fn load(store: &Store, world: &World, clock: Clock) -> Result<(
 
 /// What the keys for a lock must demand, as its maker says what it can do: `clock` is `kept` or
 /// `none`, `require_intent` (unless said otherwise) and `require_proximity` are true or false.
-pub(crate) fn flags_of(lock: &Lock, class: KeyClass) -> u8 {
+pub(crate) fn flags_of(lock: &Lock) -> u8 {
     let said = lock.capabilities.as_ref();
     let said = said.and_then(|json| serde_json::from_str::<Value>(&json.0).ok());
     let word = |name: &str| said.as_ref().and_then(|it| it.get(name)).cloned();
     let strict = word("clock").is_some_and(|it| it == "kept");
     let intent = word("require_intent").is_none_or(|it| it != false);
     let near = word("require_proximity").is_some_and(|it| it == true);
-    let _ = class;
     let flag = |set: bool, flag: u8| if set { flag } else { 0 };
     flag(strict, STRICT_TIME) | flag(intent, REQUIRE_INTENT) | flag(near, REQUIRE_PROXIMITY)
 }

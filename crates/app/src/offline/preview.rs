@@ -30,7 +30,7 @@ pub(crate) struct Hit {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Preview {
     /// Whether it would make any.
-    pub(crate) lists: usize,
+    pub(crate) makes_lists: bool,
     /// Whom they hit, in order.
     pub(crate) hits: Vec<Hit>,
 }
@@ -61,12 +61,12 @@ pub(crate) fn preview(app: &App, work: &Work<'_>, at: Instant) -> Preview {
             }
         }
     }
+    found.makes_lists = !changed.is_empty();
     for lock in changed.values() {
         let owner = find(lock.key.place);
         let record = owner.as_ref().and_then(|owner| owner.locks.get(lock.key.lock));
         let room = list::room(lock, record.map(|record| &**record));
         let draft = list::draft(lock, room, (at.0 / SECOND).max(lock.iat));
-        found.lists += 1;
         let hits = draft.side_effects.iter().filter_map(|key| lock.issued(*key));
         found.hits.extend(hits.map(|key| Hit {
             place: key.place,

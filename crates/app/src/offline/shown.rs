@@ -9,7 +9,7 @@ use crate::App;
 use crate::error::Error;
 
 /// The secret that a lock shares with its server.
-pub(super) fn secret_of(app: &App, lock: &OfflineLock) -> Result<[u8; 32], Error> {
+pub(crate) fn secret_of(app: &App, lock: &OfflineLock) -> Result<[u8; 32], Error> {
     let (place, id) = (lock.key.place.0, lock.id.0);
     let secret = app.secrets().open(place, "lock", id, "offline", &lock.secret)?;
     <[u8; 32]>::try_from(secret.as_slice()).map_err(|_| Error::Internal)
@@ -32,6 +32,8 @@ pub(super) fn take_receipt(
     let digest = Signed::read(&lock.list).map(|list| list.digest());
     if shown > current || shown == current && digest != Ok(receipt.digest) {
         tracing::error!(lock = %lock.id, ?shown, ?current, "a lock holds a list that is not ours");
+        // Whether this database is older than the lock is for an operator to say.
+        lock.ahead = lock.ahead.max(Some(shown));
         return false;
     }
     if lock.told.is_some_and(|told| (told.epoch, told.version) >= shown) {

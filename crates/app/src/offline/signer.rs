@@ -1,17 +1,21 @@
-//! Who signs for locks with no network: the root, and an issuer for each place, both made of the
-//! secrets of the installation. Must not let a secret key out but for the root's own file.
+//! Who signs for locks with no network: the root, which may be kept elsewhere, and an issuer for
+//! each place, made of the secrets of the installation. Must not let a secret key out.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use aws_lc_rs::agreement::{self, ECDH_P256};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use claviger_domain::ids::{Id, PlaceNumber};
 use claviger_domain::noun::place::Place;
+use claviger_domain::refusal::Refusal;
 use claviger_offline::cbor::Writer;
 use claviger_offline::certificate::Issuer as Certificate;
-use claviger_offline::cose::{ENVELOPE, Kid, Kind, PublicKey, envelope, sig_structure};
-use claviger_store::Secrets;
+use claviger_offline::cose::{ENVELOPE, Kid, Kind, PublicKey, Signed, envelope, sig_structure};
+use claviger_store::secrets::root_secret;
+use claviger_store::{Epochs, Secrets};
 
 use crate::error::Error;
 use crate::world::guard;
@@ -20,8 +24,8 @@ use crate::world::guard;
 const ISSUER_LIFE_S: u64 = 20 * 365 * 86_400;
 /// Bytes of what is signed, at most.
 const MOST_PAYLOAD: usize = 2048;
-/// The generation of a place's first issuer.
-pub(crate) const FIRST_GENERATION: u32 = 1;
+/// Secrets that are tried: one in four thousand million is no key.
+const ATTEMPTS: u32 = 4;
 
 /// A key that signs.
 pub(crate) struct Key {
@@ -45,14 +49,9 @@ impl Key {
         Some(Key { pair: pair.ok()?, public, kid: public.kid() })
     }
 
-    /// The key that the secrets give for a purpose, place and generation.
-    fn derived(secrets: &Secrets, purpose: &str, place: u32, generation: u32) -> Option<Key> {
-        // One of four thousand million hashes is no key; the next one is, then.
-        (0..4).find_map(|attempt| {
-            let purpose =
-                if attempt == 0 { purpose.to_owned() } else { format!("{purpose} {attempt}") };
-            Key::of(&secrets.derive(&purpose, place, generation))
-        })
+    /// The root's, of what it is made of.
+    pub(super) fn root(seed: &[u8; 32]) -> Option<Key> {
+        (0..ATTEMPTS).find_map(|attempt| Key::of(&root_secret(seed, attempt)))
     }
 
     /// Signs what is written.
@@ -83,37 +82,77 @@ impl Key {
 /// Who signs keys and lists for a place.
 pub(crate) struct Issuer {
     pub(crate) key: Key,
+    /// Which of its place's issuers it is.
+    pub(crate) generation: u32,
     /// The root's word for it.
     pub(crate) certificate: Vec<u8>,
     /// The first second at which it signs no more.
     pub(crate) exp: u64,
 }
 
+/// What the root has said of issuers, by place and generation.
+type Kept = BTreeMap<(PlaceNumber, u32), Vec<u8>>;
+
 /// All signers of an installation, made when they are asked for.
 pub(crate) struct Signers {
-    secrets: Arc<Secrets>,
-    issuers: Mutex<HashMap<(u32, u32), Arc<Issuer>>>,
+    pub(super) secrets: Arc<Secrets>,
+    issuers: Mutex<HashMap<u32, Arc<Issuer>>>,
+    kept: Mutex<Kept>,
+    /// The root, while an operator lends it.
+    lent: Mutex<Option<Arc<Key>>>,
+    epochs: Option<Epochs>,
 }
 
 impl Signers {
-    pub(crate) fn new(secrets: Arc<Secrets>) -> Signers {
-        Signers { secrets, issuers: Mutex::default() }
+    /// The signers that the secrets make; `kept` is what a root that is kept elsewhere has said.
+    pub(crate) fn new(secrets: Arc<Secrets>, kept: Kept, epochs: Option<PathBuf>) -> Signers {
+        let (kept, epochs) = (Mutex::new(kept), epochs.map(Epochs::at));
+        Signers { secrets, issuers: Mutex::default(), kept, lent: Mutex::default(), epochs }
     }
 
-    /// The root, which locks are commissioned with.
-    pub(crate) fn root(&self) -> Result<Key, Error> {
-        Key::derived(&self.secrets, "offline root", 0, 1).ok_or(Error::Internal)
+    /// The root.
+    ///
+    /// # Errors
+    /// It is kept elsewhere, and nobody lends it.
+    pub(crate) fn root(&self) -> Result<Arc<Key>, Error> {
+        if let Some(lent) = guard(&self.lent).clone() {
+            return Ok(lent);
+        }
+        let Some(seed) = self.secrets.root_seed() else {
+            let detail = "the root is kept elsewhere: an operator lends it to `claviger root sign`";
+            return Err(Refusal::InUse(detail.to_owned()).into());
+        };
+        Key::root(&seed).map(Arc::new).ok_or(Error::Internal)
+    }
+
+    /// By what locks know the root.
+    pub(crate) fn root_public(&self) -> Result<PublicKey, Error> {
+        match self.secrets.root_public() {
+            Some(public) => Ok(PublicKey(public)),
+            None => Ok(self.root()?.public),
+        }
+    }
+
+    /// Takes the root for as long as what comes back is kept.
+    pub(super) fn borrow(&self, root: Key) -> Lent<'_> {
+        *guard(&self.lent) = Some(Arc::new(root));
+        Lent { signers: self }
     }
 
     /// The issuer of a place.
+    ///
+    /// # Errors
+    /// The root has said nothing of it, and is kept elsewhere.
     pub(crate) fn issuer(&self, place: &Place) -> Result<Arc<Issuer>, Error> {
-        let (number, generation) = (place.header.number, FIRST_GENERATION);
-        if let Some(known) = guard(&self.issuers).get(&(number, generation)) {
-            return Ok(known.clone());
+        let (number, generation) = (place.header.number, self.secrets.generation());
+        let known = guard(&self.issuers).get(&number).cloned();
+        if let Some(known) = known.filter(|it| it.generation == generation) {
+            return Ok(known);
         }
-        let key = Key::derived(&self.secrets, "offline issuer", number, generation);
-        let key = key.ok_or(Error::Internal)?;
-        // The same certificate whenever it is made: it begins with its place.
+        let key = (0..ATTEMPTS)
+            .find_map(|attempt| Key::of(&self.secrets.issuer_secret(number, attempt)))
+            .ok_or(Error::Internal)?;
+        // It says the same whenever it is made: it begins with its place.
         let since = u64::try_from(place.header.created_at.seconds()).unwrap_or_default();
         let certificate = Certificate {
             exp: since + ISSUER_LIFE_S,
@@ -124,9 +163,44 @@ impl Signers {
             generation,
         };
         let exp = certificate.exp;
-        let certificate = self.root()?.sign(Kind::Issuer, |it| certificate.write(it))?;
-        let issuer = Arc::new(Issuer { key, certificate, exp });
-        guard(&self.issuers).insert((number, generation), issuer.clone());
+        let kept = guard(&self.kept).get(&(PlaceNumber(number), generation)).cloned();
+        let kept = kept.filter(|bytes| {
+            let read = Signed::read(bytes).and_then(|it| Certificate::read(it.payload));
+            read.is_ok_and(|it| it == certificate)
+        });
+        let certificate = match kept {
+            Some(kept) => kept,
+            None => self.root()?.sign(Kind::Issuer, |it| certificate.write(it))?,
+        };
+        let issuer = Arc::new(Issuer { key, generation, certificate, exp });
+        guard(&self.issuers).insert(number, issuer.clone());
         Ok(issuer)
+    }
+
+    /// Takes in what the root has said of an issuer.
+    pub(super) fn keep(&self, place: PlaceNumber, issuer: &Issuer) {
+        guard(&self.kept).insert((place, issuer.generation), issuer.certificate.clone());
+    }
+
+    /// The highest epoch that was ever begun for a lock; nothing where nobody has noted any.
+    pub(super) fn highest_epoch(&self, lock: Id) -> Result<Option<u16>, Error> {
+        let Some(epochs) = &self.epochs else { return Ok(None) };
+        Ok(epochs.highest(lock)?)
+    }
+
+    /// Notes an epoch, before anything is signed in it.
+    pub(super) fn note_epoch(&self, lock: Id, epoch: u16) -> Result<(), Error> {
+        Ok(self.epochs.as_ref().map_or(Ok(()), |epochs| epochs.begin(lock, epoch))?)
+    }
+}
+
+/// The root while it is lent.
+pub(super) struct Lent<'s> {
+    signers: &'s Signers,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        *guard(&self.signers.lent) = None;
     }
 }

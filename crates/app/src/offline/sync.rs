@@ -1,23 +1,24 @@
 //! The call of a device: what it brings from locks is taken in, then it gets the keys, lists and
 //! certificates that it is to carry.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use claviger_domain::ids::{CredentialNumber, Id, LockNumber, Noun, PlaceNumber, Ref};
 use claviger_domain::noun::scope::Scope;
-use claviger_domain::offline::{KeyClass, LockKey, OfflineLock, right};
+use claviger_domain::offline::{KeyClass, LockKey, OfflineLock};
 use claviger_domain::refusal::Refusal;
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::{DAY, SECOND};
 use claviger_offline::cose::{Kind, Signed};
 use claviger_offline::event::Sealed;
+use claviger_offline::lock::code::Code;
 use claviger_offline::receipt::Receipt;
 use claviger_offline::statement::Fresh;
 
 use super::mint::{key_for, reached};
-use super::taken::reads_keys;
-use super::{flags_of, heard, list, shown};
+use super::taken::right_of;
+use super::{heard, list, shown};
 use crate::context::{Caller, Context};
 use crate::error::Error;
 use crate::work::Work;
@@ -136,7 +137,7 @@ pub async fn sync(ctx: &Context, place: Id, wish: SyncWish) -> Result<SyncAnswer
         let mut call = Call { app: &app, work, place, device };
         call.take_in(&wish)?;
         let mut answer = call.answer(&wish)?;
-        answer.acknowledgements = carried_in(&app, call.work, &[], &wish.events)?;
+        answer.acknowledgements = events_in(&app, call.work, &wish.events)?;
         Ok(answer)
     })
     .await
@@ -167,7 +168,7 @@ impl Call<'_, '_, '_> {
     }
 
     fn take_in(&mut self, wish: &SyncWish) -> Result<(), Error> {
-        carried_in(self.app, self.work, &wish.receipts, &[])?;
+        receipts_in(self.app, self.work, &wish.receipts)?;
         for held in &wish.acknowledged {
             let Some(mut lock) = self.lock(held.lock) else { continue };
             let key = (held.class, held.serial);
@@ -188,7 +189,7 @@ impl Call<'_, '_, '_> {
             }
         }
         for report in &wish.reports {
-            if u32::from(report.code) == NEED_LIST {
+            if report.code == Code::NeedList.number() {
                 tracing::error!(lock = %report.lock, "a lock asks for a list that was delivered");
             }
         }
@@ -198,23 +199,22 @@ impl Call<'_, '_, '_> {
     fn answer(&mut self, wish: &SyncWish) -> Result<SyncAnswer, Error> {
         let tenant = self.state(self.place)?;
         let mut answer = SyncAnswer::default();
-        let mut met: BTreeMap<LockKey, LockNumber> = BTreeMap::new();
+        let mut met = BTreeSet::new();
         for (number, grant) in reached(&tenant, self.device) {
             let Some(at) = owned(&tenant, number) else { continue };
             let Some(mut lock) = self.work.offline(at) else { continue };
             let owner = self.state(at.place)?;
-            let Some(record) = reads_keys(&owner, at.lock) else { continue };
             let numbers = (grant, self.device, number);
-            let class = KeyClass::Phone;
-            let flags = flags_of(record, class);
-            let Some(right) = right(&tenant, numbers, owner.zone_of(record), flags) else {
+            let Some(right) = right_of(&owner, &tenant, at, numbers) else { continue };
+            met.insert(at);
+            if lock.epoch_due {
+                // Nobody knows which serials were given: none is, until its epoch has begun.
                 continue;
-            };
-            met.insert(at, number);
+            }
             self.freshen(&mut lock, &owner)?;
             let issuer = self.app.signers().issuer(&owner.place)?;
-            let now_s = self.work.now.seconds();
-            let key = key_for(&issuer, &mut lock, numbers, &tenant, &right, now_s)?;
+            let iat = list::iat(&lock, self.work.now)?;
+            let key = key_for(&issuer, &mut lock, numbers, &tenant, &right, iat)?;
             answer.keys.extend(key);
             self.work.put_offline(lock);
         }
@@ -234,13 +234,9 @@ impl Call<'_, '_, '_> {
     }
 
     /// What goes with the keys of a device: its locks, their lists, and who signed them.
-    fn carried(
-        &mut self,
-        met: BTreeMap<LockKey, LockNumber>,
-        answer: &mut SyncAnswer,
-    ) -> Result<(), Error> {
+    fn carried(&mut self, met: BTreeSet<LockKey>, answer: &mut SyncAnswer) -> Result<(), Error> {
         let mut places = BTreeSet::new();
-        for (at, _) in met {
+        for at in met {
             let Some(lock) = self.work.offline(at) else { continue };
             let now_s = self.work.now.seconds();
             let own = |it: &OfflineLock| {
@@ -273,7 +269,7 @@ impl Call<'_, '_, '_> {
     /// Says over what locks drew which list is newest, and the time.
     fn fresh(&self, wish: &SyncWish, answer: &mut SyncAnswer) -> Result<(), Error> {
         for (id, nonce) in &wish.nonces {
-            let Some(lock) = self.lock_here(*id)? else { continue };
+            let Some(lock) = self.lock_here(*id)?.filter(|it| !it.epoch_due) else { continue };
             let owner = self.state(lock.key.place)?;
             let issuer = self.app.signers().issuer(&owner.place)?;
             let iat = list::iat(&lock, self.work.now)?;
@@ -292,32 +288,40 @@ impl Call<'_, '_, '_> {
     }
 }
 
-/// Takes in what locks have shown and what happened there, whoever brings it; what they are to be
-/// told of it.
-pub(super) fn carried_in(
+fn lock_of(app: &App, work: &Work<'_>, id: [u8; 16]) -> Option<OfflineLock> {
+    work.offline(app.world().offline_key(Id(id))?)
+}
+
+/// Takes in what locks have shown, whoever brings it.
+pub(super) fn receipts_in(
     app: &App,
     work: &mut Work<'_>,
     receipts: &[Vec<u8>],
-    events: &[Vec<u8>],
-) -> Result<Vec<Vec<u8>>, Error> {
+) -> Result<(), Error> {
     let now = work.now;
-    let lock_of = |work: &Work<'_>, id| work.offline(app.world().offline_key(Id(id))?);
     let mut has_shown = false;
     for receipt in receipts.iter().filter_map(|bytes| Receipt::read(bytes).ok()) {
-        let Some(mut lock) = lock_of(work, receipt.0.lock) else { continue };
+        let Some(mut lock) = lock_of(app, work, receipt.0.lock) else { continue };
         let secret = shown::secret_of(app, &lock)?;
-        if shown::take_receipt(&mut lock, &secret, &receipt, now) {
-            has_shown = true;
-            work.put_offline(lock);
-        }
+        has_shown |= shown::take_receipt(&mut lock, &secret, &receipt, now);
+        work.put_offline(lock);
     }
     if has_shown {
         let lists = app.world().lists();
         work.settled = provision::ended_with(&lists, &work.offline, now);
     }
+    Ok(())
+}
+
+/// Takes in what happened at locks, whoever brings it; what the locks are to be told of it.
+pub(super) fn events_in(
+    app: &App,
+    work: &mut Work<'_>,
+    events: &[Vec<u8>],
+) -> Result<Vec<Vec<u8>>, Error> {
     let mut logs = BTreeSet::new();
     for sealed in events.iter().filter_map(|bytes| Sealed::read(bytes).ok()) {
-        let Some(mut lock) = lock_of(work, sealed.lock) else { continue };
+        let Some(mut lock) = lock_of(app, work, sealed.lock) else { continue };
         let secret = shown::secret_of(app, &lock)?;
         let owner = work.before(lock.key.place);
         let record = owner.as_ref().and_then(|owner| owner.locks.get(lock.key.lock));
@@ -329,10 +333,10 @@ pub(super) fn carried_in(
     }
     let mut told = Vec::new();
     for (key, log_epoch) in logs {
-        let Some(lock) = work.offline(key) else { continue };
+        let Some(lock) = work.offline(key).filter(|it| !it.epoch_due) else { continue };
         let Some(owner) = work.before(key.place) else { continue };
         let issuer = app.signers().issuer(&owner.place)?;
-        let iat = list::iat(&lock, now)?;
+        let iat = list::iat(&lock, work.now)?;
         told.extend(heard::acknowledge(&issuer, &lock, log_epoch, iat)?);
     }
     Ok(told)
@@ -344,6 +348,3 @@ fn owned(tenant: &PlaceState, number: LockNumber) -> Option<LockKey> {
     let (place, lock) = lock.borrowed.unwrap_or((tenant.place.number(), number));
     Some(LockKey { place, lock })
 }
-
-/// What a lock answers that needs a newer list first.
-const NEED_LIST: u32 = 4;

@@ -1,13 +1,11 @@
-//! Keys that a command leaves with more than is right: they are to be refused, by a list that is
-//! made in the command's own commit. Places that no such lock concerns pay nothing.
+//! What is right at locks with no network, and the keys that a command leaves with more than that:
+//! they are marked here, and refused by a list that the writer has made in the command's own commit.
 
 use std::collections::BTreeMap;
 
-use claviger_domain::ids::{LockNumber, PlaceNumber};
+use claviger_domain::ids::{CredentialNumber, GrantNumber, LockNumber, PlaceNumber};
 use claviger_domain::noun::lock::{Lock, LockMode};
-use claviger_domain::offline::{
-    self, AtLock, Issued, LockKey, OfflineLock, Right, TakenKey, Touched,
-};
+use claviger_domain::offline::{self, AtLock, LockKey, OfflineLock, Right, TakenKey, Touched};
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::Instant;
 
@@ -41,16 +39,15 @@ pub(crate) fn reads_keys(owner: &PlaceState, lock: LockNumber) -> Option<&Lock> 
     (lock.mode == LockMode::OfflineKeys && lock.borrowed.is_none()).then_some(&**lock)
 }
 
-/// What is right of a key that was made.
+/// What is right for a device of a place by a grant at a lock, all three by their numbers there.
 pub(crate) fn right_of<'s>(
     owner: &'s PlaceState,
     tenant: &'s PlaceState,
     at: LockKey,
-    key: &Issued,
+    numbers: (GrantNumber, CredentialNumber, LockNumber),
 ) -> Option<Right<'s>> {
     let lock = reads_keys(owner, at.lock)?;
-    let numbers = (key.grant, key.device, key.lock);
-    offline::right(tenant, numbers, owner.zone_of(lock), flags_of(lock, key.class))
+    offline::right(tenant, numbers, owner.zone_of(lock), flags_of(lock))
 }
 
 /// What a command of `place` takes back at one lock, whose keys are marked.
@@ -68,7 +65,8 @@ pub(crate) fn take_back(
     for key in asked {
         places.learn(key.place);
         let states = places.of(at.place).zip(places.of(key.place));
-        let right = states.and_then(|(owner, tenant)| right_of(owner, tenant, at, &key));
+        let numbers = (key.grant, key.device, key.lock);
+        let right = states.and_then(|(owner, tenant)| right_of(owner, tenant, at, numbers));
         if offline::no_longer_right(&key, right.as_ref(), now_s) {
             taken.push(TakenKey {
                 key: key.key(),

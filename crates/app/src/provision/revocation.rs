@@ -1,4 +1,5 @@
-//! Revocations: rights that were taken back while some list held them, and how far that has got.
+//! Revocations: rights that were taken back while some list or lock with no network held them, and
+//! how far that has got.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -73,7 +74,8 @@ pub async fn get(ctx: &Context, place: Id, id: Id) -> Result<Progressed, Error> 
     Ok(progressed(&lists, found, ctx.app.now()))
 }
 
-/// How far the taking back of a grant has got, where some list held it or should have.
+/// How far the taking back of a grant has got, where some list held it or should have, or a key was
+/// made of it.
 ///
 /// # Errors
 /// As for any read.
@@ -106,11 +108,18 @@ pub fn pending(app: &App, state: &PlaceState, grant: &Grant) -> Option<Progress>
     revocation.progress_for(grant, &**lists, app.now())
 }
 
-/// The revocations that have come to their end, as they are to be kept.
+/// Those of some revocations that have come to their end with what is held, as they are to be kept.
+fn over<'r>(
+    about: impl Iterator<Item = &'r Arc<Revocation>>,
+    held: &impl Holdings,
+    now: Instant,
+) -> Vec<Revocation> {
+    about.filter(|it| it.is_over(held, now)).map(|it| it.settled(held, now)).collect()
+}
+
+/// The revocations that have come to their end.
 fn ended(lists: &Lists, now: Instant) -> Vec<Revocation> {
-    let all = lists.revocations.values();
-    let ended = all.filter(|it| it.is_over(lists, now));
-    ended.map(|it| it.settled(lists, now)).collect()
+    over(lists.revocations.values(), lists, now)
 }
 
 /// What is published, but for one list as it is after a call.
@@ -136,11 +145,8 @@ pub(super) fn ended_by(lists: &Lists, list: &List, now: Instant) -> Vec<Revocati
     let about = lists.revocations.values();
     let about = about.filter(|it| it.taken.lists.iter().any(|at| at.key == list.key));
     // Other lists matter only where this one has followed.
-    let ended = about.filter(|it| {
-        let here = it.taken.locks.is_empty().then(|| it.is_over(&own, now));
-        here.unwrap_or(true) && it.is_over(&all, now)
-    });
-    ended.map(|it| it.settled(&all, now)).collect()
+    let here = about.filter(|it| !it.taken.locks.is_empty() || it.is_over(&own, now));
+    over(here, &all, now)
 }
 
 /// What is published, but for some locks as they are after a call.
@@ -167,8 +173,7 @@ pub(crate) fn ended_with(
 ) -> Vec<Revocation> {
     let about = lists.revocations.values();
     let about = about.filter(|it| it.taken.locks.iter().any(|at| locks.contains_key(&at.key)));
-    let shown = Shown { locks, others: lists };
-    about.filter(|it| it.is_over(&shown, now)).map(|it| it.settled(&shown, now)).collect()
+    over(about, &Shown { locks, others: lists }, now)
 }
 
 /// Notes which revocations have come to their end, by confirmation or by time.

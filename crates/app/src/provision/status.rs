@@ -1,4 +1,4 @@
-//! How far lists are: a credential at each system, the credentials at a lock, a controller.
+//! How far lists of controllers are: a credential at each system, the credentials at a lock, a controller.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -246,7 +246,6 @@ struct View {
     sites: Sites,
     list: List,
     now: Instant,
-    key: ListKey,
 }
 
 impl View {
@@ -254,12 +253,12 @@ impl View {
         let sites = Sites::of(key, |place| app.state(place).ok());
         let sites = sites.ok_or(Error::not_found(Noun::Place))?;
         let list = app.world().lists().list(key).cloned().unwrap_or_else(|| List::new(key));
-        Ok(View { sites, list, now: app.now(), key })
+        Ok(View { sites, list, now: app.now() })
     }
 
     /// The list as it should be, as it was last worked out where nothing has moved.
     fn desired(&self, app: &App) -> Result<Arc<Desired>, Error> {
-        let line = app.lines().line(self.key);
+        let line = app.lines().line(self.sites.key);
         let site = self.sites.site().ok_or(Error::not_found(Noun::Controller))?;
         let known = guard(&line.worked).clone();
         if let Some(worked) = known.filter(|it| it.is_of(&site, &self.list, self.now)) {

@@ -1,5 +1,5 @@
-//! What a command takes back that some list holds, or should have come to hold. Places that no list
-//! concerns pay a look at what was written.
+//! What a command takes back that some list holds, or should have come to hold, and which locks with
+//! no network it may concern. Places that none concerns pay a look at what was written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use claviger_domain::draft::{Draft, Write};
 use claviger_domain::ids::{ControllerNumber, PlaceNumber};
 use claviger_domain::noun::grant::Grant;
-use claviger_domain::offline::{LockKey, OfflineLock};
+use claviger_domain::offline::{LockKey, OfflineLock, Touched, touched};
 use claviger_domain::provision::{
     self, Affected, Concern, Holdings, List, ListKey, Progress, Revocation, Site, Taken,
 };
@@ -27,6 +27,8 @@ pub(crate) struct Written {
     concern: Concern,
     /// The lists it may take something back from.
     lists: BTreeSet<ListKey>,
+    /// The keys of locks with no network that it may have to do with.
+    pub(crate) touched: Touched,
     /// The locks with no network that it may concern.
     pub(crate) offline: Vec<LockKey>,
 }
@@ -42,7 +44,8 @@ fn one_written(source: &impl Source, place: PlaceNumber, draft: &Draft) -> Optio
     // What is only added takes nothing away.
     writes.iter().find(|write| write.former.is_some())?;
     let before = source.place(place)?;
-    let offline = source.offline_at(place);
+    let touched = touched(&before, &draft.state, writes);
+    let offline = if touched.is_nothing() { Vec::new() } else { source.offline_at(place) };
     let mut lists = provision::reached(&before, writes, |number| source.place(number));
     let known = source.concerned(place);
     if lists.is_empty() && known.is_empty() && offline.is_empty() {
@@ -66,6 +69,7 @@ fn one_written(source: &impl Source, place: PlaceNumber, draft: &Draft) -> Optio
         writes: writes.to_vec(),
         concern,
         lists,
+        touched,
         offline,
     })
 }
@@ -77,7 +81,7 @@ pub(crate) fn taken(
     written: &Written,
     all: &[Written],
     now: Instant,
-) -> Option<Taken> {
+) -> Taken {
     let before = |number: PlaceNumber| {
         let wrote = all.iter().find(|it| it.place == number).map(|it| it.before.clone());
         wrote.or_else(|| source.place(number)).map(Arc::new)

@@ -40,11 +40,19 @@ pub(crate) async fn run(args: Restore, global: &Global) -> Result<(), Failure> {
         }
         Err(failure) => Err((lock, failure)),
     };
+    let noted = folder.epochs().exists();
     let rows = restored.map_err(|(lock, failure)| {
         take_away(&folder, own_secrets);
         drop(lock);
         failure
     })?;
+    if !noted {
+        terminal::message(&format!(
+            "there is no file {}: put the one of the former folder there before the server starts, \
+             or locks with no network may be given the same serials twice",
+            folder.epochs().display()
+        ));
+    }
     if global.json {
         terminal::json(&json!({"rows": rows, "rights_as_of": head.taken_at}));
     } else {

@@ -10,6 +10,7 @@ mod machine;
 mod mail;
 mod network;
 mod ownership;
+mod root;
 mod run;
 mod serve;
 mod setup;

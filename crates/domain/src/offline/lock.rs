@@ -9,7 +9,7 @@ use crate::ids::{CredentialNumber, GrantNumber, Id, LockNumber, PlaceNumber};
 use crate::time::Instant;
 
 /// How long after its end a key may still open where the lock's clock is right: seconds.
-pub const LIFE_GRACE_S: i64 = 60;
+pub(super) const LIFE_GRACE_S: i64 = 60;
 
 /// A key that was signed. Instants are UTC seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,6 +130,8 @@ pub struct OfflineLock {
     pub tops: [u32; KeyClass::COUNT],
     /// What it has shown.
     pub told: Option<Told>,
+    /// The epoch and version of a list that it has shown and that was never made here.
+    pub ahead: Option<(u16, u32)>,
     /// Serials that are refused because nobody knows them.
     pub unknown: Vec<Unknown>,
     /// Which of its events have arrived: by log, rows of numbers from the first to the last.
@@ -165,6 +167,7 @@ impl OfflineLock {
             floors: [0; KeyClass::COUNT],
             tops: [u32::from(epoch) * SERIALS; KeyClass::COUNT],
             told: None,
+            ahead: None,
             unknown: Vec::new(),
             logs: BTreeMap::new(),
             certificate: Vec::new(),

@@ -9,7 +9,7 @@ use crate::noun::credential::CredentialKind;
 use crate::time::DAY;
 
 /// Keys for one grant and device at one lock within the life of one, at most.
-pub const MOST_MINTS: usize = 8;
+const MOST_MINTS: usize = 8;
 const DAY_S: i64 = DAY / 1_000_000;
 
 /// How long a key of a class lives, in seconds.
@@ -69,6 +69,7 @@ pub fn wanted(
     let fitted = fit(right, iat, iat + life);
     let newest = lock.keys_of(holder).next_back();
     let will_do = newest.filter(|it| !it.refused && !it.owed && it.exp > now && it.class == class);
+    let will_do = will_do.filter(|it| it.epoch >= lock.keys_from);
     if let Some(key) = will_do
         && is_same(key, right, now)
     {

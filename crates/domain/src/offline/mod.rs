@@ -8,15 +8,15 @@
 mod lock;
 mod mint;
 mod right;
-pub mod spans;
+mod spans;
 mod taken;
 mod times;
 
-pub use lock::{Issued, LIFE_GRACE_S, OfflineLock, Told, Unknown};
-pub use mint::{Alarm, MOST_MINTS, Wanted, life_s, wanted};
+pub use lock::{Issued, OfflineLock, Told, Unknown};
+pub use mint::{Alarm, Wanted, life_s, wanted};
 pub use right::{Right, right};
 pub use taken::{AtLock, TakenKey, Touched, no_longer_right, touched};
-pub use times::{Fitted, KeyTimes, MOST, WallClock, fit};
+pub use times::{Fitted, KeyTimes, WallClock, fit};
 
 use crate::ids::{LockNumber, PlaceNumber};
 use crate::noun::words;

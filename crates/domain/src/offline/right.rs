@@ -96,7 +96,7 @@ impl Right<'_> {
 
     /// The window in whole seconds, never wider.
     #[must_use]
-    pub fn bounds(&self) -> Span {
+    pub(super) fn bounds(&self) -> Span {
         let from = self.window.from.map_or(i64::MIN, |it| it.plus(SECOND - 1).seconds());
         (from, self.window.until.map_or(i64::MAX, Instant::seconds))
     }

@@ -1,11 +1,11 @@
 //! Spans of UTC seconds in rows: ascending, apart from one another, ends outside.
 
 /// A span `[start, end)`.
-pub type Span = (i64, i64);
+pub(super) type Span = (i64, i64);
 
 /// Spans in any order as a row.
 #[must_use]
-pub fn joined(mut spans: Vec<Span>) -> Vec<Span> {
+pub(super) fn joined(mut spans: Vec<Span>) -> Vec<Span> {
     spans.retain(|(start, end)| start < end);
     spans.sort_unstable();
     let mut row: Vec<Span> = Vec::with_capacity(spans.len());
@@ -20,7 +20,7 @@ pub fn joined(mut spans: Vec<Span>) -> Vec<Span> {
 
 /// What is in both rows.
 #[must_use]
-pub fn common(one: &[Span], other: &[Span]) -> Vec<Span> {
+pub(super) fn common(one: &[Span], other: &[Span]) -> Vec<Span> {
     let (mut row, mut at) = (Vec::new(), 0);
     for (start, end) in one {
         while other.get(at).is_some_and(|it| it.1 <= *start) {
@@ -35,7 +35,7 @@ pub fn common(one: &[Span], other: &[Span]) -> Vec<Span> {
 
 /// What is in the first row and not in the second.
 #[must_use]
-pub fn without(one: &[Span], other: &[Span]) -> Vec<Span> {
+pub(super) fn without(one: &[Span], other: &[Span]) -> Vec<Span> {
     let (mut row, mut at) = (Vec::new(), 0);
     for (start, end) in one {
         while other.get(at).is_some_and(|it| it.1 <= *start) {

@@ -8,7 +8,7 @@ use super::spans::{self, Span};
 use crate::schedule::{Definition, Weekly, WeeklyWindow};
 
 /// Windows, spans and closed spans in one key, of each.
-pub const MOST: usize = 16;
+const MOST: usize = 16;
 
 const DAY_S: i64 = 86_400;
 const DAY_MIN: u16 = 1440;

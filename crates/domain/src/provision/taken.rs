@@ -67,7 +67,7 @@ pub fn taken(
     lists: &[Affected<'_>],
     now: Instant,
     digest: Digest,
-) -> Option<Taken> {
+) -> Taken {
     let mut found = Taken::default();
     for affected in lists {
         let list = affected.list;
@@ -101,7 +101,7 @@ pub fn taken(
         }
     }
     found.grants = closed(before, writes, &found);
-    (!found.lists.is_empty()).then_some(found)
+    found
 }
 
 /// The place and number of a credential.

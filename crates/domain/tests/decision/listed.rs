@@ -357,7 +357,7 @@ fn may_open(list: &List, lock: LockNumber) -> BTreeSet<[u8; 16]> {
 }
 
 /// Whoever may still be let in, and should not, is in what was taken back.
-fn nobody_is_forgotten(built: &Built, list: &List, taken: Option<&Taken>, now: Instant) {
+fn nobody_is_forgotten(built: &Built, list: &List, taken: &Taken, now: Instant) {
     let site = site(built);
     let should = provision::desired(&site, &empty(&site), now, digest);
     for number in &built.owner_locks {
@@ -365,7 +365,7 @@ fn nobody_is_forgotten(built: &Built, list: &List, taken: Option<&Taken>, now: I
         let wanted = should.items.values();
         let wanted = wanted.filter(|item| item.ways().iter().any(|way| way.reaches(lock)));
         let wanted: BTreeSet<[u8; 16]> = wanted.map(|item| item.key.id.0).collect();
-        let known = taken.into_iter().flat_map(|taken| &taken.lists);
+        let known = taken.lists.iter();
         let known = known.filter(|at| !at.ended.contains_key(&lock));
         let known = known.filter(|at| at.locks.iter().any(|(it, _)| *it == lock));
         let known: BTreeSet<[u8; 16]> =
@@ -424,8 +424,10 @@ fn what_is_taken_back_is_pending_until_the_list_has_followed() {
             let concern = provision::concern(&before.state, &built.state, writes);
             provision::taken(&before.state, writes, &concern, &[affected], now, digest)
         };
-        nobody_is_forgotten(&built, &list, taken.as_ref(), now);
-        let Some(taken) = taken else { return };
+        nobody_is_forgotten(&built, &list, &taken, now);
+        if taken == Taken::default() {
+            return;
+        }
         if taken.lists.iter().all(AtList::is_over) {
             let may = |at: &AtList| at.locks.iter().any(|(lock, _)| opened(&list, at, *lock, now));
             assert!(!taken.lists.iter().any(may), "something is held of it");

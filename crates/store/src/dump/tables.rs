@@ -164,10 +164,11 @@ pub(super) const TABLES: &[Table] = &[
         name: "offline_locks",
         columns: "place lock id public_key secret epoch keys_from version refusing iat list \
             list_limit floors tops told_epoch told_version told_at unknown logs certificate \
-            epoch_due list_due",
+            epoch_due list_due ahead_epoch ahead_version",
         later: "",
         references: &[("place lock", "locks", "place number")],
     },
+    Table { name: "issuers", columns: "place generation certificate", later: "", references: &[] },
     Table {
         name: "issued_keys",
         columns: "place lock class serial epoch of_place grant_number device of_lock iat exp \
@@ -177,7 +178,7 @@ pub(super) const TABLES: &[Table] = &[
     },
     Table {
         name: "devices",
-        columns: "place credential token enrolled_at",
+        columns: "place credential token enrolled_at seen_at",
         later: "",
         references: &[("place credential", "credentials", "place number")],
     },

@@ -53,6 +53,7 @@ fn lock() -> OfflineLock {
     lock.logs = [(u64::MAX, vec![(1, 5), (7, u32::MAX)]), (0, vec![])].into();
     lock.certificate = vec![9; 130];
     (lock.epoch_due, lock.list_due) = (true, true);
+    lock.ahead = Some((7, u32::MAX));
     lock
 }
 
@@ -108,6 +109,7 @@ async fn a_device_has_one_secret_and_no_two_have_the_same() {
             credential: CredentialNumber(credential),
             token: [token; 32],
             enrolled_at: Instant(i64::from(token)),
+            seen_at: (token == 2).then_some(Instant(9)),
         };
         store(&mut world, &mut lock(), vec![device(5, 1)]).await;
         store(&mut world, &mut lock(), vec![device(5, 2)]).await;

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use claviger_store::secrets::{read_root, root_secret};
 use claviger_store::{Secrets, StoreError, testing};
 
 fn fresh() -> (PathBuf, Secrets) {
@@ -78,7 +79,11 @@ fn a_malformed_file_is_refused_without_showing_it() {
         (good.replace(key, &"g".repeat(64)), "line 2: not 64 hexadecimal digits"),
         (good.replace(" = ", " "), "line 2: has no ="),
         (good.lines().take(3).collect::<Vec<_>>().join("\n"), "not all of"),
-        (format!("{good}note\n"), "line 5: has no ="),
+        (format!("{good}note\n"), "line 7: has no ="),
+        (good.replace("generation = 1", "generation = 0"), "line 6: not a number"),
+        (good.lines().take(5).collect::<Vec<_>>().join("\n"), "in it or none"),
+        (format!("{good}root_public = {}\n", "a".repeat(128)), "in it or none"),
+        (format!("{good}root_public = a\n"), "line 7: not 128"),
     ];
     for (text, wanted) in cases {
         std::fs::write(&path, &text).unwrap();
@@ -158,4 +163,50 @@ fn tags_and_derived_keys_differ_by_all_they_are_made_of() {
 fn secrets_do_not_print() {
     let (_, secrets) = fresh();
     assert_eq!(format!("{secrets:?}"), "Secrets(..)");
+}
+
+#[test]
+fn the_root_leaves_the_file_and_issuers_are_drawn_anew() {
+    let (path, secrets) = fresh();
+    let seed = secrets.root_seed().unwrap();
+    let text = secrets.root_text().unwrap();
+    assert_eq!(read_root(&text).as_ref(), Some(&seed));
+    assert_ne!(root_secret(&seed, 0), root_secret(&seed, 1));
+    for wrong in ["", "claviger-root v1\n", &text.replace("v1", "v2"), &text.replace("root", "r")] {
+        assert!(read_root(wrong).is_none(), "{wrong}");
+    }
+    let (first, other) = (secrets.issuer_secret(1, 0), secrets.issuer_secret(2, 0));
+    assert_ne!(first, other);
+    secrets.forget_root([7; 64]).unwrap();
+    let kept = std::fs::read_to_string(&path).unwrap();
+    assert!(!kept.contains("root_key"), "{kept}");
+    let again = Secrets::load_or_create(&path, true).unwrap();
+    for it in [&secrets, &again] {
+        assert_eq!((it.root_seed(), it.root_public()), (None, Some([7; 64])));
+        assert!(it.root_text().is_none());
+        assert_eq!((it.generation(), it.issuer_secret(1, 0)), (1, first.clone()));
+    }
+    again.replace_issuers().unwrap();
+    assert_eq!(again.generation(), 2);
+    assert_ne!(again.issuer_secret(1, 0), first);
+    let third = Secrets::load_or_create(&path, true).unwrap();
+    assert_eq!((third.generation(), third.root_public()), (2, Some([7; 64])));
+    assert_eq!(third.issuer_secret(1, 0), again.issuer_secret(1, 0));
+    // What cannot be written is not forgotten.
+    std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    assert!(third.replace_issuers().is_err());
+    assert_eq!(third.issuer_secret(1, 0), again.issuer_secret(1, 0));
+}
+
+#[test]
+fn a_file_of_an_earlier_version_is_read() {
+    let (path, secrets) = fresh();
+    let good = std::fs::read_to_string(&path).unwrap();
+    let early: Vec<&str> = good.lines().take(4).collect();
+    std::fs::write(&path, early.join("\n")).unwrap();
+    let read = Secrets::load_or_create(&path, true).unwrap();
+    assert_eq!(read.tag("pin", 1, b"1"), secrets.tag("pin", 1, b"1"));
+    assert_eq!(*read.issuer_secret(3, 0), *read.derive("offline issuer", 3, 1));
+    assert_eq!(*root_secret(&read.root_seed().unwrap(), 0), *read.derive("offline root", 0, 1));
+    assert!(read.root_text().is_none(), "it could be made of what stays");
 }

@@ -187,6 +187,23 @@ impl World {
         World { app, router, place, admin, setup_code, outbox, location, secrets }
     }
 
+    /// A fresh database with what a backup holds, opened with the same secrets and files beside them.
+    pub(crate) async fn restored_from(self, file: &Path) -> World {
+        let now = self.app.now();
+        let location = match self.location {
+            Location::Sqlite(_) => claviger_store::testing::sqlite(),
+            Location::Postgres(_) => {
+                Location::Postgres(claviger_store::testing::postgresql().unwrap())
+            }
+        };
+        let db = claviger_store::Db::open(&location).await.unwrap();
+        let mut file = std::fs::File::open(file).unwrap();
+        claviger_app::backup::check(&mut file).unwrap();
+        claviger_app::backup::restore(&mut file, db.clone(), now, |_| ()).await.unwrap();
+        db.close().await;
+        World { location, ..self }.restarted().await
+    }
+
     /// A second node over the same database, with the set-up client.
     pub(crate) async fn another_node(&self) -> Actor {
         let World { outbox, location, secrets, .. } = self;
@@ -231,7 +248,8 @@ async fn open(
 ) -> (App, Router) {
     let store = Store::open(location, secrets.clone()).await.unwrap();
     let settings = Settings::new(outbox.to_owned(), "http://localhost:8080".into());
-    let settings = change(Settings { clock, ..settings });
+    let epochs = Some(outbox.with_file_name("epochs"));
+    let settings = change(Settings { clock, epochs, ..settings });
     let app = App::start(store, settings).await.unwrap();
     let router = claviger_web::router(app.clone(), &claviger_web::Options::default());
     (app, router)

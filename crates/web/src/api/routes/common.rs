@@ -191,7 +191,7 @@ pub(crate) fn page(call: &Request, items: Vec<Value>, next: Option<u32>) -> Answ
 pub(crate) struct After<'a> {
     /// The place; none where the directory was changed.
     pub(crate) state: Option<&'a PlaceState>,
-    /// The rights that were taken back at lists.
+    /// The rights that were taken back at lists and at locks with no network.
     pub(crate) taken_back: Option<&'a TakenBack>,
     /// The path the request was sent to.
     pub(crate) path: &'a str,

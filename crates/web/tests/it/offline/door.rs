@@ -85,6 +85,13 @@ impl Door {
         door
     }
 
+    /// Somebody has opened it and made it forget whose it is.
+    pub(crate) fn reset(&mut self, seed: u8) {
+        self.flash = Memory(vec![vec![0xff; SECTOR]; SETTINGS.layout.sectors().into()]);
+        let mut board = Board { flash: &mut self.flash, random: &mut self.random, ticks_ms: 0 };
+        self.lock = Lock::boot(&mut board, &[seed; 32], SETTINGS).unwrap();
+    }
+
     fn board<T>(
         &mut self,
         what: impl FnOnce(&mut Lock, &mut Board<'_, Memory, Counting>) -> T,

@@ -4,6 +4,7 @@
 mod door;
 mod phone;
 mod proof;
+mod roots;
 
 use claviger_offline::lock::code::Code;
 use serde_json::{Value, json};
