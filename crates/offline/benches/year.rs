@@ -124,9 +124,9 @@ impl Lock {
         let valid = newest.filter(|key| key.exp() > now && key.serial > self.floor);
         let mut live: Vec<Live> = valid.map(|key| Live { serial: key.serial, weight: 1 }).collect();
         live.sort_unstable_by_key(|key| key.serial);
-        let capacity = Capacity::Bytes(BYTES);
         let (floor, top) = (self.floor, self.top);
-        let plan = plan(&Input { floor, must: &must, live: &live, top, capacity });
+        let input = Input { floor, must: &must, live: &live, top };
+        let plan = plan(&input, Capacity::Bytes(BYTES));
         self.floor = plan.floor;
         let bytes = Planned::of(Class::Phone, &plan).bytes().saturating_sub(BARE_SECTION);
         self.year.most_bytes = self.year.most_bytes.max(bytes);

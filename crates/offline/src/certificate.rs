@@ -4,11 +4,8 @@
 use crate::Id;
 use crate::cbor::{Malformed, Read, Reader, Writer};
 use crate::cose::PublicKey;
-use crate::key::{claim, confirmed, epoch, write_head};
+use crate::key::{IAT, claim, epoch, read_head, write_head};
 
-const EXP: i64 = 4;
-const NBF: i64 = 5;
-const IAT: i64 = 6;
 const ISSUER: i64 = -70003;
 const EPOCH: i64 = -70004;
 
@@ -36,11 +33,7 @@ impl Issuer {
     /// When it is not the one encoding.
     pub fn read(payload: &[u8]) -> Read<Self> {
         let mut reader = Reader::new(payload);
-        reader.map(5)?;
-        let exp = claim(&mut reader, EXP)?;
-        let nbf = claim(&mut reader, NBF)?;
-        let iat = claim(&mut reader, IAT)?;
-        let key = confirmed(&mut reader)?;
+        let ([exp, nbf, iat], key) = read_head(&mut reader)?;
         reader.member(ISSUER)?;
         reader.array(2)?;
         let place = *reader.fixed()?;

@@ -100,6 +100,9 @@ fn iv(log_epoch: u64, seq: u32) -> [u8; 12] {
 }
 
 impl Sealed {
+    /// None: what a room for events is filled with.
+    pub const NONE: Self = Self { lock: [0; 16], log_epoch: 0, seq: 0, sealed: [0; SEALED] };
+
     /// Seals an event under its number, which must never be used for another.
     #[must_use]
     pub fn seal(key: &EventKey, lock: Id, log_epoch: u64, seq: u32, event: &Event) -> Self {

@@ -13,7 +13,8 @@ pub const MOST_WINDOWS: usize = 16;
 
 const EXP: i64 = 4;
 const NBF: i64 = 5;
-const IAT: i64 = 6;
+/// When a thing was signed: the same claim in all kinds.
+pub(crate) const IAT: i64 = 6;
 const CNF: i64 = 8;
 const COSE_KEY: i64 = 1;
 const KEY: i64 = -70001;
@@ -100,15 +101,18 @@ pub(crate) fn epoch(reader: &mut Reader<'_>) -> Read<u16> {
     if epoch <= MOST_EPOCH { Ok(epoch) } else { Err(Malformed) }
 }
 
-/// The claim of who holds the secret key.
-pub(crate) fn confirmed(reader: &mut Reader<'_>) -> Read<PublicKey> {
+/// The claims that keys and certificates begin with, in a map of five: exp, nbf, iat, and who holds
+/// the secret key.
+pub(crate) fn read_head(reader: &mut Reader<'_>) -> Read<([u64; 3], PublicKey)> {
+    reader.map(5)?;
+    let times = [claim(reader, EXP)?, claim(reader, NBF)?, claim(reader, IAT)?];
     reader.member(CNF)?;
     reader.map(1)?;
     reader.member(COSE_KEY)?;
-    PublicKey::read(reader)
+    Ok((times, PublicKey::read(reader)?))
 }
 
-/// The claims that keys and certificates begin with, in a map of five.
+/// Writes what [`read_head`] reads.
 pub(crate) fn write_head(writer: &mut Writer<'_>, times: [u64; 3], key: &PublicKey) {
     let [exp, nbf, iat] = times;
     writer.map(5).int(EXP).uint(exp).int(NBF).uint(nbf).int(IAT).uint(iat);
@@ -122,11 +126,7 @@ impl<'k> Key<'k> {
     /// When it is not the one encoding of a key, or has unknown flags.
     pub fn read(payload: &'k [u8]) -> Read<Self> {
         let mut reader = Reader::new(payload);
-        reader.map(5)?;
-        let exp = claim(&mut reader, EXP)?;
-        let nbf = claim(&mut reader, NBF)?;
-        let iat = claim(&mut reader, IAT)?;
-        let holder = confirmed(&mut reader)?;
+        let ([exp, nbf, iat], holder) = read_head(&mut reader)?;
         reader.member(KEY)?;
         reader.array(10)?;
         let lock = *reader.fixed()?;

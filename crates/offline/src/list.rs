@@ -6,14 +6,13 @@ use crate::cbor::{Malformed, Read, Reader, Writer};
 use crate::class::Class;
 use crate::faults::{Fault, planted};
 use crate::items::{Item, Items};
-use crate::key::{claim, epoch};
+use crate::key::{IAT, claim, epoch};
 
 /// Ranges in a section, at most.
 pub const MOST_RANGES: usize = 64;
 /// The highest serial a list can refuse: there is always one above.
 pub const MOST_SERIAL: u32 = u32::MAX - 1;
 
-const IAT: i64 = 6;
 const LIST: i64 = -70002;
 
 /// Refused serials in a row, told from where the row before ended.

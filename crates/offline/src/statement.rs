@@ -2,10 +2,9 @@
 //! arrived, and a holder's command. Says nothing of when they count.
 
 use crate::cbor::{Malformed, Read, Reader, Writer};
-use crate::key::{claim, epoch};
+use crate::key::{IAT, claim, epoch};
 use crate::{Digest, Id, Nonce};
 
-const IAT: i64 = 6;
 const FRESH: i64 = -70005;
 const OPEN: i64 = -70006;
 const ACK: i64 = -70007;

@@ -11,7 +11,7 @@ use claviger_offline::class::Class;
 use claviger_offline::cose::{Kind, Signed};
 use claviger_offline::items::Items;
 use claviger_offline::list::{List, Section};
-use claviger_offline::plan::{self, Capacity, Input, Live, Plan, Planned, Run};
+use claviger_offline::plan::{Capacity, Input, Live, Plan, Planned, Run, fit};
 
 use super::REMEMBERED_S;
 use super::signer::Signers;
@@ -96,31 +96,15 @@ pub(crate) fn draft(lock: &OfflineLock, room: Capacity, iat: i64) -> Draft {
     // A class has a section where it refuses anything, or did.
     let said = |class: &&KeyClass| must.contains_key(class) || lock.floors[at(**class)] > 0;
     let classes: Vec<KeyClass> = KeyClass::ALL.iter().filter(said).copied().collect();
-    let capacity = match room {
-        Capacity::Entries(entries) => Capacity::Entries(entries / classes.len().max(1)),
-        bytes @ Capacity::Bytes(_) => bytes,
-    };
     let input = |class: &KeyClass| Input {
         floor: lock.floors[at(*class)],
         must: must.get(class).map_or(&[], Vec::as_slice),
         live: live.get(class).map_or(&[], Vec::as_slice),
         top: lock.tops[at(*class)],
-        capacity,
     };
     let inputs: Vec<(Class, Input<'_>)> =
         classes.iter().map(|class| (class_of(*class), input(class))).collect();
-    let planned = match room {
-        Capacity::Bytes(bytes) => plan::fit(&inputs, bytes),
-        Capacity::Entries(_) => inputs
-            .iter()
-            .map(|(class, input)| {
-                let plan = plan::plan(input);
-                let section = Planned::of(*class, &plan);
-                (plan, section)
-            })
-            .collect(),
-    };
-    let plans = classes.into_iter().zip(planned);
+    let plans = classes.into_iter().zip(fit(&inputs, room));
     let plans: Vec<_> = plans.map(|(class, (plan, section))| (class, plan, section)).collect();
     let implicit = plans
         .iter()

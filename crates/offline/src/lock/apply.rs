@@ -165,6 +165,21 @@ impl Lock {
         issuer.ok_or(Code::NotForMe)
     }
 
+    /// A statement is an issuer's of my place, and of an instant.
+    fn issued<F: Flash, R: Random>(
+        &mut self,
+        board: &mut Board<'_, F, R>,
+        kind: Kind,
+        (signed, iat): (&Signed<'_>, u64),
+        issuer: &[u8],
+    ) -> Result<(), Code> {
+        self.kid_fits(signed, issuer)?;
+        self.turn(board.ticks_ms)?;
+        self.chain(kind, signed, iat, issuer, self.held.min_generation)?;
+        self.saw(board, iat);
+        Ok(())
+    }
+
     /// The certificate of an epoch, if it is right for this lock.
     fn begins(&self, bytes: &[u8], number: u16) -> Option<Epoch> {
         let (record, _) = self.own.as_ref()?;
@@ -184,8 +199,7 @@ impl Lock {
         bytes: &[u8],
         issuer: &[u8],
     ) -> Code {
-        let taken = self.try_fresh(board, bytes, issuer);
-        taken.map_or_else(|code| code, |()| Code::Done)
+        self.try_fresh(board, bytes, issuer).err().unwrap_or(Code::Done)
     }
 
     fn try_fresh<F: Flash, R: Random>(
@@ -202,11 +216,8 @@ impl Lock {
         if !same(&fresh.lock, &id) || !answers {
             return Err(Code::NotFresh);
         }
-        self.kid_fits(&signed, issuer)?;
-        self.turn(board.ticks_ms)?;
-        self.chain(Kind::Fresh, &signed, fresh.iat, issuer, self.held.min_generation)?;
+        self.issued(board, Kind::Fresh, (&signed, fresh.iat), issuer)?;
         self.drawn = None;
-        self.saw(board, fresh.iat);
         let unknown = self.now(board.ticks_ms).hi.is_none();
         if self.clock.set(fresh.iat, drawn_ms, board.ticks_ms) && unknown {
             self.note(board, Code::ClockSet, 0);
@@ -224,8 +235,7 @@ impl Lock {
         bytes: &[u8],
         issuer: &[u8],
     ) -> Code {
-        let taken = self.try_ack(board, bytes, issuer);
-        taken.map_or_else(|code| code, |()| Code::Done)
+        self.try_ack(board, bytes, issuer).err().unwrap_or(Code::Done)
     }
 
     fn try_ack<F: Flash, R: Random>(
@@ -241,10 +251,7 @@ impl Lock {
         if !same(&ack.lock, &id) || !of_log {
             return Err(Code::NotForMe);
         }
-        self.kid_fits(&signed, issuer)?;
-        self.turn(board.ticks_ms)?;
-        self.chain(Kind::Ack, &signed, ack.iat, issuer, self.held.min_generation)?;
-        self.saw(board, ack.iat);
+        self.issued(board, Kind::Ack, (&signed, ack.iat), issuer)?;
         let used = self.log.next_seq().saturating_sub(1);
         self.held.acked = self.held.acked.max(ack.up_to_seq.min(used));
         Ok(())

@@ -4,7 +4,7 @@
 use crate::faults::{Fault, planted};
 
 /// How long after its nonce a statement still sets the clock.
-pub const MOST_SETTING_MS: u64 = 60_000;
+const MOST_SETTING_MS: u64 = 60_000;
 const MILLION: u64 = 1_000_000;
 /// Milliseconds times millionths, in one second.
 const SECOND: u64 = 1_000_000_000;

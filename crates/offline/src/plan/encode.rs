@@ -3,7 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::{Input, LIST_BYTES, Plan, plan_list};
+use super::{Capacity, Input, LIST_BYTES, Plan, plan, plan_list};
 use crate::cbor::Writer;
 use crate::class::Class;
 use crate::items::{Item as _, Items};
@@ -70,22 +70,37 @@ impl Planned {
     }
 }
 
-/// Plans all classes of a lock so that the signed list is no longer than its limit: where ranges
-/// turn out wide, it is planned again with less. Classes ascending.
+/// Plans all classes of a lock, ascending, and writes their sections. With bytes the signed list is
+/// no longer than that: where ranges turn out wide, it is planned again with less. Entries are
+/// divided evenly.
 #[must_use]
-pub fn fit(inputs: &[(Class, Input<'_>)], list_limit: u64) -> Vec<(Plan, Planned)> {
+pub fn fit(inputs: &[(Class, Input<'_>)], capacity: Capacity) -> Vec<(Plan, Planned)> {
+    match capacity {
+        Capacity::Bytes(list_limit) => fit_bytes(inputs, list_limit),
+        Capacity::Entries(most) => {
+            let each = most.checked_div(inputs.len()).unwrap_or_default();
+            let plans = inputs.iter().map(|(_, input)| plan(input, Capacity::Entries(each)));
+            written(inputs, plans)
+        }
+    }
+}
+
+fn written(
+    inputs: &[(Class, Input<'_>)],
+    plans: impl IntoIterator<Item = Plan>,
+) -> Vec<(Plan, Planned)> {
+    let planned = inputs.iter().zip(plans).map(|((class, _), plan)| {
+        let section = Planned::of(*class, &plan);
+        (plan, section)
+    });
+    planned.collect()
+}
+
+fn fit_bytes(inputs: &[(Class, Input<'_>)], list_limit: u64) -> Vec<(Plan, Planned)> {
     let bare: Vec<Input<'_>> = inputs.iter().map(|(_, input)| *input).collect();
     let mut limit = list_limit;
     loop {
-        let plans = plan_list(&bare, limit);
-        let classes = inputs.iter().map(|(class, _)| *class);
-        let planned: Vec<(Plan, Planned)> = classes
-            .zip(plans)
-            .map(|(class, plan)| {
-                let section = Planned::of(class, &plan);
-                (plan, section)
-            })
-            .collect();
+        let planned = written(inputs, plan_list(&bare, limit));
         let sections = planned.iter().map(|(_, section)| section.bytes());
         let bytes = sections.fold(LIST_BYTES, u64::saturating_add);
         let excess = bytes.saturating_sub(list_limit);

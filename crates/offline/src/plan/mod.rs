@@ -17,9 +17,8 @@ const MOST_RANGES: usize = crate::list::MOST_RANGES;
 /// [`fit`] sees when it has written the section.
 const RANGE_BYTES: u64 = 6;
 /// Bytes of a signed list beside its sections, and of a section beside ranges and bitmap.
-pub const LIST_BYTES: u64 = 125;
-/// See [`LIST_BYTES`].
-pub const SECTION_BYTES: u64 = 17;
+const LIST_BYTES: u64 = 125;
+const SECTION_BYTES: u64 = 17;
 
 /// Serials in a row, both ends inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,12 +38,12 @@ pub struct Live {
     pub weight: u64,
 }
 
-/// What a lock has room for in one class.
+/// What there is room for: in one class for [`plan`], in a whole list for [`fit`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capacity {
-    /// So many bytes of ranges and bitmap.
+    /// So many bytes: of ranges and bitmap, or of the signed list.
     Bytes(u64),
-    /// So many entries, 64 at most, and no bitmap.
+    /// So many entries, 64 at most in a class, and no bitmap.
     Entries(usize),
 }
 
@@ -60,8 +59,6 @@ pub struct Input<'p> {
     pub live: &'p [Live],
     /// The highest serial that was ever given.
     pub top: u32,
-    /// The room there is.
-    pub capacity: Capacity,
 }
 
 /// What one section refuses: a floor, and runs above it; from the run numbered `bitmap` on, they
@@ -107,13 +104,13 @@ impl Plan {
 
 /// Steps 1 to 4: the floor as high as it may be for nothing, then what fits with the least harm.
 #[must_use]
-pub fn plan(input: &Input<'_>) -> Plan {
+pub fn plan(input: &Input<'_>, capacity: Capacity) -> Plan {
     let (floor, must) = raised(input);
     if must.is_empty() {
         return Plan::of(floor, Vec::new(), Vec::new(), input.live);
     }
     let gaps = Gaps::of(floor, must, input.live);
-    match input.capacity {
+    match capacity {
         Capacity::Entries(most) => entries(floor, &gaps, most.min(MOST_RANGES), input.live),
         Capacity::Bytes(bytes) => gaps.plan_bytes(bytes, input.live),
     }
@@ -151,7 +148,7 @@ fn entries(floor: u32, gaps: &Gaps, most: usize, live: &[Live]) -> Plan {
 }
 
 /// Divides the bytes of a list among its classes by the least cost of all; ties to the lower class.
-/// Inputs are in the order of their classes; their capacities are not read.
+/// Inputs are in the order of their classes.
 #[must_use]
 pub fn plan_list(inputs: &[Input<'_>], list_limit: u64) -> Vec<Plan> {
     let overhead = SECTION_BYTES.saturating_mul(u64::try_from(inputs.len()).unwrap_or(u64::MAX));
@@ -164,7 +161,7 @@ pub fn plan_list(inputs: &[Input<'_>], list_limit: u64) -> Vec<Plan> {
         }
     };
     let planned = inputs.iter().zip(shares);
-    planned.map(|(it, share)| plan(&Input { capacity: Capacity::Bytes(share), ..*it })).collect()
+    planned.map(|(it, share)| plan(it, Capacity::Bytes(share))).collect()
 }
 
 /// (bytes, cost) at which the cost of one class falls, bytes ascending.

@@ -5,7 +5,7 @@ use super::message::{Answered, MOST_EVENTS, Said};
 use super::{BOX, LENGTH, MOST_FRAME, MOST_SAID, Sealing};
 use super::{box_key, frame_1, frame_2, frame_3, numbered};
 use crate::cbor::Writer;
-use crate::event::{SEALED, Sealed};
+use crate::event::Sealed;
 use crate::items::Items;
 use crate::lock::budget::Backoff;
 use crate::lock::code::Code;
@@ -14,8 +14,6 @@ use crate::lock::{Answer, Board, Link, Lock, Random};
 use crate::receipt;
 use crate::statement::Command;
 use crate::{Digest, Nonce, crypto};
-
-const NO_EVENT: Sealed = Sealed { lock: [0; 16], log_epoch: 0, seq: 0, sealed: [0; SEALED] };
 
 /// What is to be done after a frame. Frames to send stand in the buffer, lengths included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,7 +167,7 @@ impl Session {
     ) -> Option<Step> {
         let waits = self.backoff.waits(board.ticks_ms);
         let mut room = [0; receipt::MOST_BYTES];
-        let mut events = [NO_EVENT; MOST_EVENTS];
+        let mut events = [Sealed::NONE; MOST_EVENTS];
         let mut moved = None;
         let refused = Code::Refused;
         let answered = match said {

@@ -13,12 +13,16 @@ mod driver;
 
 use claviger_offline::cose::{Kind, Signed};
 use claviger_offline::event::Sealed;
+use claviger_offline::key::{Flags, Key};
 use claviger_offline::lock::Answer;
+use claviger_offline::lock::code::Code;
 use claviger_offline::receipt::Receipt;
 use claviger_offline::session::message::{Answered, Said};
+use claviger_offline::statement::Command;
+use claviger_offline::times::Times;
 
-use board::{Bench, LINK, issuer_bytes, list_of};
-use build::{again, one_of_each, seeds, written};
+use board::{Bench, LINK, issuer_bytes, list_of, open_of};
+use build::{ISSUER, again, one_of_each, seeds, signed, written};
 
 #[test]
 fn payloads_and_objects() {
@@ -47,7 +51,7 @@ fn messages_receipts_and_events() {
     ];
     let mut seeds: Vec<Vec<u8>> = all.iter().map(|said| written(|it| said.write(it))).collect();
     let mut bench = Bench::new();
-    let mut room = [Sealed { lock: [0; 16], log_epoch: 0, seq: 0, sealed: [0; 36] }; 2];
+    let mut room = [Sealed::NONE; 2];
     let count = bench.with(|lock, board| lock.events(board, 1, &mut room));
     let events = claviger_offline::items::Items::Values(&room[..count]);
     seeds.push(written(|it| Answered::Events(events).write(it)));
@@ -71,26 +75,61 @@ fn messages_receipts_and_events() {
     println!("{count} inputs");
 }
 
+/// What a lock takes, so that it is one changed bit that makes the difference.
+struct Taken {
+    list: Vec<u8>,
+    issuer: Vec<u8>,
+    key: Vec<u8>,
+    open: Vec<u8>,
+}
+
+impl Taken {
+    fn new() -> Self {
+        let (flags, times) = (Flags::default(), Times::ALWAYS);
+        let key = Key { serial: 9, min_list: 1, flags, times, ..build::key() };
+        let key = signed(Kind::Key, ISSUER, |it| key.write(it));
+        let open = open_of(&key, Command { close: false, intent: true });
+        Self { list: list_of(1, 2, &[]), issuer: issuer_bytes(), key, open }
+    }
+}
+
+fn present(bench: &mut Bench, [key, issuer, open]: [&[u8]; 3]) -> Answer {
+    bench.ticks_ms += 3_000;
+    bench.with(|lock, board| lock.present(board, &LINK, key, issuer, open))
+}
+
+fn apply(bench: &mut Bench, list: &[u8], issuer: &[u8]) -> Code {
+    bench.ticks_ms += 3_000;
+    bench.with(|lock, board| lock.apply_list(board, list, issuer, None))
+}
+
 #[test]
 fn a_lock_takes_nothing_that_was_made_up() {
+    let Taken { list, issuer, key, open } = Taken::new();
+    let mut taking = Bench::new();
+    assert!(matches!(present(&mut taking, [&key, &issuer, &open]), Answer::Move(_)));
+    assert_eq!(apply(&mut taking, &list, &issuer), Code::Applied);
+
     let mut bench = Bench::new();
     let before = (bench.lock.held().version, bench.flash.sectors.clone());
-    let good: Vec<Vec<u8>> = one_of_each().into_iter().map(|it| it.1).collect();
-    let count = driver::feed(&seeds(), &[], |input| {
+    let mut good = [&list, &issuer, &key, &open].map(Clone::clone).to_vec();
+    let seeds = [&seeds()[..], &good].concat();
+    good.extend(one_of_each().into_iter().map(|(_, object)| object));
+    let [list, issuer, key, open] = [&list[..], &issuer, &key, &open];
+    let count = driver::feed(&seeds, &[], |input| {
         if good.iter().any(|it| it == input) {
             return;
         }
-        bench.ticks_ms += 3_000;
-        let issuer = &good[2][..];
-        let code = bench.with(|lock, board| lock.apply_list(board, input, issuer, None));
-        assert!(code.number() != 20, "{code:?}");
-        let answer = bench.with(|lock, board| lock.present(board, &LINK, input, issuer, &good[5]));
-        assert!(matches!(answer, Answer::Silent { .. }), "{answer:?}");
-        let answer = bench.with(|lock, board| lock.present(board, &LINK, &good[0], issuer, input));
-        assert!(matches!(answer, Answer::Silent { .. }), "{answer:?}");
-        let answer =
-            bench.with(|lock, board| lock.present(board, &LINK, &good[0], input, &good[5]));
-        assert!(matches!(answer, Answer::Silent { .. }), "{answer:?}");
+        let code = apply(&mut bench, input, issuer);
+        assert!(code != Code::Applied && code != Code::Same, "{code:?}");
+        let code = apply(&mut bench, list, input);
+        assert!(code != Code::Applied && code != Code::Same, "{code:?}");
+        for parts in [[input, issuer, open], [key, input, open], [key, issuer, input]] {
+            let answer = present(&mut bench, parts);
+            assert!(matches!(answer, Answer::Silent { .. }), "{answer:?}");
+            let spent = Answer::Silent { code: Code::Refused, bad_signature: false };
+            assert!(answer != spent, "it was not looked at");
+        }
         let after = (bench.lock.held().version, bench.flash.sectors.clone());
         assert!(before == after, "something was written");
     });

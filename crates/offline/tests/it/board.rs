@@ -2,7 +2,7 @@
 //! on it with its server's words at hand.
 
 use claviger_offline::cose::Kind;
-use claviger_offline::event::{Event, EventKey, SEALED, Sealed};
+use claviger_offline::event::{Event, EventKey, Sealed};
 use claviger_offline::items::Items;
 use claviger_offline::key::Key;
 use claviger_offline::list::{List, Section};
@@ -13,7 +13,7 @@ use claviger_offline::lock::{Answer, Board, Link, Lock, Random, Settings};
 use claviger_offline::statement::{Command, Fresh, Open};
 
 use crate::build::{
-    HOLDER, ISSUER, LOCK, MONDAY, PLACE, ROOT, SESSION, issuer, public, sha256, signed, written,
+    HOLDER, ISSUER, LOCK, MONDAY, PLACE, ROOT, SESSION, issuer, public, sha256, signed,
 };
 
 pub(crate) const SETTINGS: Settings =
@@ -204,7 +204,7 @@ impl Bench {
         let mut events = Vec::new();
         let mut from = 1;
         loop {
-            let mut room = [Sealed { lock: [0; 16], log_epoch: 0, seq: 0, sealed: [0; SEALED] }; 5];
+            let mut room = [Sealed::NONE; 5];
             let count = self.with(|lock, board| lock.events(board, from, &mut room));
             let Some(last) = room[..count].last() else { break };
             from = last.seq + 1;
@@ -223,9 +223,5 @@ pub(crate) const LINK: Link =
 pub(crate) fn open_of(key: &[u8], command: Command) -> Vec<u8> {
     let key_digest = sha256(claviger_offline::cose::Signed::read(key).unwrap().payload);
     let open = Open { nonce: NONCE, lock: LOCK, key_digest, command, session: SESSION };
-    signed(Kind::Open, HOLDER, |it| written_open(&open, it))
-}
-
-fn written_open(open: &Open, writer: &mut claviger_offline::cbor::Writer<'_>) {
-    writer.raw(&written(|it| open.write(it)));
+    signed(Kind::Open, HOLDER, |it| open.write(it))
 }

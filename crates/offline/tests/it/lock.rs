@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use claviger_offline::certificate::Epoch;
 use claviger_offline::class::Class;
-use claviger_offline::cose::Kind;
+use claviger_offline::cose::{Kind, Signed, envelope};
+use claviger_offline::event::{Event, EventKey, Sealed};
 use claviger_offline::items::Items;
 use claviger_offline::key::{Flags, Key};
 use claviger_offline::list::Section;
@@ -12,11 +13,13 @@ use claviger_offline::lock::code::Code;
 use claviger_offline::lock::flash::Layout;
 use claviger_offline::lock::record::Commissioning;
 use claviger_offline::lock::{Answer, Board, Lock, Status};
-use claviger_offline::statement::{Ack, Command};
+use claviger_offline::statement::{Ack, Command, Open};
 use claviger_offline::times::{Span, Times};
 
-use super::board::{Bench, IDENTITY, LINK, SETTINGS, issuer_bytes, list_of, open_of, record};
-use super::build::{self, DAY, ISSUER, LOCK, MONDAY, ROOT, issuer, signed};
+use super::board::{
+    Bench, IDENTITY, LINK, SECRET, SETTINGS, issuer_bytes, list_of, open_of, record,
+};
+use super::build::{self, DAY, HOLDER, ISSUER, LOCK, MONDAY, ROOT, issuer, signed};
 
 const ACT: Command = Command { close: false, intent: true };
 
@@ -131,8 +134,22 @@ fn strangers_learn_nothing_and_change_nothing() {
     assert_eq!(ask(&good, &certificate, &open_of(&second, ACT)), no, "a command for another key");
     assert_eq!(ask(&good, &certificate, &certificate).unwrap().0, Code::Malformed);
     assert_eq!(ask(&certificate, &good, &open).unwrap().0, Code::Malformed);
-    let holder = signed(Kind::Open, 9, |it| build::open().write(it));
-    assert_eq!(ask(&good, &certificate, &holder), no, "a command of another session");
+    let said = Open::read(Signed::read(&open).unwrap().payload).unwrap();
+    let heard = Open { session: [9; 32], ..said };
+    let heard = signed(Kind::Open, HOLDER, |it| heard.write(it));
+    assert_eq!(ask(&good, &certificate, &heard), no, "a command of another session");
+    let before = Open { nonce: [9; 16], ..said };
+    let before = signed(Kind::Open, HOLDER, |it| before.write(it));
+    assert_eq!(ask(&good, &certificate, &before), no, "a command over another nonce");
+    let own = signed(Kind::Open, 9, |it| said.write(it));
+    assert_eq!(ask(&good, &certificate, &own), bad, "a command by somebody else");
+    let kid = build::public(HOLDER).kid();
+    let (_, signature) = own.split_last_chunk::<64>().unwrap();
+    let mut room = [0; 300];
+    let payload = Signed::read(&own).unwrap().payload;
+    let named = envelope(&kid, payload, signature, &mut room).unwrap();
+    assert_eq!(ask(&good, &certificate, named), bad, "the same in the holder's name");
+    assert_eq!(bench.present(&key(5), ACT), Answer::Move(ACT), "nothing else was wrong");
 }
 
 #[test]
@@ -456,6 +473,47 @@ fn every_event_arrives_or_is_declared_lost_whatever_is_cut() {
     }
     assert!(server.events.len() > 200, "{} events", server.events.len());
     assert!(!server.declared.is_empty());
+}
+
+#[test]
+fn what_is_left_of_earlier_logs_is_told_a_few_at_a_time_and_around_again() {
+    let mut bench = Bench::new();
+    for serial in 1..=7 {
+        assert_eq!(bench.present(&key(serial), ACT), Answer::Move(ACT));
+    }
+    let list = list_of(1, 1, &[]);
+    let (earlier, log_epoch) = (bench.events().0, bench.lock.held().log_epoch);
+    (2..6).for_each(|at| bench.flash.sectors[at].fill(0));
+    bench.boot();
+    assert_eq!(bench.freshen(&list, MONDAY + 100, 0), Code::Done);
+    assert_eq!(bench.apply(&list), Code::Applied);
+    assert_eq!(bench.present(&key(8), ACT), Answer::Move(ACT));
+    assert_ne!(bench.lock.held().log_epoch, log_epoch);
+
+    let event_key = EventKey::of(&SECRET, &LOCK);
+    let mut told = || -> Vec<(u32, Event)> {
+        let mut room = [Sealed::NONE; 3];
+        let count = bench.with(|lock, board| lock.events(board, 0, &mut room));
+        let few = room[..count].iter();
+        few.map(|it| {
+            assert_eq!(it.log_epoch, log_epoch, "of the log that ended");
+            (it.seq, it.open(&event_key).unwrap())
+        })
+        .collect()
+    };
+    for round in 0..2 {
+        let mut all = Vec::new();
+        for _ in 0..earlier.len() {
+            all.extend(told());
+            if all.len() >= earlier.len() {
+                break;
+            }
+        }
+        assert_eq!(all, earlier, "round {round}");
+    }
+    let now = bench.events().0;
+    assert!(now.iter().any(|(_, it)| it.serial == 8), "the log that is written: {now:?}");
+    assert!(!now.iter().any(|(_, it)| (1..8).contains(&it.serial) && it.code == 0), "{now:?}");
 }
 
 #[test]

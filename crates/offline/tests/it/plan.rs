@@ -96,9 +96,8 @@ proptest! {
     ) {
         let (must, live) = world(&kinds);
         let top = kinds.len() as u32;
-        let capacity = Capacity::Bytes(bytes);
-        let input = Input { floor: 0, must: &must, live: &live, top, capacity };
-        let planned = plan(&input);
+        let input = Input { floor: 0, must: &must, live: &live, top };
+        let planned = plan(&input, Capacity::Bytes(bytes));
         check(&input, &planned);
         prop_assert_eq!(planned.cost, least_by_trying(&input, bytes));
     }
@@ -110,9 +109,8 @@ proptest! {
     ) {
         let (must, live) = world(&kinds);
         let top = kinds.len() as u32;
-        let capacity = Capacity::Entries(most);
-        let input = Input { floor: 0, must: &must, live: &live, top, capacity };
-        let planned = plan(&input);
+        let input = Input { floor: 0, must: &must, live: &live, top };
+        let planned = plan(&input, Capacity::Entries(most));
         check(&input, &planned);
         prop_assert!(planned.bitmap.is_empty() && planned.ranges.len() <= most);
         // A plain list of entries over a threshold, told slowly.
@@ -136,18 +134,18 @@ proptest! {
     ) {
         let worlds = [world(&one), world(&two)];
         let tops = [one.len() as u32, two.len() as u32];
-        let input = |at: usize, bytes| Input {
+        let input = |at: usize| Input {
             floor: 0,
             must: &worlds[at].0,
             live: &worlds[at].1,
             top: tops[at],
-            capacity: Capacity::Bytes(bytes),
         };
         let limit = 125 + 2 * 17 + bytes;
-        let plans = plan_list(&[input(0, 0), input(1, 0)], limit);
+        let plans = plan_list(&[input(0), input(1)], limit);
         let total: u64 = plans.iter().map(|it| it.cost).sum();
         let least = (0..=bytes).map(|share| {
-            plan(&input(0, share)).cost + plan(&input(1, bytes - share)).cost
+            let cost = |at, share| plan(&input(at), Capacity::Bytes(share)).cost;
+            cost(0, share) + cost(1, bytes - share)
         });
         prop_assert_eq!(total, least.min().unwrap());
     }
@@ -161,14 +159,8 @@ proptest! {
         let live = live.difference(&must).map(|it| Live { serial: *it, weight: 1 });
         let live: Vec<Live> = live.collect();
         let must = runs(&must);
-        let input = Input {
-            floor: 0,
-            must: &must,
-            live: &live,
-            top: 3_000_000,
-            capacity: Capacity::Bytes(0),
-        };
-        let planned = fit(&[(Class::Phone, input)], limit);
+        let input = Input { floor: 0, must: &must, live: &live, top: 3_000_000 };
+        let planned = fit(&[(Class::Phone, input)], Capacity::Bytes(limit));
         let (plan, section) = &planned[0];
         let bytes = written(|it| {
             let sections = [section.section()];
@@ -191,13 +183,13 @@ proptest! {
 fn the_unknown_interval_of_a_restore_is_one_entry() {
     let must = [Run { first: 100, last: 1_048_576 }];
     let live = [Live { serial: 50, weight: 1 }, Live { serial: 1_048_580, weight: 1 }];
-    let input = |capacity| Input { floor: 0, must: &must, live: &live, top: 1_048_600, capacity };
+    let input = Input { floor: 0, must: &must, live: &live, top: 1_048_600 };
     for capacity in [Capacity::Entries(1), Capacity::Bytes(6)] {
-        let plan = plan(&input(capacity));
+        let plan = plan(&input, capacity);
         assert_eq!((plan.cost, plan.floor), (0, 49), "{capacity:?}");
         assert!(plan.refuses(100) && plan.refuses(1_048_576) && !plan.refuses(1_048_577));
     }
-    let none = plan(&input(Capacity::Bytes(0)));
+    let none = plan(&input, Capacity::Bytes(0));
     assert_eq!((none.floor, none.implicit), (1_048_576, vec![50]));
 }
 
@@ -205,10 +197,22 @@ fn the_unknown_interval_of_a_restore_is_one_entry() {
 fn nothing_to_refuse_lets_the_floor_rise_for_free() {
     let live = [Live { serial: 90, weight: 1 }];
     let must = [Run { first: 7, last: 7 }];
-    let capacity = Capacity::Bytes(0);
-    let input = Input { floor: 5, must: &must, live: &live, top: 99, capacity };
-    let plan_with = plan(&input);
+    let input = Input { floor: 5, must: &must, live: &live, top: 99 };
+    let plan_with = plan(&input, Capacity::Bytes(0));
     assert_eq!((plan_with.floor, plan_with.cost), (89, 0));
-    let alone = plan(&Input { live: &[], ..input });
+    let alone = plan(&Input { live: &[], ..input }, Capacity::Bytes(0));
     assert_eq!((alone.floor, alone.cost), (99, 0));
+}
+
+#[test]
+fn entries_are_divided_among_classes() {
+    let must: Vec<Run> = (1..=9).map(|it| Run { first: it * 2, last: it * 2 }).collect();
+    let live = [Live { serial: 1, weight: 1 }];
+    let input = Input { floor: 0, must: &must, live: &live, top: 30 };
+    let planned = fit(&[(Class::Phone, input), (Class::Card, input)], Capacity::Entries(7));
+    for (planned, section) in &planned {
+        assert_eq!((planned.floor, planned.ranges.len()), (12, 3));
+        assert_eq!(section.section().top(), Some(18));
+    }
+    assert!(fit(&[], Capacity::Entries(7)).is_empty());
 }

@@ -9,7 +9,7 @@ use claviger_offline::lock::clock::Interval;
 use claviger_offline::lock::code::Code;
 
 use crate::door::Hello;
-use crate::server::{DAY, Issued, LONGEST, Made, Serial, Server};
+use crate::server::{DAY, Issued, MOST_MINTS, Made, Serial, Server, life_s};
 use crate::signer::Hours;
 
 /// The drift that locks are told to expect.
@@ -122,6 +122,7 @@ impl Audit {
         }
         let before = self.newest.get(&lock).map(|it| (lock, it.0, it.1));
         let before = before.and_then(|it| self.lists.get(&it)).cloned();
+        let newest = self.newest_of_each(lock);
         let mut news = false;
         for key in self.keys.values_mut().filter(|key| key.issued.lock == lock) {
             let issued = &key.issued;
@@ -135,6 +136,9 @@ impl Audit {
             }
             let counted = key.taken || made.hit.contains(&issued.key);
             let said = before.as_ref().is_some_and(|it| it.refuses(issued.key));
+            let lives = !key.taken && !key.stray && !dead && issued.exp > made.iat;
+            let unplanned = refused && lives && !counted && !said && newest.contains(&issued.key);
+            must!(!unplanned, "I6: list {list:?} refuses {:?} unplanned", issued.key);
             news |= refused && issued.exp > made.iat && counted && !said;
         }
         if news || before.is_some_and(|it| it.epoch != made.epoch) {
@@ -143,6 +147,17 @@ impl Audit {
         self.newest.insert(lock, (made.epoch, made.version, made.iat));
         self.lists.insert((lock, made.epoch, made.version), made.clone());
         Ok(())
+    }
+
+    /// The last key of each holder at a lock: one that lives, whatever has been acknowledged.
+    fn newest_of_each(&self, lock: usize) -> HashSet<Serial> {
+        let mut newest: HashMap<_, Serial> = HashMap::new();
+        let known = |it: &&AuditKey| it.issued.lock == lock && !it.stray;
+        for it in self.keys.values().filter(known).map(|it| &it.issued) {
+            let last = newest.entry((it.key.0, it.grant, it.device)).or_insert(it.key);
+            *last = it.key.max(*last);
+        }
+        newest.into_values().collect()
     }
 
     /// The server knows only what a backup knew. Events that it had are lost with its database,
@@ -270,16 +285,15 @@ impl Audit {
             let it = &it.issued;
             (it.lock, it.grant, it.device) == (key.lock, key.grant, key.device)
         };
-        let recent = |it: &&AuditKey| it.issued.iat + LONGEST > true_s;
-        self.keys.values().filter(same).filter(recent).count() >= 8
+        let recent = |it: &&AuditKey| it.issued.iat + life_s(key.key.0) > true_s;
+        let known = |it: &&AuditKey| !it.stray;
+        self.keys.values().filter(same).filter(recent).filter(known).count() >= MOST_MINTS
     }
 
     /// Events were recorded, up to the one before this number.
     pub(crate) fn recorded(&mut self, lock: usize, before: &Hello, after: &Hello) {
         let log = self.recorded.entry(lock).or_default();
         let first = if before.log_epoch == after.log_epoch { before.next_seq } else { 1 };
-        // A log that begins with a loss of state reserves its numbers when a list is taken.
-        let first = first.max(after.next_seq.saturating_sub(8));
         log.extend((first..after.next_seq).map(|seq| (after.log_epoch, seq)));
     }
 

@@ -1,7 +1,7 @@
 //! A lock with its flash and its clock, which may be slow, fast or none; and what of it is told to
 //! whoever looks.
 
-use claviger_offline::event::{SEALED, Sealed};
+use claviger_offline::event::Sealed;
 use claviger_offline::lock::clock::Interval;
 use claviger_offline::lock::code::Code;
 use claviger_offline::lock::record::{Commissioning, Record};
@@ -107,8 +107,7 @@ impl Door {
 
     /// Events from a number on, at most so many.
     pub(crate) fn events(&mut self, now_ms: u64, from_seq: u32, most: usize) -> Vec<Sealed> {
-        let empty = Sealed { lock: [0; 16], log_epoch: 0, seq: 0, sealed: [0; SEALED] };
-        let mut room = vec![empty; most];
+        let mut room = vec![Sealed::NONE; most];
         let count = self.with(now_ms, |lock, board| lock.events(board, from_seq, &mut room));
         room.truncate(count);
         room

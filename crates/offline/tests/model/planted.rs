@@ -50,6 +50,10 @@ const SLIPS: [Slip; 11] = [
     Slip::NoMinList,
 ];
 
+// None is forgotten: both are as long as what they are lists of.
+const _: () = assert!(FAULTS.len() == Fault::AnyCommand as usize + 1);
+const _: () = assert!(SLIPS.len() == Slip::NoMinList as usize + 1);
+
 /// A fault of a lock or of the server, and its name.
 type Planted = (String, Option<Fault>, Option<Slip>);
 

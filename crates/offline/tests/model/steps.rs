@@ -7,9 +7,8 @@ use claviger_offline::items::Items;
 use claviger_offline::key::{Flags, Key};
 use claviger_offline::list::List;
 use claviger_offline::lock::code::Code;
-use claviger_offline::lock::{Answer, Link, Status};
-use claviger_offline::plan::{Capacity, Plan};
-use claviger_offline::statement::{Command, Open};
+use claviger_offline::lock::{Answer, Status};
+use claviger_offline::plan::Capacity;
 use claviger_offline::times::Times;
 
 use crate::audit::{Holds, must};
@@ -128,27 +127,20 @@ impl World {
     /// A preview, and within a quarter of an hour the real call: the same plan (I5).
     fn preview(&mut self) -> Holds {
         let Some(grant) = self.open_grant() else { return Ok(()) };
-        let lock = self.server.grants[grant].lock;
         let Some(now) = self.server.now_s(self.now_ms) else { return Ok(()) };
+        self.server.previewed = Some(now);
         let mut tried = self.server.clone();
         tried.grants[grant].open = false;
         tried.took_away(Some(grant), false, self.now_ms);
-        let plans = |made: Option<&Made>| {
-            made.map(|it| it.plans.iter().map(|(_, it)| it.clone()).collect::<Vec<Plan>>())
-        };
-        let shown = plans(tried.made.iter().find(|it| it.lock == lock));
         self.pass_ms(600_000);
-        // Between them only time has passed; what has ended since is left out by neither.
-        let keys = self.audit.keys.values();
-        let ended = keys.filter(|key| key.issued.lock == lock);
-        let ended = ended.filter(|key| (now..now + 601).contains(&key.issued.exp)).count();
         self.server.grants[grant].open = false;
         self.audit.commanded(&self.server);
         self.server.took_away(Some(grant), false, self.now_ms);
-        let real = plans(self.server.made.iter().find(|it| it.lock == lock));
-        let unknown_ended = self.server.locks[lock].unknown_ends_within(now, now + 601);
-        let grown = self.server.weights_moved(lock, now, now + 600);
-        must!(ended > 0 || unknown_ended || grown || shown == real, "I5: not as previewed");
+        self.server.previewed = None;
+        let plans = |made: &[Made]| -> Vec<_> {
+            made.iter().map(|it| (it.lock, it.plans.clone(), it.hit.clone())).collect()
+        };
+        must!(plans(&tried.made) == plans(&self.server.made), "I5: not as previewed");
         self.look_at_server()
     }
 
@@ -452,18 +444,22 @@ impl World {
             return Ok(());
         };
         let useless = self.useless_from[lock].is_some_and(|from| hello.epoch >= from);
-        let nonce = self.dice.bytes();
-        let key_digest = Signed::read(&key).unwrap().digest();
-        let command = Command { close: false, intent: true };
-        let open = Open { nonce, lock: id, key_digest, command, session: [7; 32] };
-        let open = self.holder(device).sign(Kind::Open, |it| open.write(it));
-        let link = Link { nonce, session: [7; 32], near: true, patient: false, waited: false };
-        if !useless {
-            // What it says of the time is believed.
-            self.audit.misled.insert(lock);
-        }
+        let (link, open) = self.command(device, lock, &key);
+        // What it says of the time is believed, once nothing else stands in the way.
+        let misleads = later > 0 && !useless && self.audit.misled.insert(lock);
         let tried = self.tried(lock, &link, &key, &issuer, &open)?;
-        let opens = matches!(tried, Some((_, Answer::Move(_))));
+        let answer = tried.map(|(_, answer)| answer);
+        let unheard = [Code::StateLost, Code::OldEpoch, Code::NeedList, Code::Revoked];
+        let unheard = |code| unheard.contains(&code);
+        let heard = answer.is_none_or(|it| match it {
+            Answer::Move(_) => true,
+            Answer::No(code) => !unheard(code),
+            Answer::Silent { .. } | Answer::Wait(_) => false,
+        });
+        if misleads && !heard {
+            self.audit.misled.remove(&lock);
+        }
+        let opens = matches!(answer, Some(Answer::Move(_)));
         must!(!(opens && useless), "lock {lock} opens to an issuer that was replaced");
         let list =
             List { iat, lock: id, epoch: hello.epoch + 1, version: 1, sections: Items::NONE };

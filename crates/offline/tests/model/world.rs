@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use claviger_offline::certificate::{Epoch, Issuer};
 use claviger_offline::class::Class;
 use claviger_offline::cose::{Kind, Signed};
+use claviger_offline::key::Key;
 use claviger_offline::lock::code::Code;
 use claviger_offline::lock::record::Record;
 use claviger_offline::lock::{Answer, Board, Link, Lock, Status};
@@ -172,7 +173,7 @@ impl World {
         self.audit.commanded(&self.server);
         for list in &made {
             self.audit.signed(list, self.now_ms / 1000)?;
-            self.lists[list.lock].extend(self.server.locks[list.lock].bundle.clone());
+            self.lists[list.lock].push(list.bundle.clone());
             let highest = &mut self.epoch_file[list.lock];
             *highest = list.epoch.max(*highest);
         }
@@ -286,6 +287,16 @@ impl World {
         Ok(())
     }
 
+    /// A command of a device over a new nonce of a lock.
+    pub(crate) fn command(&mut self, device: usize, lock: usize, key: &[u8]) -> (Link, Vec<u8>) {
+        let (nonce, session) = (self.dice.bytes(), [7; 32]);
+        let key_digest = Signed::read(key).unwrap().digest();
+        let lock = self.server.locks[lock].id;
+        let open = Open { nonce, lock, key_digest, command: ACT, session };
+        let open = self.devices[device].signer.sign(Kind::Open, |it| open.write(it));
+        (Link { nonce, session, near: true, patient: false, waited: false }, open)
+    }
+
     /// A key is presented; whether the bolt moved.
     pub(crate) fn present(
         &mut self,
@@ -293,12 +304,7 @@ impl World {
         key: &Issued,
         manner: Manner,
     ) -> Result<bool, String> {
-        let id = self.server.locks[lock].id;
-        let nonce = self.dice.bytes();
-        let link = Link { nonce, session: [7; 32], near: true, patient: false, waited: false };
-        let key_digest = Signed::read(&key.bytes).unwrap().digest();
-        let open = Open { nonce, lock: id, key_digest, command: ACT, session: [7; 32] };
-        let mut open = self.devices[device].signer.sign(Kind::Open, |it| open.write(it));
+        let (link, mut open) = self.command(device, lock, &key.bytes);
         match (&self.devices[device].said, manner) {
             (Some((_, said)), Manner::Again) => open.clone_from(said),
             (None, Manner::Again) => return Ok(false),
@@ -344,8 +350,12 @@ impl World {
         }
         let after = door.hello();
         if moves {
-            let event = door.events(self.now_ms, after.next_seq - 1, 1);
-            must!(event.len() == 1, "I12: lock {lock} opens and has recorded nothing");
+            let serial = Key::read(Signed::read(key).unwrap().payload).unwrap().serial;
+            let events = door.events(self.now_ms, seen.hello.next_seq, 16);
+            let event_key = &self.server.locks[lock].event_key;
+            let mut opened = events.iter().filter_map(|it| it.open(event_key));
+            let told = opened.any(|it| (it.code, it.serial) == (Code::Done.number(), serial));
+            must!(told, "I12: lock {lock} opens by {serial} and has not recorded that");
         }
         self.audit.recorded(lock, &seen.hello, &after);
         self.look(lock)?;

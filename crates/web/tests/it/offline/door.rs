@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use claviger_offline::cbor::{Reader, Writer};
 use claviger_offline::cose::Signed;
-use claviger_offline::event::{SEALED, Sealed};
+use claviger_offline::event::Sealed;
 use claviger_offline::list::List;
 use claviger_offline::lock::code::Code;
 use claviger_offline::lock::flash::{Flash, FlashFailed, Layout};
@@ -175,7 +175,7 @@ impl Door {
 impl Door {
     /// Its events of this log, as they travel.
     pub(crate) fn events(&mut self, from: u32) -> Vec<String> {
-        let mut room = [Sealed { lock: [0; 16], log_epoch: 0, seq: 0, sealed: [0; SEALED] }; 16];
+        let mut room = [Sealed::NONE; 16];
         let count = self.board(|lock, board| lock.events(board, from, &mut room));
         let bytes = |sealed: &Sealed| {
             let mut out = [0; claviger_offline::event::MOST_BYTES];
