@@ -69,18 +69,8 @@ impl Durable {
     async fn run(self, mut waiting: mpsc::Receiver<Job>) {
         let mut jobs = Vec::new();
         while waiting.recv_many(&mut jobs, MOST_TOGETHER).await > 0 {
-            // Whoever can run, runs first, as long as that brings more: each commit costs the same
-            // however many events are in it.
-            let mut before = 0;
-            while jobs.len() > before && jobs.len() < MOST_TOGETHER {
-                before = jobs.len();
-                tokio::task::yield_now().await;
-                while jobs.len() < MOST_TOGETHER
-                    && let Ok(job) = waiting.try_recv()
-                {
-                    jobs.push(job);
-                }
-            }
+            // Nobody is waited for: the disk would stand still, and who asks meanwhile has the next
+            // batch together.
             self.store_together(std::mem::take(&mut jobs)).await;
         }
     }
