@@ -47,7 +47,7 @@ pub use closed::{ClosedGrants, Past, Undo};
 pub use commit::{Commit, Committed, Head, Part};
 pub use db::{Batch, Claim, Db, Engine, Location, Outcome, Row, Statement, Step, Value};
 pub use digits::Digits;
-pub use error::StoreError;
+pub use error::{StoreError, io_words};
 pub use events::{EventBatch, EventFilter, Filing};
 pub use folder::FolderLock;
 pub use lists::ListWrite;

@@ -32,9 +32,9 @@ pub(super) fn read(path: &Path) -> Result<Option<Secrets>, StoreError> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(StoreError::file(path, e)),
+        Err(e) => return Err(StoreError::io(path, &e)),
     };
-    let metadata = file.metadata().map_err(|e| StoreError::file(path, e))?;
+    let metadata = file.metadata().map_err(|e| StoreError::io(path, &e))?;
     if !metadata.is_file() {
         return Err(wrong("is not a file"));
     }
@@ -44,7 +44,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Secrets>, StoreError> {
         return Err(wrong(&reason));
     }
     let mut text = Zeroizing::new(String::with_capacity(1_024));
-    file.take(MOST_BYTES).read_to_string(&mut text).map_err(|e| StoreError::file(path, e))?;
+    file.take(MOST_BYTES).read_to_string(&mut text).map_err(|e| StoreError::io(path, &e))?;
     parse(&text).map(Some).map_err(|reason| wrong(&reason))
 }
 
@@ -90,7 +90,7 @@ pub(super) fn create(path: &Path, secrets: &Secrets) -> Result<(), StoreError> {
         }
     });
     let removed = fs::remove_file(&temporary);
-    made.and(removed).and_then(|()| sync_folder(path)).map_err(|e| StoreError::file(path, e))
+    made.and(removed).and_then(|()| sync_folder(path)).map_err(|e| StoreError::io(path, &e))
 }
 
 fn write(path: &Path, secrets: &Secrets) -> io::Result<()> {
