@@ -27,13 +27,16 @@ pub struct Building {
     secret: String,
 }
 
-/// The engines there are, by the names they have.
-pub fn locations() -> Vec<(&'static str, Location)> {
-    let name = |location: &Location| match location {
-        Location::Sqlite(_) => "SQLite",
-        Location::Postgres(_) => "PostgreSQL",
-    };
-    engines().into_iter().map(|location| (name(&location), location)).collect()
+/// Runs something in a building on each engine there is, with the engine's name.
+pub fn on_each_engine(mut run: impl AsyncFnMut(&'static str, Building)) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    for location in engines() {
+        let engine = match location {
+            Location::Sqlite(_) => "SQLite",
+            Location::Postgres(_) => "PostgreSQL",
+        };
+        runtime.block_on(async { run(engine, Building::new(location).await).await });
+    }
 }
 
 pub fn types(engine: Engine) -> &'static str {

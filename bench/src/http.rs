@@ -96,9 +96,10 @@ async fn load(port: u16, requests: &Arc<Vec<Vec<u8>>>, during: Duration) -> (f64
     (all.len() as f64 / start.elapsed().as_secs_f64(), all)
 }
 
-fn request(path: &str, token: &str, body: &str) -> Vec<u8> {
+/// A request with a body of JSON, as it goes over the wire.
+pub fn request(method: &str, path: &str, token: &str, body: &str) -> Vec<u8> {
     format!(
-        "POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )
@@ -134,7 +135,7 @@ pub fn run(table: &mut Table) {
     let path = format!("/api/v1/places/{}/decisions", building.place);
     let requests = |preview: bool| -> Arc<Vec<Vec<u8>>> {
         let bodies = bodies(&questions, preview);
-        Arc::new(bodies.iter().map(|body| request(&path, &token, body)).collect())
+        Arc::new(bodies.iter().map(|body| request("POST", &path, &token, body)).collect())
     };
     let (previews, live) = (requests(true), requests(false));
     let ours = servers.block_on(serve(claviger_web::router(app.clone(), &Default::default())));

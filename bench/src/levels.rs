@@ -8,7 +8,7 @@ use claviger_app::{App, Context};
 use claviger_domain::ids::{Noun, Ref};
 use claviger_domain::noun::access_level::AccessLevelEdit;
 
-use crate::building::{Building, locations, operator};
+use crate::building::{Building, on_each_engine, operator};
 use crate::rows::{KEYS, Keys, UNCHECKED, beside};
 use crate::show::{Sorted, Table, timed};
 use crate::world::{SMALL, Size, World, id};
@@ -29,26 +29,20 @@ struct Took {
 }
 
 pub fn run(table: &mut Table) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    for (engine, location) in locations() {
-        runtime.block_on(async {
-            let building = Building::new(location).await;
-            let world = World::new(Size { details: true, ..SMALL }, building.number);
-            building.fill(world.ground().chain(world.grants())).await;
-            let app = building.start().await;
-            let mut keys = Keys::new(&app);
-            keys.define().await;
-            keys.count_rows().await;
-            for (people, locks) in [(1_000, 100), (5_000, 20)] {
-                let mut took = Took::default();
-                for turn in 0..TIMES {
-                    one(&building, &app, &mut keys, turn as u32, (people, locks), &mut took).await;
-                }
-                tell(table, engine, people, locks, took);
+    on_each_engine(async |engine, building| {
+        let world = World::new(Size { details: true, ..SMALL }, building.number);
+        building.fill(world.ground().chain(world.grants())).await;
+        let app = building.start().await;
+        let mut keys = Keys::ready(&app).await;
+        for (people, locks) in [(1_000, 100), (5_000, 20)] {
+            let mut took = Took::default();
+            for turn in 0..TIMES {
+                one(&building, &app, &mut keys, turn as u32, (people, locks), &mut took).await;
             }
-            app.storage().close().await;
-        });
-    }
+            tell(table, engine, people, locks, took);
+        }
+        app.storage().close().await;
+    });
 }
 
 async fn one(

@@ -13,7 +13,7 @@ use claviger_domain::noun::scope::Scopes;
 use claviger_domain::provision::Reported;
 use claviger_domain::record::Record;
 
-use crate::building::{Building, locations, operator};
+use crate::building::{Building, on_each_engine, operator};
 use crate::show::{Sorted, Table, mib, resident, timed};
 use crate::world::{SMALL, Size, World, header, id};
 
@@ -98,21 +98,17 @@ fn records(world: &World) -> impl Iterator<Item = Record> {
 }
 
 pub fn run(table: &mut Table) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    for (engine, location) in locations() {
-        runtime.block_on(async {
-            let building = Building::new(location).await;
-            let world = World::new(LISTED, building.number);
-            building.fill(records(&world)).await;
-            let app = building.start().await;
-            one((&building, &world), &app, engine, table).await;
-            app.storage().close().await;
-            let (app, ms) = timed(building.start()).await;
-            let what = format!("{engine}: start of the server with that list");
-            table.row(what, format!("{ms:.0} ms"), "");
-            app.storage().close().await;
-        });
-    }
+    on_each_engine(async |engine, building| {
+        let world = World::new(LISTED, building.number);
+        building.fill(records(&world)).await;
+        let app = building.start().await;
+        one((&building, &world), &app, engine, table).await;
+        app.storage().close().await;
+        let (app, ms) = timed(building.start()).await;
+        let what = format!("{engine}: start of the server with that list");
+        table.row(what, format!("{ms:.0} ms"), "");
+        app.storage().close().await;
+    });
 }
 
 async fn one((building, world): (&Building, &World), app: &App, engine: &str, table: &mut Table) {

@@ -5,7 +5,7 @@ use claviger_domain::ids::{Noun, Ref};
 use claviger_domain::noun::lock::Posture;
 use claviger_domain::noun::{Actor, CloseReason, Closed};
 
-use crate::building::{Building, locations, operator};
+use crate::building::{Building, on_each_engine, operator};
 use crate::show::{Sorted, Table, timed};
 use crate::world::{MADE, Rng, grant, id, level, lock, membership, person};
 
@@ -16,41 +16,37 @@ const PAGES: usize = 2_000;
 const LISTS: usize = 40;
 
 pub fn run(table: &mut Table) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    for (engine, location) in locations() {
-        runtime.block_on(async {
-            let building = Building::new(location).await;
-            fill(&building).await;
-            let app = building.start().await;
-            let ctx = operator(&app);
-            let (place, number) = (building.place, building.number);
-            let filter = key::KeyFilter {
-                level: Some(Ref::Id(id(number, Noun::AccessLevel, 1))),
-                ..key::KeyFilter::default()
-            };
-            let (mut rng, mut took) = (Rng(5), Vec::new());
-            for _ in 0..PAGES {
-                let after = (1 + rng.below(PEOPLE - 2), 1 + rng.below(LOCKS));
-                let (page, ms) = timed(key::list(&ctx, place, after, 50, &filter)).await;
-                assert_eq!(page.unwrap().items.len(), 50);
-                took.push(ms);
-            }
-            let took = Sorted::new(took);
-            let what = format!("{engine}: page of 50 keys in a level of {PEOPLE} × {LOCKS}");
-            table.row(what, spread(&took), "≤ 1 ms");
-            let mut took = Vec::new();
-            for _ in 0..LISTS {
-                let lock = Ref::Id(id(number, Noun::Lock, LOCKS + 1));
-                let (rows, ms) = timed(decision::of_lock(&ctx, place, &lock, None)).await;
-                assert_eq!(rows.unwrap().len(), HOLDERS as usize);
-                took.push(ms);
-            }
-            let took = Sorted::new(took);
-            let what = format!("{engine}: who can open a lock, {HOLDERS} holders");
-            table.row(what, spread(&took), "≤ 5 ms");
-            app.storage().close().await;
-        });
-    }
+    on_each_engine(async |engine, building| {
+        fill(&building).await;
+        let app = building.start().await;
+        let ctx = operator(&app);
+        let (place, number) = (building.place, building.number);
+        let filter = key::KeyFilter {
+            level: Some(Ref::Id(id(number, Noun::AccessLevel, 1))),
+            ..key::KeyFilter::default()
+        };
+        let (mut rng, mut took) = (Rng(5), Vec::new());
+        for _ in 0..PAGES {
+            let after = (1 + rng.below(PEOPLE - 2), 1 + rng.below(LOCKS));
+            let (page, ms) = timed(key::list(&ctx, place, after, 50, &filter)).await;
+            assert_eq!(page.unwrap().items.len(), 50);
+            took.push(ms);
+        }
+        let took = Sorted::new(took);
+        let what = format!("{engine}: page of 50 keys in a level of {PEOPLE} × {LOCKS}");
+        table.row(what, spread(&took), "≤ 1 ms");
+        let mut took = Vec::new();
+        for _ in 0..LISTS {
+            let lock = Ref::Id(id(number, Noun::Lock, LOCKS + 1));
+            let (rows, ms) = timed(decision::of_lock(&ctx, place, &lock, None)).await;
+            assert_eq!(rows.unwrap().len(), HOLDERS as usize);
+            took.push(ms);
+        }
+        let took = Sorted::new(took);
+        let what = format!("{engine}: who can open a lock, {HOLDERS} holders");
+        table.row(what, spread(&took), "≤ 5 ms");
+        app.storage().close().await;
+    });
 }
 
 fn spread(took: &Sorted) -> String {

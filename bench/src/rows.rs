@@ -50,8 +50,12 @@ pub struct Keys<'a> {
 }
 
 impl<'a> Keys<'a> {
-    pub fn new(app: &'a App) -> Keys<'a> {
-        Keys { app, next: 0 }
+    /// Makes the tables, next to those of the server.
+    pub async fn ready(app: &'a App) -> Keys<'a> {
+        let keys = Keys { app, next: 0 };
+        keys.define().await;
+        keys.count_rows().await;
+        keys
     }
 
     async fn write(&self, batch: Batch) {
@@ -66,7 +70,7 @@ impl<'a> Keys<'a> {
 
     /// Lets PostgreSQL know how large its tables are, which it otherwise finds out a minute later;
     /// until then it looks for a key's person and lock by reading the whole table.
-    pub async fn count_rows(&self) {
+    async fn count_rows(&self) {
         if self.app.storage().db().engine() == Engine::Postgres {
             let mut batch = Batch::new();
             batch.run("analyze", []);
@@ -74,7 +78,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    pub async fn define(&self) {
+    async fn define(&self) {
         let engine = self.app.storage().db().engine();
         let kind = |name: &str| match name {
             "id" | "closed_by_id" => types(engine),

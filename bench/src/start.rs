@@ -10,7 +10,7 @@ use claviger_domain::ids::{Noun, PlaceNumber, Ref};
 use claviger_store::testing::folder;
 use claviger_store::{Location, Secrets};
 
-use crate::building::{self, Building, locations, operator};
+use crate::building::{self, on_each_engine, operator};
 use crate::show::{Sorted, Table, mib, resident};
 use crate::world::{Size, World, card, id};
 
@@ -26,19 +26,14 @@ const SIZE: Size = Size {
 const STARTS: usize = 5;
 
 pub fn run(table: &mut Table) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    for (engine, location) in locations() {
-        let (what, file) = runtime.block_on(async {
-            let building = Building::new(location).await;
-            let world = World::new(SIZE, building.number);
-            building.fill(world.ground().chain(world.grants())).await;
-            let place = building.place;
-            let what = match &building.location {
-                Location::Sqlite(path) => format!("sqlite {} {place}", path.display()),
-                Location::Postgres(url) => format!("postgres {url} {place}"),
-            };
-            (what, building.secrets_file)
-        });
+    on_each_engine(async |engine, building| {
+        let world = World::new(SIZE, building.number);
+        building.fill(world.ground().chain(world.grants())).await;
+        let (place, file) = (building.place, &building.secrets_file);
+        let what = match &building.location {
+            Location::Sqlite(path) => format!("sqlite {} {place}", path.display()),
+            Location::Postgres(url) => format!("postgres {url} {place}"),
+        };
         let (mut took, mut held, mut most) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..STARTS {
             let start = Clock::now();
@@ -69,7 +64,7 @@ pub fn run(table: &mut Table) {
         );
         let bar = if engine == "SQLite" { "≤ 3 s, ≤ 600 MB" } else { "" };
         table.row(what, figure, bar);
-    }
+    });
 }
 
 /// The start itself, in a process of its own; says seconds, bytes resident, most bytes.

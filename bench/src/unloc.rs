@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::building::{Building, locations};
-use crate::http::{answer, serve};
+use crate::building::{Building, on_each_engine};
+use crate::http::{answer, request, serve};
 use crate::rows::{KEYS, Keys, beside};
 use crate::show::{Sorted, Table, timed};
 use crate::world::{SMALL, Size, World, id};
@@ -45,14 +45,9 @@ impl Program {
     /// The answer to a request, and the milliseconds from its first byte to the answer's last.
     async fn ask(&mut self, method: &str, path: &str, body: &Value, wanted: u16) -> (Value, f64) {
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-            self.token,
-            body.len()
-        );
+        let request = request(method, path, &self.token, &body);
         let ((status, body), ms) = timed(async {
-            self.stream.write_all(request.as_bytes()).await.unwrap();
+            self.stream.write_all(&request).await.unwrap();
             answer(&mut self.stream, &mut self.buffer).await
         })
         .await;
@@ -77,28 +72,22 @@ struct Took {
 }
 
 pub fn run(table: &mut Table) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    for (engine, location) in locations() {
-        runtime.block_on(async {
-            let building = Building::new(location).await;
-            let world = World::new(Size { details: true, ..SMALL }, building.number);
-            building.fill(world.ground().map(with_phone).chain(world.grants())).await;
-            let app = building.start().await;
-            let mut keys = Keys::new(&app);
-            keys.define().await;
-            keys.count_rows().await;
-            let port = serve(claviger_web::router(app.clone(), &Default::default())).await;
-            let mut program = Program::of(&building, port).await;
-            for size in [(1_000, 100), (5_000, 20)] {
-                let mut took = Took::default();
-                for turn in 0..TIMES {
-                    one(&building, &mut program, &mut keys, turn as u32, size, &mut took).await;
-                }
-                tell(table, engine, size, &took);
+    on_each_engine(async |engine, building| {
+        let world = World::new(Size { details: true, ..SMALL }, building.number);
+        building.fill(world.ground().map(with_phone).chain(world.grants())).await;
+        let app = building.start().await;
+        let mut keys = Keys::ready(&app).await;
+        let port = serve(claviger_web::router(app.clone(), &Default::default())).await;
+        let mut program = Program::of(&building, port).await;
+        for size in [(1_000, 100), (5_000, 20)] {
+            let mut took = Took::default();
+            for turn in 0..TIMES {
+                one(&building, &mut program, &mut keys, turn as u32, size, &mut took).await;
             }
-            app.storage().close().await;
-        });
-    }
+            tell(table, engine, size, &took);
+        }
+        app.storage().close().await;
+    });
 }
 
 /// The record, with a phone number where it is a person's.

@@ -57,7 +57,7 @@ use std::sync::Arc;
 use claviger_domain::ids::PlaceNumber;
 use claviger_domain::state::PlaceState;
 use claviger_store::Head;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 // What the binary needs of the crates below, which it does not see itself.
 pub use claviger_domain::ids::Id;
@@ -66,7 +66,7 @@ pub use claviger_domain::refusal::{FieldError, Refusal};
 pub use claviger_domain::time::{Instant, Zone};
 pub use claviger_store::dump::is_half_restored;
 pub use claviger_store::migrate::{known_schema, schema_number};
-pub use claviger_store::{Claim, Db, FolderLock, Location, Secrets, Store, StoreError};
+pub use claviger_store::{Claim, Db, FolderLock, Location, Secrets, Store, StoreError, io_words};
 pub use clock::Clock;
 pub use context::{Caller, Context, Encode, Expected, Keep, Kept, Left};
 pub use error::Error;
@@ -216,6 +216,12 @@ impl App {
     #[must_use]
     pub fn now(&self) -> Instant {
         self.inner.settings.clock.now()
+    }
+
+    /// Turns true when the server ends and no answer is to be held open any longer.
+    #[must_use]
+    pub fn ending(&self) -> watch::Receiver<bool> {
+        self.lines().ending()
     }
 
     /// How the server is run.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use claviger_domain::ids::{Id, PlaceNumber};
 use claviger_domain::noun::grant::Subject;
 use claviger_domain::offline::{LockKey, OfflineLock};
-use claviger_domain::plan::{Effect, Plan, plan};
+use claviger_domain::plan::{Effect, Plan, moved, plan, rezoned};
 use claviger_domain::provision::{Holdings, List, ListKey};
 use claviger_domain::refusal::Refusal;
 use claviger_domain::state::PlaceState;
@@ -92,6 +92,14 @@ pub(crate) fn planned(ctx: &Context, work: &Work, at: Instant) -> Planned {
         whole.gains.extend(gains);
         whole.losses.extend(losses);
         whole.changed.extend(changed);
+        for (place, state, effects) in borrowers(work, &before, &draft.state) {
+            let rows = effects.into_iter().filter_map(|it| row(&state, &state, it));
+            let rows: Vec<PlanRow> = rows.collect();
+            if ctx.scopes_in(place).is_none() {
+                hidden.extend(rows.iter().cloned());
+            }
+            whole.changed.extend(rows);
+        }
     }
     for rows in [&mut whole.gains, &mut whole.losses, &mut whole.changed] {
         rows.sort();
@@ -106,6 +114,26 @@ pub(crate) fn planned(ctx: &Context, work: &Work, at: Instant) -> Planned {
         rows.retain(|row| !hidden.contains(row));
     }
     whole
+}
+
+/// What it does in the places that borrow locks when these go by another zone.
+fn borrowers(
+    work: &Work,
+    before: &PlaceState,
+    after: &PlaceState,
+) -> Vec<(PlaceNumber, PlaceState, Vec<Effect>)> {
+    let mut found = Vec::new();
+    for (lock, was, is) in rezoned(before, after) {
+        for share in after.lock_shares(lock.number()).iter() {
+            let share = after.shares.get(share);
+            let borrower = share.and_then(|it| Some((it.place, it.as_lock?)));
+            let Some((place, number)) = borrower else { continue };
+            let Some(state) = work.before(place) else { continue };
+            let effects = moved(&state, number, was, is);
+            found.push((place, state, effects));
+        }
+    }
+    found
 }
 
 fn row(before: &PlaceState, after: &PlaceState, effect: Effect) -> Option<PlanRow> {

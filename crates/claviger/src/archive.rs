@@ -25,7 +25,7 @@ pub(crate) struct Written {
 
 fn broken(error: impl Into<std::io::Error>) -> Failure {
     let error: std::io::Error = error.into();
-    Failure::new(format!("the ZIP file cannot be written: {}", crate::exit::words(&error)))
+    Failure::new(format!("the ZIP file cannot be written: {}", claviger_app::io_words(&error)))
 }
 
 /// Writes the archive of a place.

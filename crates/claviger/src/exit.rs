@@ -2,7 +2,7 @@
 //!
 //! Must not show a Debug form, a secret or a connection string.
 
-use claviger_app::{Error, FieldError, Refusal, StoreError};
+use claviger_app::{Error, FieldError, Refusal, StoreError, io_words};
 use serde::{Deserialize, Serialize};
 
 /// Why a command failed.
@@ -19,23 +19,12 @@ impl Failure {
 
     /// What was being done with a file, and what the system says.
     pub(crate) fn file(path: &std::path::Path, error: &std::io::Error) -> Failure {
-        Failure::new(format!("{}: {}", path.display(), words(error)))
+        Failure::new(format!("{}: {}", path.display(), io_words(error)))
     }
 
     /// The lines, at least one.
     pub(crate) fn lines(&self) -> &[String] {
         &self.lines
-    }
-}
-
-/// What the system says, without the number of the error.
-pub(crate) fn words(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::StorageFull => "the disk is full".to_owned(),
-        std::io::ErrorKind::NotFound => "there is no such file or folder".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        std::io::ErrorKind::AddrInUse => "the address is in use".to_owned(),
-        _ => error.to_string(),
     }
 }
 

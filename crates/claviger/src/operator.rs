@@ -255,7 +255,7 @@ fn id(text: &str) -> Result<Id, Failure> {
 
 /// Sends a file piece by piece; says how long it is.
 async fn pieces(mut file: File, out: &Out) -> Result<u64, Failure> {
-    let broken = |error: std::io::Error| Failure::new(crate::exit::words(&error));
+    let broken = |error: std::io::Error| Failure::new(claviger_app::io_words(&error));
     let total = file.seek(SeekFrom::End(0)).map_err(broken)?;
     file.rewind().map_err(broken)?;
     let (mut done, mut piece) = (0, vec![0; PIECE]);

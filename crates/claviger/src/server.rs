@@ -73,7 +73,9 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
         std::io::ErrorKind::AddrInUse => Failure::new(format!(
             "the address {address} is in use: choose another with --listen (port 0 picks one)"
         )),
-        _ => Failure::new(format!("cannot listen on {address}: {}", crate::exit::words(&error))),
+        _ => {
+            Failure::new(format!("cannot listen on {address}: {}", claviger_app::io_words(&error)))
+        }
     })
 }
 

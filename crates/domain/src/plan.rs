@@ -7,12 +7,12 @@ use crate::draft::Write;
 use crate::ids::{AccessLevelNumber, LockNumber};
 use crate::noun::credential::CredentialState;
 use crate::noun::grant::{Grant, Subject, Target};
+use crate::noun::lock::Lock;
 use crate::noun::person::PersonState;
-use crate::noun::schedule::ScheduleRef;
+use crate::noun::schedule::{ScheduleRef, Timetable};
 use crate::record::Record;
-use crate::schedule::Definition;
 use crate::state::PlaceState;
-use crate::time::Window;
+use crate::time::{Window, Zone};
 
 /// One subject at one lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,18 +55,58 @@ pub fn plan(before: &PlaceState, after: &PlaceState, writes: &[Write]) -> Plan {
             }
         }
     }
+    if before.place.zone != after.place.zone {
+        // A borrowed lock goes by its owner's zone.
+        let own = after.locks.iter().filter(|lock| lock.borrowed.is_none());
+        for lock in own.filter(|lock| lock.zone.is_none()) {
+            of_lock(after, lock.number(), &mut pairs);
+        }
+    }
     let mut plan = Plan::default();
+    let ways = |state: &PlaceState, pair: Pair| {
+        let lock = state.locks.get(pair.lock)?;
+        Some(access(state, pair, state.zone_of(lock)))
+    };
     for pair in pairs {
-        let (had, has) = (access(before, pair), access(after, pair));
+        let had = ways(before, pair).unwrap_or_default();
+        let has = ways(after, pair).unwrap_or_default();
         let list = match (had.is_empty(), has.is_empty()) {
             (true, false) => &mut plan.gains,
             (false, true) => &mut plan.losses,
             (false, false) if had != has => &mut plan.changed,
             _ => continue,
         };
-        list.push(Effect { pair, times: format!("{:?} to {:?}", had.keys(), has.keys()) });
+        list.push(effect(pair, &had, &has));
     }
     plan
+}
+
+/// Own locks whose zone is another after a command: before and after. Whoever borrows one goes by
+/// the owner's zone.
+pub fn rezoned<'a>(
+    before: &'a PlaceState,
+    after: &'a PlaceState,
+) -> impl Iterator<Item = (&'a Lock, &'a Zone, &'a Zone)> {
+    let both = after.locks.iter().filter_map(|lock| Some((before.locks.get(lock.number())?, lock)));
+    both.filter(|(_, lock)| lock.borrowed.is_none())
+        .map(|(was, is)| (&**is, before.zone_of(was), after.zone_of(is)))
+        .filter(|(_, was, is)| was != is)
+}
+
+/// Who has access at other times at a lock that `state` borrows, when its owner moves its zone.
+#[must_use]
+pub fn moved(state: &PlaceState, lock: LockNumber, was: &Zone, is: &Zone) -> Vec<Effect> {
+    let mut pairs = BTreeSet::new();
+    of_lock(state, lock, &mut pairs);
+    let effects = pairs.into_iter().filter_map(|pair| {
+        let (had, has) = (access(state, pair, was), access(state, pair, is));
+        (had != has).then(|| effect(pair, &had, &has))
+    });
+    effects.collect()
+}
+
+fn effect(pair: Pair, had: &Ways, has: &Ways) -> Effect {
+    Effect { pair, times: format!("{:?} to {:?}", had.keys(), has.keys()) }
 }
 
 /// Every pair whose access may depend on a record.
@@ -96,17 +136,19 @@ fn touched(state: &PlaceState, record: &Record, pairs: &mut BTreeSet<Pair>) {
                 of_grant(state, grant, pairs);
             }
         }
-        Record::Lock(it) => {
-            for number in state.lock_grants(it.number()).iter() {
-                if let Some(grant) = state.grants.get(number) {
-                    pairs.insert(Pair { subject: grant.subject, lock: it.number() });
-                }
-            }
-            for level in state.lock_levels(it.number()).iter() {
-                of_level(state, level, |lock| lock == it.number(), pairs);
-            }
-        }
+        Record::Lock(it) => of_lock(state, it.number(), pairs),
         _ => {}
+    }
+}
+
+fn of_lock(state: &PlaceState, number: LockNumber, pairs: &mut BTreeSet<Pair>) {
+    for grant in state.lock_grants(number).iter() {
+        if let Some(grant) = state.grants.get(grant) {
+            pairs.insert(Pair { subject: grant.subject, lock: number });
+        }
+    }
+    for level in state.lock_levels(number).iter() {
+        of_level(state, level, |lock| lock == number, pairs);
     }
 }
 
@@ -150,11 +192,12 @@ fn of_subject(state: &PlaceState, subject: Subject, pairs: &mut BTreeSet<Pair>) 
 
 /// One way of getting in: a window, and the schedules and flags that bind it.
 type Way = (Window, Vec<String>, bool);
+type Ways = BTreeMap<String, Way>;
 
-/// All ways of a pair, in no order that means anything; empty where there is none.
-fn access(state: &PlaceState, pair: Pair) -> BTreeMap<String, Way> {
+/// All ways of a pair at a lock that goes by `zone`, in no order that means anything; empty where
+/// there is none.
+fn access(state: &PlaceState, pair: Pair, zone: &Zone) -> Ways {
     let mut ways = BTreeMap::new();
-    let Some(lock) = state.locks.get(pair.lock) else { return ways };
     let valid = match pair.subject {
         Subject::Person(person) => match state.people.get(person) {
             Some(person) if person.state == PersonState::Active => Window::ALWAYS,
@@ -170,12 +213,11 @@ fn access(state: &PlaceState, pair: Pair) -> BTreeMap<String, Way> {
         let Some(grant) = state.grants.get(hit.grant()) else { continue };
         let level = hit.level().and_then(|level| state.levels.get(level));
         let schedules = [grant.schedule.as_ref(), level.and_then(|it| it.schedule.as_ref())];
-        let zone = state.zone_of(lock).name();
         let times: Vec<String> = schedules
             .into_iter()
             .flatten()
             .filter_map(|schedule| state.timetable(schedule))
-            .map(|times| said(times.definition(), zone))
+            .map(|times| said(times, zone))
             .collect();
         let window = grant.window.intersect(&valid);
         if !window.is_empty() {
@@ -192,6 +234,7 @@ fn owner_active(state: &PlaceState, credential: &crate::noun::credential::Creden
 }
 
 /// A definition as text to compare; where it leaves the zone open, with the lock's.
-fn said(definition: &Definition, zone: &str) -> String {
-    format!("{definition:?} in {zone}")
+fn said(times: &Timetable, zone: &Zone) -> String {
+    let zone = times.compiled().zone().unwrap_or(zone);
+    format!("{:?} in {}", times.definition(), zone.name())
 }

@@ -52,7 +52,7 @@ impl Epochs {
         let mut known = read(&self.path)?.unwrap_or_default();
         let highest = known.entry(lock).or_default();
         *highest = epoch.max(*highest);
-        write(&self.path, &known).map_err(|error| StoreError::file(&self.path, error))
+        write(&self.path, &known).map_err(|error| StoreError::io(&self.path, &error))
     }
 }
 
@@ -60,7 +60,7 @@ fn read(path: &Path) -> Result<Option<BTreeMap<Id, u16>>, StoreError> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(StoreError::file(path, error)),
+        Err(error) => return Err(StoreError::io(path, &error)),
     };
     let mut lines = text.lines();
     let known = (lines.next() == Some(HEAD)).then(|| {

@@ -2,7 +2,8 @@
 //!
 //! Must not: carry the value of an argument, know of HTTP, or tell one engine from the other.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// Why the store did not do what it was asked. Nothing was stored, except where
 /// [`StoreError::CommitUnknown`] says that this is open.
@@ -144,12 +145,28 @@ impl StoreError {
         Self::Setting { reason: reason.into() }
     }
 
-    pub(crate) fn file(path: &std::path::Path, reason: impl ToString) -> Self {
-        Self::File { path: path.to_owned(), reason: reason.to_string() }
+    pub(crate) fn file(path: &Path, reason: impl Into<String>) -> Self {
+        Self::File { path: path.to_owned(), reason: reason.into() }
+    }
+
+    pub(crate) fn io(path: &Path, error: &io::Error) -> Self {
+        Self::file(path, io_words(error))
     }
 
     /// Text with a NUL is refused on both engines, because PostgreSQL cannot hold it.
     pub(crate) fn nul() -> Self {
         Self::Unstorable { reason: "a text holds the character NUL".to_owned() }
+    }
+}
+
+/// What the system says of a file or a socket, without the number of the error.
+#[must_use]
+pub fn io_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::StorageFull => "the disk is full".to_owned(),
+        io::ErrorKind::NotFound => "there is no such file or folder".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::AddrInUse => "the address is in use".to_owned(),
+        _ => error.to_string(),
     }
 }

@@ -43,16 +43,16 @@ impl FolderLock {
             .truncate(false)
             .mode(0o600)
             .open(&path)
-            .map_err(|e| StoreError::file(&path, e))?;
+            .map_err(|e| StoreError::io(&path, &e))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let holder = holder(&mut file);
                 return Err(StoreError::Locked { folder: folder.to_owned(), holder });
             }
-            Err(TryLockError::Error(e)) => return Err(StoreError::file(&path, e)),
+            Err(TryLockError::Error(e)) => return Err(StoreError::io(&path, &e)),
         }
-        note_holder(&mut file).map_err(|e| StoreError::file(&path, e))?;
+        note_holder(&mut file).map_err(|e| StoreError::io(&path, &e))?;
         Ok(Self { file })
     }
 }

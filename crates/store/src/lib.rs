@@ -49,7 +49,7 @@ pub use commit::{Commit, Committed, Head, Part};
 pub use db::{Batch, Claim, Db, Engine, Location, Outcome, Row, Statement, Step, Value};
 pub use digits::Digits;
 pub use epochs::Epochs;
-pub use error::StoreError;
+pub use error::{StoreError, io_words};
 pub use events::{EventBatch, EventFilter, Filing};
 pub use folder::FolderLock;
 pub use lists::ListWrite;

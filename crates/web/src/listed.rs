@@ -21,10 +21,11 @@ pub struct Listed {
     pub open: bool,
     /// The scope it asks for.
     pub scope: Option<&'static str>,
-    /// Whether it takes a body, `Idempotency-Key`, `If-Match`.
+    /// Whether it takes a body, `Idempotency-Key`, `If-Match`, `?dry_run`.
     pub body: bool,
     pub idempotent: bool,
     pub if_match: bool,
+    pub dry_run: bool,
     /// Where ids may stand: `{id}` of the path, `?lock_id`, `/subject/person_id`, `/lock_ids/0`.
     pub ids: BTreeSet<String>,
 }
@@ -53,6 +54,7 @@ pub fn routes() -> Vec<Listed> {
             body: route.body.is_some(),
             idempotent: route.idempotent,
             if_match: route.if_match,
+            dry_run: route.dry_run,
             ids,
         }
     });
@@ -65,6 +67,7 @@ pub fn routes() -> Vec<Listed> {
         body: false,
         idempotent: false,
         if_match: false,
+        dry_run: false,
         ids: BTreeSet::new(),
     });
     native.chain(plain).collect()
@@ -88,6 +91,7 @@ pub fn vendor_routes() -> Vec<Listed> {
             body: row.takes != compat::serve::Takes::Nothing,
             idempotent: false,
             if_match: false,
+            dry_run: false,
         }
     })
     .collect()

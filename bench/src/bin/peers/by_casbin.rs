@@ -1,7 +1,7 @@
 //! Casbin: a policy for each level, roles for people and for locks, a function for times. Who is
 //! suspended or has lost the card, and locks out of use, have no roles here.
 
-use std::sync::OnceLock;
+use std::cell::RefCell;
 
 use casbin::function_map::OperatorFunction;
 use casbin::rhai::Dynamic;
@@ -25,25 +25,30 @@ e = some(where (p.eft == allow))
 m = g(r.sub, p.people) && g2(r.obj, p.doors) && open(p.times, r.day, r.minute, r.date)
 ";
 
-static TIMES: OnceLock<Vec<Times>> = OnceLock::new();
+thread_local! {
+    /// The times of the world that is asked about; a function of Casbin's holds nothing itself.
+    static TIMES: RefCell<Vec<Times>> = const { RefCell::new(Vec::new()) };
+}
 
 fn open(times: Dynamic, day: Dynamic, minute: Dynamic, date: Dynamic) -> Dynamic {
     let number = |value: &Dynamic| value.as_int().unwrap();
     let at: usize = times.into_immutable_string().unwrap().parse().unwrap();
-    let times = &TIMES.get().unwrap()[at];
     let (day, minute, date) = (number(&day), number(&minute) as u16, number(&date) as u32);
-    let inside = times
-        .windows
-        .iter()
-        .any(|(days, from, to)| days >> day & 1 == 1 && (*from..*to).contains(&minute));
-    (inside && !times.closed.contains(&date)).into()
+    TIMES.with_borrow(|all| {
+        let times = &all[at];
+        let inside = times
+            .windows
+            .iter()
+            .any(|(days, from, to)| days >> day & 1 == 1 && (*from..*to).contains(&minute));
+        (inside && !times.closed.contains(&date)).into()
+    })
 }
 
 pub fn decider<'a>(
     world: &World,
     asked: &[(Question, Wall)],
 ) -> Box<dyn FnMut(usize) -> bool + 'a> {
-    let _ = TIMES.set(world.times.clone());
+    TIMES.set(world.times.clone());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let enforcer = runtime.block_on(async {
         let model = DefaultModel::from_str(MODEL).await.unwrap();

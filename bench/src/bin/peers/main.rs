@@ -8,15 +8,19 @@ mod by_cedar;
 mod by_regorus;
 
 use std::hint::black_box;
+use std::path::PathBuf;
 use std::time::Instant as Clock;
 
+use clap::Parser;
 use claviger_domain::ids::PlaceNumber;
 
 use claviger_bench::decisions::{granted, state};
 use claviger_bench::show::{Sorted, Table};
-use claviger_bench::world::{Question, SMALL, World, place};
+use claviger_bench::world::{LARGE, Question, SMALL, Size, World, place};
 
 const QUESTIONS: usize = 2_000;
+/// Some engines look at every policy for each question, and there are fifty times as many.
+const LARGE_QUESTIONS: usize = 100;
 const TURNS: usize = 7;
 
 /// The clock on the wall at a question.
@@ -53,61 +57,80 @@ impl Wall {
 }
 
 /// One who decides the question with that number.
-type Decider<'a> = (&'static str, Box<dyn FnMut(usize) -> bool + 'a>);
+type Decider<'a> = Box<dyn FnMut(usize) -> bool + 'a>;
+/// What makes one of a world and the questions that will be asked.
+type Make = for<'a> fn(&World, &[(Question, Wall)]) -> Decider<'a>;
+
+const PEERS: [(&str, Make); 4] = [
+    ("cedar-policy 4.14", by_cedar::decider),
+    ("casbin 2.20", by_casbin::decider),
+    ("regorus 0.14, interpreter", by_regorus::interpreter),
+    ("regorus 0.14, its virtual machine", by_regorus::machine),
+];
+
+/// Figures of policy engines beside Claviger's.
+#[derive(Parser)]
+struct Args {
+    /// Also the large world, which takes minutes and gigabytes.
+    #[arg(long)]
+    large: bool,
+    /// The page whose table is to be written anew.
+    #[arg(long)]
+    write: Option<PathBuf>,
+}
 
 fn main() {
-    let page = std::env::args().nth(2);
+    let args = Args::parse();
     let mut table = Table::new("peers");
-    run(&mut table);
-    if let Some(page) = page {
-        table.write(page.as_ref());
+    run(&mut table, "small", SMALL, QUESTIONS);
+    if args.large {
+        run(&mut table, "large", LARGE, LARGE_QUESTIONS);
+    }
+    if let Some(page) = &args.write {
+        table.write(page);
     }
 }
 
-fn run(table: &mut Table) {
-    let world = World::new(SMALL, PlaceNumber(7));
+fn run(table: &mut Table, name: &str, size: Size, count: usize) {
+    let world = World::new(size, PlaceNumber(7));
     let state = state(&world);
-    let questions = world.questions(QUESTIONS, 5);
+    let questions = world.questions(count, 5);
     let asked: Vec<(Question, Wall)> = questions.iter().map(|it| (*it, Wall::of(it))).collect();
     let right: Vec<bool> = questions.iter().map(|it| granted(&state, it)).collect();
-    let mut deciders: Vec<Decider> = vec![
-        ("cedar-policy 4.14", by_cedar::decider(&world, &asked)),
-        ("casbin 2.20", by_casbin::decider(&world, &asked)),
-        ("regorus 0.14, interpreter", by_regorus::interpreter(&world, &asked)),
-        ("regorus 0.14, its virtual machine", by_regorus::machine(&world, &asked)),
-    ];
-    for (name, decider) in &mut deciders {
-        let wrong = (0..QUESTIONS).filter(|at| decider(*at) != right[*at]).count();
-        assert_eq!(wrong, 0, "{name} answers {wrong} questions otherwise");
-    }
+    // As often as it takes to be worth a clock.
+    let times = 40_000 / count;
     let mut ours = Vec::new();
-    let mut theirs = vec![Vec::new(); deciders.len()];
-    for _ in 0..TURNS {
-        for ((_, decider), took) in deciders.iter_mut().zip(&mut theirs) {
-            // As often as it takes to be worth a clock.
+    let mut theirs = Vec::new();
+    // One after the other: the large world of some does not fit beside that of others.
+    for (peer, make) in PEERS {
+        let mut decider = make(&world, &asked);
+        let wrong = (0..count).filter(|at| decider(*at) != right[*at]).count();
+        assert_eq!(wrong, 0, "{peer} answers {wrong} questions otherwise");
+        let mut took = Vec::new();
+        for _ in 0..TURNS {
             let start = Clock::now();
-            for _ in 0..20 {
+            for _ in 0..times {
                 questions.iter().for_each(|it| {
                     black_box(granted(&state, black_box(it)));
                 });
             }
-            ours.push(start.elapsed().as_secs_f64() * 1e9 / (20 * QUESTIONS) as f64);
+            ours.push(start.elapsed().as_secs_f64() * 1e9 / (times * count) as f64);
             let start = Clock::now();
-            (0..QUESTIONS).for_each(|at| {
+            (0..count).for_each(|at| {
                 black_box(decider(black_box(at)));
             });
-            took.push(start.elapsed().as_secs_f64() * 1e9 / QUESTIONS as f64);
+            took.push(start.elapsed().as_secs_f64() * 1e9 / count as f64);
         }
+        theirs.push((peer, Sorted::new(took)));
     }
     let ours = Sorted::new(ours);
     let open = right.iter().filter(|it| **it).count();
     let what = format!(
-        "one decision of {QUESTIONS} about the small world ({:.0} % granted): Claviger",
-        open as f64 * 100.0 / QUESTIONS as f64
+        "one decision of {count} about the {name} world ({:.0} % granted): Claviger",
+        open as f64 * 100.0 / count as f64
     );
     table.row(what, format!("{:.0} ns median, {:.0} best", ours.median(), ours.best()), "");
-    for ((name, _), took) in deciders.iter().zip(theirs) {
-        let took = Sorted::new(took);
+    for (peer, took) in theirs {
         let figure = format!(
             "{:.1} µs median, {:.1} best: {:.0} × slower (bests {:.0} ×); the same answer to all",
             took.median() / 1e3,
@@ -115,6 +138,6 @@ fn run(table: &mut Table) {
             took.median() / ours.median(),
             took.best() / ours.best()
         );
-        table.row(*name, figure, "≥ 250 ×");
+        table.row(format!("{name} world: {peer}"), figure, "≥ 250 ×");
     }
 }

@@ -109,7 +109,7 @@ impl Lines {
     }
 
     /// Turns true when calls are not to be held any longer.
-    pub(super) fn ending(&self) -> watch::Receiver<bool> {
+    pub(crate) fn ending(&self) -> watch::Receiver<bool> {
         self.ending.subscribe()
     }
 }

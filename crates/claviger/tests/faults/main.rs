@@ -4,8 +4,10 @@
 
 mod crash;
 mod dice;
+mod disk;
 mod full_disk;
 mod group;
 mod lists;
 mod refused;
 mod server;
+mod unrecorded;

@@ -4,13 +4,13 @@
 //! 20 refusals each; `CLAVIGER_LONG=1` makes it 500.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use claviger_store::testing::{folder, postgresql};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
+use crate::disk::Disk;
 use crate::server::{Server, claviger, set_up, token};
 
 /// A place of a server that runs.
@@ -102,26 +102,21 @@ async fn starts_again(data: &Path, database: Option<&str>, made: &Value, site: S
 #[tokio::test]
 async fn a_disk_that_does_not_sync_is_answered_clearly_and_got_over() {
     let home = folder();
-    let (data, mark, library) = (home.join("data"), home.join("broken"), home.join("sync.so"));
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/faults/failing_sync.c");
-    let mut build = Command::new("cc");
-    build.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source);
-    assert!(build.status().expect("a C compiler, as for the build").success());
+    let (disk, data) = (Disk::new(&home), home.join("data"));
     let made = set_up(&data, None);
-    let env = [("LD_PRELOAD", library.as_path()), ("FAILING_SYNC", mark.as_path())];
-    let server = Server::start_with(&data, None, &env);
+    let server = Server::start_with(&data, None, &disk.env());
     let mut site = Site::new(&server, &made).await;
     site.stores(20).await;
     for _ in 0..4 {
-        std::fs::write(&mark, "").unwrap();
+        disk.break_it();
         site.refuses(refusals() / 4).await;
         site.check().await;
-        std::fs::remove_file(&mark).unwrap();
+        disk.mend();
         site.stores(3).await;
         site.check().await;
     }
     // What a failed commit left in the log must not come back with a kill.
-    std::fs::write(&mark, "").unwrap();
+    disk.break_it();
     site.refuses(1).await;
     drop(server);
     starts_again(&data, None, &made, site).await;

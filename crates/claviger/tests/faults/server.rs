@@ -48,6 +48,15 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Asks it to end and waits until it has.
+    pub(crate) fn end(mut self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
 /// The first organization, place and client, as `setup --json` prints them.
 pub(crate) fn set_up(data: &Path, database: Option<&str>) -> Value {
     let made = claviger(data, database)

@@ -10,7 +10,7 @@ use crate::run::get;
 /// An API client with a token.
 pub(crate) struct Client {
     address: String,
-    token: String,
+    pub(crate) token: String,
     place: String,
 }
 
@@ -55,6 +55,24 @@ impl Client {
     pub(crate) fn send(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
         let path = format!("/api/v1/places/{}{path}", self.place);
         send(&self.address, method, &path, &self.token, &body)
+    }
+
+    /// Sends a request to a path of the server's own.
+    pub(crate) fn call(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        send(&self.address, method, path, &self.token, body)
+    }
+
+    /// Asks for an answer under the place and leaves the reading to the caller.
+    pub(crate) fn open(&self, path: &str) -> TcpStream {
+        let address = self.address.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address).unwrap();
+        let (place, token) = (&self.place, &self.token);
+        let head = format!(
+            "GET /api/v1/places/{place}{path} HTTP/1.1\r\nhost: {address}\r\n\
+             connection: close\r\nauthorization: Bearer {token}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream
     }
 
     /// The items of a list.

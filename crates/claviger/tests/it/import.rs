@@ -64,6 +64,31 @@ fn people_are_made_changed_and_left_as_they_are() {
     server.stop();
 }
 
+/// How far it is, on a terminal and nowhere else; the answer is the same.
+#[test]
+fn a_bar_shows_how_far_it_is_on_a_terminal_only() {
+    let (house, _) = House::new();
+    let rows: String = (0..3000).map(|n| format!("p{n}\n")).collect();
+    let file = house.temporary.write("many.csv", &format!("external_id\n{rows}"));
+    let said = |verb: &str| format!("3000 rows: {verb}");
+    let import = ["import", "people", &file, "--place", &house.place];
+    let plain = house.data.run(&[&import[..], &["--dry-run"]].concat());
+    assert_eq!((plain.code, plain.err.as_str()), (Some(0), ""), "{plain:?}");
+    assert!(plain.out.starts_with(&said("3000 would be made")), "{plain:?}");
+    // What `script` (util-linux) runs has a terminal for all three; what it sees comes on stdout.
+    let words = [&[env!("CARGO_BIN_EXE_claviger")], &import[..], &["--data", house.data.text()]];
+    let typed: Vec<String> = words.concat().iter().map(|it| format!("'{it}'")).collect();
+    let mut terminal = std::process::Command::new("script");
+    terminal.args(["-qec", &typed.join(" "), "/dev/null"]).env("TERM", "xterm");
+    let seen = terminal.stdin(std::process::Stdio::null()).output().expect("script (bsdutils)");
+    let text = String::from_utf8_lossy(&seen.stdout).into_owned();
+    assert!(seen.status.success(), "{text}");
+    assert!(text.contains("rows  ") && text.contains("/3000"), "no bar: {text:?}");
+    let (_, after) = text.rsplit_once("/3000").unwrap();
+    assert!(after.contains("\u{1b}[2K"), "the bar is not taken away: {text:?}");
+    assert!(after.contains(&said("3000 made")), "{text:?}");
+}
+
 #[test]
 fn every_wrong_row_is_named_and_nothing_is_imported() {
     let (house, _) = House::new();

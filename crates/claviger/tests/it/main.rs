@@ -5,7 +5,9 @@
 mod backup;
 mod client;
 mod compat;
+mod ending;
 mod import;
+mod logs;
 mod machine;
 mod mail;
 mod network;

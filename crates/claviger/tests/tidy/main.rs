@@ -11,6 +11,7 @@ mod documents;
 mod files;
 mod packages;
 mod scan;
+mod settings;
 mod sizes;
 mod words;
 

@@ -33,6 +33,15 @@ impl Compiled {
         }
     }
 
+    /// The zone it names; none where it goes by that of the lock that is opened.
+    #[must_use]
+    pub fn zone(&self) -> Option<&Zone> {
+        match &self.0 {
+            Form::Week(week) => week.zone(),
+            Form::Occurrences(occurrences) => occurrences.zone(),
+        }
+    }
+
     /// Whether the schedule is open at `at`; `lock_zone` counts where the schedule names no zone.
     /// Costs the same at any instant, however far from the start of a rule.
     #[must_use]

@@ -39,9 +39,9 @@ pub(super) fn read(path: &Path) -> Result<Option<Secrets>, StoreError> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(StoreError::file(path, e)),
+        Err(e) => return Err(StoreError::io(path, &e)),
     };
-    let metadata = file.metadata().map_err(|e| StoreError::file(path, e))?;
+    let metadata = file.metadata().map_err(|e| StoreError::io(path, &e))?;
     if !metadata.is_file() {
         return Err(wrong("is not a file"));
     }
@@ -51,7 +51,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Secrets>, StoreError> {
         return Err(wrong(&reason));
     }
     let mut text = Zeroizing::new(String::with_capacity(1_024));
-    file.take(MOST_BYTES).read_to_string(&mut text).map_err(|e| StoreError::file(path, e))?;
+    file.take(MOST_BYTES).read_to_string(&mut text).map_err(|e| StoreError::io(path, &e))?;
     parse(path, &text).map(Some).map_err(|reason| wrong(&reason))
 }
 
@@ -126,7 +126,7 @@ pub(super) fn create(path: &Path, secrets: &Secrets) -> Result<(), StoreError> {
         }
     });
     let removed = fs::remove_file(&temporary);
-    made.and(removed).and_then(|()| sync_folder(path)).map_err(|e| StoreError::file(path, e))
+    made.and(removed).and_then(|()| sync_folder(path)).map_err(|e| StoreError::io(path, &e))
 }
 
 /// Writes the file anew with other keys to sign with: the former stays until this is whole.
@@ -136,7 +136,7 @@ pub(super) fn replace(path: &Path, secrets: &Secrets, signing: &Signing) -> Resu
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }
-    written.and_then(|()| sync_folder(path)).map_err(|e| StoreError::file(path, e))
+    written.and_then(|()| sync_folder(path)).map_err(|e| StoreError::io(path, &e))
 }
 
 /// A name beside the file that nobody else uses.

@@ -1,9 +1,12 @@
 //! Dry runs: the whole plan of every change of rights, and a digest that demands exactly it.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::kit::{Site, in_seconds, one, person_to_lock, pointers};
 use crate::support::{World, id, on_each_engine};
+use crate::tour::{fingerprint, furnish, rank, samples};
 
 /// The plan of a change, and its digest; nothing may be written.
 async fn plan(world: &World, it: &Site, method: &str, path: &str, body: Value) -> (Value, String) {
@@ -299,6 +302,193 @@ async fn long_lists_are_cut_in_the_answer_and_never_in_the_digest() {
         it.matching("POST", &modify, &tag, Some(crowd(1499))).await.problem(412, "stale");
         let done = it.matching("POST", &modify, &tag, Some(crowd(1500))).await.expect(200);
         assert_eq!(done["people_count"], 1500);
+    })
+    .await;
+}
+
+/// Why mutations take no dry run: they give nobody access at a lock and take it from nobody.
+const NO_RIGHTS: &[(&str, &[&str])] = &[
+    (
+        "who somebody is",
+        &[
+            "token",
+            "log_in",
+            "log_out",
+            "log_out_everywhere",
+            "change_password",
+            "reset_password",
+            "redeem_invitation",
+        ],
+    ),
+    (
+        "what programs and people may change: grants alone open",
+        &[
+            "create_client",
+            "change_client",
+            "rotate_client",
+            "delete_client",
+            "create_person",
+            "put_person",
+            "change_person",
+        ],
+    ),
+    (
+        "nobody has a right there yet",
+        &["create_place", "create_lock", "create_access_level", "create_schedule"],
+    ),
+    ("refused while a right uses it", &["delete_schedule"]),
+    ("opens what its person may open already", &["create_credential", "enrol_device"]),
+    (
+        "the other place gives the rights, each with a dry run of its own",
+        &["share_lock", "accept_shared_lock"],
+    ),
+    ("how locks are at the moment, whatever the rights", &["set_posture", "unlock", "decide"]),
+    (
+        "how rights reach locks, not what they are",
+        &[
+            "create_controller",
+            "change_controller",
+            "delete_controller",
+            "sync_controller",
+            "commission_lock",
+            "sync_device",
+            "bring_receipts",
+            "bring_events",
+        ],
+    ),
+    (
+        "who is told of events",
+        &["create_webhook", "change_webhook", "delete_webhook", "test_webhook", "replay_delivery"],
+    ),
+];
+
+#[test]
+fn every_mutation_takes_a_dry_run_or_touches_no_right() {
+    let without: Vec<&str> = NO_RIGHTS.iter().flat_map(|(_, rows)| rows.iter().copied()).collect();
+    let mutations = claviger_web::routes().into_iter().filter(|it| it.method != "GET");
+    let (dry, plain): (Vec<_>, Vec<_>) = mutations.partition(|it| it.dry_run);
+    let mut plain: Vec<&str> = plain.iter().map(|it| it.operation).collect();
+    let mut known = without.clone();
+    plain.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(plain, known);
+    assert!(dry.len() >= 24, "{}", dry.len());
+}
+
+#[tokio::test]
+async fn every_dry_run_writes_nothing_and_its_digest_is_that_of_the_real_call() {
+    on_each_engine(|world| async move {
+        let things = furnish(&world.admin, &world.place, "mine").await;
+        let mut routes = claviger_web::routes();
+        routes.retain(|it| it.dry_run);
+        // The admin key that lets another in must not have been reported lost.
+        routes.sort_by_key(|it| (it.operation != "enrol", rank(it)));
+        let mut digests = BTreeSet::new();
+        for (turn, route) in routes.iter().enumerate() {
+            let (name, sample) = (route.operation, samples(route, &things, turn).remove(0));
+            let before = fingerprint(&world, &world.admin, &things).await;
+            let mut dry = sample.clone();
+            dry.query.push(("dry_run", "true".to_owned()));
+            let told = dry.send(&world.admin).await;
+            assert_eq!(fingerprint(&world, &world.admin, &things).await, before, "{name}");
+            let told = told.expect(200);
+            let body = sample.body.as_ref().map(Value::to_string);
+            let real = async |digest: &str| {
+                let seen = format!("\"{digest}\"");
+                let headers = [("if-match", seen.as_str())];
+                world.admin.send(sample.method, &sample.url(), &headers, body.clone()).await
+            };
+            let another = format!("plan-{}", "0".repeat(32));
+            real(&another).await.problem(412, "stale");
+            assert_eq!(fingerprint(&world, &world.admin, &things).await, before, "{name}");
+            let digest = told["digest"].as_str().unwrap();
+            let done = real(digest).await;
+            assert!((200..300).contains(&done.status), "{name}: {}", done.text);
+            digests.insert(digest.to_owned());
+        }
+        // Those that do something, each something else, and one that does nothing.
+        assert!(digests.len() >= 8, "{digests:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_time_zone_moves_the_schedules_that_name_none() {
+    on_each_engine(|world| async move {
+        let (it, w) = (world.here(), &world);
+        let (ann, bo, cleo) =
+            (it.person("Ann").await, it.person("Bo").await, it.person("Cleo").await);
+        let door = it.put("/locks/external:d", json!({"name": "Door"})).await.expect(201);
+        let gate = it.lock("Gate").await;
+        let weekly = |zone: Value| {
+            let hours = json!([{"days": ["mon"], "from": "08:00", "to": "17:00"}]);
+            json!({"weekly": hours, "time_zone": zone})
+        };
+        let give = async |it: &Site, who: &Value, lock: &Value, schedule: Value| {
+            let mut body = person_to_lock(who, lock);
+            body["schedule"] = schedule;
+            it.made("/grants", body).await;
+        };
+        give(&it, &ann, &door, weekly(json!(null))).await;
+        give(&it, &ann, &gate, weekly(json!(null))).await;
+        give(&it, &bo, &door, weekly(json!("Asia/Tokyo"))).await;
+        give(&it, &cleo, &door, json!(null)).await;
+        let a = id(&ann);
+        let (lock, tokyo) = (one("/locks", &door), json!({"time_zone": "Asia/Tokyo"}));
+        let changed = async |method: &str, path: &str, body: Value, rows: &[(&str, &Value)]| {
+            says(&plan(w, &it, method, path, body).await.0, &[], &[], rows);
+        };
+        changed("PATCH", &lock, tokyo.clone(), &[(a, &door)]).await;
+        let put = json!({"name": "Door", "time_zone": "Asia/Tokyo"});
+        changed("PUT", "/locks/external:d", put, &[(a, &door)]).await;
+        changed("PATCH", &lock, json!({"time_zone": "Europe/Stockholm"}), &[]).await;
+        changed("PATCH", &lock, json!({"name": "Front", "pin": "always"}), &[]).await;
+        changed("PATCH", "", tokyo.clone(), &[(a, &door), (a, &gate)]).await;
+        changed("PATCH", "", json!({"language": "sv"}), &[]).await;
+        it.patch(&lock, tokyo.clone()).await.expect(200);
+        changed("PATCH", "", tokyo.clone(), &[(a, &gate)]).await;
+        changed("PATCH", &lock, json!({"time_zone": null}), &[(a, &door)]).await;
+        changed("PUT", "/locks/external:d", json!({"name": "Door"}), &[(a, &door)]).await;
+
+        let named = json!({"name": "S", "weekly": weekly(json!(null))["weekly"]});
+        let schedule = it.put("/schedules/external:s", named.clone()).await.expect(201);
+        give(&it, &cleo, &gate, json!({"id": id(&schedule)})).await;
+        changed("PUT", "/schedules/external:s", named.clone(), &[]).await;
+        let mut other = named.clone();
+        other["weekly"][0]["to"] = json!("18:00");
+        changed("PUT", "/schedules/external:s", other, &[(id(&cleo), &gate)]).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_time_zone_of_a_shared_lock_moves_whoever_borrows_it() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let annexe = it.neighbour("Annexe").await;
+        let theirs = Site { place: annexe.place, ..it.clone() };
+        let gate = it.lock("Gate").await;
+        let shares = format!("{}/shares", one("/locks", &gate));
+        let shared = it.post(&shares, json!({"place_id": theirs.place})).await.expect(201);
+        assert_eq!(shared["state"], "accepted");
+        let bea = theirs.person("Bea").await;
+        let mut grant = person_to_lock(&bea, &gate);
+        grant["schedule"] = json!({"weekly": [{"days": ["mon"], "from": "08:00", "to": "17:00"}]});
+        theirs.made("/grants", grant).await;
+        let (path, tokyo) = (one("/locks", &gate), json!({"time_zone": "Asia/Tokyo"}));
+        let (both, tag) = plan(&world, &it, "PATCH", &path, tokyo.clone()).await;
+        says(&both, &[], &[], &[(id(&bea), &gate)]);
+        // Who may not see the other place is not told, and demands the same.
+        let narrow = it.seen_by(&it.full_key().await);
+        let (own, same) = plan(&world, &narrow, "PATCH", &path, tokyo.clone()).await;
+        says(&own, &[], &[], &[]);
+        assert_eq!(same, tag);
+        // It is the owner's zone that counts, not that of the place that borrows.
+        let moved = plan(&world, &theirs, "PATCH", "", tokyo.clone()).await.0;
+        says(&moved, &[], &[], &[]);
+        let moved = plan(&world, &it, "PATCH", "", tokyo.clone()).await.0;
+        says(&moved, &[], &[], &[(id(&bea), &gate)]);
+        it.matching("PATCH", &path, &tag, Some(tokyo)).await.expect(200);
     })
     .await;
 }

@@ -204,8 +204,8 @@ async fn a_stream_misses_no_event_under_concurrent_decisions() {
 
 #[tokio::test]
 async fn who_an_event_concerns_is_forgotten_when_retention_says_so() {
-    on_each_engine(|mut world| async move {
-        world.admin = world.here().full_key().await;
+    on_each_engine(|world| async move {
+        let world = world.lasting().await;
         let it = world.here();
         let place = it.patch("", json!({"retention_days": 3})).await.expect(200);
         assert_eq!(place["retention_days"], 3);

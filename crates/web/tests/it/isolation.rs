@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use claviger_web::Listed;
 use serde_json::{Value, json};
 
+use crate::kit::Site;
+use crate::panel::Panel;
 use crate::support::{Actor, Answer, World, id, on_each_engine};
 use crate::tour::{Furniture, fingerprint, furnish, rank, revisions, samples};
 
@@ -21,15 +23,24 @@ const NO_REFERENCE: &[(&str, &str)] = &[
     ("put_access_level", "{id}"),
     ("put_grant", "{id}"),
     ("put_schedule", "{id}"),
-    // What a controller reports of commands and events it heard of: passed over where unknown.
+];
+
+/// Positions in which a controller or a device says what it heard of: passed over where its place
+/// knows no such thing. A test of their own shows that nothing comes of it.
+const HEARD: &[(&str, &str)] = &[
     ("sync_controller", "/commands/0/id"),
     ("sync_controller", "/events/0/credential_id"),
-    // What a device heard at doors: passed over where its place has no such lock.
     ("sync_device", "/acknowledged/0/lock_id"),
     ("sync_device", "/hellos/0/lock_id"),
     ("sync_device", "/nonces/0/lock_id"),
     ("sync_device", "/reports/0/lock_id"),
 ];
+
+/// Positions that the walk over all routes leaves out.
+fn is_apart(operation: &str, position: &str) -> bool {
+    let lists = [MEANT_FOR_OTHERS, NO_REFERENCE, HEARD];
+    lists.iter().any(|list| list.contains(&(operation, position)))
+}
 
 struct Two {
     world: World,
@@ -82,8 +93,7 @@ async fn another_places_id_in_any_position_of_any_route_is_not_there() {
                 for (own, other) in own.iter().zip(&others) {
                     for (position, hybrid) in own.hybrids(other, route) {
                         walked.entry(route.operation).or_default().insert(position.clone());
-                        let at = (route.operation, position.as_str());
-                        if MEANT_FOR_OTHERS.contains(&at) || NO_REFERENCE.contains(&at) {
+                        if is_apart(route.operation, &position) {
                             continue;
                         }
                         // What has no external id is named by its id in both rounds.
@@ -100,10 +110,111 @@ async fn another_places_id_in_any_position_of_any_route_is_not_there() {
         for route in claviger_web::routes() {
             let mut missed = route.ids.clone();
             missed.retain(|it| !walked.get(route.operation).is_some_and(|done| done.contains(it)));
-            missed.retain(|it| !NO_REFERENCE.contains(&(route.operation, it.as_str())));
+            missed.retain(|it| !is_apart(route.operation, it));
             assert!(missed.is_empty(), "{} has positions not tried: {missed:?}", route.operation);
         }
         assert_eq!(fingerprint(&world, &their_admin, &theirs).await, before);
+    })
+    .await;
+}
+
+/// Every position of [`HEARD`] of an operation names this thing in the body.
+#[track_caller]
+fn names(operation: &str, body: &Value, things: &[&str]) {
+    for (_, position) in HEARD.iter().filter(|(own, _)| *own == operation) {
+        let named = body.pointer(position).and_then(Value::as_str);
+        assert!(named.is_some_and(|it| things.contains(&it)), "{operation} {position}: {body}");
+    }
+}
+
+/// What a device says that it met at a lock.
+fn met(phone: &str, lock: &str) -> Value {
+    json!({
+        "device_id": phone,
+        "acknowledged": [{"lock_id": lock, "class": 0, "serial": 1}],
+        "hellos": [{"lock_id": lock, "epoch": 1, "version": 99, "list_limit": 4096}],
+        "nonces": [{"lock_id": lock, "nonce": "AAAAAAAAAAAAAAAAAAAAAA=="}],
+        "reports": [{"lock_id": lock, "code": 1}],
+    })
+}
+
+#[tokio::test]
+async fn what_a_device_met_at_another_places_lock_comes_to_nothing() {
+    on_each_engine(|world| async move {
+        let Two { world, mine, theirs, their_admin } = two(world).await;
+        let call = async |actor: &Actor, things: &Furniture, body: Value| {
+            actor.post(&things.path("/devices/sync"), body).await.expect(200)
+        };
+        // In each place the phone has a key for the lock, which it has not acknowledged.
+        let mut given = Vec::new();
+        for (actor, things) in [(&world.admin, &mine), (&their_admin, &theirs)] {
+            let subject = json!({"person_id": things.at("person")});
+            let grant = json!({"subject": subject, "target": {"lock_id": things.at("told_lock")}});
+            actor.post(&things.path("/grants"), grant).await.expect(201);
+            let answer = call(actor, things, json!({"device_id": things.at("phone")})).await;
+            assert_eq!(answer["keys"].as_array().unwrap().len(), 1, "{answer}");
+            given.push(answer);
+        }
+        let before = [
+            fingerprint(&world, &world.admin, &mine).await,
+            fingerprint(&world, &their_admin, &theirs).await,
+        ];
+        let body = met(mine.at("phone"), theirs.at("told_lock"));
+        names("sync_device", &body, &[theirs.at("told_lock")]);
+        let told = call(&world.admin, &mine, body).await;
+        assert_eq!(told, given[0], "as if it had met nobody");
+        let after = [
+            fingerprint(&world, &world.admin, &mine).await,
+            fingerprint(&world, &their_admin, &theirs).await,
+        ];
+        assert_eq!(after, before);
+        let nothing = json!({"device_id": theirs.at("phone")});
+        assert_eq!(call(&their_admin, &theirs, nothing).await, given[1], "theirs holds no key yet");
+        // The same of one's own lock is taken in.
+        let own = call(&world.admin, &mine, met(mine.at("phone"), mine.at("told_lock"))).await;
+        assert_eq!(own["keys"], json!([]), "{own}");
+        assert_eq!(own["fresh"].as_array().unwrap().len(), 1, "{own}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_controller_heard_of_another_place_comes_to_nothing() {
+    on_each_engine(|world| async move {
+        let Two { world, mine, theirs, their_admin } = two(world).await;
+        let at = |actor: &Actor, things: &Furniture| Site {
+            actor: actor.clone(),
+            place: things.at("place").to_owned(),
+        };
+        let (here, there) = (at(&world.admin, &mine), at(&their_admin, &theirs));
+        let (mut own, mut other) =
+            (Panel::at(&here, json!({})).await, Panel::at(&there, json!({})).await);
+        let (gate, far) = (own.lock(&here, "Gate").await, other.lock(&there, "Gate").await);
+        own.settle().await;
+        other.settle().await;
+        there.post(&format!("/locks/{}/unlock", id(&far)), json!({})).await.expect(200);
+        let command = other.call(json!({})).await["commands"][0]["id"].clone();
+        let before = fingerprint(&world, &their_admin, &theirs).await;
+        let heard = json!({
+            "commands": [{"id": command, "result": "ok"}],
+            "events": [{
+                "seq": 1, "kind": "access_denied", "lock": gate["number"], "method": "card",
+                "occurred_at": "2026-01-01T00:00:00Z", "reasons": ["no_grant"],
+                "credential_id": theirs.at("credential"),
+            }],
+        });
+        names("sync_controller", &heard, &[command.as_str().unwrap(), theirs.at("credential")]);
+        let told = own.call(heard).await;
+        assert_eq!((&told["event_seq"], &told["commands"]), (&json!(1), &json!([])), "{told}");
+        // The revisions of all places come last; one's own may move.
+        let after = fingerprint(&world, &their_admin, &theirs).await;
+        assert_eq!(after[..after.len() - 1], before[..before.len() - 1]);
+        let waiting = other.call(json!({})).await["commands"][0]["id"].clone();
+        assert_eq!(waiting, command, "theirs has still to open");
+        let events = here.list("/events").await;
+        let event = events.last().unwrap();
+        let said = (&event["lock_id"], &event["credential_id"], &event["person_id"]);
+        assert_eq!(said, (&gate["id"], &json!(null), &json!(null)), "{event}");
     })
     .await;
 }

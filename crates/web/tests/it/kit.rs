@@ -17,6 +17,12 @@ impl World {
         Site { actor: self.admin.clone(), place: self.place.clone() }
     }
 
+    /// The same by a key that does not expire while clocks are moved.
+    pub(crate) async fn lasting(mut self) -> World {
+        self.admin = self.here().full_key().await;
+        self
+    }
+
     /// The revision of every place and of the directory: the same while nothing is stored.
     pub(crate) async fn revisions(&self) -> Vec<(u32, u64)> {
         let mut all = self.app.storage().revisions().await.unwrap();

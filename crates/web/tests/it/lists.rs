@@ -6,14 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::kit::{Site, one, person_to_lock};
-use crate::panel::{Panel, said};
-use crate::support::{World, id, on_each_engine};
-
-/// The place, by a key that does not expire while clocks are moved.
-async fn lasting(mut world: World) -> World {
-    world.admin = world.here().full_key().await;
-    world
-}
+use crate::panel::{Panel, Scene, said, with_card};
+use crate::support::{id, on_each_engine};
 
 /// The names of what an answer changes, in order.
 fn names(changes: &[Value]) -> Vec<&'static str> {
@@ -121,7 +115,7 @@ async fn a_call_waits_until_there_is_something() {
 #[tokio::test]
 async fn a_command_is_over_with_the_server() {
     on_each_engine(|world| async move {
-        let world = lasting(world).await;
+        let world = world.lasting().await;
         let it = world.here();
         let mut panel = Panel::at(&it, json!({})).await;
         let gate = panel.lock(&it, "Gate").await;
@@ -186,7 +180,7 @@ async fn only_its_own_client_may_call_and_late_calls_do_nothing() {
 #[tokio::test]
 async fn what_is_refused_is_tried_again_later_and_shown() {
     on_each_engine(|world| async move {
-        let mut world = lasting(world).await;
+        let mut world = world.lasting().await;
         let it = world.here();
         let mut panel = Panel::at(&it, json!({})).await;
         let gate = panel.lock(&it, "Gate").await;
@@ -229,7 +223,7 @@ async fn what_is_refused_is_tried_again_later_and_shown() {
 #[tokio::test]
 async fn an_answer_that_was_lost_is_sent_again() {
     on_each_engine(|world| async move {
-        let world = lasting(world).await;
+        let world = world.lasting().await;
         let it = world.here();
         let mut panel = Panel::at(&it, json!({})).await;
         panel.lock(&it, "Gate").await;
@@ -297,7 +291,7 @@ async fn drift_is_found_and_repaired() {
 #[tokio::test]
 async fn what_is_of_no_form_of_ours_is_drift_too() {
     on_each_engine(|world| async move {
-        let world = lasting(world).await;
+        let world = world.lasting().await;
         let it = world.here();
         let mut panel = Panel::at(&it, json!({})).await;
         let gate = panel.lock(&it, "Gate").await;
@@ -438,13 +432,9 @@ async fn events_of_controllers_are_stored_once() {
 #[tokio::test]
 async fn a_list_is_as_it_was_after_a_restart() {
     on_each_engine(|world| async move {
-        let world = lasting(world).await;
+        let world = world.lasting().await;
         let it = world.here();
-        let mut panel = Panel::at(&it, json!({})).await;
-        let gate = panel.lock(&it, "Gate").await;
-        let ann = it.person("Ann").await;
-        let card = it.card(&ann, "a1").await;
-        let grant = it.grant(&ann, &gate).await;
+        let Scene { mut panel, card, grant, .. } = with_card(&it).await;
         panel.settle().await;
         it.acted(&format!("/grants/{}/revoke", id(&grant))).await;
         let world = world.restarted().await;

@@ -3,12 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::kit::{Site, one, reasons};
-use crate::support::{World, id, on_each_engine};
-
-async fn lasting(mut world: World) -> World {
-    world.admin = world.here().full_key().await;
-    world
-}
+use crate::support::{id, on_each_engine};
 
 /// A door that asks for PINs, and somebody with a card with the PIN 1234, the code 246810, and
 /// access.
@@ -38,7 +33,7 @@ async fn code(it: &Site, door: &Value, code: &str) -> Value {
 #[tokio::test]
 async fn wrong_pins_lock_their_credential_out_and_a_restart_does_not_help() {
     on_each_engine(|world| async move {
-        let world = lasting(world).await;
+        let world = world.lasting().await;
         let it = world.here();
         let door = door(&it).await;
         for _ in 0..4 {
@@ -81,7 +76,7 @@ async fn wrong_pins_lock_their_credential_out_and_a_restart_does_not_help() {
 #[tokio::test]
 async fn unknown_codes_lock_the_code_entry_of_their_lock_out() {
     on_each_engine(|world| async move {
-        let world = lasting(world).await;
+        let world = world.lasting().await;
         let it = world.here();
         let door = door(&it).await;
         let gate = it.lock("Gate").await;
@@ -132,7 +127,7 @@ async fn a_preview_counts_nothing() {
 #[tokio::test]
 async fn a_door_without_pin_does_not_end_the_count() {
     on_each_engine(|world| async move {
-        let world = lasting(world).await;
+        let world = world.lasting().await;
         let it = world.here();
         let door = door(&it).await;
         let ann = it.list("/people").await.remove(0);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::http::HeaderMap;
 use claviger_app::{Clock, setup};
+use claviger_store::{Location, Value as Cell};
 use serde_json::{Value, json};
 
 use crate::support::{Actor, Answer, World, id, on_each_engine};
@@ -107,6 +108,26 @@ async fn the_set_up_code_makes_the_owner_once() {
         assert_eq!(revisions(&world).await, before, "a second time nothing happens");
         let world = world.restarted().await;
         redeem(&world, &world.setup_code).await.problem(401, "unauthorized");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_invitation_by_a_secret_is_not_built_and_uses_nothing_up() {
+    on_each_engine(|world| async move {
+        let path = "/api/v1/account/invitation";
+        let before = revisions(&world).await;
+        // The set-up code is no secret of an invitation either.
+        for secret in ["clvi_000000000000000000000000000000000000", &world.setup_code] {
+            let body = json!({"secret": secret, "password": PASSWORD});
+            let refused = world.nobody().post(path, body).await;
+            assert_eq!(refused.header("set-cookie"), "");
+            let problem = refused.problem(422, "not_built");
+            assert!(problem["detail"].as_str().unwrap().contains("setup_code"), "{problem}");
+        }
+        assert_eq!(revisions(&world).await, before);
+        log_in(&world, "admin@localhost", PASSWORD).await.problem(401, "unauthorized");
+        redeem(&world, &world.setup_code).await.expect(201);
     })
     .await;
 }
@@ -288,6 +309,62 @@ async fn a_changed_password_ends_every_session() {
         log_in(&world, "admin@localhost", new).await.expect(201);
         let by_program = json!({"old": new, "new": PASSWORD});
         world.admin.post(path, by_program).await.problem(403, "forbidden_scope");
+    })
+    .await;
+}
+
+/// Every row of the database as text, with the name of its table.
+async fn rows(world: &World) -> Vec<(&'static str, String)> {
+    let text = |value: &Cell| match value {
+        Cell::Text(text) => text.clone(),
+        Cell::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        other => format!("{other:?}"),
+    };
+    let each = move |rows: &mut Vec<_>, table, values: Vec<Cell>| {
+        rows.push((table, values.iter().map(text).collect::<Vec<_>>().join("\n")));
+        Ok(())
+    };
+    world.app.storage().dump(Vec::new(), each).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_password_is_stored_as_argon2id_and_nowhere_else() {
+    const LATER: &str = "another long password";
+    on_each_engine(|world| async move {
+        let mut hashes = Vec::new();
+        let browser = owner(&world).await;
+        for password in [PASSWORD, LATER] {
+            let rows = rows(&world).await;
+            let of = |name| rows.iter().filter(move |(table, _)| *table == name);
+            let accounts: Vec<_> = of("accounts").flat_map(|(_, row)| row.lines()).collect();
+            let found: Vec<&str> =
+                accounts.into_iter().filter(|cell| cell.starts_with('$')).collect();
+            assert_eq!(found.len(), 1, "{found:?}");
+            // RFC 9106 and OWASP: 19 MiB, two passes, one lane; a salt of 16 bytes, 32 of hash.
+            let parts: Vec<&str> = found[0].split('$').collect();
+            assert_eq!(parts[..4], ["", "argon2id", "v=19", "m=19456,t=2,p=1"]);
+            assert_eq!((parts[4].len(), parts[5].len(), parts.len()), (22, 43, 6), "{parts:?}");
+            hashes.push(found[0].to_owned());
+            for secret in [PASSWORD, LATER] {
+                let told = rows.iter().find(|(_, row)| row.contains(secret));
+                assert_eq!(told, None, "after {password}");
+            }
+            if password == PASSWORD {
+                let body = json!({"old": PASSWORD, "new": LATER});
+                browser.send("POST", "/api/v1/account/password", Some(body)).await.expect(204);
+            }
+        }
+        assert_ne!(hashes[0], hashes[1]);
+        if let Location::Sqlite(path) = &world.location {
+            for file in std::fs::read_dir(path.parent().unwrap()).unwrap() {
+                let file = file.unwrap().path();
+                let bytes = std::fs::read(&file).unwrap();
+                for secret in [PASSWORD, LATER] {
+                    let at = bytes.windows(secret.len()).position(|it| it == secret.as_bytes());
+                    assert_eq!(at, None, "{}", file.display());
+                }
+            }
+        }
     })
     .await;
 }

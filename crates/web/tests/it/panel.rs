@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use claviger_app::sha256;
+use claviger_app::{hex, sha256};
 use serde_json::{Value, json};
 
 use crate::kit::Site;
@@ -17,6 +17,24 @@ pub(crate) struct Panel {
     /// By kind and id: the version and what it says.
     pub(crate) items: BTreeMap<(String, String), (u64, Value)>,
     acknowledged: Vec<Value>,
+}
+
+/// A controller with one lock, and somebody with a card who may open it.
+pub(crate) struct Scene {
+    pub(crate) panel: Panel,
+    pub(crate) ann: Value,
+    pub(crate) card: Value,
+    pub(crate) grant: Value,
+}
+
+/// Sets the scene; the controller has not called yet.
+pub(crate) async fn with_card(it: &Site) -> Scene {
+    let panel = Panel::at(it, json!({})).await;
+    let gate = panel.lock(it, "Gate").await;
+    let ann = it.person("Ann").await;
+    let card = it.card(&ann, "a1").await;
+    let grant = it.grant(&ann, &gate).await;
+    Scene { panel, ann, card, grant }
 }
 
 /// The one of the four that a change is.
@@ -133,8 +151,7 @@ impl Panel {
             self.items.iter().map(|((kind, id), (version, _))| format!("{kind} {id} {version}\n"));
         let mut lines: Vec<String> = lines.collect();
         lines.sort();
-        let hash = sha256(lines.concat().as_bytes());
-        hash.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&sha256(lines.concat().as_bytes()))
     }
 
     /// What is stored, as an inventory.

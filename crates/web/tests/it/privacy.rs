@@ -127,8 +127,8 @@ async fn wrong_pins_count_whatever_is_kept() {
 
 #[tokio::test]
 async fn hidden_wrong_pins_count_after_a_restart_too() {
-    on_each_engine(|mut world| async move {
-        world.admin = world.here().full_key().await;
+    on_each_engine(|world| async move {
+        let world = world.lasting().await;
         let it = world.here();
         let ann = it.person("Ann").await;
         let body = json!({"name": "Door", "pin": "always", "privacy": "hidden"});

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::kit::{Site, in_seconds, one, person_to_lock};
-use crate::panel::Panel;
+use crate::panel::{Panel, Scene, with_card};
 use crate::support::{id, on_each_engine};
 
 /// The newest revocation, which is of that cause, with the states of its locks.
@@ -81,8 +81,7 @@ async fn a_grant_is_pending_until_the_list_has_followed() {
 #[tokio::test]
 async fn each_lock_says_how_far_it_has_got() {
     on_each_engine(|world| async move {
-        let mut world = world;
-        world.admin = world.here().full_key().await;
+        let world = world.lasting().await;
         let it = world.here();
         let mut panel = Panel::at(&it, json!({})).await;
         let silent = Panel::at(&it, json!({"name": "Silent"})).await;
@@ -122,11 +121,7 @@ async fn each_lock_says_how_far_it_has_got() {
 async fn a_revoke_that_is_sent_again_is_answered_as_it_was() {
     on_each_engine(|world| async move {
         let it = world.here();
-        let mut panel = Panel::at(&it, json!({})).await;
-        let gate = panel.lock(&it, "Gate").await;
-        let ann = it.person("Ann").await;
-        it.card(&ann, "a1").await;
-        let grant = it.grant(&ann, &gate).await;
+        let Scene { mut panel, grant, .. } = with_card(&it).await;
         panel.settle().await;
         let path = it.at(&format!("/grants/{}/revoke", id(&grant)));
         let key = [("idempotency-key", "once")];
@@ -216,11 +211,7 @@ async fn a_controller_is_not_deleted_while_it_may_let_in_unless_it_is_given_up()
 async fn what_was_sent_and_not_acknowledged_counts_as_held() {
     on_each_engine(|world| async move {
         let it = world.here();
-        let mut panel = Panel::at(&it, json!({})).await;
-        let gate = panel.lock(&it, "Gate").await;
-        let ann = it.person("Ann").await;
-        let card = it.card(&ann, "a1").await;
-        let grant = it.grant(&ann, &gate).await;
+        let Scene { mut panel, card, grant, .. } = with_card(&it).await;
         let sent = panel.call(json!({})).await;
         assert_eq!(sent["changes"].as_array().unwrap().len(), 2);
         it.acted(&format!("/grants/{}/revoke", id(&grant))).await;
@@ -237,11 +228,7 @@ async fn what_was_sent_and_not_acknowledged_counts_as_held() {
 async fn a_right_given_back_before_the_list_followed_is_confirmed_anew() {
     on_each_engine(|world| async move {
         let it = world.here();
-        let mut panel = Panel::at(&it, json!({})).await;
-        let gate = panel.lock(&it, "Gate").await;
-        let ann = it.person("Ann").await;
-        let card = it.card(&ann, "a1").await;
-        it.grant(&ann, &gate).await;
+        let Scene { mut panel, ann, card, .. } = with_card(&it).await;
         panel.settle().await;
         let path = format!("/people/{}", id(&ann));
         it.acted(&format!("{path}/suspend")).await;
@@ -332,11 +319,9 @@ fn in_version(panel: &Panel, credential: &Value, version: u64) -> Value {
 async fn a_version_that_nobody_knows_may_open_anything() {
     on_each_engine(|world| async move {
         let it = world.here();
-        let mut panel = Panel::at(&it, json!({})).await;
-        let (gate, door) = (panel.lock(&it, "Gate").await, panel.lock(&it, "Door").await);
-        let ann = it.person("Ann").await;
-        let card = it.card(&ann, "a1").await;
-        let (first, second) = (it.grant(&ann, &gate).await, it.grant(&ann, &door).await);
+        let Scene { mut panel, ann, card, grant: first, .. } = with_card(&it).await;
+        let door = panel.lock(&it, "Door").await;
+        let second = it.grant(&ann, &door).await;
         panel.settle().await;
         it.acted(&format!("/grants/{}/revoke", id(&second))).await;
         let inventory = in_version(&panel, &card, 1000);
@@ -382,11 +367,8 @@ async fn a_credential_that_the_server_has_no_item_of_may_be_held() {
 async fn however_often_it_is_sent_what_was_sent_first_may_be_held() {
     on_each_engine(|world| async move {
         let it = world.here();
-        let mut panel = Panel::at(&it, json!({})).await;
-        let (gate, door) = (panel.lock(&it, "Gate").await, panel.lock(&it, "Door").await);
-        let ann = it.person("Ann").await;
-        let card = it.card(&ann, "a1").await;
-        it.grant(&ann, &gate).await;
+        let Scene { mut panel, ann, card, .. } = with_card(&it).await;
+        let door = panel.lock(&it, "Door").await;
         let revoked = it.grant(&ann, &door).await;
         panel.call(json!({})).await;
         it.acted(&format!("/grants/{}/revoke", id(&revoked))).await;

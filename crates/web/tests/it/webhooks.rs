@@ -93,12 +93,6 @@ async fn ahead(world: World, seconds: i64) -> World {
     world.later(seconds).await
 }
 
-/// The first place by a key that does not expire while clocks are moved.
-async fn lasting(mut world: World) -> World {
-    world.admin = world.here().full_key().await;
-    world
-}
-
 #[tokio::test]
 async fn a_webhook_shows_its_secret_once() {
     on_each_engine(|world| async move {
@@ -245,7 +239,7 @@ async fn a_test_a_replay_and_two_secrets_during_rotation() {
         assert_eq!(pointers(&foreign.problem(404, "not_found")), ["/delivery_id"]);
 
         // A day later the former secret signs no more.
-        let world = ahead(lasting(world).await, 25 * 3600).await;
+        let world = ahead(world.lasting().await, 25 * 3600).await;
         let it = world.here();
         it.post(&format!("{path}/test"), json!({})).await.expect(202);
         deliver(&world, &endpoint, &made, 3).await;
@@ -264,7 +258,7 @@ async fn only_delivery(it: &Site, hook: &Value) -> Value {
 #[tokio::test]
 async fn failures_are_tried_again_at_their_times_and_then_given_up() {
     on_each_engine(|world| async move {
-        let mut world = lasting(world).await;
+        let mut world = world.lasting().await;
         let it = world.here();
         let door = it.lock("Door").await;
         let hook = it.made("/webhooks", json!({"url": URL})).await;
@@ -320,7 +314,7 @@ async fn failures_are_tried_again_at_their_times_and_then_given_up() {
 #[tokio::test]
 async fn five_days_of_only_failures_disable_an_endpoint() {
     on_each_engine(|world| async move {
-        let world = lasting(world).await;
+        let world = world.lasting().await;
         let it = world.here();
         let door = it.lock("Door").await;
         let hook = it.made("/webhooks", json!({"url": URL})).await;

@@ -28,6 +28,10 @@ pub(super) fn from_sqlite(error: &Error) -> StoreError {
     };
     match code.code {
         ErrorCode::DiskFull => StoreError::Full,
+        // SQLite makes the index of the log as large as it must be before it uses it.
+        ErrorCode::SystemIoFailure if code.extended_code == ffi::SQLITE_IOERR_SHMSIZE => {
+            StoreError::Full
+        }
         ErrorCode::DatabaseBusy
         | ErrorCode::DatabaseLocked
         | ErrorCode::SystemIoFailure

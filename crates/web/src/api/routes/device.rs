@@ -21,16 +21,6 @@ pub(super) fn table() -> Vec<Row> {
 fn devices() -> Vec<Row> {
     vec![
         Route::post(
-            "/api/v1/places/{place}/locks/{id}/commission",
-            "commission_lock",
-            "Tell a lock with no network whose it is",
-            Answer::Object(&shape::RECORD),
-            run!(commission),
-        )
-        .scope(Scope::LocksWrite)
-        .body(&shape::COMMISSION)
-        .doc("Once; with recommission the lock gets another secret and epoch."),
-        Route::post(
             "/api/v1/places/{place}/devices/enrol",
             "enrol_device",
             "Enrol a device that holds keys",
@@ -63,6 +53,16 @@ fn devices() -> Vec<Row> {
 
 fn locks() -> Vec<Row> {
     vec![
+        Route::post(
+            "/api/v1/places/{place}/locks/{id}/commission",
+            "commission_lock",
+            "Tell a lock with no network whose it is",
+            Answer::Object(&shape::RECORD),
+            run!(commission),
+        )
+        .scope(Scope::LocksWrite)
+        .body(&shape::COMMISSION)
+        .doc("Once; with recommission the lock gets another secret and epoch."),
         Route::get(
             "/api/v1/places/{place}/locks/{id}/revocation-list",
             "get_revocation_list",

@@ -97,7 +97,8 @@ async fn stream(server: Shared, call: Request) -> Answered {
         })?,
     };
     let moved = app::watch(&ctx, place).map_err(problem)?;
-    let feed = Feed { ctx, place, after, moved, fresh: true };
+    let ending = server.app.ending();
+    let feed = Feed { ctx, place, after, moved, ending, fresh: true };
     let chunks = futures_util::stream::unfold(feed, |mut feed| async move {
         let chunk = feed.next().await?;
         Some((Ok::<Bytes, Infallible>(chunk), feed))
@@ -111,6 +112,7 @@ struct Feed {
     place: Id,
     after: u64,
     moved: watch::Receiver<u64>,
+    ending: watch::Receiver<bool>,
     fresh: bool,
 }
 
@@ -142,10 +144,13 @@ impl Feed {
                     .collect();
                 return Some(Bytes::from(text));
             }
-            match tokio::time::timeout(ALIVE_EVERY, self.moved.changed()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) => return None,
-                Err(_) => return Some(Bytes::from_static(b": alive\n\n")),
+            tokio::select! {
+                moved = self.moved.changed() => moved.ok()?,
+                // Whoever listens goes on with the next server after the last event.
+                _ = self.ending.wait_for(|it| *it) => return None,
+                () = tokio::time::sleep(ALIVE_EVERY) => {
+                    return Some(Bytes::from_static(b": alive\n\n"));
+                }
             }
         }
     }

@@ -40,8 +40,13 @@ pub(super) fn table() -> Vec<Row> {
             .scope(write)
             .body(shape),
         Route::get(ONE, "get_lock", "Read a lock", Answer::Object(shape), run!(get)).scope(read),
-        Route::put(ONE, "put_lock", "Make or replace a lock", shape, run!(put)).scope(write),
-        Route::patch(ONE, "change_lock", "Change a lock", shape, run!(change)).scope(write),
+        Route::put(ONE, "put_lock", "Make or replace a lock", shape, run!(put))
+            .scope(write)
+            .dry_run(),
+        Route::patch(ONE, "change_lock", "Change a lock", shape, run!(change))
+            .scope(write)
+            .dry_run()
+            .doc("Another time zone moves the schedules that name none."),
         Route::delete(ONE, "delete_lock", "Delete a lock", run!(delete)).scope(write).dry_run(),
         Route::post(
             "/api/v1/places/{place}/locks/{id}/unlock",

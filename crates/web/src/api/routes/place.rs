@@ -39,7 +39,9 @@ pub(super) fn table() -> Vec<Row> {
         Route::get(ONE, "get_place", "Read a place", Answer::Object(shape), run!(get))
             .scope(Scope::PlacesRead),
         Route::patch(ONE, "change_place", "Change a place", shape, run!(change))
-            .scope(Scope::PlacesWrite),
+            .scope(Scope::PlacesWrite)
+            .dry_run()
+            .doc("Another time zone moves the schedules that name none, at locks that have none."),
     ];
     rows.into_iter().map(|row| row.tag("places")).collect()
 }

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::door::{NONCE, SESSION, list_of};
 use crate::kit::Site;
-use crate::support::{Actor, id};
+use crate::support::{Actor, World, id};
 
 pub(crate) struct Phone {
     pair: EcdsaKeyPair,
@@ -24,9 +24,9 @@ pub(crate) struct Phone {
     pub(crate) device: String,
     place: String,
     /// Keys by lock, oldest first.
-    pub(crate) keys: BTreeMap<[u8; 16], Vec<Vec<u8>>>,
+    keys: BTreeMap<[u8; 16], Vec<Vec<u8>>>,
     /// Lists by lock.
-    pub(crate) lists: BTreeMap<[u8; 16], Vec<u8>>,
+    lists: BTreeMap<[u8; 16], Vec<u8>>,
     certificates: Vec<Vec<u8>>,
     /// What locks gave it to carry.
     pub(crate) receipts: Vec<String>,
@@ -70,6 +70,12 @@ impl Phone {
             receipts: Vec::new(),
             events: Vec::new(),
         }
+    }
+
+    /// The same after the server has started anew.
+    pub(crate) fn over(mut self, world: &World) -> Phone {
+        self.actor = world.admin.with(self.actor.token.take());
+        self
     }
 
     pub(crate) fn credential(&self) -> Value {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::door::Door;
 use super::phone::Phone;
-use crate::kit::{Site, one};
+use crate::kit::one;
 use crate::support::on_each_engine;
 
 #[tokio::test]
@@ -76,8 +76,7 @@ async fn a_list_is_shown_and_made_anew_when_it_is_old() {
         assert_eq!(door.take_list(&mut phone), Code::Same, "not made anew within a day");
 
         let world = world.later(25 * 3600).await;
-        let it = Site { actor: world.admin.clone(), place: it.place };
-        phone.actor = it.actor.with(phone.actor.token.clone());
+        phone = phone.over(&world);
         phone.sync().await;
         assert_eq!(door.take_list(&mut phone), Code::Applied);
         assert_eq!(door.holds(), (0, 2));
@@ -85,8 +84,7 @@ async fn a_list_is_shown_and_made_anew_when_it_is_old() {
         assert_eq!(door.answers(&phone), Code::Done);
         // Half its life on, the phone gets a key that lasts longer; the former goes on opening.
         let world = world.later(8 * 86_400).await;
-        let it = Site { actor: world.admin.clone(), place: it.place };
-        phone.actor = it.actor.with(phone.actor.token.clone());
+        phone = phone.over(&world);
         assert_eq!(phone.sync().await["keys"].as_array().unwrap().len(), 1);
         assert_eq!(phone.sync().await["keys"], json!([]));
         assert_eq!(door.answers(&phone), Code::Done);
@@ -161,10 +159,8 @@ async fn after_a_restore_an_epoch_begins_and_the_first_revocation_is_enforced() 
         let done = world.app.storage().db().write(batch).await;
         assert!(matches!(done, Ok(Outcome::Done { .. })), "{done:?}");
         let world = world.restarted().await;
-        let it = Site { actor: world.admin.clone(), place: it.place };
-        for phone in [&mut hers, &mut his] {
-            phone.actor = it.actor.with(phone.actor.token.clone());
-        }
+        let it = world.here();
+        (hers, his) = (hers.over(&world), his.over(&world));
         assert_eq!((door.answers(&hers), door.answers(&his)), (Code::Done, Code::Done));
         it.acted(&format!("{}/revoke", one("/grants", &grant))).await;
         his.sync().await;

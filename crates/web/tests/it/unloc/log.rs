@@ -290,8 +290,8 @@ async fn subprojects_are_in_the_log_once_and_in_one_order() {
 
 #[tokio::test]
 async fn the_log_goes_back_sixty_days_and_whom_it_was_as_far_as_the_place_keeps_it() {
-    on_each_engine(|mut world: World| async move {
-        world.admin = world.here().full_key().await;
+    on_each_engine(|world: World| async move {
+        let mut world = world.lasting().await;
         let mut program = Unloc::at(&world).await;
         let door = program.it.lock("Door").await;
         guest(&program.it, "Ann", 1, "a1").await;

@@ -132,8 +132,8 @@ async fn a_delivery_is_the_bare_access_event_as_the_log_shows_it() {
 
 #[tokio::test]
 async fn a_delivery_that_fails_is_tried_again_as_it_was() {
-    on_each_engine(|mut world| async move {
-        world.admin = world.here().full_key().await;
+    on_each_engine(|world| async move {
+        let world = world.lasting().await;
         let program = Unloc::at(&world).await;
         let it = &program.it;
         let door = it.lock("Door").await;
