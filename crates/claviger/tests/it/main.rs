@@ -9,6 +9,7 @@ mod import;
 mod machine;
 mod mail;
 mod network;
+mod offline;
 mod ownership;
 mod root;
 mod run;
