@@ -318,6 +318,12 @@ pub(crate) struct Sim {
     /// The building stands in the place already
     #[arg(long)]
     pub(crate) furnished: bool,
+
+    /// Instead, tell a day in a small house of its own whose 12 locks have no network: --seed
+    /// says which; it ends by itself
+    #[arg(long, conflicts_with_all = ["duration", "visits", "hostile", "unloc", "machines", "panel",
+        "furnished"])]
+    pub(crate) offline: bool,
 }
 
 /// The simulated building.

@@ -15,6 +15,7 @@ mod hostile;
 mod latency;
 mod machine;
 mod machines;
+pub mod offline;
 mod options;
 mod panel;
 mod rng;

@@ -4,7 +4,8 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use claviger_sim::Login;
+use claviger_sim::offline::Size;
+use claviger_sim::{Client, Login};
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
@@ -83,6 +84,14 @@ async fn show(
     let get =
         |path: &str| made.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
     let login = Login::Client { id: get("/client/id"), secret: get("/client/secret") };
+    if !global.json {
+        let client = Client::new(url, &get("/place/id"), login.clone());
+        let client = client.map_err(|error| Failure::new(error.to_string()))?;
+        tokio::select! {
+            told = sim::offline(&client, args.building.seed, Size::SHORT, false) => told?,
+            () = signals.asked() => return Ok(()),
+        }
+    }
     let mut options = sim::of(&args.building, url.clone(), get("/place/id"), login);
     options.duration = None;
     options.unloc = true;

@@ -1,6 +1,7 @@
 //! `sim`: virtual locks and people against a running server.
 
-use claviger_sim::{Login, Options, Tally};
+use claviger_sim::offline::Size;
+use claviger_sim::{Client, Login, Options, Tally};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -21,6 +22,17 @@ pub(crate) async fn run(args: Sim, global: &Global) -> Result<(), Failure> {
         Failure::new("--client-secret is missing (or CLAVIGER_CLIENT_SECRET in the environment)")
     })?;
     let login = Login::Client { id: args.client_id, secret };
+    if args.offline {
+        let client = Client::new(&args.url, &args.place, login);
+        let client = client.map_err(|error| Failure::new(error.to_string()))?;
+        let mut signals = EndSignals::listen()?;
+        return tokio::select! {
+            told = offline(&client, args.building.seed, Size::WHOLE, global.json) => told,
+            () = signals.asked() => Err(Failure::new(
+                "ended in the middle: what is left in the place goes when this seed is run again",
+            )),
+        };
+    }
     let mut options = of(&args.building, args.url, args.place, login);
     options.furnish = !args.furnished;
     options.unloc = args.unloc;
@@ -42,6 +54,31 @@ pub(crate) async fn run(args: Sim, global: &Global) -> Result<(), Failure> {
         }
     };
     finish(&tally, global.json)
+}
+
+/// Tells a day in a house whose locks have no network, line by line.
+///
+/// # Errors
+/// The server cannot be reached or refuses a request; something was not as it must be.
+pub(super) async fn offline(
+    client: &Client,
+    seed: u64,
+    size: Size,
+    json: bool,
+) -> Result<(), Failure> {
+    let tell = |line: &str| {
+        if !json {
+            terminal::answer(line);
+        }
+    };
+    let told = claviger_sim::offline::run(client, seed, size, tell).await;
+    let tally = told.map_err(|error| Failure::new(error.to_string()))?;
+    if json {
+        terminal::json(&serde_json::to_value(&tally).unwrap_or(Value::Null));
+    } else {
+        terminal::answer(&format!("\n{tally}"));
+    }
+    contradicted(tally.surprises)
 }
 
 /// The options of a building.
@@ -75,7 +112,11 @@ pub(super) fn finish(tally: &Tally, json: bool) -> Result<(), Failure> {
     } else {
         terminal::answer(&tally.to_string());
     }
-    match tally.surprises {
+    contradicted(tally.surprises)
+}
+
+fn contradicted(surprises: u64) -> Result<(), Failure> {
+    match surprises {
         0 => Ok(()),
         many => Err(Failure::new(format!("{many} answers contradict what is certain"))),
     }

@@ -11,6 +11,7 @@ mod logs;
 mod machine;
 mod mail;
 mod network;
+mod offline;
 mod ownership;
 mod root;
 mod run;

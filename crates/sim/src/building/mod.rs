@@ -4,7 +4,7 @@
 //! which the building is furnished, so the same seed gives the same building on any day.
 
 mod doors;
-mod names;
+pub(crate) mod names;
 mod people;
 mod rights;
 #[cfg(test)]

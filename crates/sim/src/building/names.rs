@@ -3,7 +3,7 @@
 //! Every name is made up of common parts; addresses and numbers are from reserved ranges.
 
 /// First names; some with letters outside ASCII, since real buildings have them.
-pub(super) const FIRST: [&str; 40] = [
+pub(crate) const FIRST: [&str; 40] = [
     "Ann", "Åsa", "Bjørn", "Carla", "Chidi", "Dag", "Elif", "Emma", "Eva", "Farah", "Georg",
     "Hana", "Henrik", "Ines", "Ivan", "Jens", "José", "Kari", "Lena", "Liam", "Linh", "Łukasz",
     "Maja", "Marco", "Mei", "Nadia", "Nils", "Noor", "Olga", "Omar", "Petra", "Priya", "Rosa",
@@ -11,7 +11,7 @@ pub(super) const FIRST: [&str; 40] = [
 ];
 
 /// Last names.
-pub(super) const LAST: [&str; 40] = [
+pub(crate) const LAST: [&str; 40] = [
     "Andersen",
     "Bakke",
     "Berg",
