@@ -7,6 +7,7 @@ pub mod decisions;
 pub mod http;
 pub mod levels;
 pub mod lists;
+pub mod offline;
 pub mod pages;
 pub mod rows;
 pub mod show;

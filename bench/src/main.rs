@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use claviger_bench::show::Table;
-use claviger_bench::{decisions, http, levels, lists, pages, start, unloc};
+use claviger_bench::{decisions, http, levels, lists, offline, pages, start, unloc};
 
 /// Figures of Claviger.
 #[derive(Parser)]
@@ -12,7 +12,7 @@ struct Args {
     /// Also the worlds that take minutes and gigabytes.
     #[arg(long)]
     large: bool,
-    /// Only this table: decisions, http, levels, unloc, lists, pages, start, idle, build.
+    /// Only this table: decisions, http, levels, unloc, lists, offline, pages, start, idle, build.
     #[arg(long)]
     only: Option<String>,
     /// The page whose tables are to be written anew.
@@ -31,11 +31,12 @@ fn main() {
     if let Some(location) = &args.start {
         return start::child(location);
     }
-    let runs: [Run; 9] = [
+    let runs: [Run; 10] = [
         ("decisions", &|table| decisions::run(table, args.large)),
         ("http", &http::run),
         ("levels", &levels::run),
         ("lists", &lists::run),
+        ("offline", &offline::run),
         ("unloc", &unloc::run),
         ("pages", &pages::run),
         ("start", &start::run),

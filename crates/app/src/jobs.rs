@@ -95,6 +95,7 @@ pub(crate) async fn clear_old(app: &App) -> Result<(), Error> {
         store.db().wipe_log().await?;
     }
     crate::provision::settle(app).await?;
+    crate::offline::look_for_gaps(app).await?;
     store.trim_answers(now.plus(-KEPT_FOR)).await?;
     store.trim_operations(now.plus(-OPERATIONS_KEPT)).await?;
     store.trim_deliveries(now.plus(-DELIVERIES_KEPT)).await?;

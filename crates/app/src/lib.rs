@@ -126,6 +126,7 @@ struct Inner {
     held: object::Held,
     lines: provision::Lines,
     signers: Arc<offline::Signers>,
+    alarms: offline::Told,
 }
 
 /// How much a server holds in memory.
@@ -205,6 +206,7 @@ impl App {
                 held: object::Held::default(),
                 lines: provision::Lines::default(),
                 signers,
+                alarms: offline::Told::default(),
             }),
         };
         decision::rebuild_attempts(&app).await?;
@@ -297,6 +299,10 @@ impl App {
 
     pub(crate) fn signers(&self) -> &offline::Signers {
         &self.inner.signers
+    }
+
+    pub(crate) fn alarms(&self) -> &offline::Told {
+        &self.inner.alarms
     }
 
     pub(crate) fn held(&self) -> &object::Held {

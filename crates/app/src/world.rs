@@ -57,8 +57,16 @@ pub(crate) struct World {
     by_id: ArcSwap<HashMap<Id, PlaceNumber>>,
     formats: OnceLock<&'static [Format]>,
     lists: ArcSwap<Lists>,
-    /// By the hash of their secrets.
-    devices: Mutex<HashMap<[u8; 32], Device>>,
+    devices: Mutex<Devices>,
+}
+
+/// The devices that were enrolled.
+#[derive(Debug, Default)]
+struct Devices {
+    /// Each by the hash of its secret.
+    by_token: HashMap<[u8; 32], Device>,
+    /// That hash, by which credential it is.
+    tokens: HashMap<(PlaceNumber, CredentialNumber), [u8; 32]>,
 }
 
 /// The lists of all controllers, the locks with no network, and the revocations that have not come
@@ -157,16 +165,22 @@ impl World {
 
     /// The device whose secret has that hash.
     pub(crate) fn device(&self, token: &[u8; 32]) -> Option<Device> {
-        guard(&self.devices).get(token).copied()
+        guard(&self.devices).by_token.get(token).copied()
+    }
+
+    /// The device that a credential is.
+    pub(crate) fn enrolled(&self, place: PlaceNumber, number: CredentialNumber) -> Option<Device> {
+        let all = guard(&self.devices);
+        all.tokens.get(&(place, number)).and_then(|token| all.by_token.get(token)).copied()
     }
 
     /// Takes devices in; the former secret of each is one no more.
     pub(crate) fn enrol(&self, devices: Vec<Device>) {
         let mut all = guard(&self.devices);
         for device in devices {
-            let own = |it: &Device| (it.place, it.credential) == (device.place, device.credential);
-            all.retain(|_, it| !own(it));
-            all.insert(device.token, device);
+            let former = all.tokens.insert((device.place, device.credential), device.token);
+            former.map(|token| all.by_token.remove(&token));
+            all.by_token.insert(device.token, device);
         }
     }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use claviger_domain::draft::Draft;
 use claviger_domain::ids::{Noun, PlaceNumber};
 use claviger_domain::noun::Actor;
-use claviger_domain::offline::{AtLock, LockKey, OfflineLock};
+use claviger_domain::offline::{AtLock, LockKey, OfflineLock, Touched};
 use claviger_domain::provision::{AtList, Holdings, List, ListKey, Revocation, Taken};
 use claviger_domain::state::{Directory, PlaceState, Working};
 use claviger_domain::time::Instant;
@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::clock::Clock;
 use crate::context::{Keep, Left};
 use crate::error::Error;
-use crate::offline::{Places, Signers, renew, take_back};
+use crate::offline::{About, Places, Signers, renew, take_back};
 use crate::outbox;
 use crate::provision::{self, Kept, TakenBack};
 use crate::random;
@@ -336,9 +336,10 @@ impl Task {
         now: Instant,
     ) -> Option<TakenBack> {
         let mut answered = None;
+        let touched = written.iter().map(|it| (it.place, it.touched.clone())).collect();
         for it in &written {
             let mut taken = provision::taken(batch, it, &written, now);
-            taken.locks = self.refuse(batch, it, now);
+            taken.locks = self.refuse(batch, it, &touched, now);
             if taken == Taken::default() {
                 continue;
             }
@@ -391,18 +392,24 @@ impl Task {
 
     /// Makes lists that refuse what a command leaves with more than is right at locks with no
     /// network.
-    fn refuse(&self, batch: &mut Batch, it: &provision::Written, now: Instant) -> Vec<AtLock> {
+    fn refuse(
+        &self,
+        batch: &mut Batch,
+        it: &provision::Written,
+        written: &BTreeMap<PlaceNumber, Touched>,
+        now: Instant,
+    ) -> Vec<AtLock> {
         let mut changed = Vec::new();
         let find = |place| batch.place(place);
         let mut places = Places::new(&find);
         for key in &it.offline {
             let Some(mut lock) = batch.offline(*key) else { continue };
-            let about = (it.place, &it.touched);
+            let about = About { place: it.place, written };
             let Some(taken) = take_back(&mut lock, about, &mut places, now) else { continue };
             let owner = batch.place(key.place);
             let renewed = owner.map(|owner| {
                 let record = owner.locks.get(key.lock).map(|record| &**record);
-                renew(&self.signers, (&owner.place, record), &mut lock, now)
+                renew((&self.signers, &self.world), (&owner.place, record), &mut lock, now)
             });
             if let Some(Err(error)) = renewed {
                 // The list stays owed, and the revocation open, until one can be signed.

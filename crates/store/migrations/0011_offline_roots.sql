@@ -11,5 +11,8 @@ create table issuers (
 alter table offline_locks add column ahead_epoch {bigint};
 alter table offline_locks add column ahead_version {bigint};
 
+-- Since when some of a lock's events have been missing before others that arrived.
+alter table offline_locks add column gap_since {bigint};
+
 -- When a device last called, told at most once a day.
 alter table devices add column seen_at {bigint};

@@ -43,13 +43,13 @@ pub struct Device {
 
 const LOCK_COLUMNS: &str = "place, lock, id, public_key, secret, epoch, keys_from, version, \
      refusing, iat, list, list_limit, floors, tops, told_epoch, told_version, told_at, unknown, \
-     logs, certificate, epoch_due, list_due, ahead_epoch, ahead_version";
+     logs, certificate, epoch_due, list_due, ahead_epoch, ahead_version, gap_since";
 const UPSERT: &str = "insert into offline_locks \
      (place, lock, id, public_key, secret, epoch, keys_from, version, refusing, iat, list, \
       list_limit, floors, tops, told_epoch, told_version, told_at, unknown, logs, \
-      certificate, epoch_due, list_due, ahead_epoch, ahead_version) \
+      certificate, epoch_due, list_due, ahead_epoch, ahead_version, gap_since) \
      values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
-             ?19, ?20, ?21, ?22, ?23, ?24) \
+             ?19, ?20, ?21, ?22, ?23, ?24, ?25) \
      on conflict (place, lock) do update set \
      public_key = excluded.public_key, secret = excluded.secret, epoch = excluded.epoch, \
      keys_from = excluded.keys_from, version = excluded.version, refusing = excluded.refusing, \
@@ -59,7 +59,7 @@ const UPSERT: &str = "insert into offline_locks \
      unknown = excluded.unknown, logs = excluded.logs, certificate = excluded.certificate, \
      epoch_due = excluded.epoch_due, \
      list_due = excluded.list_due, ahead_epoch = excluded.ahead_epoch, \
-     ahead_version = excluded.ahead_version";
+     ahead_version = excluded.ahead_version, gap_since = excluded.gap_since";
 const KEY_COLUMNS: &str = "place, lock, class, serial, epoch, of_place, grant_number, device, \
      of_lock, iat, exp, min_list, flags, times, holder, bytes, refused, owed";
 const PUT: &str = "insert into issued_keys \
@@ -106,7 +106,7 @@ fn lock_row(lock: &OfflineLock) -> Vec<Value> {
     put!(out, json!(lock.floors).to_string(), json!(lock.tops).to_string());
     put!(out, told.map(|it| i64::from(it.epoch)), told.map(|it| it.version), told.map(|it| it.at));
     put!(out, text(unknown), text(logs), lock.certificate.clone(), lock.epoch_due, lock.list_due);
-    put!(out, lock.ahead.map(|it| i64::from(it.0)), lock.ahead.map(|it| it.1));
+    put!(out, lock.ahead.map(|it| i64::from(it.0)), lock.ahead.map(|it| it.1), lock.gap_since);
     out
 }
 
@@ -204,6 +204,7 @@ fn read_lock(row: Row, tools: &mut Tools) -> Result<OfflineLock, StoreError> {
     lock.epoch_due = cells.bool()?;
     lock.list_due = cells.bool()?;
     lock.ahead = cells.opt()?.zip(cells.opt()?);
+    lock.gap_since = cells.opt_instant()?;
     Ok(lock)
 }
 

@@ -72,8 +72,8 @@ pub async fn bring(
     find(ctx, place, &lock, Scope::DevicesSync)?;
     let app = ctx.app.clone();
     ctx.commit(Some(number), move |work| {
-        receipts_in(&app, work, &receipts)?;
-        events_in(&app, work, &events)
+        receipts_in(&app, work, &receipts, None)?;
+        events_in(&app, work, &events, None)
     })
     .await
 }

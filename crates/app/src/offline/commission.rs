@@ -99,7 +99,7 @@ pub async fn commission(
         offline.secret = app.secrets().seal(place.0, "lock", id, "offline", &secret)?;
         offline.public_key.clone_from(&key);
         (offline.told, offline.list_limit) = (None, None);
-        list::renew(app.signers(), (&owner, Some(&lock)), &mut offline, now)?;
+        list::renew((app.signers(), app.world()), (&owner, Some(&lock)), &mut offline, now)?;
         let issuer = app.signers().issuer(&owner)?;
         let record = Record {
             lock: id,

@@ -1,5 +1,5 @@
-//! Devices that hold keys: phones. Each is a credential of its place, and is known by a secret of
-//! its own when it calls.
+//! Devices that hold keys: phones, and cards that can sign. Each is a credential of its place; a
+//! phone is known by a secret of its own when it calls, a card is brought to who may call for it.
 
 use claviger_domain::command::credential as rules;
 use claviger_domain::ids::{CredentialNumber, Id, Noun, PersonNumber, Ref};
@@ -39,7 +39,7 @@ pub struct Enrolled {
 /// Enrols a device by its public key.
 ///
 /// # Errors
-/// As the rules say; a device that enrols; a key in another form; a credential that is no phone;
+/// As the rules say; a device that enrols; a key in another form; a credential that is a code;
 /// whoever may not make credentials gives no person a phone and no credential another key.
 pub async fn enrol(
     ctx: &Context,
@@ -55,7 +55,6 @@ pub async fn enrol(
     let may_make = ctx.scopes_in(number).is_some_and(|it| it.has(Scope::CredentialsWrite));
     ctx.write(Some(number), move |work| {
         let (now, draft) = (work.now, work.place(number)?);
-        let edit = CredentialEdit { public_key: Some(key.clone()), ..CredentialEdit::default() };
         let credential = match &whose {
             Whose::Person(person) => {
                 if !may_make {
@@ -64,7 +63,11 @@ pub async fn enrol(
                 let person = draft.state.resolve(Noun::Person, person).ok_or_else(|| {
                     not_here("/person_id", "there is no such person in this place")
                 })?;
-                let edit = CredentialEdit { person: Some(Some(PersonNumber(person))), ..edit };
+                let edit = CredentialEdit {
+                    person: Some(Some(PersonNumber(person))),
+                    public_key: Some(key.clone()),
+                    ..CredentialEdit::default()
+                };
                 let id = draft.next_id();
                 rules::create(draft, CredentialKind::Phone, id, &edit)?
             }
@@ -74,15 +77,11 @@ pub async fn enrol(
                         not_here("/credential_id", "there is no such credential in this place")
                     })?;
                 let known = rules::find(&draft.state, credential)?;
-                if known.kind != CredentialKind::Phone {
-                    let detail = "must be a phone: cards that sign are not built";
-                    return Err(Refusal::field("/credential_id", "not_built", detail).into());
-                }
                 let other = known.public_key.as_ref().is_some_and(|known| *known != key);
                 if other && !may_make {
                     return Err(Error::Forbidden(Scope::CredentialsWrite));
                 }
-                rules::edit(draft, credential, &edit)?
+                rules::enrol(draft, credential, key.clone())?
             }
         };
         let token = secret(DEVICE_PREFIX);

@@ -90,7 +90,7 @@ async fn begin_at(app: &App, key: LockKey) -> Result<(), Error> {
         let Some(owner) = work.before(key.place) else { return Ok(()) };
         restart(&app, work.now, (&owner.place, key.place), &mut lock, |lock| {
             let record = owner.locks.get(key.lock).map(|record| &**record);
-            list::renew(app.signers(), (&owner.place, record), lock, work.now)
+            list::renew((app.signers(), app.world()), (&owner.place, record), lock, work.now)
         })?;
         work.put_offline(lock);
         Ok(())

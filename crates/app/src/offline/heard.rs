@@ -37,35 +37,41 @@ fn add(rows: &mut Rows, first: u32, last: u32) -> bool {
 
 /// Takes in an event of a lock: it is stored once, however often it is brought. One that the lock
 /// has not sealed is nothing.
+/// Says whether it is one, and why somebody must look at it.
 pub(super) fn take_event(
     work: &mut Work<'_>,
     lock: &mut OfflineLock,
     record: Option<&Lock>,
     secret: &[u8; 32],
     sealed: &Sealed,
-) -> bool {
+) -> (bool, Option<&'static str>) {
     let Some(happened) = sealed.open(&EventKey::of(secret, &lock.id.0)) else {
-        tracing::warn!(lock = %lock.id, "an event that its lock has not sealed");
-        return false;
+        return (false, Some("an event that its lock has not sealed"));
     };
     let rows = lock.logs.entry(sealed.log_epoch).or_default();
     if !add(rows, sealed.seq, sealed.seq) {
-        return true;
+        return (true, None);
     }
     if happened.code == Code::Lost.number() {
         // The lock says so itself: nobody will ever bring these.
         add(rows, happened.serial, happened.spread.max(happened.serial));
-        tracing::error!(lock = %lock.id, first = happened.serial, last = happened.spread,
-            "events of a lock are lost");
-        return true;
+        let (first, last) = (happened.serial, happened.spread);
+        tracing::error!(lock = %lock.id, first, last, "events of a lock are lost");
+        note_gap(lock, work.now);
+        return (true, Some("the lock has lost events"));
     }
-    let Some(kind) = kind_of(happened.code) else { return true };
+    note_gap(lock, work.now);
+    let Some(kind) = kind_of(happened.code) else { return (true, None) };
     if let Some(record) = record {
         let key = KeyClass::of(happened.class).map(|class| (class, happened.serial));
         let key = key.and_then(|key| lock.issued(key)).map(|key| Issued::clone(key));
         tell(work, lock, record, &happened, (kind, key.as_ref()));
     }
-    true
+    (true, None)
+}
+
+fn note_gap(lock: &mut OfflineLock, now: Instant) {
+    lock.gap_since = lock.has_gap().then(|| lock.gap_since.unwrap_or(now));
 }
 
 /// What an event of a lock is to the people of its place; none for its own housekeeping.

@@ -16,6 +16,7 @@ use claviger_offline::plan::{Capacity, Input, Live, Plan, Planned, Run, fit};
 use super::REMEMBERED_S;
 use super::signer::Signers;
 use crate::error::Error;
+use crate::world::World;
 
 /// Bytes of a list, unless the lock says otherwise.
 const LIST_BYTES: u32 = 512;
@@ -75,9 +76,11 @@ pub(crate) fn room(lock: &OfflineLock, record: Option<&Lock>) -> Capacity {
     }
 }
 
-/// When a list may be made: never before the last, and not at all while the clock is behind it.
-pub(crate) fn iat(lock: &OfflineLock, now: Instant) -> Result<i64, Error> {
+/// When something may be signed: never before the last list, and not at all while the clock is
+/// behind that, or has jumped ahead.
+pub(crate) fn iat(signers: &Signers, lock: &OfflineLock, now: Instant) -> Result<i64, Error> {
     let now_s = now.seconds();
+    signers.believe(now)?;
     if lock.epoch_due {
         tracing::error!(lock = %lock.id, "its epoch has not begun: nothing is signed");
         return Err(Error::Unavailable);
@@ -90,8 +93,8 @@ pub(crate) fn iat(lock: &OfflineLock, now: Instant) -> Result<i64, Error> {
 }
 
 /// Plans the next list.
-pub(crate) fn draft(lock: &OfflineLock, room: Capacity, iat: i64) -> Draft {
-    let (must, live) = (must(lock, iat), live(lock, iat));
+pub(crate) fn draft(world: &World, lock: &OfflineLock, room: Capacity, iat: i64) -> Draft {
+    let (must, live) = (must(lock, iat), live(world, lock, iat));
     let at = |class: KeyClass| usize::from(class.number());
     // A class has a section where it refuses anything, or did.
     let said = |class: &&KeyClass| must.contains_key(class) || lock.floors[at(**class)] > 0;
@@ -139,7 +142,7 @@ fn must(lock: &OfflineLock, iat: i64) -> BTreeMap<KeyClass, Vec<Run>> {
 }
 
 /// For each grant and device the newest key that its device holds and any newer one.
-fn live(lock: &OfflineLock, iat: i64) -> BTreeMap<KeyClass, Vec<Live>> {
+fn live(world: &World, lock: &OfflineLock, iat: i64) -> BTreeMap<KeyClass, Vec<Live>> {
     let mut found: BTreeMap<KeyClass, Vec<Live>> = BTreeMap::new();
     let mut done: BTreeSet<_> = BTreeSet::new();
     for key in lock.keys().rev() {
@@ -152,7 +155,7 @@ fn live(lock: &OfflineLock, iat: i64) -> BTreeMap<KeyClass, Vec<Live>> {
         let floor = lock.floors[usize::from(key.class.number())];
         let opens = key.exp > iat && key.epoch >= lock.keys_from;
         if opens && key.serial > floor && !key.refused {
-            let live = Live { serial: key.serial, weight: weight(key, iat) };
+            let live = Live { serial: key.serial, weight: weight(world, key, iat) };
             found.entry(key.class).or_default().push(live);
         }
     }
@@ -160,11 +163,13 @@ fn live(lock: &OfflineLock, iat: i64) -> BTreeMap<KeyClass, Vec<Live>> {
     found
 }
 
-/// How much it would hurt to refuse a key.
-fn weight(key: &Issued, iat: i64) -> u64 {
+/// How much it would hurt to refuse a key: a phone that calls gets another.
+fn weight(world: &World, key: &Issued, iat: i64) -> u64 {
     match key.class {
         KeyClass::Phone | KeyClass::Guest => {
-            1 + u64::try_from((iat - key.iat) / DAY_S).unwrap_or_default()
+            let seen = world.enrolled(key.place, key.device).and_then(|it| it.seen_at);
+            let seen_s = seen.map_or(key.iat, |it| it.seconds().max(key.iat));
+            1 + u64::try_from((iat - seen_s) / DAY_S).unwrap_or_default()
         }
         KeyClass::Card => CARD_WEIGHT,
         KeyClass::Service => SERVICE_WEIGHT,
@@ -173,7 +178,7 @@ fn weight(key: &Issued, iat: i64) -> u64 {
 
 /// Signs a list and makes it the lock's.
 pub(crate) fn sign(
-    signers: &Signers,
+    (signers, world): (&Signers, &World),
     place: &Place,
     lock: &mut OfflineLock,
     draft: &Draft,
@@ -193,7 +198,7 @@ pub(crate) fn sign(
         version,
         sections: Items::Values(&sections),
     };
-    check(lock, draft, &list)?;
+    check(world, lock, draft, &list)?;
     let before = held(lock);
     let news = |key: &Issued| key.refused && key.exp > iat && !refuses(before.as_ref(), key.key());
     let refuses_more = lock.keys().any(|key| news(key)) || !draft.side_effects.is_empty();
@@ -214,7 +219,7 @@ pub(crate) fn sign(
 }
 
 /// Looks a list over before it is signed: a defect signs nothing.
-fn check(lock: &OfflineLock, draft: &Draft, list: &List<'_>) -> Result<(), Error> {
+fn check(world: &World, lock: &OfflineLock, draft: &Draft, list: &List<'_>) -> Result<(), Error> {
     let floors = draft.plans.iter().all(|(class, plan, _)| {
         let at = usize::from(class.number());
         lock.floors[at] <= plan.floor && plan.floor <= lock.tops[at]
@@ -226,7 +231,7 @@ fn check(lock: &OfflineLock, draft: &Draft, list: &List<'_>) -> Result<(), Error
         .iter()
         .flat_map(|(class, plan, _)| plan.implicit.iter().map(|serial| (*class, *serial)))
         .collect();
-    let hit = live(lock, draft.iat)
+    let hit = live(world, lock, draft.iat)
         .into_iter()
         .flat_map(|(class, keys)| keys.into_iter().map(move |key| (class, key.serial)));
     let hit: BTreeSet<Serial> =
@@ -243,11 +248,12 @@ fn check(lock: &OfflineLock, draft: &Draft, list: &List<'_>) -> Result<(), Error
 
 /// Plans and signs the next list.
 pub(crate) fn renew(
-    signers: &Signers,
+    (signers, world): (&Signers, &World),
     (place, record): (&Place, Option<&Lock>),
     lock: &mut OfflineLock,
     now: Instant,
 ) -> Result<(), Error> {
-    let draft = draft(lock, room(lock, record), iat(lock, now)?);
-    sign(signers, place, lock, &draft)
+    let iat = iat(signers, lock, now)?;
+    let draft = draft(world, lock, room(lock, record), iat);
+    sign((signers, world), place, lock, &draft)
 }

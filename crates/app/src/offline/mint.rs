@@ -42,7 +42,17 @@ pub(super) fn reached(
     found
 }
 
-/// What a device gets for a right: bytes to be sent, where there are any.
+/// What a device gets for a right.
+pub(super) enum Made {
+    /// Nothing.
+    Nothing,
+    /// A key, as it is sent.
+    Key(Vec<u8>),
+    /// Nothing, and somebody must look at why.
+    Alarm(&'static str),
+}
+
+/// What a device gets for a right, made where there is none.
 pub(super) fn key_for(
     issuer: &Issuer,
     lock: &mut OfflineLock,
@@ -50,21 +60,19 @@ pub(super) fn key_for(
     tenant: &PlaceState,
     right: &Right<'_>,
     iat: i64,
-) -> Result<Option<Vec<u8>>, Error> {
+) -> Result<Made, Error> {
     let holder = (tenant.place.number(), grant, device);
     match wanted(lock, holder, right, iat) {
-        Wanted::Nothing => Ok(None),
-        Wanted::Again(key) => Ok(lock.issued(key).map(|key| key.bytes.clone())),
-        Wanted::Refused(alarm) => {
-            let why = match alarm {
-                Alarm::TooManyMints => "a device asks for more keys than anybody needs",
-                Alarm::NoSerials => "the epoch has no serials left",
-            };
-            tracing::error!(lock = %lock.id, %grant, %device, why, "no key was made");
-            Ok(None)
+        Wanted::Nothing => Ok(Made::Nothing),
+        Wanted::Again(key) => {
+            Ok(lock.issued(key).map_or(Made::Nothing, |key| Made::Key(key.bytes.clone())))
         }
+        Wanted::Refused(alarm) => Ok(Made::Alarm(match alarm {
+            Alarm::TooManyMints => "a device asks for more keys than anybody needs",
+            Alarm::NoSerials => "the epoch has no serials left",
+        })),
         Wanted::Mint { class, serial, fitted } => {
-            let Some(public) = public_key(right.holder) else { return Ok(None) };
+            let Some(public) = public_key(right.holder) else { return Ok(Made::Nothing) };
             // A card brings no list: it must do with the one that its lock has shown.
             let (epoch, min_list) = match (class, lock.told) {
                 (KeyClass::Card, Some(told)) if told.epoch >= lock.keys_from => {
@@ -93,7 +101,7 @@ pub(super) fn key_for(
             issued.bytes = signed(issuer, lock, &issued, public, right)?;
             let bytes = issued.bytes.clone();
             lock.put(issued);
-            Ok(Some(bytes))
+            Ok(Made::Key(bytes))
         }
     }
 }

@@ -3,6 +3,7 @@
 //! What is right is `domain::offline`; what is signed, and how a lock reads it, is the crate
 //! `claviger-offline`. Locks and their keys are changed by the writer alone.
 
+mod alarm;
 mod carry;
 mod commission;
 mod device;
@@ -16,20 +17,23 @@ mod shown;
 mod signer;
 mod sync;
 mod taken;
+mod tasks;
 
 pub use carry::{CurrentList, bring, current};
 pub use commission::{Commissioned, commission};
 pub use device::{Enrolled, Whose, enrol};
 pub use root::{Begun, export_root, forget_root, replace_issuers, sign};
 pub use sync::{Acknowledged, Hello, KnownLock, Report, SyncAnswer, SyncWish, sync};
+pub use tasks::{CardTask, tasks};
 
+pub(crate) use alarm::{Told, look_for_gaps};
 pub(crate) use device::caller;
 pub(crate) use epoch::begin;
 pub(crate) use list::renew;
 pub(crate) use preview::{Hit, preview};
 pub(crate) use shown::secret_of;
 pub(crate) use signer::Signers;
-pub(crate) use taken::{Places, take_back};
+pub(crate) use taken::{About, Places, take_back};
 
 use std::collections::BTreeSet;
 

@@ -9,7 +9,7 @@ use claviger_domain::state::PlaceState;
 use claviger_domain::time::{Instant, SECOND};
 
 use super::list;
-use super::taken::{Places, take_back};
+use super::taken::{About, Places, take_back};
 use crate::App;
 use crate::work::Work;
 
@@ -45,18 +45,18 @@ pub(crate) fn preview(app: &App, work: &Work<'_>, at: Instant) -> Preview {
         draft.or_else(|| work.before(place))
     };
     let mut places = Places::new(&find);
+    let mut written = BTreeMap::new();
     for (place, draft) in work.places.iter().filter(|(_, draft)| !draft.writes().is_empty()) {
-        let keys = published.offline.values().filter(|lock| lock.concerns(*place));
-        let keys: Vec<LockKey> = keys.map(|lock| lock.key).collect();
-        let Some(before) = work.before(*place).filter(|_| !keys.is_empty()) else { continue };
-        let touched = touched(&before, &draft.state, draft.writes());
-        if touched.is_nothing() {
-            continue;
-        }
-        for key in keys {
-            let known = changed.remove(&key).or_else(|| work.offline(key));
+        let Some(before) = work.before(*place) else { continue };
+        written.insert(*place, touched(&before, &draft.state, draft.writes()));
+    }
+    for (place, _) in written.iter().filter(|(_, touched)| !touched.is_nothing()) {
+        let concerned = published.offline.values().filter(|lock| lock.concerns(*place));
+        for key in concerned.map(|lock| lock.key) {
+            let known = changed.get(&key).cloned().or_else(|| work.offline(key));
             let Some(mut lock) = known else { continue };
-            if take_back(&mut lock, (*place, &touched), &mut places, at).is_some() {
+            let about = About { place: *place, written: &written };
+            if take_back(&mut lock, about, &mut places, at).is_some() {
                 changed.insert(key, lock);
             }
         }
@@ -66,7 +66,7 @@ pub(crate) fn preview(app: &App, work: &Work<'_>, at: Instant) -> Preview {
         let owner = find(lock.key.place);
         let record = owner.as_ref().and_then(|owner| owner.locks.get(lock.key.lock));
         let room = list::room(lock, record.map(|record| &**record));
-        let draft = list::draft(lock, room, (at.0 / SECOND).max(lock.iat));
+        let draft = list::draft(app.world(), lock, room, (at.0 / SECOND).max(lock.iat));
         let hits = draft.side_effects.iter().filter_map(|key| lock.issued(*key));
         found.hits.extend(hits.map(|key| Hit {
             place: key.place,

@@ -15,30 +15,39 @@ pub(crate) fn secret_of(app: &App, lock: &OfflineLock) -> Result<[u8; 32], Error
     <[u8; 32]>::try_from(secret.as_slice()).map_err(|_| Error::Internal)
 }
 
-/// Takes in what a lock shows; says whether that is news. What its own MAC does not cover, or says
-/// what cannot be, is nothing.
+/// What became of a receipt.
+pub(super) enum Shown {
+    /// It says something new.
+    News,
+    /// It says nothing new.
+    Nothing,
+    /// It is none, or says what cannot be: why somebody must look.
+    Alarm(&'static str),
+}
+
+/// Takes in what a lock shows. What its own MAC does not cover, or says what cannot be, is
+/// nothing.
 pub(super) fn take_receipt(
     lock: &mut OfflineLock,
     secret: &[u8; 32],
     (receipt, mac): &(Receipt, [u8; 16]),
     now: Instant,
-) -> bool {
+) -> Shown {
     if !receipt.is_by(&ReceiptKey::of(secret, &lock.id.0), mac) {
-        tracing::warn!(lock = %lock.id, "a receipt that its lock has not made");
-        return false;
+        return Shown::Alarm("a receipt that its lock has not made");
     }
     let shown = (receipt.epoch, receipt.version);
     let current = (lock.epoch, lock.version);
     let digest = Signed::read(&lock.list).map(|list| list.digest());
     if shown > current || shown == current && digest != Ok(receipt.digest) {
-        tracing::error!(lock = %lock.id, ?shown, ?current, "a lock holds a list that is not ours");
+        tracing::error!(lock = %lock.id, ?shown, ?current, "a list that was never made here");
         // Whether this database is older than the lock is for an operator to say.
         lock.ahead = lock.ahead.max(Some(shown));
-        return false;
+        return Shown::Alarm("the lock holds a list that was never made here");
     }
     if lock.told.is_some_and(|told| (told.epoch, told.version) >= shown) {
-        return false;
+        return Shown::Nothing;
     }
     lock.told = Some(Told { epoch: shown.0, version: shown.1, at: now });
-    true
+    Shown::News
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aws_lc_rs::agreement::{self, ECDH_P256};
 use aws_lc_rs::rand::SystemRandom;
@@ -11,6 +12,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use claviger_domain::ids::{Id, PlaceNumber};
 use claviger_domain::noun::place::Place;
 use claviger_domain::refusal::Refusal;
+use claviger_domain::time::{HOUR, Instant};
 use claviger_offline::cbor::Writer;
 use claviger_offline::certificate::Issuer as Certificate;
 use claviger_offline::cose::{ENVELOPE, Kid, Kind, PublicKey, Signed, envelope, sig_structure};
@@ -22,6 +24,8 @@ use crate::world::guard;
 
 /// How long an issuer may sign, in seconds: twenty years.
 const ISSUER_LIFE_S: u64 = 20 * 365 * 86_400;
+/// How far the clock may be ahead of the time that has passed.
+const MOST_AHEAD: i64 = HOUR;
 /// Bytes of what is signed, at most.
 const MOST_PAYLOAD: usize = 2048;
 /// Secrets that are tried: one in four thousand million is no key.
@@ -101,13 +105,15 @@ pub(crate) struct Signers {
     /// The root, while an operator lends it.
     lent: Mutex<Option<Arc<Key>>>,
     epochs: Option<Epochs>,
+    clock: Mutex<Option<Believed>>,
 }
 
 impl Signers {
     /// The signers that the secrets make; `kept` is what a root that is kept elsewhere has said.
     pub(crate) fn new(secrets: Arc<Secrets>, kept: Kept, epochs: Option<PathBuf>) -> Signers {
         let (kept, epochs) = (Mutex::new(kept), epochs.map(Epochs::at));
-        Signers { secrets, issuers: Mutex::default(), kept, lent: Mutex::default(), epochs }
+        let (issuers, lent, clock) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Signers { secrets, issuers, kept, lent, epochs, clock }
     }
 
     /// The root.
@@ -182,6 +188,23 @@ impl Signers {
         guard(&self.kept).insert((place, issuer.generation), issuer.certificate.clone());
     }
 
+    /// Whether the clock may be signed by: it has not jumped ahead since it last was. What it says
+    /// first is believed.
+    ///
+    /// # Errors
+    /// It has: nothing is to be signed until a restart, which is the operator's word for it.
+    pub(super) fn believe(&self, now: Instant) -> Result<(), Error> {
+        let mut last = guard(&self.clock);
+        let next = Believed { now, at: std::time::Instant::now() };
+        let passed = last.as_ref().map(|last| next.at.duration_since(last.at));
+        if !is_believed(last.as_ref().map(|last| last.now), passed.unwrap_or_default(), now) {
+            tracing::error!(%now, "the clock has jumped ahead: nothing is signed");
+            return Err(Error::Unavailable);
+        }
+        *last = Some(next);
+        Ok(())
+    }
+
     /// The highest epoch that was ever begun for a lock; nothing where nobody has noted any.
     pub(super) fn highest_epoch(&self, lock: Id) -> Result<Option<u16>, Error> {
         let Some(epochs) = &self.epochs else { return Ok(None) };
@@ -194,6 +217,18 @@ impl Signers {
     }
 }
 
+/// What the clock said when something was last signed by it.
+struct Believed {
+    now: Instant,
+    at: std::time::Instant,
+}
+
+/// Whether an instant may be, so much time after another.
+fn is_believed(last: Option<Instant>, passed: Duration, now: Instant) -> bool {
+    let passed = i64::try_from(passed.as_micros()).unwrap_or(i64::MAX);
+    last.is_none_or(|last| now.0 - last.0 <= passed.saturating_add(MOST_AHEAD))
+}
+
 /// The root while it is lent.
 pub(super) struct Lent<'s> {
     signers: &'s Signers,
@@ -202,5 +237,21 @@ pub(super) struct Lent<'s> {
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
         *guard(&self.signers.lent) = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_jumps_ahead_is_not_believed() {
+        let (start, minute) = (Instant(1_800_000_000_000_000), Duration::from_secs(60));
+        let after = |s: i64| Instant(start.0 + s * 1_000_000);
+        assert!(is_believed(None, Duration::ZERO, start), "what it says first");
+        for (now_s, holds) in [(-600, true), (60, true), (3_660, true), (3_661, false)] {
+            assert_eq!(is_believed(Some(start), minute, after(now_s)), holds, "{now_s}");
+        }
+        assert!(is_believed(Some(start), Duration::from_secs(86_400), after(86_400)));
     }
 }

@@ -5,18 +5,22 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use claviger_domain::ids::{CredentialNumber, Id, LockNumber, Noun, PlaceNumber, Ref};
+use claviger_domain::noun::credential::CredentialKind;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::offline::{KeyClass, LockKey, OfflineLock};
 use claviger_domain::refusal::Refusal;
 use claviger_domain::state::PlaceState;
-use claviger_domain::time::{DAY, SECOND};
+use claviger_domain::time::{DAY, Instant, SECOND};
 use claviger_offline::cose::{Kind, Signed};
 use claviger_offline::event::Sealed;
 use claviger_offline::lock::code::Code;
 use claviger_offline::receipt::Receipt;
 use claviger_offline::statement::Fresh;
+use claviger_store::Device;
 
-use super::mint::{key_for, reached};
+use super::alarm::{By, alarm};
+use super::mint::{Made, key_for, reached};
+use super::shown::Shown;
 use super::taken::right_of;
 use super::{heard, list, shown};
 use crate::context::{Caller, Context};
@@ -110,7 +114,7 @@ pub struct SyncAnswer {
 /// Takes in what a device brings and gives it what it is to carry.
 ///
 /// # Errors
-/// Not found; a device that calls for another.
+/// Not found; a device that calls for another; a card that cannot sign.
 pub async fn sync(ctx: &Context, place: Id, wish: SyncWish) -> Result<SyncAnswer, Error> {
     let place = ctx.authorize(place, Scope::DevicesSync)?;
     let state = ctx.app.state(place)?;
@@ -132,12 +136,22 @@ pub async fn sync(ctx: &Context, place: Id, wish: SyncWish) -> Result<SyncAnswer
             return Err(Refusal::field("/device_id", "required", detail).into());
         }
     };
+    let known = state.credentials.get(device).ok_or_else(missing)?;
+    if known.public_key.is_none() {
+        let (code, detail) = match known.kind {
+            CredentialKind::Card => ("card_cannot_sign", "was never enrolled by a public key"),
+            CredentialKind::Phone | CredentialKind::Code => ("bad_kind", "holds no keys"),
+        };
+        return Err(Refusal::field("/device_id", code, detail).into());
+    }
     let (app, wish) = (ctx.app.clone(), Arc::new(wish));
     ctx.commit(Some(place), move |work| {
         let mut call = Call { app: &app, work, place, device };
+        call.seen();
         call.take_in(&wish)?;
         let mut answer = call.answer(&wish)?;
-        answer.acknowledgements = events_in(&app, call.work, &wish.events)?;
+        let by = call.by();
+        answer.acknowledgements = events_in(&app, call.work, &wish.events, by)?;
         Ok(answer)
     })
     .await
@@ -167,8 +181,24 @@ impl Call<'_, '_, '_> {
         Ok(tenant.number_of(Noun::Lock, id).and_then(|_| self.lock(id)))
     }
 
+    /// Whose call it is.
+    fn by(&self) -> By {
+        Some((self.place, self.device))
+    }
+
+    /// Notes that the device called, at most once a day.
+    fn seen(&mut self) {
+        let now = self.work.now;
+        let known = self.app.world().enrolled(self.place, self.device);
+        let due = |at: Instant| at.plus(DAY) <= now;
+        if let Some(device) = known.filter(|it| it.seen_at.is_none_or(due)) {
+            self.work.devices.push(Device { seen_at: Some(now), ..device });
+        }
+    }
+
     fn take_in(&mut self, wish: &SyncWish) -> Result<(), Error> {
-        receipts_in(self.app, self.work, &wish.receipts)?;
+        let by = self.by();
+        receipts_in(self.app, self.work, &wish.receipts, by)?;
         for held in &wish.acknowledged {
             let Some(mut lock) = self.lock(held.lock) else { continue };
             let key = (held.class, held.serial);
@@ -190,14 +220,15 @@ impl Call<'_, '_, '_> {
         }
         for report in &wish.reports {
             if report.code == Code::NeedList.number() {
-                tracing::error!(lock = %report.lock, "a lock asks for a list that was delivered");
+                let Some(lock) = self.lock_here(report.lock)? else { continue };
+                alarm(self.app, self.work, &lock, by, "the lock asks for a list it was brought");
             }
         }
         Ok(())
     }
 
     fn answer(&mut self, wish: &SyncWish) -> Result<SyncAnswer, Error> {
-        let tenant = self.state(self.place)?;
+        let (tenant, by) = (self.state(self.place)?, self.by());
         let mut answer = SyncAnswer::default();
         let mut met = BTreeSet::new();
         for (number, grant) in reached(&tenant, self.device) {
@@ -213,9 +244,12 @@ impl Call<'_, '_, '_> {
             }
             self.freshen(&mut lock, &owner)?;
             let issuer = self.app.signers().issuer(&owner.place)?;
-            let iat = list::iat(&lock, self.work.now)?;
-            let key = key_for(&issuer, &mut lock, numbers, &tenant, &right, iat)?;
-            answer.keys.extend(key);
+            let iat = list::iat(self.app.signers(), &lock, self.work.now)?;
+            match key_for(&issuer, &mut lock, numbers, &tenant, &right, iat)? {
+                Made::Nothing => {}
+                Made::Key(key) => answer.keys.push(key),
+                Made::Alarm(why) => alarm(self.app, self.work, &lock, by, why),
+            }
             self.work.put_offline(lock);
         }
         self.carried(met, &mut answer)?;
@@ -228,7 +262,7 @@ impl Call<'_, '_, '_> {
         let now = self.work.now;
         if lock.list_due || now.seconds() - lock.iat > LIST_AGE_S {
             let record = owner.locks.get(lock.key.lock).map(|record| &**record);
-            list::renew(self.app.signers(), (&owner.place, record), lock, now)?;
+            list::renew((self.app.signers(), self.app.world()), (&owner.place, record), lock, now)?;
         }
         Ok(())
     }
@@ -239,11 +273,8 @@ impl Call<'_, '_, '_> {
         for at in met {
             let Some(lock) = self.work.offline(at) else { continue };
             let now_s = self.work.now.seconds();
-            let own = |it: &OfflineLock| {
-                it.keys().any(|key| {
-                    (key.place, key.device) == (self.place, self.device) && key.exp > now_s
-                })
-            };
+            let own =
+                |it: &OfflineLock| it.keys_for(self.place, self.device).any(|key| key.exp > now_s);
             if !own(&lock) {
                 continue;
             }
@@ -272,7 +303,7 @@ impl Call<'_, '_, '_> {
             let Some(lock) = self.lock_here(*id)?.filter(|it| !it.epoch_due) else { continue };
             let owner = self.state(lock.key.place)?;
             let issuer = self.app.signers().issuer(&owner.place)?;
-            let iat = list::iat(&lock, self.work.now)?;
+            let iat = list::iat(self.app.signers(), &lock, self.work.now)?;
             let digest = Signed::read(&lock.list).map_err(|_| Error::Internal)?.digest();
             let fresh = Fresh {
                 iat: u64::try_from(iat).map_err(|_| Error::Internal)?,
@@ -297,13 +328,18 @@ pub(super) fn receipts_in(
     app: &App,
     work: &mut Work<'_>,
     receipts: &[Vec<u8>],
+    by: By,
 ) -> Result<(), Error> {
     let now = work.now;
     let mut has_shown = false;
     for receipt in receipts.iter().filter_map(|bytes| Receipt::read(bytes).ok()) {
         let Some(mut lock) = lock_of(app, work, receipt.0.lock) else { continue };
         let secret = shown::secret_of(app, &lock)?;
-        has_shown |= shown::take_receipt(&mut lock, &secret, &receipt, now);
+        match shown::take_receipt(&mut lock, &secret, &receipt, now) {
+            Shown::News => has_shown = true,
+            Shown::Nothing => {}
+            Shown::Alarm(why) => alarm(app, work, &lock, by, why),
+        }
         work.put_offline(lock);
     }
     if has_shown {
@@ -318,6 +354,7 @@ pub(super) fn events_in(
     app: &App,
     work: &mut Work<'_>,
     events: &[Vec<u8>],
+    by: By,
 ) -> Result<Vec<Vec<u8>>, Error> {
     let mut logs = BTreeSet::new();
     for sealed in events.iter().filter_map(|bytes| Sealed::read(bytes).ok()) {
@@ -326,7 +363,9 @@ pub(super) fn events_in(
         let owner = work.before(lock.key.place);
         let record = owner.as_ref().and_then(|owner| owner.locks.get(lock.key.lock));
         let record = record.map(|record| &**record);
-        if heard::take_event(work, &mut lock, record, &secret, &sealed) {
+        let (is_one, why) = heard::take_event(work, &mut lock, record, &secret, &sealed);
+        why.into_iter().for_each(|why| alarm(app, work, &lock, by, why));
+        if is_one {
             logs.insert((lock.key, sealed.log_epoch));
             work.put_offline(lock);
         }
@@ -336,14 +375,14 @@ pub(super) fn events_in(
         let Some(lock) = work.offline(key).filter(|it| !it.epoch_due) else { continue };
         let Some(owner) = work.before(key.place) else { continue };
         let issuer = app.signers().issuer(&owner.place)?;
-        let iat = list::iat(&lock, work.now)?;
+        let iat = list::iat(app.signers(), &lock, work.now)?;
         told.extend(heard::acknowledge(&issuer, &lock, log_epoch, iat)?);
     }
     Ok(told)
 }
 
 /// The lock as its owner names it.
-fn owned(tenant: &PlaceState, number: LockNumber) -> Option<LockKey> {
+pub(super) fn owned(tenant: &PlaceState, number: LockNumber) -> Option<LockKey> {
     let lock = tenant.locks.get(number)?;
     let (place, lock) = lock.borrowed.unwrap_or((tenant.place.number(), number));
     Some(LockKey { place, lock })

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use claviger_domain::ids::{CredentialNumber, GrantNumber, LockNumber, PlaceNumber};
 use claviger_domain::noun::lock::{Lock, LockMode};
-use claviger_domain::offline::{self, AtLock, LockKey, OfflineLock, Right, TakenKey, Touched};
+use claviger_domain::offline::{
+    self, AtLock, Issued, LockKey, OfflineLock, Right, TakenKey, Touched,
+};
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::Instant;
 
@@ -50,16 +52,30 @@ pub(crate) fn right_of<'s>(
     offline::right(tenant, numbers, owner.zone_of(lock), flags_of(lock))
 }
 
-/// What a command of `place` takes back at one lock, whose keys are marked.
+/// What a command took back in `place`, with all the places it wrote.
+#[derive(Clone, Copy)]
+pub(crate) struct About<'t> {
+    pub(crate) place: PlaceNumber,
+    /// What each wrote may have to do with. A key is its own place's, not that of the lock's owner,
+    /// where both may: whoever reads a grant finds what became of it in its place.
+    pub(crate) written: &'t BTreeMap<PlaceNumber, Touched>,
+}
+
+/// What a command takes back at one lock, whose keys are marked.
 pub(crate) fn take_back(
     lock: &mut OfflineLock,
-    (place, touched): (PlaceNumber, &Touched),
+    About { place, written }: About<'_>,
     places: &mut Places<'_>,
     now: Instant,
 ) -> Option<AtLock> {
     let (at, now_s) = (lock.key, now.seconds());
     let asked = lock.keys().filter(|key| !key.refused && key.exp > now_s);
-    let asked: Vec<_> = asked.filter(|key| touched.holds(place, at, key)).cloned().collect();
+    let holds = |place: PlaceNumber, key: &Issued| {
+        written.get(&place).is_some_and(|touched| touched.holds(place, at, key))
+    };
+    let asked = asked.filter(|key| holds(place, key));
+    let asked = asked.filter(|key| key.place == place || !holds(key.place, key));
+    let asked: Vec<_> = asked.cloned().collect();
     let mut taken = Vec::new();
     places.learn(at.place);
     for key in asked {

@@ -60,6 +60,27 @@ pub fn edit(
     write(draft, credential, edit, "update")
 }
 
+/// Sets the public key by which a phone, or a card that can sign, proves who it is.
+///
+/// # Errors
+/// Not found; a code.
+pub fn enrol(
+    draft: &mut Draft,
+    number: CredentialNumber,
+    key: Vec<u8>,
+) -> Result<Arc<Credential>, Refusal> {
+    let mut credential = open(find(&draft.state, number)?);
+    if credential.kind == CredentialKind::Code {
+        let detail = "must be a phone or a card: nothing else can sign";
+        return Err(Refusal::field("/credential_id", "bad_kind", detail));
+    }
+    let fields = vec![Changed::hidden("public_key")];
+    draft.note("enrol", Noun::Credential, Some(credential.header.id), fields);
+    credential.public_key = Some(key);
+    draft.put(credential);
+    find(&draft.state, number).cloned()
+}
+
 /// Marks a credential as lost.
 ///
 /// # Errors
@@ -199,7 +220,9 @@ fn check_kind(flaws: &mut Flaws, credential: &Credential, edit: &CredentialEdit)
     let kind = credential.kind;
     let card = !credential.parts.is_empty() || edit.parts.is_some();
     let code = credential.code.is_some() || edit.code.is_some();
-    let phone = credential.public_key.is_some() || edit.public_key.is_some();
+    // A card that signs has its key by enrolment, not as a field of its own.
+    let own = kind == CredentialKind::Phone && credential.public_key.is_some();
+    let phone = own || edit.public_key.is_some();
     for (own, there, pointer) in [
         (CredentialKind::Card, card, "/cards"),
         (CredentialKind::Code, code, "/code"),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::keys::Keys;
 use super::times::KeyTimes;
 use super::{KeyClass, LockKey, SERIALS, STRICT_TIME, Serial};
 use crate::ids::{CredentialNumber, GrantNumber, Id, LockNumber, PlaceNumber};
@@ -136,6 +137,8 @@ pub struct OfflineLock {
     pub unknown: Vec<Unknown>,
     /// Which of its events have arrived: by log, rows of numbers from the first to the last.
     pub logs: BTreeMap<u64, Vec<(u32, u32)>>,
+    /// Since when some of its events have been missing.
+    pub gap_since: Option<Instant>,
     /// The root's word that its epoch began; empty in its first.
     pub certificate: Vec<u8>,
     /// Whether an epoch is to begin before anything is signed for it: the database is a copy.
@@ -144,7 +147,7 @@ pub struct OfflineLock {
     pub list_due: bool,
     /// The places whose grants keys were made for.
     tenants: BTreeSet<PlaceNumber>,
-    keys: BTreeMap<Serial, Arc<Issued>>,
+    keys: Keys,
     changed: BTreeSet<Serial>,
 }
 
@@ -170,38 +173,48 @@ impl OfflineLock {
             ahead: None,
             unknown: Vec::new(),
             logs: BTreeMap::new(),
+            gap_since: None,
             certificate: Vec::new(),
             epoch_due: false,
             list_due: false,
             tenants: BTreeSet::new(),
-            keys: BTreeMap::new(),
+            keys: Keys::default(),
             changed: BTreeSet::new(),
         }
     }
 
     /// The keys, in order of class and serial.
     pub fn keys(&self) -> impl DoubleEndedIterator<Item = &Arc<Issued>> {
-        self.keys.values()
+        self.keys.iter()
     }
 
     /// One key.
     #[must_use]
     pub fn issued(&self, key: Serial) -> Option<&Arc<Issued>> {
-        self.keys.get(&key)
+        self.keys.get(key)
     }
 
-    /// The keys of one grant for one device, oldest first.
+    /// The keys of one grant for one device, oldest of each class first.
     pub fn keys_of(
         &self,
         holder: (PlaceNumber, GrantNumber, CredentialNumber),
     ) -> impl DoubleEndedIterator<Item = &Arc<Issued>> {
-        self.keys.values().filter(move |it| it.holder() == holder)
+        self.keys_for(holder.0, holder.2).filter(move |it| it.holder() == holder)
+    }
+
+    /// The keys for one device of a place, oldest of each class first.
+    pub fn keys_for(
+        &self,
+        place: PlaceNumber,
+        device: CredentialNumber,
+    ) -> impl DoubleEndedIterator<Item = &Arc<Issued>> {
+        self.keys.of_device(place, device)
     }
 
     /// Takes a key in as it is stored.
     pub fn load(&mut self, issued: Issued) {
         self.tenants.insert(issued.place);
-        self.keys.insert(issued.key(), Arc::new(issued));
+        self.keys.set(Arc::new(issued));
     }
 
     /// The serial that the next key of a class gets; none where the epoch has no more.
@@ -228,24 +241,30 @@ impl OfflineLock {
 
     /// Changes a key that is there.
     pub fn edit(&mut self, key: Serial, change: impl FnOnce(&mut Issued)) {
-        if let Some(issued) = self.keys.get_mut(&key) {
-            let mut edited = Issued::clone(issued);
-            change(&mut edited);
-            if edited != **issued {
-                *issued = Arc::new(edited);
-                self.changed.insert(key);
-            }
+        let Some(issued) = self.keys.get(key) else { return };
+        let mut edited = Issued::clone(issued);
+        change(&mut edited);
+        if edited != **issued {
+            self.keys.set(Arc::new(edited));
+            self.changed.insert(key);
         }
     }
 
     /// Forgets keys that ended before an instant; their rows stay.
     pub fn forget(&mut self, before: i64) {
-        self.keys.retain(|_, it| it.exp >= before);
+        self.keys.retain(|it| it.exp >= before);
     }
 
     /// The keys that were added or changed since this was last asked.
     pub fn take_changed(&mut self) -> Vec<Serial> {
         std::mem::take(&mut self.changed).into_iter().collect()
+    }
+
+    /// Whether events are missing before some that have arrived.
+    #[must_use]
+    pub fn has_gap(&self) -> bool {
+        let is_whole = |rows: &Vec<(u32, u32)>| matches!(rows[..], [] | [(0 | 1, _)]);
+        !self.logs.values().all(is_whole)
     }
 
     /// Whether it has shown to hold its list of that number or a later one.

@@ -1,11 +1,13 @@
 //! When a key is made: only when its device asks, and only where the one it has will not do.
 
+use std::sync::Arc;
+
 use super::lock::{Issued, OfflineLock};
 use super::right::Right;
 use super::times::{Fitted, fit};
 use super::{KeyClass, Serial};
 use crate::ids::{CredentialNumber, GrantNumber, PlaceNumber};
-use crate::noun::credential::CredentialKind;
+use crate::noun::words;
 use crate::time::DAY;
 
 /// Keys for one grant and device at one lock within the life of one, at most.
@@ -51,25 +53,18 @@ pub enum Wanted {
     Refused(Alarm),
 }
 
+/// One grant of a place and one device.
+type Holder = (PlaceNumber, GrantNumber, CredentialNumber);
+
 /// What a device gets for a right at an instant (UTC seconds).
 #[must_use]
-pub fn wanted(
-    lock: &OfflineLock,
-    holder: (PlaceNumber, GrantNumber, CredentialNumber),
-    right: &Right<'_>,
-    now: i64,
-) -> Wanted {
-    let class = match right.kind {
-        CredentialKind::Phone => KeyClass::Phone,
-        CredentialKind::Card => KeyClass::Card,
-        CredentialKind::Code => return Wanted::Nothing,
-    };
+pub fn wanted(lock: &OfflineLock, holder: Holder, right: &Right<'_>, now: i64) -> Wanted {
+    let class = right.class;
     let iat = now.max(lock.iat);
     let life = life_s(class);
     let fitted = fit(right, iat, iat + life);
-    let newest = lock.keys_of(holder).next_back();
-    let will_do = newest.filter(|it| !it.refused && !it.owed && it.exp > now && it.class == class);
-    let will_do = will_do.filter(|it| it.epoch >= lock.keys_from);
+    let newest = newest(lock, holder, class);
+    let will_do = newest.filter(|it| !is_dead(lock, it) && it.exp > now);
     if let Some(key) = will_do
         && is_same(key, right, now)
     {
@@ -86,6 +81,48 @@ pub fn wanted(
     match lock.next_serial(class) {
         Some(serial) => Wanted::Mint { class, serial, fitted },
         None => Wanted::Refused(Alarm::NoSerials),
+    }
+}
+
+/// The newest key of a class that was made for a grant and device.
+fn newest(lock: &OfflineLock, holder: Holder, class: KeyClass) -> Option<&Arc<Issued>> {
+    lock.keys_of(holder).rfind(|it| it.class == class)
+}
+
+/// Whether the lock refuses a key, or will when it has its list.
+fn is_dead(lock: &OfflineLock, key: &Issued) -> bool {
+    key.refused || key.owed || key.epoch < lock.keys_from
+}
+
+words! {
+    /// Why a card has to be brought to an updater.
+    Due {
+        /// It has no key for the lock.
+        New "new",
+        /// Its key was made, and never written.
+        Unwritten "unwritten",
+        /// Its right is another than its key says.
+        Changed "changed",
+        /// The lock refuses its key, and the right is there.
+        Refused "refused",
+        /// Its key ends before long, or has.
+        Ending "ending",
+    }
+}
+
+/// Why the holder of a right, which cannot call by itself, has to be brought to where keys are
+/// written; none while what it holds will do.
+#[must_use]
+pub fn due(lock: &OfflineLock, holder: Holder, right: &Right<'_>, now: i64) -> Option<Due> {
+    match wanted(lock, holder, right, now) {
+        Wanted::Nothing => None,
+        Wanted::Again(_) => Some(Due::Unwritten),
+        Wanted::Mint { .. } | Wanted::Refused(_) => Some(match newest(lock, holder, right.class) {
+            None => Due::New,
+            Some(key) if is_dead(lock, key) => Due::Refused,
+            Some(key) if key.exp <= now || is_same(key, right, now) => Due::Ending,
+            Some(_) => Due::Changed,
+        }),
     }
 }
 

@@ -5,6 +5,7 @@
 //! rights away makes some of them to be refused ([`no_longer_right`]). Knows no format and signs
 //! nothing; which list to make is planned by the crate of the locks.
 
+mod keys;
 mod lock;
 mod mint;
 mod right;
@@ -13,7 +14,7 @@ mod taken;
 mod times;
 
 pub use lock::{Issued, OfflineLock, Told, Unknown};
-pub use mint::{Alarm, Wanted, life_s, wanted};
+pub use mint::{Alarm, Due, Wanted, due, life_s, wanted};
 pub use right::{Right, right};
 pub use taken::{AtLock, TakenKey, Touched, no_longer_right, touched};
 pub use times::{Fitted, KeyTimes, WallClock, fit};

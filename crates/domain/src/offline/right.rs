@@ -1,5 +1,6 @@
 //! What one grant lets one device do at one lock, as the engine would decide it.
 
+use super::KeyClass;
 use super::spans::{self, Span};
 use crate::ids::{CredentialNumber, GrantNumber, LockNumber};
 use crate::noun::credential::{CredentialKind, CredentialState};
@@ -7,7 +8,7 @@ use crate::noun::grant::{Right as GrantRight, Subject, Target};
 use crate::noun::person::PersonState;
 use crate::noun::schedule::Timetable;
 use crate::state::PlaceState;
-use crate::time::{Instant, SECOND, Window, Zone};
+use crate::time::{DAY, Instant, SECOND, Window, Zone};
 
 /// Windows that are looked at in one life of a key; what comes after them ends it.
 const MOST_WINDOWS: usize = 4096;
@@ -23,8 +24,8 @@ pub struct Right<'s> {
     pub zone: &'s Zone,
     /// The holder's public key (a COSE_Key).
     pub holder: &'s [u8],
-    /// What the device is.
-    pub kind: CredentialKind,
+    /// Of which class a key is.
+    pub class: KeyClass,
     /// What a key must demand, as flags.
     pub flags: u8,
 }
@@ -66,15 +67,19 @@ pub fn right<'s>(
         }
     }
     let window = grant.window.intersect(&credential.valid);
+    let class = match credential.kind {
+        CredentialKind::Phone if is_short(&window) => KeyClass::Guest,
+        CredentialKind::Phone => KeyClass::Phone,
+        CredentialKind::Card => KeyClass::Card,
+        CredentialKind::Code => return None,
+    };
     let holder = credential.public_key.as_deref()?;
-    (!window.is_empty()).then_some(Right {
-        window,
-        schedules,
-        zone,
-        holder,
-        kind: credential.kind,
-        flags,
-    })
+    (!window.is_empty()).then_some(Right { window, schedules, zone, holder, class, flags })
+}
+
+/// Whether a right is a visitor's: it begins and ends within a day.
+fn is_short(window: &Window) -> bool {
+    window.from.zip(window.until).is_some_and(|(from, until)| until <= from.plus(DAY))
 }
 
 impl Right<'_> {
@@ -89,9 +94,9 @@ impl Right<'_> {
         window: Window,
         schedules: [Option<&'s Timetable>; 2],
         zone: &'s Zone,
-        kind: CredentialKind,
     ) -> Right<'s> {
-        Right { window, schedules, zone, holder: &[], kind, flags: 0 }
+        let class = KeyClass::Phone;
+        Right { window, schedules, zone, holder: &[], class, flags: 0 }
     }
 
     /// The window in whole seconds, never wider.

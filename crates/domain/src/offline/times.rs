@@ -174,7 +174,6 @@ fn cut(times: KeyTimes, week: &[Span], open: &[Span], exp: i64) -> Fitted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::noun::credential::CredentialKind;
     use crate::noun::schedule::Timetable;
     use crate::schedule::{DayWindow, Exception};
     use crate::time::{Instant, SECOND, Window, Zone};
@@ -217,7 +216,7 @@ mod tests {
         let zone = Zone::parse("Europe/Stockholm").unwrap();
         let refs: Vec<&Timetable> = tables.iter().map(|it| &**it).collect();
         let schedules = [refs.first().copied(), refs.get(1).copied()];
-        let right = Right::sample(window, schedules, &zone, CredentialKind::Phone);
+        let right = Right::sample(window, schedules, &zone);
         let fitted = fit(&right, iat, iat + life)?;
         assert!(fitted.exp <= iat + life && fitted.times.weekly.len() <= MOST);
         assert!(fitted.times.absolute.len() <= MOST && fitted.times.closed.len() <= MOST);

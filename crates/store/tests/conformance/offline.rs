@@ -54,6 +54,7 @@ fn lock() -> OfflineLock {
     lock.certificate = vec![9; 130];
     (lock.epoch_due, lock.list_due) = (true, true);
     lock.ahead = Some((7, u32::MAX));
+    lock.gap_since = Some(Instant(78));
     lock
 }
 

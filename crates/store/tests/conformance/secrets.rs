@@ -79,11 +79,11 @@ fn a_malformed_file_is_refused_without_showing_it() {
         (good.replace(key, &"g".repeat(64)), "line 2: not 64 hexadecimal digits"),
         (good.replace(" = ", " "), "line 2: has no ="),
         (good.lines().take(3).collect::<Vec<_>>().join("\n"), "not all of"),
-        (format!("{good}note\n"), "line 7: has no ="),
-        (good.replace("generation = 1", "generation = 0"), "line 6: not a number"),
+        (format!("{good}note\n"), "line 8: has no ="),
+        (good.replace("generation = 1", "generation = 0"), "line 7: not a number"),
         (good.lines().take(5).collect::<Vec<_>>().join("\n"), "in it or none"),
         (format!("{good}root_public = {}\n", "a".repeat(128)), "in it or none"),
-        (format!("{good}root_public = a\n"), "line 7: not 128"),
+        (format!("{good}root_public = a\n"), "line 8: not 128"),
     ];
     for (text, wanted) in cases {
         std::fs::write(&path, &text).unwrap();

@@ -1,6 +1,6 @@
 //! What devices are given to carry.
 
-use claviger_app::offline::{CurrentList, SyncAnswer};
+use claviger_app::offline::{CardTask, CurrentList, SyncAnswer};
 use serde_json::{Value, json};
 
 use super::base64;
@@ -37,6 +37,17 @@ pub(crate) fn current_list(it: &CurrentList) -> Value {
         "list": base64(&it.list),
         "certificate": base64(&it.issuer),
         "shown": told,
+    })
+}
+
+/// A card that must be brought to an updater.
+pub(crate) fn card_task(task: &CardTask) -> Value {
+    let locks = task.locks.iter();
+    let locks = locks.map(|(id, due)| json!({"lock_id": id.to_string(), "reason": due.as_str()}));
+    json!({
+        "credential_id": task.credential.to_string(),
+        "person_id": task.person.map(|id| id.to_string()),
+        "locks": locks.collect::<Vec<_>>(),
     })
 }
 

@@ -13,7 +13,7 @@ mod schedule;
 mod sync;
 
 pub(crate) use admin::{client, organization, place, webhook};
-pub(crate) use device::{brought, carried, current_list};
+pub(crate) use device::{brought, card_task, carried, current_list};
 pub(crate) use event::event;
 pub(crate) use lock::{LockView, access_level, controller, lock, share};
 pub(crate) use person::{card, credential, person};

@@ -2,7 +2,7 @@
 
 use claviger_domain::ids::Noun;
 use claviger_domain::noun::card::CardPart;
-use claviger_domain::noun::credential::Credential;
+use claviger_domain::noun::credential::{Credential, CredentialKind};
 use claviger_domain::noun::person::Person;
 use serde_json::{Value, json};
 
@@ -67,7 +67,8 @@ pub(crate) fn credential(credential: &Credential, ids: Ids<'_>) -> Value {
         "priority": credential.priority,
         "contact": free(credential.contact.as_ref()),
     });
-    if let Some(key) = &credential.public_key {
+    let phone = credential.kind == CredentialKind::Phone;
+    if let Some(key) = credential.public_key.as_ref().filter(|_| phone) {
         fields["phone"] = json!({ "public_key": base64(key) });
     }
     object(&credential.header, fields)

@@ -4,7 +4,9 @@ use claviger_app::offline::{self as app, Commissioned, Enrolled, Whose};
 use claviger_domain::noun::scope::Scope;
 use serde_json::json;
 
-use super::common::{After, Answered, Request, Row, Shared, at_place, object, problem, write};
+use super::common::{
+    After, Answered, Request, Row, Shared, at_place, object, page, paging, problem, write,
+};
 use crate::api::call::run;
 use crate::api::decode::{bytes, device as decode};
 use crate::api::encode;
@@ -30,8 +32,8 @@ fn devices() -> Vec<Row> {
         .scope(Scope::DevicesSync)
         .body(&shape::ENROLMENT)
         .doc(
-            "A phone for a person, or another key for a phone that is there, also needs \
-             credentials:write. Cards that sign are not built: one is refused with not_built.",
+            "A phone for a person, or another key for a device that is there, also needs \
+             credentials:write. A card that can sign is enrolled by its credential_id.",
         ),
         Route::post(
             "/api/v1/places/{place}/devices/sync",
@@ -46,8 +48,17 @@ fn devices() -> Vec<Row> {
         .not_idempotent()
         .doc(
             "What locks have shown comes in; keys, lists and certificates go out. With the \
-             device's own token, or for the device that is named.",
+             device's own token, or for the device that is named: an encoder names a card, and \
+             acknowledges what it has written. A card that cannot sign is card_cannot_sign.",
         ),
+        Route::get(
+            "/api/v1/places/{place}/devices/tasks",
+            "list_card_tasks",
+            "List cards that must be brought to an updater",
+            Answer::Page(&shape::CARD_TASK),
+            run!(tasks),
+        )
+        .scope(Scope::CredentialsRead),
     ]
 }
 
@@ -130,6 +141,12 @@ async fn sync(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
     let answer = app::sync(&ctx, place, decode::wish(call.fields())).await.map_err(problem)?;
     Ok(Reply::plain(encode::carried(&answer)))
+}
+
+async fn tasks(server: Shared, call: Request) -> Answered {
+    let (ctx, place) = at_place(&server, &call).await?;
+    let found = app::tasks(&ctx, place, paging(&call)?).map_err(problem)?;
+    page(&call, found.items.iter().map(encode::card_task).collect(), found.next)
 }
 
 async fn current(server: Shared, call: Request) -> Answered {

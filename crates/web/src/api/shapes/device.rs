@@ -1,5 +1,7 @@
 //! The fields of devices that hold keys for locks with no network, and of what they carry.
 
+use claviger_domain::offline::Due;
+
 use super::{COUNT, ID, INSTANT, LINE, REF, list};
 use crate::api::format::Format;
 use crate::api::shape::{Field, Kind, Rule, Shape};
@@ -39,7 +41,7 @@ pub(crate) const ENROLMENT: Shape = Shape::new(
         Field::has(
             "credential_id",
             REF,
-            "The phone that it is already; a card is refused (not_built).",
+            "The phone, or the card that can sign, that it is already.",
         )
         .hidden(),
         Field::must("public_key", BYTES, "The device's COSE_Key.").hidden(),
@@ -145,6 +147,25 @@ pub(crate) const BROUGHT: Shape = Shape::new(
     "LockTold",
     "What the lock is to be told.",
     &[&[Field::must("acknowledgements", list(&BYTES), "Which of its events have arrived.")]],
+);
+
+const CARD_AT: Shape = Shape::new(
+    "CardTaskAtLock",
+    "A lock that a card needs another key for.",
+    &[&[
+        Field::must("lock_id", ID, "The lock."),
+        Field::must("reason", Kind::Enum(Due::WORDS), "Why."),
+    ]],
+);
+
+pub(crate) const CARD_TASK: Shape = Shape::new(
+    "CardTask",
+    "A card that somebody must bring to an updater; open as long as there is a reason.",
+    &[&[
+        Field::must("credential_id", ID, "The card."),
+        Field::may("person_id", ID, "Whose it is."),
+        Field::must("locks", list(&Kind::Object(&CARD_AT)), "For which locks, and why."),
+    ]],
 );
 
 const TOLD: Shape = Shape::new(

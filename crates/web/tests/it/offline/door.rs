@@ -162,8 +162,13 @@ impl Door {
         let lock: [u8; 16] = phone.bytes_of(self.id());
         let open = phone.open(lock, Signed::read(key).unwrap().digest());
         let issuer = phone.issuer_of(key).unwrap();
-        let link =
-            Link { nonce: NONCE, session: SESSION, near: true, patient: false, waited: false };
+        let link = Link {
+            nonce: NONCE,
+            session: phone.session(),
+            near: true,
+            patient: false,
+            waited: false,
+        };
         match self.board(|lock, board| lock.present(board, &link, key, &issuer, &open)) {
             Answer::Move(_) => Code::Done,
             Answer::No(code) | Answer::Silent { code, .. } => code,

@@ -11,6 +11,7 @@ use claviger_offline::cbor::Writer;
 use claviger_offline::certificate::{Epoch, Issuer};
 use claviger_offline::cose::{Kind, PublicKey, Signed, envelope, sig_structure};
 use claviger_offline::key::Key;
+use claviger_offline::lock::card::NO_SESSION;
 use claviger_offline::statement::{Command, Open};
 use serde_json::{Value, json};
 
@@ -19,6 +20,8 @@ use crate::kit::Site;
 use crate::support::{Actor, World, id};
 
 pub(crate) struct Phone {
+    /// A card calls by an encoder.
+    pub(crate) is_card: bool,
     pair: EcdsaKeyPair,
     pub(crate) actor: Actor,
     pub(crate) device: String,
@@ -59,9 +62,14 @@ impl Phone {
         let body = json!({"person_id": id(person), "public_key": cose_key(&pair)});
         let made = it.post("/devices/enrol", body).await.expect(200);
         let token = made["token"].as_str().unwrap().to_owned();
+        Phone::made(it, pair, it.actor.with(Some(token)), &made)
+    }
+
+    fn made(it: &Site, pair: EcdsaKeyPair, actor: Actor, made: &Value) -> Phone {
         Phone {
+            is_card: false,
             pair,
-            actor: it.actor.with(Some(token)),
+            actor,
             device: made["device_id"].as_str().unwrap().to_owned(),
             place: it.place.clone(),
             keys: BTreeMap::new(),
@@ -76,6 +84,14 @@ impl Phone {
     pub(crate) fn over(mut self, world: &World) -> Phone {
         self.actor = world.admin.with(self.actor.token.take());
         self
+    }
+
+    /// A card that can sign, at an encoder.
+    pub(crate) async fn card(it: &Site, card: &Value, encoder: &Actor) -> Phone {
+        let pair = pair();
+        let body = json!({"credential_id": id(card), "public_key": cose_key(&pair)});
+        let made = encoder.post(&it.at("/devices/enrol"), body).await.expect(200);
+        Phone { is_card: true, ..Phone::made(it, pair, encoder.clone(), &made) }
     }
 
     pub(crate) fn credential(&self) -> Value {
@@ -96,6 +112,9 @@ impl Phone {
     pub(crate) async fn call(&mut self, mut body: Value) -> Value {
         body["receipts"] = json!(std::mem::take(&mut self.receipts));
         body["events"] = json!(std::mem::take(&mut self.events));
+        if self.is_card {
+            body["device_id"] = json!(self.device);
+        }
         let path = format!("/api/v1/places/{}/devices/sync", self.place);
         self.actor.post(&path, body).await.expect(200)
     }
@@ -159,10 +178,15 @@ impl Phone {
         self.certificates.iter().find(is_by).cloned()
     }
 
+    /// In which session it signs.
+    pub(crate) fn session(&self) -> [u8; 32] {
+        if self.is_card { NO_SESSION } else { SESSION }
+    }
+
     /// Its command, signed: open, and a person has acted.
     pub(crate) fn open(&self, lock: [u8; 16], key_digest: [u8; 32]) -> Vec<u8> {
         let command = Command { close: false, intent: true };
-        let open = Open { nonce: NONCE, lock, key_digest, command, session: SESSION };
+        let open = Open { nonce: NONCE, lock, key_digest, command, session: self.session() };
         let (mut room, mut hashed, mut out) = ([0; 256], [0; 512], [0; 512]);
         let mut writer = Writer::new(&mut room);
         open.write(&mut writer);

@@ -47,7 +47,8 @@ async fn what_happened_is_brought_by_anybody_and_stored_once() {
         let what = |event: &Value| (event["kind"].clone(), event["person_id"] == ann["id"]);
         let kinds: Vec<(Value, bool)> = events.iter().map(what).collect();
         let (granted, denied) = (json!("access_granted"), json!("access_denied"));
-        assert_eq!(kinds.len(), 2, "{events:?}");
+        assert_eq!(kinds.len(), 3, "{events:?}");
+        assert!(kinds.contains(&(json!("tamper"), false)), "of what the lock has not sealed");
         assert!(kinds.contains(&(granted, true)) && kinds.contains(&(denied.clone(), true)));
         let denied = events.iter().find(|event| event["kind"] == denied).unwrap();
         assert_eq!(denied["reasons"], json!(["no_grant"]));

@@ -4,7 +4,6 @@
 use std::path::PathBuf;
 
 use claviger_app::{App, offline};
-use claviger_domain::noun::scope::{Scope, Scopes};
 use claviger_offline::cose::Signed;
 use claviger_offline::key::Key;
 use claviger_offline::lock::code::Code;
@@ -28,7 +27,7 @@ async fn run(app: &App, sql: &'static str) {
 }
 
 /// The place in a world that was opened anew, for phones that are in use.
-fn back(world: &World, phones: &mut [&mut Phone]) -> Site {
+pub(super) fn back(world: &World, phones: &mut [&mut Phone]) -> Site {
     let it = world.here();
     for phone in phones {
         phone.actor = it.actor.with(phone.actor.token.clone());
@@ -173,8 +172,7 @@ async fn newcomer(it: &Site, name: &str, door: &mut Door) -> Phone {
 #[tokio::test]
 async fn a_backup_is_restored_twice_and_locks_that_are_ahead_follow() {
     on_each_engine(|mut world| async move {
-        let scopes: Vec<&str> = Scopes::ALL.iter().map(Scope::as_str).collect();
-        world.admin = world.admin.makes_key(&scopes, &[&world.place]).await;
+        world.admin = world.here().full_key().await;
         let it = world.here();
         let mut door = Door::at(&it, "Shed", 25).await;
         let (ann, bo) = (it.person("Ann").await, it.person("Bo").await);

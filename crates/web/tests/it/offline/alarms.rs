@@ -1,0 +1,88 @@
+//! What cannot be is refused, told, and recorded as an event of the lock.
+
+use claviger_offline::lock::code::Code;
+use serde_json::{Value, json};
+
+use super::door::Door;
+use super::phone::Phone;
+use crate::kit::{Site, one};
+use crate::support::on_each_engine;
+
+async fn tampers(it: &Site) -> Vec<Value> {
+    let events = it.list("/events").await.into_iter();
+    events.filter(|event| event["kind"] == "tamper").collect()
+}
+
+#[tokio::test]
+async fn what_a_lock_never_made_is_refused_and_told() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let mut door = Door::at(&it, "Shed", 51).await;
+        let ann = it.person("Ann").await;
+        it.grant(&ann, &door.shown).await;
+        let mut phone = Phone::of(&it, &ann).await;
+        phone.sync().await;
+        assert_eq!(door.take_list(&mut phone), Code::Same);
+        assert_eq!(door.answers(&phone), Code::Done);
+        let honest = phone.receipts.clone();
+        phone.receipts = honest.iter().map(|it| it.replace(&it[8..12], "AAAA")).collect();
+        phone.call(json!({})).await;
+        assert_eq!(tampers(&it).await, Vec::<Value>::new(), "of a lock that is none");
+        let forged = |text: &String| {
+            let end = text.len() - 8;
+            format!("{}AAAA{}", &text[..end], &text[end + 4..])
+        };
+        phone.receipts = honest.iter().map(forged).collect();
+        phone.call(json!({})).await;
+        let told = tampers(&it).await;
+        assert_eq!(told.len(), 1);
+        assert_eq!((&told[0]["lock_id"], &told[0]["person_id"]), (&door.shown["id"], &ann["id"]));
+        let path = format!("{}/revocation-list", one("/locks", &door.shown));
+        assert_eq!(it.get(&path).await["shown"], json!(null), "it proves nothing");
+        phone.receipts = honest.iter().map(forged).collect();
+        phone.call(json!({})).await;
+        assert_eq!(tampers(&it).await.len(), 1, "once an hour");
+        // An event that nobody sealed, brought by nobody known; and a lock that wants its list.
+        let mut events = door.events(1);
+        let last = events.pop().unwrap();
+        let end = last.len() - 8;
+        let broken = format!("{}AAAA{}", &last[..end], &last[end + 4..]);
+        let path = format!("{}/events", one("/locks", &door.shown));
+        it.post(&path, json!({"events": [broken]})).await.expect(200);
+        let told = tampers(&it).await;
+        assert_eq!(
+            (told.len(), told.iter().filter(|it| it["person_id"].is_null()).count()),
+            (2, 1)
+        );
+        let report = json!({"lock_id": door.id(), "code": Code::NeedList.number()});
+        phone.call(json!({"reports": [report]})).await;
+        assert_eq!(tampers(&it).await.len(), 3);
+        phone.receipts = honest;
+        phone.call(json!({})).await;
+        let path = format!("{}/revocation-list", one("/locks", &door.shown));
+        assert_eq!(it.get(&path).await["shown"]["version"], 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_asks_for_keys_again_and_again_gets_no_more() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let door = Door::at(&it, "Shed", 52).await;
+        let ann = it.person("Ann").await;
+        let grant = one("/grants", &it.grant(&ann, &door.shown).await);
+        let mut phone = Phone::of(&it, &ann).await;
+        let mut given = 0;
+        for turn in 1..=10 {
+            given += phone.sync().await["keys"].as_array().unwrap().len();
+            let until = format!("2089-01-01T00:00:{turn:02}Z");
+            it.patch(&grant, json!({"valid_from": "2089-01-01T00:00:00Z"})).await.expect(200);
+            it.patch(&grant, json!({"valid_from": null, "valid_until": until})).await.expect(200);
+        }
+        assert_eq!(given, 8);
+        let told = tampers(&it).await;
+        assert_eq!((told.len(), &told[0]["person_id"]), (1, &ann["id"]));
+    })
+    .await;
+}
