@@ -2,8 +2,13 @@
 //! and digests are arrays; nothing here knows what is hashed, sealed or agreed on.
 
 use aes_gcm::aead::AeadInOut as _;
-use aes_gcm::{Aes128Gcm, KeyInit as _};
-use hkdf::Hkdf;
+use aes_gcm::aead::consts::{U1, U12, U16};
+use aes_gcm::aes::Aes128;
+use aes_gcm::aes::cipher::{
+    Block, BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser, InOut,
+    KeySizeUser, ParBlocksSizeUser,
+};
+use aes_gcm::{AesGcm, Key, KeyInit};
 use hmac::{Hmac, Mac as _};
 use p256::elliptic_curve::point::AffineCoordinates as _;
 use p256::{AffinePoint, PublicKey, SecretKey};
@@ -33,25 +38,61 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> Digest {
     hash.finalize().into()
 }
 
-/// HMAC-SHA-256 over parts, its first 16 bytes.
-pub(crate) fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 16] {
+/// HMAC-SHA-256 over parts. The key has 64 bytes at most.
+fn hmac(key: &[u8], parts: &[&[u8]]) -> Digest {
     // A key shorter than the hash's block is continued with zeros (RFC 2104).
     let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new(&filled::<64>(&[key]).into());
     parts.iter().for_each(|part| mac.update(part));
-    let whole: Digest = mac.finalize().into_bytes().into();
-    filled(&[&whole])
+    mac.finalize().into_bytes().into()
 }
 
-/// HKDF-SHA-256 of `N` bytes, at most 8 160. The secret is given in parts.
-pub(crate) fn derive<const N: usize>(secret: &[&[u8]], salt: &[u8], info: &[u8]) -> [u8; N] {
-    let mut extract = hkdf::HkdfExtract::<Sha256>::new(Some(salt));
-    secret.iter().for_each(|part| extract.input_ikm(part));
-    let (_, hkdf): (_, Hkdf<Sha256>) = extract.finalize();
-    let mut key = [0; N];
-    // It fails for more than 8 160 bytes only.
-    let _ = hkdf.expand(info, &mut key);
-    key
+/// HMAC-SHA-256 over parts, its first 16 bytes.
+pub(crate) fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 16] {
+    filled(&[&hmac(key, parts)])
 }
+
+/// HKDF-SHA-256 (RFC 5869) of `N` bytes, at most those of one hash; the salt has 64 at most. The
+/// secret is given in parts.
+pub(crate) fn derive<const N: usize>(secret: &[&[u8]], salt: &[u8], info: &[u8]) -> [u8; N] {
+    const { assert!(N <= 32) };
+    filled(&[&hmac(&hmac(salt, secret), &[info, &[1]])])
+}
+
+/// AES-128 that takes one block at a time. Messages are short, and a lock has room for one way of
+/// doing it only.
+struct Aes(Aes128);
+
+impl KeySizeUser for Aes {
+    type KeySize = <Aes128 as KeySizeUser>::KeySize;
+}
+
+impl KeyInit for Aes {
+    fn new(key: &Key<Self>) -> Self {
+        Self(Aes128::new(key))
+    }
+}
+
+impl BlockSizeUser for Aes {
+    type BlockSize = <Aes128 as BlockSizeUser>::BlockSize;
+}
+
+impl ParBlocksSizeUser for Aes {
+    type ParBlocksSize = U1;
+}
+
+impl BlockCipherEncBackend for Aes {
+    fn encrypt_block(&self, block: InOut<'_, '_, Block<Self>>) {
+        self.0.encrypt_block_inout(block);
+    }
+}
+
+impl BlockCipherEncrypt for Aes {
+    fn encrypt_with_backend(&self, closure: impl BlockCipherEncClosure<BlockSize = U16>) {
+        closure.call(self);
+    }
+}
+
+type Gcm = AesGcm<Aes, U12>;
 
 /// Seals in place; gives the tag. None only for absurd lengths.
 pub(crate) fn seal(
@@ -60,7 +101,7 @@ pub(crate) fn seal(
     aad: &[u8],
     text: &mut [u8],
 ) -> Option<[u8; TAG]> {
-    let cipher = Aes128Gcm::new(&(*key).into());
+    let cipher = Gcm::new(&(*key).into());
     let tag = cipher.encrypt_inout_detached(&(*iv).into(), aad, text.into()).ok()?;
     Some(tag.into())
 }
@@ -73,7 +114,7 @@ pub(crate) fn unseal(
     text: &mut [u8],
     tag: &[u8; TAG],
 ) -> Option<()> {
-    let cipher = Aes128Gcm::new(&(*key).into());
+    let cipher = Gcm::new(&(*key).into());
     cipher.decrypt_inout_detached(&(*iv).into(), aad, text.into(), &(*tag).into()).ok()
 }
 

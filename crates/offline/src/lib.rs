@@ -27,6 +27,7 @@ pub mod items;
 pub mod key;
 pub mod list;
 pub mod lock;
+mod number;
 #[cfg(feature = "plan")]
 pub mod plan;
 pub mod receipt;

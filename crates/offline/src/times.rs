@@ -7,19 +7,20 @@
 use crate::cbor::{Malformed, Read, Reader, Writer};
 use crate::items::{Item, Items};
 use crate::key::instant;
+use crate::number::divided;
 
-/// Seconds of a minute and a day, minutes of a day, days of a week, minutes of a week.
-const MINUTE_S: i64 = 60;
-const DAY_S: i64 = 86_400;
-const DAY_MIN: i64 = 1440;
-const WEEK_DAYS: i64 = 7;
-const WEEK_MIN: i64 = 10_080;
+const MINUTE_S: u32 = 60;
+const DAY_S: u32 = 86_400;
+const DAY_MIN: u16 = 1440;
+const WEEK_DAYS: u32 = 7;
+const WEEK_S: u32 = 604_800;
 /// Weekly windows say nothing of an interval longer than this, unless they cover the week.
 const MOST_WALKED_S: u64 = 8 * 86_400;
 /// No zone is farther from UTC.
 const MOST_OFFSET_MIN: u16 = 1439;
-/// The epoch was a Thursday: days since the Monday before it.
-const EPOCH_WEEKDAY: i64 = 3;
+/// The epoch was a Thursday: seconds since the Monday of the week before it, so that no offset leads
+/// to before that.
+const EPOCH_S: u64 = 10 * 86_400;
 
 /// The wall clock of a lock over the life of one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,18 +82,19 @@ pub struct Weekly {
 }
 
 impl Weekly {
-    fn starts_on(self, weekday: i64) -> bool {
-        u32::try_from(weekday).is_ok_and(|day| self.days.checked_shr(day).unwrap_or(0) & 1 == 1)
+    fn starts_on(self, weekday: u32) -> bool {
+        self.days.wrapping_shr(weekday) & 1 == 1
     }
 
     /// Whether it holds at a minute of a weekday, 0 being Monday.
-    fn holds(self, weekday: i64, minute: i64) -> bool {
-        let (start, end) = (i64::from(self.start_min), i64::from(self.end_min));
-        if end > start {
-            return self.starts_on(weekday) && start <= minute && minute < end;
+    fn holds(self, weekday: u32, minute: u32) -> bool {
+        let (begun, ended) = (minute >= self.start_min.into(), minute >= self.end_min.into());
+        let today = self.starts_on(weekday) && begun;
+        if self.end_min > self.start_min {
+            return today && !ended;
         }
-        let before = weekday.saturating_add(WEEK_DAYS.saturating_sub(1)).rem_euclid(WEEK_DAYS);
-        (self.starts_on(weekday) && minute >= start) || (self.starts_on(before) && minute < end)
+        let before = if weekday == 0 { WEEK_DAYS } else { weekday }.wrapping_sub(1);
+        today || (self.starts_on(before) && !ended)
     }
 }
 
@@ -211,12 +213,12 @@ impl Times<'_> {
         let Some(length) = last.checked_sub(first) else { return Over::Closed };
         let week = if self.weekly.is_empty() {
             Week::Always(false)
+        } else if length <= MOST_WALKED_S {
+            Week::Walked
         } else if self.covers_week() {
             Week::Always(true)
-        } else if length > MOST_WALKED_S {
-            Week::Unknown
         } else {
-            Week::Walked
+            Week::Unknown
         };
         let Some(holds) = self.holds_in(first, week) else { return Over::Undecided };
         let mut at = first;
@@ -231,51 +233,58 @@ impl Times<'_> {
 
     /// The first instant after this one at which anything may change.
     fn next_edge(&self, at: u64, week: Week) -> Option<u64> {
-        let spans = self.closed.iter().chain(self.absolute.iter());
-        let edges = spans.flat_map(|span| [span.start, span.end]).filter(|edge| *edge > at);
-        let edge = edges.min();
-        if week != Week::Walked {
-            return edge;
-        }
-        let change = Some(self.zone.transition_at).filter(|change| *change > at);
-        let wall = i64::try_from(at).ok()?.saturating_add(self.offset_s(at)).rem_euclid(DAY_S);
-        let until = |minute: u16| {
-            let edge = i64::from(minute).saturating_mul(MINUTE_S);
-            let left = edge.saturating_sub(wall).saturating_sub(1).rem_euclid(DAY_S);
-            at.saturating_add(left.unsigned_abs()).saturating_add(1)
+        let mut next = None;
+        let mut edge = |edge: u64| {
+            if edge > at && next.is_none_or(|next| edge < next) {
+                next = Some(edge);
+            }
         };
-        let windows = self.weekly.iter().flat_map(|it| [it.start_min, it.end_min]);
-        let window = windows.chain([0]).map(until).min();
-        [edge, change, window].into_iter().flatten().min()
-    }
-
-    fn offset_s(&self, at: u64) -> i64 {
-        i64::from(self.zone.offset_min(at)).saturating_mul(MINUTE_S)
-    }
-
-    /// Whether the windows leave no minute of the week out.
-    fn covers_week(&self) -> bool {
-        let mut minute = 0;
-        while minute < WEEK_MIN {
-            let (weekday, of_day) = (minute.div_euclid(DAY_MIN), minute.rem_euclid(DAY_MIN));
-            let open = self.weekly.iter().filter(|window| window.holds(weekday, of_day));
-            // An end before this minute is tomorrow's.
-            let ends = open.map(|window| {
-                let end = i64::from(window.end_min);
-                if end > of_day { end } else { end.saturating_add(DAY_MIN) }
-            });
-            let Some(end) = ends.max() else { return false };
-            minute = weekday.saturating_mul(DAY_MIN).saturating_add(end);
+        for spans in [&self.closed, &self.absolute] {
+            for span in spans.iter() {
+                edge(span.start);
+                edge(span.end);
+            }
         }
-        true
+        if week == Week::Walked {
+            edge(self.zone.transition_at);
+            let of_day = self.wall_s(at).wrapping_rem(DAY_S);
+            let mut minute = |minute: u16| {
+                let left = u32::from(minute).wrapping_mul(MINUTE_S).wrapping_sub(of_day);
+                // An edge that is over today is tomorrow's.
+                let is_over = left == 0 || left > DAY_S;
+                let left = left.wrapping_add(if is_over { DAY_S } else { 0 });
+                edge(at.wrapping_add(left.into()));
+            };
+            minute(0);
+            for window in self.weekly.iter() {
+                minute(window.start_min);
+                minute(window.end_min);
+            }
+        }
+        next
+    }
+
+    /// Seconds of the wall clock's week at an instant.
+    fn wall_s(&self, at: u64) -> u32 {
+        let offset_s = i64::from(self.zone.offset_min(at)).wrapping_mul(MINUTE_S.into());
+        divided(at.wrapping_add(EPOCH_S).wrapping_add_signed(offset_s), WEEK_S).1
+    }
+
+    /// Whether the windows leave no minute of the week out: none does where one ends, on any day.
+    fn covers_week(&self) -> bool {
+        self.weekly.iter().all(|window| {
+            let end = if window.end_min == DAY_MIN { 0 } else { window.end_min };
+            (0..WEEK_DAYS).all(|weekday| self.some_window(weekday, end.into()))
+        })
+    }
+
+    fn some_window(&self, weekday: u32, minute: u32) -> bool {
+        self.weekly.iter().any(|window| window.holds(weekday, minute))
     }
 
     fn in_week(&self, at: u64) -> bool {
-        let Ok(at_s) = i64::try_from(at) else { return false };
-        let minutes = at_s.saturating_add(self.offset_s(at)).div_euclid(MINUTE_S);
-        let weekday =
-            minutes.div_euclid(DAY_MIN).saturating_add(EPOCH_WEEKDAY).rem_euclid(WEEK_DAYS);
-        let minute = minutes.rem_euclid(DAY_MIN);
-        self.weekly.iter().any(|window| window.holds(weekday, minute))
+        let wall_s = self.wall_s(at);
+        let minute = wall_s.wrapping_rem(DAY_S).wrapping_div(MINUTE_S);
+        self.some_window(wall_s.wrapping_div(DAY_S), minute)
     }
 }

@@ -2,12 +2,11 @@
 //! was signed sets it; the lock's own ticks carry it on, with their drift.
 
 use crate::faults::{Fault, planted};
+use crate::number::divided;
 
 /// How long after its nonce a statement still sets the clock.
 const MOST_SETTING_MS: u64 = 60_000;
 const MILLION: u64 = 1_000_000;
-/// Milliseconds times millionths, in one second.
-const SECOND: u64 = 1_000_000_000;
 
 /// An instant as the lock knows it, UTC seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +31,14 @@ pub struct Clock {
     set_hi: Bound,
 }
 
+/// Whole seconds of milliseconds times millionths, and whether that is not all.
+fn seconds(elapsed: u64) -> (u64, bool) {
+    (0..3).fold((elapsed, false), |(number, more), _| {
+        let (thousands, left) = divided(number, 1_000);
+        (thousands, more || left > 0)
+    })
+}
+
 impl Clock {
     /// After power-up: nothing is known but that it is not before `newest`.
     #[must_use]
@@ -49,8 +56,7 @@ impl Clock {
     /// The fewest seconds that may have passed.
     fn at_least_s(&self, since_ms: u64, now_ms: u64) -> u64 {
         let factor = MILLION.saturating_sub(self.drift_ppm.into());
-        let elapsed = now_ms.saturating_sub(since_ms).saturating_mul(factor);
-        elapsed.checked_div(SECOND).unwrap_or_default()
+        seconds(now_ms.saturating_sub(since_ms).saturating_mul(factor)).0
     }
 
     /// The most seconds that may have passed.
@@ -58,7 +64,10 @@ impl Clock {
         let factor = MILLION.saturating_add(self.drift_ppm.into());
         // After some four hundred years it is not known any more.
         let elapsed = now_ms.saturating_sub(since_ms).checked_mul(factor);
-        elapsed.map_or(u64::MAX, |elapsed| elapsed.div_ceil(SECOND))
+        elapsed.map_or(u64::MAX, |elapsed| {
+            let (seconds, more) = seconds(elapsed);
+            seconds.saturating_add(more.into())
+        })
     }
 
     /// What it knows.
