@@ -327,7 +327,8 @@ impl Task {
         settled.into_iter().for_each(|revocation| self.revocation(batch, revocation));
     }
 
-    /// Notes what a command took back at lists and at locks with no network; says what in the place it is about.
+    /// Notes what a command took back at lists and at locks with no network; says what in the place
+    /// it is about.
     fn take_back(
         &self,
         batch: &mut Batch,

@@ -137,8 +137,8 @@ impl Folder {
         Ok(names.iter().any(|name| MARKS.contains(&name.as_str())))
     }
 
-    /// Whether nothing is in it but the lock, and the files of keys and of epochs, which an operator
-    /// may put there beforehand.
+    /// Whether nothing is in it but the lock, and the files of keys and of epochs, which an
+    /// operator may put there beforehand.
     pub(crate) fn is_empty(&self) -> Result<bool, Failure> {
         let names = self.names()?.unwrap_or_default();
         Ok(names.iter().all(|name| [SECRETS, EPOCHS, LOCK].contains(&name.as_str())))

@@ -18,8 +18,8 @@ const WEEK_S: u32 = 604_800;
 const MOST_WALKED_S: u64 = 8 * 86_400;
 /// No zone is farther from UTC.
 const MOST_OFFSET_MIN: u16 = 1439;
-/// The epoch was a Thursday: seconds since the Monday of the week before it, so that no offset leads
-/// to before that.
+/// The epoch was a Thursday: seconds since the Monday of the week before it, so that no offset
+/// leads to before that.
 const EPOCH_S: u64 = 10 * 86_400;
 
 /// The wall clock of a lock over the life of one key.

@@ -1,5 +1,5 @@
-//! Which epochs of locks with no network were begun, in a file beside the database, so that a backup
-//! that is restored twice begins none of them twice.
+//! Which epochs of locks with no network were begun, in a file beside the database, so that a
+//! backup that is restored twice begins none of them twice.
 //!
 //! ```text
 //! claviger-epochs v1

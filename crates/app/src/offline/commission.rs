@@ -45,6 +45,18 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), Refusal> {
     }
 }
 
+/// What is known of a lock, where that agrees with whether it is to be commissioned again.
+fn first_or_again(known: Option<OfflineLock>, again: bool) -> Result<Option<OfflineLock>, Refusal> {
+    let detail = match (&known, again) {
+        (None, false) | (Some(_), true) => return Ok(known),
+        (None, true) => "the lock was never commissioned",
+        (Some(_), false) => {
+            "the lock was commissioned already; say recommission to give it another secret"
+        }
+    };
+    Err(Refusal::InUse(detail.to_owned()))
+}
+
 /// Commissions a lock; `again` gives one that was commissioned before another secret and epoch.
 ///
 /// # Errors
@@ -73,19 +85,8 @@ pub async fn commission(
         draft.put(claviger_domain::noun::lock::Lock::clone(&lock));
         let owner = draft.state.place.clone();
         let at = LockKey { place, lock: number };
-        let known = work.offline(at);
-        if known.is_some() != again {
-            let detail = if again {
-                "the lock was never commissioned"
-            } else {
-                "the lock was commissioned already; say recommission to give it another secret"
-            };
-            return Err(Refusal::InUse(detail.to_owned()).into());
-        }
-        let mut offline = match known {
-            None => OfflineLock::new(at, lock.header.id, 0),
-            Some(known) => known,
-        };
+        let known = first_or_again(work.offline(at), again)?;
+        let mut offline = known.unwrap_or_else(|| OfflineLock::new(at, lock.header.id, 0));
         if again {
             let ahead = offline.ahead.map_or(0, |(epoch, _)| epoch.saturating_add(1));
             epoch::advance(app.signers(), &mut offline, ahead)?;

@@ -1,5 +1,6 @@
 //! What is right at locks with no network, and the keys that a command leaves with more than that:
-//! they are marked here, and refused by a list that the writer has made in the command's own commit.
+//! they are marked here, and refused by a list that the writer has made in the command's own
+//! commit.
 
 use std::collections::BTreeMap;
 

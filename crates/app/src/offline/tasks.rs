@@ -1,5 +1,5 @@
-//! What somebody has to do by hand: cards that must be brought to an updater. Worked out when asked,
-//! so that a task is open exactly as long as there is a reason for it.
+//! What somebody has to do by hand: cards that must be brought to an updater. Worked out when
+//! asked, so that a task is open exactly as long as there is a reason for it.
 
 use claviger_domain::ids::Id;
 use claviger_domain::noun::credential::{Credential, CredentialKind};

@@ -1,4 +1,5 @@
-//! How far lists of controllers are: a credential at each system, the credentials at a lock, a controller.
+//! How far lists of controllers are: a credential at each system, the credentials at a lock, a
+//! controller.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! What a command takes back that some list holds, or should have come to hold, and which locks with
-//! no network it may concern. Places that none concerns pay a look at what was written.
+//! What a command takes back that some list holds, or should have come to hold, and which locks
+//! with no network it may concern. Places that none concerns pay a look at what was written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

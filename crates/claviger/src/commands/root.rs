@@ -41,9 +41,9 @@ async fn export(folder: &Folder, path: &Path, global: &Global) -> Result<(), Fai
         return Ok(());
     }
     terminal::answer(&format!(
-        "the root is in {} alone: keep it, twice, where no server reads it. Without it no place can \
-         be added to these locks, and nothing is signed after a restore. Backups made before this \
-         hold it too.",
+        "the root is in {} alone: keep it, twice, where no server reads it. Without it no place \
+         can be added to these locks, and nothing is signed after a restore. Backups made before \
+         this hold it too.",
         path.display()
     ));
     Ok(())

@@ -1,5 +1,5 @@
-//! The keys of a lock, in chunks that copies share: who changes one key of a hundred thousand copies
-//! a few dozen pointers. Found by serial, and by the device they are for.
+//! The keys of a lock, in chunks that copies share: who changes one key of a hundred thousand
+//! copies a few dozen pointers. Found by serial, and by the device they are for.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -187,7 +187,8 @@ impl World {
         World { app, router, place, admin, setup_code, outbox, location, secrets }
     }
 
-    /// A fresh database with what a backup holds, opened with the same secrets and files beside them.
+    /// A fresh database with what a backup holds, opened with the same secrets and files beside
+    /// them.
     pub(crate) async fn restored_from(self, file: &Path) -> World {
         let now = self.app.now();
         let location = match self.location {
