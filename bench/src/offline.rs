@@ -143,7 +143,8 @@ async fn minting(engine: &str, location: claviger_store::Location, table: &mut T
     let size = format!("{engine}: {} phones at {} locks", world.size.people, world.size.locks);
     let figure = |keys: usize, ms: f64, took: &Sorted| {
         format!(
-            "{keys} keys in {:.1} s, {:.0} a second; a call {:.0} ms median, {:.0} worst of {AT_ONCE} at once",
+            "{keys} keys in {:.1} s, {:.0} a second; a call {:.0} ms median, {:.0} worst of \
+             {AT_ONCE} at once",
             ms / 1e3,
             keys as f64 / ms * 1e3,
             took.median(),

@@ -154,6 +154,10 @@ fn people_and_credentials() {
     assert_eq!(answer["cards"][0]["value"], "000000004f1a2b");
     assert_eq!(answer["person_id"], Id([2; 16]).to_string());
     assert_eq!((&answer["has_pin"], answer.get("code")), (&json!(true), None));
+    assert_eq!(answer.get("phone"), None, "of a card the key is not shown");
+    let phone = Credential { kind: CredentialKind::Phone, parts: Vec::new(), ..key };
+    let answer = credential(&phone, &every_id);
+    fits(&shapes::credential::CREDENTIAL, &answer);
     assert_eq!(answer["phone"]["public_key"], "aGk=");
 }
 
