@@ -72,6 +72,13 @@ impl Furniture {
         named
     }
 
+    /// The same with another thing of that name.
+    pub(crate) fn with(&self, name: &'static str, object: &Value) -> Furniture {
+        let mut other = self.clone();
+        other.ids.insert(name, id(object).to_owned());
+        other
+    }
+
     /// A path in the place.
     pub(crate) fn path(&self, path: &str) -> String {
         format!("/api/v1/places/{}{path}", self.at("place"))
