@@ -15,7 +15,7 @@ use claviger_offline::cbor::Writer;
 use claviger_offline::cose::{PublicKey, Signed};
 use claviger_offline::key::Key;
 
-use crate::building::{Building, locations, operator};
+use crate::building::{Building, on_each_engine, operator};
 use crate::show::{Sorted, Table, mib, resident, timed};
 use crate::world::{SMALL, Size, World, id};
 
@@ -110,8 +110,7 @@ fn held_key(bytes: &[u8]) -> Acknowledged {
 }
 
 /// A server over a world whose locks are commissioned.
-async fn built(location: claviger_store::Location, size: Size) -> (Arc<Building>, World, App) {
-    let building = Building::new(location).await;
+async fn built(building: Building, size: Size) -> (Arc<Building>, World, App) {
     let world = World::new(size, building.number);
     building.fill(records(&world)).await;
     let app = building.start().await;
@@ -123,17 +122,12 @@ async fn built(location: claviger_store::Location, size: Size) -> (Arc<Building>
 }
 
 pub fn run(table: &mut Table) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    for (engine, location) in locations() {
-        runtime.block_on(minting(engine, location, table));
-    }
-    for (engine, location) in locations() {
-        runtime.block_on(planning(engine, location, table));
-    }
+    on_each_engine(async |engine, building| minting(engine, building, table).await);
+    on_each_engine(async |engine, building| planning(engine, building, table).await);
 }
 
-async fn minting(engine: &str, location: claviger_store::Location, table: &mut Table) {
-    let (building, world, app) = built(location, MANY_LOCKS).await;
+async fn minting(engine: &str, building: Building, table: &mut Table) {
+    let (building, world, app) = built(building, MANY_LOCKS).await;
     let phones: Vec<(u32, Vec<Acknowledged>)> =
         (1..=world.size.people).map(|it| (it, Vec::new())).collect();
     let before = resident();
@@ -143,7 +137,7 @@ async fn minting(engine: &str, location: claviger_store::Location, table: &mut T
     let size = format!("{engine}: {} phones at {} locks", world.size.people, world.size.locks);
     let figure = |keys: usize, ms: f64, took: &Sorted| {
         format!(
-            "{keys} keys in {:.1} s, {:.0} a second; a call {:.0} ms median, {:.0} worst of \
+            "{keys} keys in {:.1} s, {:.0} a second; a call {:.0} ms median, {:.0} worst, \
              {AT_ONCE} at once",
             ms / 1e3,
             keys as f64 / ms * 1e3,
@@ -163,8 +157,8 @@ async fn minting(engine: &str, location: claviger_store::Location, table: &mut T
     app.storage().close().await;
 }
 
-async fn planning(engine: &str, location: claviger_store::Location, table: &mut Table) {
-    let (building, world, app) = built(location, ONE_LOCK).await;
+async fn planning(engine: &str, building: Building, table: &mut Table) {
+    let (building, world, app) = built(building, ONE_LOCK).await;
     let phones = (1..=world.size.people).map(|it| (it, Vec::new())).collect();
     let (held, _) = all_call(&app, &building, phones).await;
     all_call(&app, &building, held).await;

@@ -1,7 +1,8 @@
 //! The one place that reads the clock.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant as Ticking, SystemTime, UNIX_EPOCH};
 
 use claviger_domain::time::Instant;
 
@@ -23,6 +24,16 @@ impl Clock {
     #[must_use]
     pub fn ahead_by(by: &'static AtomicI64) -> Clock {
         Clock { ahead: 0, by: Some(by) }
+    }
+
+    /// How much time has passed, in microseconds since some moment of this process: whatever
+    /// happens to the machine's clock meanwhile.
+    #[allow(clippy::disallowed_methods)]
+    pub(crate) fn passed(self) -> i64 {
+        static SINCE: OnceLock<Ticking> = OnceLock::new();
+        let passed = SINCE.get_or_init(Ticking::now).elapsed().as_micros();
+        let by = self.by.map_or(0, |by| by.load(Ordering::Relaxed));
+        i64::try_from(passed).unwrap_or(i64::MAX).saturating_add(by)
     }
 
     /// The instant it is.

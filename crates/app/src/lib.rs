@@ -94,6 +94,9 @@ pub struct Settings {
     pub smtp: Option<mail::Smtp>,
     /// The file in which epochs of locks are noted, outside the database; none: nowhere.
     pub epochs: Option<PathBuf>,
+    /// Whether nothing is signed for locks with no network until an operator has said that the
+    /// clock is right.
+    pub waits_for_clock: bool,
 }
 
 impl Settings {
@@ -101,7 +104,15 @@ impl Settings {
     #[must_use]
     pub fn new(outbox: PathBuf, public_url: String) -> Settings {
         let clock = Clock::default();
-        Settings { outbox, public_url, clock, rate_per_client: None, smtp: None, epochs: None }
+        Settings {
+            outbox,
+            public_url,
+            clock,
+            rate_per_client: None,
+            smtp: None,
+            epochs: None,
+            waits_for_clock: false,
+        }
     }
 }
 
@@ -185,8 +196,7 @@ impl App {
         provision::load(&store, &world).await?;
         offline::load(&store, &world, settings.clock).await?;
         let (secrets, kept) = (store.secrets().clone(), store.issuers().await?);
-        let signers = offline::Signers::new(secrets, kept, settings.epochs.clone());
-        let signers = Arc::new(signers);
+        let signers = Arc::new(offline::Signers::new(secrets, kept, &settings));
         let (kept, shown, clock) = (store.clone(), world.clone(), settings.clock);
         let writer = Writer::start(kept, shown, clock, heads, signers.clone());
         let recorder = decision::Recorder::start(store.clone(), world.clone());

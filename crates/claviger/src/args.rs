@@ -251,6 +251,8 @@ pub(crate) enum Root {
         #[arg(long)]
         accept_ahead: bool,
     },
+    /// Say that the clock of the server that runs is right: it is signed by again
+    TrustClock,
     /// Make the keys that sign for places anew, as a stranger may have the former: all keys of
     /// phones and cards are made again
     ReplaceIssuers {

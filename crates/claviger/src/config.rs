@@ -33,6 +33,7 @@ pub(crate) struct Partial {
     pub(crate) allow_webhook_addresses: Option<Vec<String>>,
     pub(crate) allow_webhook_ports: Option<Vec<u16>>,
     pub(crate) rate_per_client: Option<u32>,
+    pub(crate) time_source: Option<String>,
     pub(crate) mail: Option<mail::Partial>,
     pub(crate) log: Option<String>,
     pub(crate) log_format: Option<LogFormat>,
@@ -58,7 +59,7 @@ impl Partial {
         merge!(
             self, lower, tables: compat mail, keys: data database_url secret_file listen public_url
             tls_cert tls_key trusted_proxies insecure_http allow_http_webhooks
-            allow_webhook_addresses allow_webhook_ports rate_per_client log log_format
+            allow_webhook_addresses allow_webhook_ports rate_per_client time_source log log_format
         )
     }
 
@@ -125,6 +126,7 @@ impl Partial {
             allow_webhook_addresses: list("ALLOW_WEBHOOK_ADDRESSES"),
             allow_webhook_ports: ports.transpose().map_err(wrong)?,
             rate_per_client: rate.transpose()?,
+            time_source: get("TIME_SOURCE"),
             mail: mail::Partial::environment(&get)?,
             log: get("LOG"),
             log_format,
@@ -159,6 +161,11 @@ impl Partial {
         if self.rate_per_client == Some(0) {
             return Err(Failure::new("rate_per_client: must be at least 1; leave it out for none"));
         }
+        let waits_for_clock = match self.time_source.as_deref() {
+            None | Some("system") => false,
+            Some("operator") => true,
+            Some(_) => return Err(Failure::new("time_source: must be system or operator")),
+        };
         Ok(Config {
             data: self.data.unwrap_or_else(|| PathBuf::from("./claviger-data")),
             database_url: self.database_url.map(database_url).transpose()?,
@@ -174,6 +181,7 @@ impl Partial {
                 ports: self.allow_webhook_ports.unwrap_or_default(),
             },
             rate_per_client: self.rate_per_client,
+            waits_for_clock,
             mail: self.mail.map(mail::Partial::settle).transpose()?,
             log: self.log,
             log_format: self.log_format.unwrap_or_default(),
@@ -197,6 +205,8 @@ pub(crate) struct Config {
     pub(crate) webhooks: Rules,
     /// Requests a minute.
     pub(crate) rate_per_client: Option<u32>,
+    /// Whether an operator has to say that the clock is right before it is signed by.
+    pub(crate) waits_for_clock: bool,
     /// Through what mails are sent.
     pub(crate) mail: Option<claviger_app::mail::Server>,
     pub(crate) log: Option<String>,
@@ -262,6 +272,8 @@ impl Config {
         let ports: Vec<i64> = self.webhooks.ports.iter().map(|port| i64::from(*port)).collect();
         set("allow_webhook_ports", Some(Value::from(ports)));
         set("rate_per_client", self.rate_per_client.map(|rate| Value::from(i64::from(rate))));
+        let source = if self.waits_for_clock { "operator" } else { "system" };
+        set("time_source", Some(Value::from(source)));
         set("mail", self.mail.as_ref().map(mail::show));
         set("log", self.log.clone().map(Value::from));
         set("log_format", Some(Value::from(self.log_format.as_str())));

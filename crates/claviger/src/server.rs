@@ -111,6 +111,8 @@ impl Server {
             rate_per_client: config.rate_per_client,
             smtp: config.mail.as_ref().map(Smtp::new).transpose().map_err(Failure::new)?,
             epochs: Some(folder.epochs()),
+            // Who turns the clock by hand has looked at it.
+            waits_for_clock: config.waits_for_clock && ahead == 0,
             ..Settings::new(folder.outbox(), public_url)
         };
         let app = App::start(opened.store, settings).await?;

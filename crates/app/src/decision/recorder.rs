@@ -125,6 +125,7 @@ mod tests {
             rate_per_client: None,
             smtp: None,
             epochs: None,
+            waits_for_clock: false,
         };
         let app = App::start(store, settings).await.unwrap();
         let wish = setup::Wish {

@@ -88,12 +88,7 @@ pub async fn commission(
         let known = first_or_again(work.offline(at), again)?;
         let mut offline = known.unwrap_or_else(|| OfflineLock::new(at, lock.header.id, 0));
         if again {
-            let ahead = offline.ahead.map_or(0, |(epoch, _)| epoch.saturating_add(1));
-            epoch::advance(app.signers(), &mut offline, ahead)?;
-            // The record says it all; who is not there yet may learn it from the root.
-            if app.signers().root().is_ok() {
-                epoch::certify(app.signers(), &owner, &mut offline, now)?;
-            }
+            epoch::anew(app.signers(), &owner, &mut offline, now)?;
         }
         let secret: [u8; 32] = random::bytes();
         let id = lock.header.id.0;

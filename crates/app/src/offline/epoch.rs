@@ -17,10 +17,12 @@ use crate::App;
 use crate::context::{Caller, Context};
 use crate::error::Error;
 
-/// Goes on to an epoch, `least` or a later one: what is signed from then on has serials and
-/// versions of its own. Noted outside the database before anything is signed in it.
+/// Goes on to an epoch, `least` or a later one, and above what the lock has shown: what is signed
+/// from then on has serials and versions of its own. Noted outside the database before anything is
+/// signed in it.
 pub(super) fn advance(signers: &Signers, lock: &mut OfflineLock, least: u16) -> Result<(), Error> {
-    let epoch = lock.epoch.saturating_add(1).max(least);
+    let ahead = lock.ahead.map_or(0, |(epoch, _)| epoch.saturating_add(1));
+    let epoch = lock.epoch.saturating_add(1).max(least).max(ahead);
     if epoch > MOST_EPOCH {
         let detail = "the lock has had all the epochs there are";
         return Err(Refusal::InUse(detail.to_owned()).into());
@@ -57,6 +59,18 @@ pub(super) fn certify(
     };
     lock.certificate = signers.root()?.sign(Kind::Epoch, |it| certificate.write(it))?;
     Ok(())
+}
+
+/// The epoch of a lock that is commissioned again. Its record says all of it; who comes before the
+/// record does may learn it from the root, where that is here.
+pub(super) fn anew(
+    signers: &Signers,
+    place: &Place,
+    lock: &mut OfflineLock,
+    now: Instant,
+) -> Result<(), Error> {
+    advance(signers, lock, 0)?;
+    if signers.root().is_err() { Ok(()) } else { certify(signers, place, lock, now) }
 }
 
 /// The epoch that a restored lock gets at least where there is no file of epochs: one for each day
@@ -110,8 +124,7 @@ fn restart(
     signers.root()?;
     let noted = signers.highest_epoch(lock.id)?;
     let least = noted.map_or_else(|| by_day(place, now), |it| it.saturating_add(1));
-    let ahead = lock.ahead.map_or(0, |(epoch, _)| epoch.saturating_add(1));
-    advance(signers, lock, least.max(ahead))?;
+    advance(signers, lock, least)?;
     certify(signers, place, lock, now)?;
     let longest = KeyClass::ALL.iter().map(|class| life_s(*class)).max().unwrap_or_default();
     for (class, top) in KeyClass::ALL.iter().zip(known) {

@@ -22,7 +22,7 @@ mod tasks;
 pub use carry::{CurrentList, bring, current};
 pub use commission::{Commissioned, commission};
 pub use device::{Enrolled, Whose, enrol};
-pub use root::{Begun, export_root, forget_root, replace_issuers, sign};
+pub use root::{Begun, export_root, forget_root, replace_issuers, sign, trust_clock};
 pub use sync::{Acknowledged, Hello, KnownLock, Report, SyncAnswer, SyncWish, sync};
 pub use tasks::{CardTask, tasks};
 

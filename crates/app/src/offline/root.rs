@@ -110,6 +110,13 @@ pub async fn sign(app: &App, root: Option<&str>, ahead: bool) -> Result<Begun, E
     Ok(Begun { places, locks: due - left, left })
 }
 
+/// Takes the clock to be right, whatever it said before; epochs that are due begin.
+pub async fn trust_clock(app: &App) {
+    tracing::warn!(now = %app.now(), "an operator says that the clock is right");
+    app.signers().trust_clock();
+    epoch::begin(app).await;
+}
+
 fn due(app: &App) -> usize {
     app.world().lists().offline.values().filter(|lock| lock.epoch_due).count()
 }

@@ -2,9 +2,7 @@
 //! each place, made of the secrets of the installation. Must not let a secret key out.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use aws_lc_rs::agreement::{self, ECDH_P256};
 use aws_lc_rs::rand::SystemRandom;
@@ -19,6 +17,8 @@ use claviger_offline::cose::{ENVELOPE, Kid, Kind, PublicKey, Signed, envelope, s
 use claviger_store::secrets::root_secret;
 use claviger_store::{Epochs, Secrets};
 
+use crate::Settings;
+use crate::clock::Clock;
 use crate::error::Error;
 use crate::world::guard;
 
@@ -105,15 +105,23 @@ pub(crate) struct Signers {
     /// The root, while an operator lends it.
     lent: Mutex<Option<Arc<Key>>>,
     epochs: Option<Epochs>,
-    clock: Mutex<Option<Believed>>,
+    clock: Clock,
+    trust: Mutex<Trust>,
 }
 
 impl Signers {
     /// The signers that the secrets make; `kept` is what a root that is kept elsewhere has said.
-    pub(crate) fn new(secrets: Arc<Secrets>, kept: Kept, epochs: Option<PathBuf>) -> Signers {
-        let (kept, epochs) = (Mutex::new(kept), epochs.map(Epochs::at));
-        let (issuers, lent, clock) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Signers { secrets, issuers, kept, lent, epochs, clock }
+    pub(crate) fn new(secrets: Arc<Secrets>, kept: Kept, settings: &Settings) -> Signers {
+        let trust = if settings.waits_for_clock { Trust::Nothing } else { Trust::First };
+        Signers {
+            secrets,
+            issuers: Mutex::default(),
+            kept: Mutex::new(kept),
+            lent: Mutex::default(),
+            epochs: settings.epochs.clone().map(Epochs::at),
+            clock: settings.clock,
+            trust: Mutex::new(trust),
+        }
     }
 
     /// The root.
@@ -192,17 +200,27 @@ impl Signers {
     /// first is believed.
     ///
     /// # Errors
-    /// It has: nothing is to be signed until a restart, which is the operator's word for it.
+    /// It has: nothing is to be signed until an operator, or a restart, says that it is right.
     pub(super) fn believe(&self, now: Instant) -> Result<(), Error> {
-        let mut last = guard(&self.clock);
-        let next = Believed { now, at: std::time::Instant::now() };
-        let passed = last.as_ref().map(|last| next.at.duration_since(last.at));
-        if !is_believed(last.as_ref().map(|last| last.now), passed.unwrap_or_default(), now) {
-            tracing::error!(%now, "the clock has jumped ahead: nothing is signed");
+        let mut trust = guard(&self.trust);
+        let passed = self.clock.passed();
+        let holds = match *trust {
+            Trust::Nothing => false,
+            Trust::First => true,
+            Trust::Since(last, then) => is_believed(last, passed - then, now),
+        };
+        if !holds {
+            let why = "it has jumped ahead, or nobody has said that it is right";
+            tracing::error!(%now, why, "the clock: nothing is signed");
             return Err(Error::Unavailable);
         }
-        *last = Some(next);
+        *trust = Trust::Since(now, passed);
         Ok(())
+    }
+
+    /// Believes what the clock says next.
+    pub(super) fn trust_clock(&self) {
+        *guard(&self.trust) = Trust::First;
     }
 
     /// The highest epoch that was ever begun for a lock; nothing where nobody has noted any.
@@ -217,16 +235,20 @@ impl Signers {
     }
 }
 
-/// What the clock said when something was last signed by it.
-struct Believed {
-    now: Instant,
-    at: std::time::Instant,
+/// How far the clock is believed.
+enum Trust {
+    /// Not at all.
+    Nothing,
+    /// In what it says next.
+    First,
+    /// In what may be after what it said when something was last signed, with how much time had
+    /// passed then.
+    Since(Instant, i64),
 }
 
-/// Whether an instant may be, so much time after another.
-fn is_believed(last: Option<Instant>, passed: Duration, now: Instant) -> bool {
-    let passed = i64::try_from(passed.as_micros()).unwrap_or(i64::MAX);
-    last.is_none_or(|last| now.0 - last.0 <= passed.saturating_add(MOST_AHEAD))
+/// Whether an instant may be, so many microseconds after another.
+fn is_believed(last: Instant, passed: i64, now: Instant) -> bool {
+    now.0 - last.0 <= passed.saturating_add(MOST_AHEAD)
 }
 
 /// The root while it is lent.
@@ -246,12 +268,11 @@ mod tests {
 
     #[test]
     fn a_clock_that_jumps_ahead_is_not_believed() {
-        let (start, minute) = (Instant(1_800_000_000_000_000), Duration::from_secs(60));
+        let (start, minute) = (Instant(1_800_000_000_000_000), 60_000_000);
         let after = |s: i64| Instant(start.0 + s * 1_000_000);
-        assert!(is_believed(None, Duration::ZERO, start), "what it says first");
         for (now_s, holds) in [(-600, true), (60, true), (3_660, true), (3_661, false)] {
-            assert_eq!(is_believed(Some(start), minute, after(now_s)), holds, "{now_s}");
+            assert_eq!(is_believed(start, minute, after(now_s)), holds, "{now_s}");
         }
-        assert!(is_believed(Some(start), Duration::from_secs(86_400), after(86_400)));
+        assert!(is_believed(start, 86_400_000_000, after(86_400)));
     }
 }

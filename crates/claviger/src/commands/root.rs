@@ -24,6 +24,13 @@ pub(crate) async fn run(args: Root, global: &Global) -> Result<(), Failure> {
             let task = Task::SignByRoot { root: text(&lent)?, ahead: accept_ahead };
             begin(&folder, task, global).await
         }
+        Root::TrustClock => {
+            let done = errand::run(&folder, Task::TrustClock, None, Path::new("")).await?;
+            if global.json {
+                terminal::json(&done);
+            }
+            Ok(())
+        }
         Root::ReplaceIssuers { lent } => {
             begin(&folder, Task::ReplaceIssuers { root: text(&lent)? }, global).await
         }

@@ -44,6 +44,7 @@ fn the_root_is_taken_elsewhere_and_lent() {
     let server = data.serve();
     let signed = data.run(&["root", "sign", "--root", &file, "--accept-ahead", "--json"]).json();
     assert_eq!(signed, json!({"places": 1, "locks": 0, "left": 0}));
+    assert_eq!(data.run(&["root", "trust-clock"]).code, Some(0));
     let issuers = secrets(&data);
     data.run(&["root", "replace-issuers", "--root", &file, "--json"]).json();
     assert!(secrets(&data).contains("generation = 2") && secrets(&data) != issuers);

@@ -66,6 +66,27 @@ async fn what_a_lock_never_made_is_refused_and_told() {
 }
 
 #[tokio::test]
+async fn nothing_is_signed_by_a_clock_that_nobody_has_looked_at() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let mut door = Door::at(&it, "Shed", 53).await;
+        let ann = it.person("Ann").await;
+        it.grant(&ann, &door.shown).await;
+        let mut phone = Phone::of(&it, &ann).await;
+        let wait = |it| claviger_app::Settings { waits_for_clock: true, ..it };
+        let world = world.reopened(0, wait).await;
+        phone = phone.over(&world);
+        let it = world.here();
+        let refused = phone.actor.post(&it.at("/devices/sync"), json!({})).await;
+        assert_eq!(refused.status, 503, "{}", refused.text);
+        claviger_app::offline::trust_clock(&world.app).await;
+        phone.sync().await;
+        assert_eq!(door.answers(&phone), Code::Done);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn whoever_asks_for_keys_again_and_again_gets_no_more() {
     on_each_engine(|world| async move {
         let it = world.here();
