@@ -14,6 +14,8 @@ mod house;
 mod ledger;
 mod link;
 mod lock;
+#[cfg(test)]
+mod maker;
 mod phone;
 mod setup;
 mod story;

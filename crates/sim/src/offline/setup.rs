@@ -62,6 +62,7 @@ impl<'s> Story<'s> {
             locks: Vec::new(),
             phones: Vec::new(),
             grants: Vec::new(),
+            away: None,
             ledger: Ledger::default(),
             tally: OfflineTally::default(),
             rng: Rng::new(&[seed, 0x6461_7973]),

@@ -38,6 +38,8 @@ pub(crate) struct Story<'s> {
     pub(crate) phones: Vec<Phone>,
     /// Grants of people to the house, to the staff's rooms.
     pub(crate) grants: Vec<[Option<String>; 2]>,
+    /// Whose phone has no network.
+    pub(crate) away: Option<usize>,
     pub(crate) ledger: Ledger,
     pub(crate) tally: OfflineTally,
     pub(crate) rng: Rng,
