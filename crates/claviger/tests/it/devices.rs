@@ -1,5 +1,5 @@
-//! The commands of docs/devices.md, run one after the other against a server as a reader would: what
-//! they print is what the page says.
+//! The commands of docs/devices.md, run one after the other against a server as a reader would:
+//! what they print is what the page says.
 
 use std::process::Command;
 

@@ -21,6 +21,7 @@ mod setup;
 mod story;
 mod talk;
 mod tally;
+mod trouble;
 mod wallet;
 mod wire;
 
