@@ -5,6 +5,7 @@
 mod backup;
 mod client;
 mod compat;
+mod devices;
 mod ending;
 mod import;
 mod logs;

@@ -4,28 +4,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use claviger_offline::lock::Status;
+use claviger_offline::class::Class;
 use claviger_offline::lock::code::Code;
 use serde_json::{Value, json};
 
-use super::hostile::{Attack, Loot, harm, play};
+use super::hostile::Attack;
 use super::house::Whose;
 use super::ledger::{Happened, Where, latest, swallowed};
 use super::phone::Manners;
 use super::story::{Story, Taking};
+use super::trouble::AT_CLOCKS;
+use super::wallet::Serial;
 use super::wire::{Event, Page, Planned, SideEffect, id_bytes, id_text};
 use crate::client::ClientError;
 
-/// How often somebody is sent before a revocation is given up as stuck.
-const MOST_WALKS: usize = 40;
-/// A cut that comes before so many bytes hits the writing of a list and its event.
-const MOST_CUT: u64 = 300;
+/// How often somebody is sent to one door before a revocation is given up as stuck.
+const MOST_WALKS: usize = 3;
 /// How many openings are told one by one.
 const TOLD: usize = 4;
-
-/// What robbers try at a lock that keeps a clock; its patience is real time.
-const AT_CLOCKS: [Attack; 4] =
-    [Attack::FutureTime, Attack::OlderList, Attack::EqualVersion, Attack::Truncated];
 
 impl Story<'_> {
     /// All of it.
@@ -36,10 +32,11 @@ impl Story<'_> {
         self.morning().await?;
         let staff = self.house.people.iter().filter(|it| it.is_staff).count();
         // Whoever moves out, and whose phone is lost: two of those who are not of the staff.
-        let mut others: Vec<usize> = (staff..self.phones.len()).collect();
+        let mut others: Vec<usize> = (staff..self.house.visitor()).collect();
         let leaver = others.remove(self.rng.index(others.len()));
         let loser = others.remove(self.rng.index(others.len()));
         let away = others.remove(self.rng.index(others.len()));
+        self.away = Some(away);
         self.moves_out(leaver, away).await?;
         self.robbers(leaver, Whose::House, &Attack::ALL).await?;
         let fired = self.rng.index(staff);
@@ -61,6 +58,7 @@ impl Story<'_> {
             }
         }
         self.tell("Morning. Every phone has fetched its keys; people go about.");
+        self.visitor();
         let mut told = 0;
         for who in 0..self.phones.len() {
             let mine: Vec<usize> =
@@ -81,6 +79,18 @@ impl Story<'_> {
         let (opened, visits) = (self.tally.opened, self.tally.visits);
         self.tell(&format!("   {opened} openings at {visits} visits; nobody else got in."));
         Ok(())
+    }
+
+    /// Whoever visits for some hours holds a key of a class of its own, which ends with the visit.
+    fn visitor(&mut self) {
+        let (who, lock) = (self.house.visitor(), self.locks[0].id());
+        let key = self.phones[who].wallet.newest(&lock).map(|it| (it.serial.0, it.exp));
+        let what = || format!("the key of {}, who visits", self.house.name(who));
+        let class = key.map(|it| it.0);
+        self.tally.check(what, "its class is another", (Some(Class::Guest.number()), class));
+        let until = key.and_then(|it| i64::try_from(it.1).ok()).unwrap_or_default();
+        let (name, door, until) = (self.name(who), self.door(0), self.clock(until, "%H:%M"));
+        self.tell(&format!("   {name} visits, with a key to {door} that ends at {until}."));
     }
 
     /// Somebody at a door without a right there: the phone does not even know the lock.
@@ -155,7 +165,8 @@ impl Story<'_> {
         let Some(at) = gate else { return Ok(()) };
         let gone = self.ledger.to_be_refused(&self.locks[at].id());
         let mut hit = self.holders(at, &gone);
-        hit.retain(|who| self.phones[*who].manners == Manners::Honest);
+        let is_about = |who: usize| self.phones[who].manners == Manners::Honest;
+        hit.retain(|who| is_about(*who) && self.away != Some(*who));
         let Some(who) = self.rng.pick(&hit).copied() else { return Ok(()) };
         self.go(who, at, false).await;
         self.sync(who).await?;
@@ -208,7 +219,12 @@ impl Story<'_> {
         let got: BTreeSet<SideEffect> = planned.plan.side_effects.into_iter().collect();
         let what = || format!("the plan {} for {}", planned.digest, self.house.name(who));
         self.tally.check(what, "it hits others besides", (expected, got));
-        self.post::<Value>(path, json!({"reason": "simulated"})).await?;
+        let done: Value = self.post(path, json!({"reason": "simulated"})).await?;
+        if path.starts_with("grants/") {
+            let what = || format!("the right of {}", self.house.name(who));
+            let wrong = "a right is over before its locks know";
+            self.tally.check(what, wrong, (Some("revocation_pending"), done["state"].as_str()));
+        }
         let mut places = Vec::new();
         for at in doors.iter().copied() {
             let (lock, serials) = (self.locks[at].id(), self.serials(who, at));
@@ -236,17 +252,17 @@ impl Story<'_> {
     }
 
     /// The serials of others that a lock with one entry refuses besides.
-    fn hit(&self, who: usize, at: usize) -> BTreeSet<u32> {
+    fn hit(&self, who: usize, at: usize) -> BTreeSet<Serial> {
         let lock = self.locks[at].id();
         let gone = self.ledger.to_be_refused(&lock);
-        let must: BTreeSet<u32> = gone.union(&self.serials(who, at)).copied().collect();
+        let must: BTreeSet<Serial> = gone.union(&self.serials(who, at)).copied().collect();
         let newest = self.phones.iter().filter_map(|phone| phone.wallet.newest(&lock));
         let live = newest.map(|key| key.serial).filter(|serial| !must.contains(serial));
         swallowed(&must, &live.collect())
     }
 
     /// Who holds one of these keys as the newest.
-    fn holders(&self, at: usize, serials: &BTreeSet<u32>) -> Vec<usize> {
+    fn holders(&self, at: usize, serials: &BTreeSet<Serial>) -> Vec<usize> {
         let lock = self.locks[at].id();
         let newest = |who: usize| self.phones[who].wallet.newest(&lock).map(|key| key.serial);
         let all = 0..self.phones.len();
@@ -256,12 +272,13 @@ impl Story<'_> {
     /// People come by the locks that do not know, until all do.
     async fn spread(&mut self, taking: &mut Taking) -> Result<(), ClientError> {
         self.progress(taking).await?;
-        let mut walks = 0;
+        let mut walks = BTreeMap::new();
         while let Some(at) = self.next_open(taking) {
-            walks += 1;
-            if walks > MOST_WALKS {
+            let walks = walks.entry(at).or_insert(0);
+            *walks += 1;
+            if *walks > MOST_WALKS {
                 let what = format!("the revocation for {}", self.name(taking.who));
-                let (expected, got) = ("an end".to_owned(), format!("{walks} walks"));
+                let (expected, got) = (format!("{} knows", self.door(at)), "it does not".into());
                 self.tally.surprise(what, "it does not spread", expected, got);
                 return Ok(());
             }
@@ -298,16 +315,16 @@ impl Story<'_> {
     }
 
     /// Whether somebody would bring a list to a door: an honest phone with a key there.
-    fn carries(&self, who: usize, taken: usize, at: usize) -> bool {
+    pub(crate) fn carries(&self, who: usize, taken: usize, at: usize) -> bool {
         let phone = &self.phones[who];
         let lock = self.locks[at].id();
         let gone = self.ledger.to_be_refused(&lock);
         let has = phone.wallet.newest(&lock).is_some_and(|key| !gone.contains(&key.serial));
-        who != taken && has && phone.manners == Manners::Honest
+        who != taken && self.away != Some(who) && has && phone.manners == Manners::Honest
     }
 
     /// Whoever lost the right tries again, with a phone that keeps lists to itself.
-    async fn tries(&mut self, who: usize, at: usize) {
+    pub(crate) async fn tries(&mut self, who: usize, at: usize) {
         self.phones[who].manners = Manners::Withholds;
         let visit = self.go(who, at, false).await;
         if visit.keys.last() == Some(&Code::Revoked.number()) {
@@ -316,119 +333,21 @@ impl Story<'_> {
         }
     }
 
-    /// The power fails while somebody's phone hands a list over. The lock has the old one or the
-    /// new one, and nothing in between.
-    async fn power_fails(&mut self, taken: usize, at: usize) -> Result<(), ClientError> {
-        let carrier = (0..self.phones.len()).find(|who| self.carries(*who, taken, at));
-        let Some(who) = carrier else { return Ok(()) };
-        self.sync(who).await?;
-        let before = self.locks[at].holds();
-        let cut = 1 + self.rng.below(MOST_CUT);
-        self.locks[at].fail_after(usize::try_from(cut).unwrap_or(1));
-        self.phones[who].manners = Manners::PassesBy;
-        self.stand(who, at, true).await;
-        self.phones[who].manners = Manners::Honest;
-        let was_out = self.locks[at].is_out();
-        let came_back = self.locks[at].power_up().is_ok();
-        let (after, status) = (self.locks[at].holds(), self.locks[at].decides().status());
-        let is_whole = after == before
-            || Some(after) == self.phones[who].wallet.list(&self.locks[at].id()).map(|it| it.1);
-        let what = || format!("{} after a cut at byte {cut}", self.house.doors[at].name);
-        let got = (was_out, came_back, is_whole, status);
-        self.tally.check(
-            what,
-            "it did not come back whole",
-            ((true, true, true, Status::Held), got),
-        );
-        self.tally.failures += 1;
-        let (door, list) = (self.door(at), if after == before { "old" } else { "new" });
-        self.tell(&format!(
-            "   {door} loses its power at byte {cut} of writing the list; back again it has the \
-             {list} one and asks the next phone for the time."
-        ));
-        Ok(())
-    }
-
-    /// A lock loses what it held: it opens to nobody until somebody brings the server's word.
-    async fn forgets(&mut self, taken: usize, at: usize) -> Result<(), ClientError> {
-        let carrier = (0..self.phones.len()).find(|who| self.carries(*who, taken, at));
-        let Some(who) = carrier else { return Ok(()) };
-        self.locks[at].lose_state();
-        let came_back = self.locks[at].power_up().is_ok();
-        let status = self.locks[at].decides().status();
-        let what = || format!("{} after its memory failed", self.house.doors[at].name);
-        let got = (came_back, status);
-        self.tally.check(what, "it did not notice", ((true, Status::Lost), got));
-        self.tally.failures += 1;
-        let (door, name) = (self.door(at), self.name(who));
-        self.tell(&format!("{door} loses its memory: it opens to nobody."));
-        self.go(who, at, false).await;
-        self.go(who, at, true).await;
-        let status = self.locks[at].decides().status();
-        let what = || format!("{} after a visit online", self.house.doors[at].name);
-        self.tally.check(what, "it does not know again", (Status::Held, status));
-        self.tell(&format!("   {name} brings the server's word and the list: it opens again."));
-        self.sync(who).await?;
-        self.tries(taken, at).await;
-        Ok(())
-    }
-
-    /// The phone of somebody who lost a right, in the hands of somebody who knows the protocol.
-    async fn robbers(
-        &mut self,
-        robber: usize,
-        whose: Whose,
-        attacks: &[Attack],
-    ) -> Result<(), ClientError> {
-        let doors = self.house.doors_of(whose);
-        let at = doors.into_iter().find(|at| self.house.doors[*at].entries.is_none());
-        let Some(at) = at else { return Ok(()) };
-        let victim = (0..self.phones.len()).find(|who| self.carries(*who, robber, at));
-        let Some(victim) = victim else { return Ok(()) };
-        self.sync(victim).await?;
-        self.go(victim, at, true).await;
-        let lock = self.locks[at].id();
-        let list = self.phones[victim].wallet.list(&lock).map(|it| it.0.to_vec());
-        let other = self.phones[victim].wallet.lists.iter().find(|(other, _)| **other != lock);
-        let Some((list, other)) = list.zip(other.map(|it| it.1.clone())) else { return Ok(()) };
-        for attack in attacks {
-            let older = self.phones[robber].wallet.list(&lock).map(|it| it.0.to_vec());
-            self.locks[at].rest().await;
-            let Ok([robbing, robbed]) = self.phones.get_disjoint_mut([robber, victim]) else {
-                return Ok(());
-            };
-            let mut loot = Loot { victim: robbed, list: list.clone(), older, other: other.clone() };
-            let played =
-                play(*attack, robbing, &mut loot, &mut self.locks[at], &mut self.rng).await;
-            self.tally.attacks += 1;
-            self.tally.checks += 1;
-            let harmed = match &played {
-                Some(played) => harm(played, &self.locks[at].imprint()),
-                None => Some("it could not be tried".to_owned()),
-            };
-            if let Some(harmed) = harmed {
-                let what = format!("{attack:?} at {}", self.door(at));
-                self.tally.surprise(what, "an attack was of use", "nothing".into(), harmed);
-            }
-        }
-        let (name, door, many) = (self.name(robber), self.door(at), attacks.len());
-        self.tell(&format!(
-            "   Somebody with {name}'s phone tries {many} tricks at {door}: it stays shut and as \
-             it was."
-        ));
-        Ok(())
-    }
-
     /// Phones that were off come back, the manager looks at every door, and what happened is what
     /// the server knows.
     async fn evening(&mut self, away: usize) -> Result<(), ClientError> {
         self.tell("Evening. Everybody's phone calls home; the manager looks at every door.");
+        self.away = None;
         for who in 0..self.phones.len() {
             // A phone that was lost or whose person has left is not heard of.
-            if self.phones[who].manners == Manners::Honest || who == away {
+            if self.phones[who].manners == Manners::Honest {
                 self.sync(who).await?;
             }
         }
+        self.go(away, 0, true).await;
+        let (name, door) = (self.name(away), self.door(0));
+        self.tell(&format!("   {name} has network again, and opens {door} with what came."));
+        self.sync(away).await?;
         for at in 0..self.locks.len() {
             self.inspect(at).await?;
         }

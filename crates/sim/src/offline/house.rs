@@ -29,7 +29,7 @@ const SHARING: usize = 3;
 pub struct Size {
     /// Locks, from 4 to 12.
     pub locks: usize,
-    /// People, each with a phone, at least 6.
+    /// People, each with a phone, at least 6; the last of them visits.
     pub phones: usize,
     /// Whether locks lose their power and their memory; events of theirs are then lost, too.
     pub fails: bool,
@@ -101,7 +101,7 @@ impl House {
                 _ => Whose::Private,
             };
             let sharing =
-                if whose == Whose::Private { rng.sample(phones, SHARING) } else { vec![] };
+                if whose == Whose::Private { rng.sample(phones - 1, SHARING) } else { vec![] };
             let external_id = format!("sim-{tag}-door-{at}");
             let entries = (at == GATE).then_some(1);
             Door { external_id, name: DOORS[at], whose, entries, sharing }
@@ -122,11 +122,19 @@ impl House {
     /// Whether somebody has a right at a door when the day begins.
     pub(crate) fn may(&self, who: usize, at: usize) -> bool {
         let door = &self.doors[at];
+        if who == self.visitor() {
+            return at == 0;
+        }
         match door.whose {
             Whose::House => true,
             Whose::Staff => self.people[who].is_staff,
             Whose::Private => door.sharing.contains(&who),
         }
+    }
+
+    /// Who visits, for some hours and by the first door alone.
+    pub(crate) fn visitor(&self) -> usize {
+        self.people.len() - 1
     }
 
     /// The doors of one kind.

@@ -9,7 +9,7 @@ use claviger_offline::lock::code::Code;
 use claviger_offline::receipt::Receipt;
 
 use super::lock::VirtualLock;
-use super::wallet::Held;
+use super::wallet::{Held, Serial};
 
 /// How long after its end a key may still be used at a lock whose clock is right, in seconds.
 const GRACE_S: u64 = 60;
@@ -21,7 +21,7 @@ pub(crate) type Version = (u16, u32);
 #[derive(Debug, Clone)]
 struct Refusal {
     lock: Id,
-    serials: BTreeSet<u32>,
+    serials: BTreeSet<Serial>,
     from: Version,
 }
 
@@ -50,18 +50,18 @@ pub(crate) struct Where {
 
 impl Ledger {
     /// These keys must be refused by a lock that has this list or a later one.
-    pub(crate) fn refuse(&mut self, lock: Id, serials: BTreeSet<u32>, from: Version) {
+    pub(crate) fn refuse(&mut self, lock: Id, serials: BTreeSet<Serial>, from: Version) {
         self.refusals.push(Refusal { lock, serials, from });
     }
 
     /// The serials of a lock that a list of this version refuses.
-    fn refused(&self, lock: &Id, version: Version) -> impl Iterator<Item = u32> {
+    fn refused(&self, lock: &Id, version: Version) -> impl Iterator<Item = Serial> {
         let known = self.refusals.iter().filter(move |it| it.lock == *lock && it.from <= version);
         known.flat_map(|it| it.serials.iter().copied())
     }
 
     /// The serials that are to be refused at a lock, whatever it has heard.
-    pub(crate) fn to_be_refused(&self, lock: &Id) -> BTreeSet<u32> {
+    pub(crate) fn to_be_refused(&self, lock: &Id) -> BTreeSet<Serial> {
         self.refused(lock, (u16::MAX, u32::MAX)).collect()
     }
 
@@ -119,10 +119,10 @@ pub(crate) fn latest(keys: &[Held]) -> Option<u64> {
     all_strict.then_some(last + GRACE_S)
 }
 
-/// The live keys that a lock with room for one entry of a plain list refuses besides, when these
-/// must be refused: those below the newest but one, which the floor has to swallow.
-pub(crate) fn swallowed(must: &BTreeSet<u32>, live: &BTreeSet<u32>) -> BTreeSet<u32> {
-    let alive: BTreeSet<u32> = live.difference(must).copied().collect();
+/// The live keys of one class that a lock with room for one entry of a plain list refuses besides,
+/// when these must be refused: those below the newest but one, which the floor has to swallow.
+pub(crate) fn swallowed(must: &BTreeSet<Serial>, live: &BTreeSet<Serial>) -> BTreeSet<Serial> {
+    let alive: BTreeSet<Serial> = live.difference(must).copied().collect();
     // Below the first live key the floor rises for nothing.
     let Some(first) = alive.first() else { return BTreeSet::new() };
     let Some(floor) = must.range(first..).nth_back(1) else { return BTreeSet::new() };
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn one_entry_is_kept_and_the_floor_swallows_what_is_below_the_others() {
-        let set = |serials: &[u32]| serials.iter().copied().collect::<BTreeSet<u32>>();
+        let set = |serials: &[u32]| serials.iter().map(|it| (0, *it)).collect::<BTreeSet<_>>();
         for (must, live, hit) in [
             (&[2][..], &[1, 2, 3][..], &[][..]),
             (&[2, 4], &[1, 2, 3, 4, 5], &[1]),
@@ -149,7 +149,8 @@ mod tests {
 
     #[test]
     fn what_ends_is_bounded_only_where_every_key_needs_the_time() {
-        let key = |exp, is_strict| Held { serial: 1, exp, needs: (0, 1), is_strict, bytes: vec![] };
+        let key =
+            |exp, is_strict| Held { serial: (0, 1), exp, needs: (0, 1), is_strict, bytes: vec![] };
         assert_eq!(latest(&[key(5, true), key(9, true)]), Some(9 + GRACE_S));
         assert_eq!(latest(&[key(5, true), key(9, false)]), None);
     }

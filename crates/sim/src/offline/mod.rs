@@ -14,11 +14,14 @@ mod house;
 mod ledger;
 mod link;
 mod lock;
+#[cfg(test)]
+mod maker;
 mod phone;
 mod setup;
 mod story;
 mod talk;
 mod tally;
+mod trouble;
 mod wallet;
 mod wire;
 

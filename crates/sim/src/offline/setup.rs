@@ -62,6 +62,7 @@ impl<'s> Story<'s> {
             locks: Vec::new(),
             phones: Vec::new(),
             grants: Vec::new(),
+            away: None,
             ledger: Ledger::default(),
             tally: OfflineTally::default(),
             rng: Rng::new(&[seed, 0x6461_7973]),
@@ -169,7 +170,12 @@ impl<'s> Story<'s> {
             let is_staff = person.is_staff;
             let right =
                 |target: Value| json!({"subject": {"person_id": made.id}, "target": target});
-            let house = right(json!({"access_level_id": levels[0]}));
+            let mut house = right(json!({"access_level_id": levels[0]}));
+            if who == self.house.visitor() {
+                house = right(json!({"lock_id": doors[0]}));
+                house["valid_from"] = json!(instant_us_text(until - SHIFT_US));
+                house["valid_until"] = json!(instant_us_text(until));
+            }
             let mut grants = [Some(self.post::<Made>("grants", house).await?.id), None];
             if is_staff {
                 let mut staff = right(json!({"access_level_id": levels[1]}));

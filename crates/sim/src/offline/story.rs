@@ -21,6 +21,7 @@ use super::lock::{Seeded, VirtualLock};
 use super::phone::{Phone, Visit};
 use super::talk::Talk;
 use super::tally::OfflineTally;
+use super::wallet::Serial;
 use super::wire::{AtLock, Bytes, CurrentList, Page, Revocation, id_text};
 use crate::calendar::{now_us, parse_instant};
 use crate::client::{Client, ClientError};
@@ -38,6 +39,8 @@ pub(crate) struct Story<'s> {
     pub(crate) phones: Vec<Phone>,
     /// Grants of people to the house, to the staff's rooms.
     pub(crate) grants: Vec<[Option<String>; 2]>,
+    /// Whose phone has no network.
+    pub(crate) away: Option<usize>,
     pub(crate) ledger: Ledger,
     pub(crate) tally: OfflineTally,
     pub(crate) rng: Rng,
@@ -252,7 +255,7 @@ impl Story<'_> {
     }
 
     /// The serials of the keys that a phone holds for a door.
-    pub(crate) fn serials(&self, who: usize, at: usize) -> BTreeSet<u32> {
+    pub(crate) fn serials(&self, who: usize, at: usize) -> BTreeSet<Serial> {
         let keys = self.phones[who].wallet.keys.get(&self.locks[at].id());
         keys.into_iter().flatten().map(|key| key.serial).collect()
     }

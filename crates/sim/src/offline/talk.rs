@@ -114,3 +114,6 @@ impl<'l, L: AsyncRead + AsyncWrite + Unpin> Talk<'l, L> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

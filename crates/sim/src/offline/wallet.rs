@@ -13,10 +13,13 @@ use claviger_offline::statement::{Ack, Fresh};
 
 use super::wire::{HeldKey, KeyedLock, SyncAnswer, id_bytes};
 
+/// A key of a lock: its class and its serial in that.
+pub(crate) type Serial = (u8, u32);
+
 /// What a phone reads of a key it was given.
 #[derive(Debug, Clone)]
 pub(crate) struct Held {
-    pub(crate) serial: u32,
+    pub(crate) serial: Serial,
     /// UTC seconds.
     pub(crate) exp: u64,
     /// Epoch and version of the list that the lock must have.
@@ -56,16 +59,16 @@ fn known(lock: &KeyedLock) -> Option<(Id, PublicKey)> {
     Some((id_bytes(&lock.lock_id)?, key))
 }
 
-fn key_of(bytes: &[u8], holder: &PublicKey) -> Option<(Id, u8, Held)> {
+fn key_of(bytes: &[u8], holder: &PublicKey) -> Option<(Id, Held)> {
     let key = Key::read(Signed::read(bytes).ok()?.payload).ok()?;
     let held = Held {
-        serial: key.serial,
+        serial: (key.class.number(), key.serial),
         exp: key.exp,
         needs: (key.epoch, key.min_list),
         is_strict: key.flags.strict_time,
         bytes: bytes.to_vec(),
     };
-    (key.holder == *holder).then_some((key.lock, key.class.number(), held))
+    (key.holder == *holder).then_some((key.lock, held))
 }
 
 impl Wallet {
@@ -92,10 +95,11 @@ impl Wallet {
         }
         let mut held = Vec::new();
         for key in answer.keys.iter().map(|it| &it.0) {
-            let (lock, class, key) = key_of(key, holder).ok_or("a key that is not this phone's")?;
+            let (lock, key) = key_of(key, holder).ok_or("a key that is not this phone's")?;
             self.issuer_of(&key.bytes).ok_or("a key of nobody")?;
             let lock_id = super::wire::id_text(&lock);
-            held.push(HeldKey { lock_id, class, serial: key.serial });
+            let (class, serial) = key.serial;
+            held.push(HeldKey { lock_id, class, serial });
             let keys = self.keys.entry(lock).or_default();
             keys.retain(|known| known.serial != key.serial);
             keys.push(key);

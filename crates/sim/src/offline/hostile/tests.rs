@@ -1,58 +1,10 @@
 //! Every attack is tried, is of no use at a lock as it should be, and is found where a lock gives
 //! in to it.
 
-use claviger_offline::class::Class;
-use claviger_offline::cose::PublicKey;
-use claviger_offline::key::Flags;
-use claviger_offline::lock::record::{Commissioning, Record};
-use claviger_offline::times::Times;
-
 use super::*;
+use crate::offline::maker::{LOCKS, issuer, key, list, record};
 use crate::offline::phone::Visit;
 use crate::offline::wire::{Bytes, KeyedLock, SyncAnswer, id_text};
-
-const NOW: u64 = 1_800_000_000;
-const PLACE: [u8; 16] = [0x20; 16];
-const LOCKS: [[u8; 16]; 2] = [[0x31; 16], [0x32; 16]];
-
-fn secret(byte: u8) -> SigningKey {
-    SigningKey::from_slice(&[byte; 32]).unwrap()
-}
-
-fn issuer() -> Vec<u8> {
-    let issuer = Issuer {
-        exp: NOW + YEAR_S,
-        nbf: NOW - 10,
-        iat: NOW - 10,
-        key: PublicKey::of(&secret(2)),
-        place: PLACE,
-        generation: 1,
-    };
-    signed(Kind::Issuer, &secret(1), |it| issuer.write(it)).unwrap()
-}
-
-fn list(lock: usize, version: u32) -> Vec<u8> {
-    let iat = NOW + u64::from(version);
-    let list = List { iat, lock: LOCKS[lock], epoch: 0, version, sections: Items::NONE };
-    signed(Kind::List, &secret(2), |it| list.write(it)).unwrap()
-}
-
-fn key(lock: usize, holder: &Phone, serial: u32) -> Vec<u8> {
-    let key = Key {
-        exp: NOW + 1000,
-        nbf: NOW,
-        iat: NOW,
-        holder: holder.public,
-        lock: LOCKS[lock],
-        class: Class::Phone,
-        epoch: 0,
-        serial,
-        min_list: 1,
-        flags: Flags { require_intent: true, ..Flags::default() },
-        times: Times::ALWAYS,
-    };
-    signed(Kind::Key, &secret(2), |it| key.write(it)).unwrap()
-}
 
 /// A lock with its second list, its holder, and a robber who knows the first.
 struct Scene {
@@ -67,16 +19,7 @@ impl Scene {
         let mut lock = VirtualLock::new(&[seed, 1], false).unwrap();
         let mut rng = Rng::new(&[seed]);
         let (issuer, first) = (issuer(), list(0, 1));
-        let record = Record {
-            lock: LOCKS[0],
-            place: PLACE,
-            root: PublicKey::of(&secret(1)),
-            secret: [0x77; 32],
-            epoch: 0,
-            keys_from: 0,
-            min_generation: 1,
-        };
-        let told = Commissioning { record, issuer: &issuer, list: &first };
+        let told = record(&issuer, &first);
         let (mut mine, theirs) = pair(&mut rng);
         let known = lock.public_key();
         let telling = async {
@@ -111,7 +54,8 @@ impl Scene {
         if version == 1 {
             self.robber.wallet.keep(&answer, &self.robber.public).unwrap();
         }
-        answer.keys = vec![Bytes(key(0, &self.victim, 1)), Bytes(key(1, &self.victim, 7))];
+        answer.keys =
+            vec![Bytes(key(0, self.victim.public, 1)), Bytes(key(1, self.victim.public, 7))];
         self.victim.wallet.keep(&answer, &self.victim.public).unwrap();
         let foreign = self.robber.wallet.keep(&answer, &self.robber.public);
         assert_eq!(foreign, Err("a key that is not this phone's"));
