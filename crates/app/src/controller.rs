@@ -144,8 +144,12 @@ pub fn code_digits(controller: &Controller) -> Option<usize> {
 /// A code as a controller takes it: of one that is too long the digits at the end.
 #[must_use]
 pub fn fitted_code<'c>(controller: &Controller, code: &'c str) -> &'c str {
-    let most = code_digits(controller).unwrap_or(MOST_CODE_DIGITS);
-    code.get(code.len().saturating_sub(most)..).unwrap_or(code)
+    end_of(code, code_digits(controller).unwrap_or(MOST_CODE_DIGITS))
+}
+
+/// The last so many digits of a code, or all it has.
+pub(crate) fn end_of(code: &str, digits: usize) -> &str {
+    code.get(code.len().saturating_sub(digits)..).unwrap_or(code)
 }
 
 /// A lock as the maker of a controller lists it.

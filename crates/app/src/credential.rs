@@ -15,6 +15,7 @@ use claviger_domain::noun::credential::{
     Credential, CredentialEdit, CredentialKind, CredentialState, SealedDigits, Tag,
 };
 use claviger_domain::noun::scope::Scope;
+use claviger_domain::record::Record;
 use claviger_domain::refusal::Refusal;
 use claviger_store::Digits as Field;
 
@@ -252,6 +253,26 @@ pub fn get(ctx: &Context, place: Id, credential: &Ref) -> Result<Seen<Arc<Creden
     let number: CredentialNumber = resolve(&state, Noun::Credential, credential)?;
     let value = rules::find(&state, number)?.clone();
     Ok(Seen { value, state })
+}
+
+/// The credential with that number, one that is deleted too: of that is known what it was.
+///
+/// # Errors
+/// No such place; never given.
+pub async fn of_number(
+    ctx: &Context,
+    place: Id,
+    number: CredentialNumber,
+) -> Result<Arc<Credential>, Error> {
+    let state = ctx.read(place, Scope::CredentialsRead)?;
+    if let Ok(live) = rules::find(&state, number) {
+        return Ok(live.clone());
+    }
+    let place = state.place.number();
+    match ctx.app.store().record(place, Noun::Credential, number.0).await? {
+        Some(Record::Credential(gone)) => Ok(gone),
+        _ => Err(Error::not_found(Noun::Credential)),
+    }
 }
 
 /// A page of credentials.

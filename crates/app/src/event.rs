@@ -66,8 +66,15 @@ pub async fn list(
         wish.lock.as_ref().map(|lock| resolve(&state, Noun::Lock, lock)).transpose()?;
     let person: Option<PersonNumber> =
         wish.person.as_ref().map(|person| resolve(&state, Noun::Person, person)).transpose()?;
-    let credential: Option<CredentialNumber> =
-        wish.credential.as_ref().map(|it| resolve(&state, Noun::Credential, it)).transpose()?;
+    let credential = match &wish.credential {
+        // What one that is deleted did can be asked for as long as it is kept.
+        Some(Ref::Id(id)) => {
+            let number = ctx.number_of(&state, Noun::Credential, *id).await?;
+            Some(CredentialNumber(number.ok_or(Error::not_found(Noun::Credential))?))
+        }
+        Some(named) => Some(resolve(&state, Noun::Credential, named)?),
+        None => None,
+    };
     let filter = EventFilter {
         after_seq: after,
         occurred: wish.occurred,

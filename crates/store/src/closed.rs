@@ -96,6 +96,45 @@ impl Store {
         Ok(self.records(noun, statement).await?.pop())
     }
 
+    /// The record with that id; one that is deleted with what decisions read of it as that was
+    /// until then.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn as_it_last_was(
+        &self,
+        place: PlaceNumber,
+        noun: Noun,
+        id: Id,
+    ) -> Result<Option<Record>, StoreError> {
+        let Some(record) = self.record_by_id(place, noun, id).await? else { return Ok(None) };
+        let header = record.header();
+        let Some(deleted_at) = header.deleted_at else { return Ok(Some(record)) };
+        let sql = "select noun, number, replaced_at, revision, fields from history \
+             where place = ?1 and noun = ?2 and number = ?3 and replaced_at = ?4";
+        let args = values![place, noun.as_str(), header.number, deleted_at];
+        let rows = self.db.read(Statement::new(sql, args)).await?;
+        let Some(past) = rows.first().map(past).transpose()? else { return Ok(Some(record)) };
+        let mut tools = Tools::new(self.secrets());
+        rows::with_past(&record, &past.fields, &mut tools).map(Some)
+    }
+
+    /// The number that another place's lock has, or had last, in a place that borrows it.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn borrowed(
+        &self,
+        place: PlaceNumber,
+        of: (PlaceNumber, LockNumber),
+    ) -> Result<Option<LockNumber>, StoreError> {
+        let (owner, lock) = of;
+        let sql = "select number from locks where place = ?1 and owner_place = ?2 \
+             and owner_lock = ?3 order by number desc limit 1";
+        let rows = self.db.read(Statement::new(sql, values![place, owner, lock])).await?;
+        rows.first().map(|row| row.u32(0).map(LockNumber)).transpose()
+    }
+
     /// Closed grants, in order of number from after `after`.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! A credential with whose it is and the levels it opens, set at once by callers who know it by
 //! what is presented.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use claviger_domain::command::{credential as rules, person, rights};
@@ -17,10 +17,11 @@ use claviger_domain::noun::scope::Scope;
 use claviger_domain::refusal::{FieldError, Refusal};
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::WindowEdit;
+use claviger_store::Digits as Field;
 
 use super::{CredentialWish, Digits, LEAST_CODE_DIGITS, MOST_CODE_DIGITS, prepare};
 use crate::context::Context;
-use crate::controller::code_digits;
+use crate::controller::{code_digits, end_of};
 use crate::error::Error;
 use crate::read::{Seen, resolve};
 use crate::{App, Put, Written, not_here, random};
@@ -204,22 +205,59 @@ fn levels(
     Ok(Some(found.into_iter().collect()))
 }
 
-/// A code that no credential of the place has, nor the text of a card of its, no longer than every
-/// controller of it takes.
+/// A code that no credential of the place has, nor the text of a card of its, whole or cut as its
+/// controllers cut it; no longer than every controller takes where one so short is free.
 fn unused_code(app: &App, state: &PlaceState) -> Result<Digits, Error> {
-    let narrowest = state.controllers.iter().filter_map(|it| code_digits(it)).min();
+    let ends = ends(app, state)?;
+    let narrowest = ends.keys().next().copied();
     let shortest = narrowest.unwrap_or(CODE_DIGITS).clamp(LEAST_CODE_DIGITS, CODE_DIGITS);
+    let is_free = |code: &Digits| {
+        let is_typed = |digits: &str| {
+            let card = CardValue::of_text(digits);
+            card.is_some_and(|card| state.credential_by_text(card).is_some())
+        };
+        let is_taken = |(digits, taken): (&usize, &HashSet<String>)| {
+            let end = end_of(&code.0, *digits);
+            taken.contains(end) || is_typed(end)
+        };
+        let is_cut_to_anothers = ends.iter().any(is_taken);
+        !is_cut_to_anothers && !is_typed(&code.0) && by_code(app, state, code).is_none()
+    };
     for length in shortest..=MOST_CODE_DIGITS {
-        for _ in 0..DRAWS {
-            let code = Digits(random::digits(length));
-            let as_card = CardValue::of_text(&code.0);
-            let typed = as_card.and_then(|card| state.credential_by_text(card));
-            if by_code(app, state, &code).is_none() && typed.is_none() {
+        let mut drawn = (0..DRAWS).map(|_| Digits(random::digits(length)));
+        if let Some(code) = drawn.find(&is_free) {
+            return Ok(code);
+        }
+        if length == LEAST_CODE_DIGITS {
+            // Where few are left, they are looked for.
+            let mut all = (0..10_000).map(|it| Digits(format!("{it:04}")));
+            if let Some(code) = all.find(&is_free) {
                 return Ok(code);
             }
         }
     }
     Err(Refusal::InUse("no code is free in this place".to_owned()).into())
+}
+
+/// The last digits of every code of the place, for each number of digits that a controller of it
+/// takes: there codes that end alike are one.
+fn ends(app: &App, state: &PlaceState) -> Result<BTreeMap<usize, HashSet<String>>, Error> {
+    let narrow = state.controllers.iter().filter_map(|it| code_digits(it));
+    let mut ends: BTreeMap<usize, HashSet<String>> =
+        narrow.map(|digits| (digits, HashSet::new())).collect();
+    if ends.is_empty() {
+        return Ok(ends);
+    }
+    let place = state.place.number();
+    for credential in state.credentials.iter() {
+        let Some(code) = &credential.code else { continue };
+        let id = credential.header.id;
+        let plain = app.secrets().open_digits(place, id, Field::Code, &code.sealed)?;
+        for (digits, taken) in &mut ends {
+            taken.insert(end_of(&plain, *digits).to_owned());
+        }
+    }
+    Ok(ends)
 }
 
 fn by_code(app: &App, state: &PlaceState, code: &Digits) -> Option<CredentialNumber> {

@@ -167,13 +167,20 @@ fn complete_until(
     own.chain(borrowed).fold(recorded, Instant::min)
 }
 
-/// Up to which instant a controller has told what happened at the locks that it decides for by its
-/// own list; none where it has no such lock.
+/// Up to which instant a controller has told what happened at its locks; none where nothing comes
+/// over it: it has no locks, or has never called and need not, as none of them is served by its list.
 fn told_until(app: &App, state: &PlaceState, controller: &Controller) -> Option<Instant> {
-    let own = |lock: &&Arc<Lock>| lock.controller == Some(controller.number()) && is_listed(lock);
-    state.locks.iter().find(own)?;
     let key = ListKey { place: state.place.number(), controller: controller.number() };
-    let told = app.world().lists().list(key).and_then(|list| list.told_at);
+    let lists = app.world().lists();
+    let list = lists.list(key);
+    let calls = list.is_some_and(|list| list.seen_at.is_some());
+    // Locks that ask the server have buttons and common codes that only the controller knows of.
+    let own = |lock: &&Arc<Lock>| {
+        let hangs = lock.borrowed.is_none() && lock.controller == Some(controller.number());
+        hangs && (calls || is_listed(lock))
+    };
+    state.locks.iter().find(own)?;
+    let told = list.and_then(|list| list.told_at);
     // Before it was there nothing happened at it.
     let made = controller.header.created_at;
     Some(told.map_or(made, |at| at.plus(-UNDER_WAY).max(made)))

@@ -12,12 +12,12 @@ use claviger_domain::noun::credential::{Credential, CredentialState};
 use claviger_domain::noun::grant::{Grant, RightState, Subject};
 use claviger_domain::noun::person::PersonState;
 use claviger_domain::provision::{
-    Cut, Desired, Holdings, ItemKey, ItemKind, List, ListKey, Row, Scribe, Tenant,
+    Cut, Desired, Holdings, ItemKey, ItemKind, List, ListKey, Scribe, Tenant,
 };
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::Instant;
 
-use super::status::{System, system};
+use super::status::{System, lock_row, system};
 use super::{Sites, digest};
 use crate::context::Context;
 use crate::world::guard;
@@ -120,7 +120,7 @@ impl<'s> Known<'s> {
         grant: &Grant,
         lock: LockNumber,
     ) -> Option<Unconfirmed> {
-        match self.lock_row(lock) {
+        match lock_row(&self.sites, &self.list, lock) {
             Some(row) if row.confirmed.is_some() => {}
             Some(row) if row.failure.is_some() => return Some(Unconfirmed::Refused),
             _ => return Some(Unconfirmed::Waits),
@@ -141,12 +141,6 @@ impl<'s> Known<'s> {
             }
         }
         Some(if refused && !waits { Unconfirmed::Refused } else { Unconfirmed::Waits })
-    }
-
-    fn lock_row(&self, lock: LockNumber) -> Option<&Arc<Row>> {
-        let site = self.sites.site()?;
-        let id = site.lock(lock)?.header.id;
-        self.list.row(ItemKey { kind: ItemKind::Lock, id })
     }
 
     /// Whether the controller refused a credential as it is to be stored, or there was no room for

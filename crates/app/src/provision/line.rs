@@ -74,7 +74,7 @@ pub(super) fn span(from: Instant, until: Instant) -> Duration {
 /// The line to one controller.
 #[derive(Debug)]
 pub(super) struct Line {
-    /// Counts calls; the newest goes on.
+    /// The highest number of a call that was looked at: that one goes on.
     calls: watch::Sender<u64>,
     commands: watch::Sender<Vec<Command>>,
     pub(super) worked: Mutex<Option<Worked>>,
@@ -134,12 +134,12 @@ impl Call {
 }
 
 impl Line {
-    /// A new call: those before it are over.
-    pub(super) fn call(&self) -> Call {
-        let mut number = 0;
-        self.calls.send_modify(|newest| {
-            *newest += 1;
-            number = *newest;
+    /// A call that was looked at, by its number: those before it are over.
+    pub(super) fn call(&self, number: u64) -> Call {
+        self.calls.send_if_modified(|newest| {
+            let is_newer = *newest < number;
+            *newest = number.max(*newest);
+            is_newer
         });
         Call { number, calls: self.calls.subscribe() }
     }

@@ -5,6 +5,7 @@
 //! taken back are in one order.
 
 mod confirmed;
+mod former;
 mod line;
 mod reported;
 mod revocation;

@@ -10,6 +10,7 @@ use claviger_domain::reason::Reasons;
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::{HOUR, Instant, MINUTE};
 
+use super::former::Former;
 use crate::error::Error;
 use crate::work::Work;
 
@@ -54,7 +55,13 @@ fn own(state: &PlaceState, controller: ControllerNumber, lock: LockNumber) -> Op
 }
 
 /// Adds the events that are not stored yet to a commit; says up to which number all are.
-pub(super) fn events(work: &mut Work, site: &Site<'_>, known: u64, events: &[EventWish]) -> u64 {
+pub(super) fn events(
+    work: &mut Work,
+    site: &Site<'_>,
+    known: u64,
+    events: &[EventWish],
+    former: &Former,
+) -> u64 {
     let mut last = known;
     for wish in events {
         if wish.seq <= last {
@@ -62,20 +69,27 @@ pub(super) fn events(work: &mut Work, site: &Site<'_>, known: u64, events: &[Eve
         }
         last = wish.seq;
         if let Some(lock) = own(site.owner, site.key.controller, wish.lock) {
-            event(work, site, lock, wish);
+            event(work, site, lock, wish, former);
         }
     }
     last
 }
 
-fn event(work: &mut Work, site: &Site<'_>, lock: &Lock, wish: &EventWish) {
+fn event(work: &mut Work, site: &Site<'_>, lock: &Lock, wish: &EventWish, former: &Former) {
     let now = work.now;
     let wrong = wish.occurred_at > now.plus(AHEAD);
     let occurred_at = if wrong { now } else { wish.occurred_at };
     let nobody = wish.method.is_some_and(|method| !method.is_somebodys());
     let (place, number, subject) = match nobody {
         true => (site.key.place, wish.lock, EventSubject::default()),
-        false => whom(site, wish),
+        false => {
+            // What is named goes before what was presented: the card may be another's by now.
+            let named = whom(site, wish, wish.credential).or_else(|| former.whom(site, wish));
+            named.or_else(|| whom(site, wish, None)).unwrap_or_else(|| {
+                let card = wish.card;
+                (site.key.place, wish.lock, EventSubject { card, ..EventSubject::default() })
+            })
+        }
     };
     let id = work.next_id();
     let whole = Event {
@@ -97,13 +111,17 @@ fn event(work: &mut Work, site: &Site<'_>, lock: &Lock, wish: &EventWish) {
     }
 }
 
-/// The place whose people an event is about, the lock's number there, and whom.
-fn whom(site: &Site<'_>, wish: &EventWish) -> (PlaceNumber, LockNumber, EventSubject) {
+/// Whom an event is about: the place whose people, the lock's number there, and whom of them.
+pub(super) type Whom = (PlaceNumber, LockNumber, EventSubject);
+
+/// Whom an event is about, as the places are: whose credential it names, or by the card.
+fn whom(site: &Site<'_>, wish: &EventWish, named: Option<Id>) -> Option<Whom> {
     let card = wish.card;
     for tenant in &site.tenants {
-        let by_id = wish.credential.and_then(|id| tenant.state.number_of(Noun::Credential, id));
-        let by_card = || card.and_then(|card| tenant.state.credential_by_card(card));
-        let found = by_id.map(CredentialNumber).or_else(by_card);
+        let found = match named {
+            Some(id) => tenant.state.number_of(Noun::Credential, id).map(CredentialNumber),
+            None => card.and_then(|card| tenant.state.credential_by_card(card)),
+        };
         let Some(credential) = found.and_then(|number| tenant.state.credentials.get(number)) else {
             continue;
         };
@@ -117,11 +135,13 @@ fn whom(site: &Site<'_>, wish: &EventWish) -> (PlaceNumber, LockNumber, EventSub
             None => continue,
         };
         let person = credential.person;
-        let subject =
-            EventSubject { person, credential: Some(credential.number()), grant: None, card };
-        return (place, lock, subject);
+        // Where the list's item is named, any of the card's parts was presented.
+        let of_card = matches!(wish.method, Some(Method::Card | Method::CardAndPin));
+        let part = || credential.parts.first().filter(|_| of_card).map(|part| part.card);
+        let (credential, card) = (Some(credential.number()), card.or_else(part));
+        return Some((place, lock, EventSubject { person, credential, grant: None, card }));
     }
-    (site.key.place, wish.lock, EventSubject { card, ..EventSubject::default() })
+    None
 }
 
 /// Notes how locks are, where that is news.

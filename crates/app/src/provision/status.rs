@@ -10,7 +10,8 @@ use claviger_domain::noun::grant::Target;
 use claviger_domain::noun::lock::{Lock, LockMode};
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::provision::{
-    self, Desired, Holdings, Item, ItemKind, List, ListKey, Row, Scribe, is_usable, open_grants,
+    self, Cut, Desired, Holdings, Item, ItemKey, ItemKind, List, ListKey, Row, Scribe, is_usable,
+    open_grants,
 };
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::{Instant, MINUTE};
@@ -58,6 +59,18 @@ pub enum SystemState {
     },
     /// It did not fit into the controller's store: it is let in only where the controller asks.
     NotStored,
+}
+
+impl SystemState {
+    /// The less it has got, the higher.
+    fn rank(&self) -> u8 {
+        match self {
+            SystemState::Applied { .. } => 0,
+            SystemState::Pending => 1,
+            SystemState::Failed { .. } => 2,
+            SystemState::NotStored => 3,
+        }
+    }
 }
 
 /// How far a credential has got, all systems taken together.
@@ -155,7 +168,8 @@ pub(super) fn system(ctx: &Context, state: &PlaceState, lock: &Lock) -> (System,
 }
 
 /// How far a credential has got at each system that it has a right at, or that still holds it, in
-/// order of controller, those that ask first. None at all where no system needs to know it.
+/// order of controller, those that ask first; a system with locks at which it has got less far than
+/// at others stands once for each. None at all where no system needs to know it.
 ///
 /// # Errors
 /// Not found.
@@ -175,29 +189,28 @@ pub fn status(ctx: &Context, place: Id, credential: &Ref) -> Result<Vec<SystemSt
     }
     let mut found: Vec<SystemStatus> = Vec::new();
     for (system, mut locks) in systems {
-        let (controller, at) = match system {
-            System::Asks(controller) => (controller, applied(&state, credential)),
+        let (controller, mut parts) = match system {
+            System::Asks(controller) => {
+                (controller, vec![Part { locks, state: applied(&state, credential) }])
+            }
             System::List(key) => {
                 let view = View::of(&ctx.app, key)?;
                 locks.extend(view.held_locks(&state, credential.header.id));
                 let own = key.place == state.place.number();
-                (own.then_some(key.controller), view.state(&ctx.app, &state, credential))
+                (own.then_some(key.controller), view.parts(&ctx.app, &state, credential, locks))
             }
         };
-        let known = found.iter_mut().find(|it| it.controller == controller);
-        match known.filter(|_| controller.is_some()) {
-            // A controller with locks of both kinds is one system: its list is what takes time.
-            Some(known) => {
-                known.locks.extend(locks);
-                known.locks.sort_unstable();
-                known.state = at;
-            }
-            None => found.push(SystemStatus {
-                controller,
-                locks: locks.into_iter().collect(),
-                state: at,
-            }),
+        let known = found.iter().position(|it| it.controller == controller);
+        // A controller with locks of both kinds is one system: its list is what takes time.
+        if let Some(asks) = known.filter(|_| controller.is_some()) {
+            let asks = found.remove(asks);
+            parts.first_mut().into_iter().for_each(|part| part.locks.extend(&asks.locks));
         }
+        found.extend(parts.into_iter().map(|part| SystemStatus {
+            controller,
+            locks: part.locks.into_iter().collect(),
+            state: part.state,
+        }));
     }
     found.sort_by_key(|it| it.controller);
     Ok(found)
@@ -278,26 +291,70 @@ impl View {
         Scribe::new(digest, self.now).credential(&site, tenant, credential.number())
     }
 
-    fn state(&self, app: &App, state: &PlaceState, credential: &Credential) -> SystemState {
-        let row = self.list.credential(credential.header.id).map(|row| &**row);
+    /// How far a credential is at some locks of its place, those where it has got furthest first.
+    fn parts(
+        &self,
+        app: &App,
+        state: &PlaceState,
+        credential: &Credential,
+        locks: BTreeSet<LockNumber>,
+    ) -> Vec<Part> {
+        let id = credential.header.id;
+        let row = self.list.credential(id).map(|row| &**row);
         let mut item = self.item(state, credential);
-        if self.is_limited() && item.is_some() {
-            match self.desired_of(app, credential.header.id) {
+        let mut full = Vec::new();
+        if self.is_limited()
+            && item.is_some()
+            && let Ok(desired) = self.desired(app)
+        {
+            item = desired.items.get(&ItemKey { kind: ItemKind::Credential, id }).cloned();
+            if item.is_none() && !row.is_some_and(Row::is_held) {
                 // There was no room for any of it.
-                None if !row.is_some_and(Row::is_held) => return SystemState::NotStored,
-                known => item = known,
+                return vec![Part { locks, state: SystemState::NotStored }];
+            }
+            if let Some(Cut::Locks(cut)) = desired.cut.get(&id) {
+                full.extend(cut.iter().copied().filter(|lock| !self.list.opens(id, *lock)));
             }
         }
-        stands(row, item.as_ref())
+        let whole = stands(row, item.as_ref());
+        let site = self.sites.site();
+        let numbers = site.as_ref().and_then(|site| site.tenant(state.place.number()));
+        let mut parts: Vec<Part> = Vec::new();
+        for lock in locks {
+            let at = match numbers.and_then(|tenant| tenant.locks.get(&lock)) {
+                Some(own) if full.contains(own) => SystemState::NotStored,
+                Some(own) => self.at_lock(*own, item.as_ref(), &whole),
+                None => whole.clone(),
+            };
+            match parts.iter_mut().find(|part| part.state == at) {
+                Some(part) => part.locks.extend([lock]),
+                None => parts.push(Part { locks: BTreeSet::from([lock]), state: at }),
+            }
+        }
+        if parts.is_empty() {
+            parts.push(Part { locks: BTreeSet::new(), state: whole });
+        }
+        parts.sort_by_key(|part| part.state.rank());
+        parts
+    }
+
+    /// How far an item is at a lock: nobody gets in by the list where the lock is not in it.
+    fn at_lock(&self, lock: LockNumber, item: Option<&Item>, whole: &SystemState) -> SystemState {
+        let reaches = item.is_some_and(|item| item.ways().iter().any(|way| way.reaches(lock)));
+        if !reaches || matches!(whole, SystemState::Failed { .. }) {
+            return whole.clone();
+        }
+        match lock_row(&self.sites, &self.list, lock) {
+            Some(row) if row.confirmed.is_some() => whole.clone(),
+            Some(Row { failure: Some(failure), .. }) => {
+                SystemState::Failed { code: failure.code.clone(), at: failure.at }
+            }
+            _ => SystemState::Pending,
+        }
     }
 
     fn is_limited(&self) -> bool {
         self.sites.site().is_some_and(|site| site.is_limited())
-    }
-
-    fn desired_of(&self, app: &App, id: Id) -> Option<Item> {
-        let key = provision::ItemKey { kind: ItemKind::Credential, id };
-        self.desired(app).ok()?.items.get(&key).cloned()
     }
 
     /// The locks of a place that may let a credential in by what is held.
@@ -308,6 +365,18 @@ impl View {
         let there = tenant.locks.iter().filter(|(_, own)| self.list.opens(id, **own));
         there.map(|(there, _)| *there).collect()
     }
+}
+
+/// The row of a listed lock, by its number at the owner.
+pub(super) fn lock_row<'l>(sites: &Sites, list: &'l List, lock: LockNumber) -> Option<&'l Row> {
+    let id = sites.site()?.lock(lock)?.header.id;
+    list.row(ItemKey { kind: ItemKind::Lock, id }).map(|row| &**row)
+}
+
+/// Locks of a system at which a credential has got equally far.
+struct Part {
+    locks: BTreeSet<LockNumber>,
+    state: SystemState,
 }
 
 /// How far an item is.
@@ -327,10 +396,13 @@ fn stands(row: Option<&Row>, item: Option<&Item>) -> SystemState {
 
 /// The locks that a credential has a right to that is not over.
 fn reached(state: &PlaceState, credential: &Credential, now: Instant) -> BTreeSet<LockNumber> {
-    if !is_usable(state, credential) || credential.valid.past(now) {
+    if !is_usable(state, credential) {
         return BTreeSet::new();
     }
-    let live = open_grants(state, credential).filter(|grant| !grant.window.past(now));
+    let live = open_grants(state, credential).filter(|grant| {
+        let window = grant.window.intersect(&credential.valid);
+        !window.is_empty() && !window.past(now)
+    });
     let locks = live.flat_map(|grant| -> Vec<LockNumber> {
         match grant.target {
             Target::Lock(lock) => vec![lock],

@@ -10,7 +10,7 @@ use claviger_domain::noun::controller::Controller;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::provision::{
     self, Desired, Entry, Foreign, Holdings, Inventoried, Item, ItemKey, ItemKind, ListKey, Queue,
-    Reported, Scribe,
+    Reported, Scribe, Strange,
 };
 use claviger_domain::refusal::Refusal;
 use claviger_domain::time::{Instant, SECOND};
@@ -18,6 +18,7 @@ use claviger_store::Digits as Field;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::former::Former;
 use super::line::{Call, Command, Line, Worked, span};
 use super::reported::{self, EventWish, LockReport};
 use super::{Sites, digest, revocation};
@@ -55,7 +56,7 @@ pub struct SyncWish {
     /// Its whole list.
     pub inventory: Option<Vec<Inventoried>>,
     /// What is in it whose id is of no form that the server gives.
-    pub foreign: Vec<(ItemKind, String)>,
+    pub foreign: Vec<Strange>,
     /// What happened.
     pub events: Vec<EventWish>,
     /// How its locks are.
@@ -154,11 +155,7 @@ pub async fn sync(
         return Err(Refusal::Escalation(detail.to_owned()).into());
     }
     let key = ListKey { place, controller: number };
-    let line = ctx.app.lines().line(key);
-    let call = line.call();
     let until = ctx.app.now().plus(i64::from(wish.wait_s) * SECOND);
-    let done: Vec<Id> = wish.commands.iter().map(|it| it.id).collect();
-    line.done(&done, ctx.app.now());
     let wish = Arc::new(wish);
     let mut answer = SyncAnswer {
         seq: wish.seq,
@@ -170,7 +167,8 @@ pub async fn sync(
         commands: Vec::new(),
         asks_inventory: false,
     };
-    match take_in(ctx, key, wish.clone()).await? {
+    let former = Former::of(ctx, key, &wish.events).await?;
+    match take_in(ctx, key, wish.clone(), former).await? {
         TakenIn::Stale(seen) => {
             (answer.seq, answer.stale) = (seen, true);
             return Ok(answer);
@@ -179,6 +177,10 @@ pub async fn sync(
             (answer.event_seq, answer.asks_inventory) = (event_seq, asks_inventory);
         }
     }
+    let line = ctx.app.lines().line(key);
+    let call = line.call(wish.seq);
+    let done: Vec<Id> = wish.commands.iter().map(|it| it.id).collect();
+    line.done(&done, ctx.app.now());
     Talk { ctx, key, line, call, wish, until }.answer(answer).await
 }
 
@@ -268,7 +270,12 @@ fn sites(app: &App, key: ListKey) -> Result<Sites, Error> {
 }
 
 /// Takes in what a controller says, in one commit.
-async fn take_in(ctx: &Context, key: ListKey, wish: Arc<SyncWish>) -> Result<TakenIn, Error> {
+async fn take_in(
+    ctx: &Context,
+    key: ListKey,
+    wish: Arc<SyncWish>,
+    former: Former,
+) -> Result<TakenIn, Error> {
     let app = ctx.app.clone();
     ctx.commit(Some(key.place), move |work| {
         let now = work.now;
@@ -291,12 +298,12 @@ async fn take_in(ctx: &Context, key: ListKey, wish: Arc<SyncWish>) -> Result<Tak
             let site = sites.as_ref().and_then(Sites::site);
             list.take_inventory(inventory, &wish.foreign, |item| site.as_ref()?.record(item), now);
         } else if let Some(told) = &wish.digest
-            && list.lines().is_some_and(|lines| hex(&sha256(lines.as_bytes())) != *told)
+            && hex(&sha256(list.lines().as_bytes())) != *told
         {
             list.inventory_due = true;
         }
         let (asks_inventory, known) = (list.inventory_due, list.event_seq);
-        let event_seq = take_reports(work, key, known, &wish)?;
+        let event_seq = take_reports(work, key, known, &wish, &former)?;
         work.list(key).event_seq = event_seq;
         settle(&app, work, key);
         Ok(TakenIn::Done { event_seq, asks_inventory })
@@ -304,12 +311,18 @@ async fn take_in(ctx: &Context, key: ListKey, wish: Arc<SyncWish>) -> Result<Tak
     .await
 }
 
-fn take_reports(work: &mut Work, key: ListKey, known: u64, wish: &SyncWish) -> Result<u64, Error> {
+fn take_reports(
+    work: &mut Work,
+    key: ListKey,
+    known: u64,
+    wish: &SyncWish,
+    former: &Former,
+) -> Result<u64, Error> {
     let mut event_seq = known;
     if !wish.events.is_empty() {
         let sites = places(work, key).ok_or(Error::not_found(Noun::Place))?;
         let site = sites.site().ok_or(Error::not_found(Noun::Place))?;
-        event_seq = reported::events(work, &site, known, &wish.events);
+        event_seq = reported::events(work, &site, known, &wish.events, former);
     }
     reported::health(work, key, &wish.locks)?;
     Ok(event_seq)
@@ -356,7 +369,7 @@ async fn send(ctx: &Context, key: ListKey, line: &Line, wish: &SyncWish) -> Resu
     let owner = ctx.app.state(key.place)?;
     let controller = find(&owner, key.controller)?;
     let removed = |it: Foreign| {
-        let Foreign { kind, id, version, .. } = it;
+        let Foreign { what: Strange { kind, id, .. }, version, .. } = it;
         Ok(Change { version, kind, id, content: None })
     };
     let changed = |(version, key, item): (u64, ItemKey, Option<Item>)| {

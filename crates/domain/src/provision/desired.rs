@@ -23,10 +23,10 @@ pub struct Desired {
 }
 
 impl Desired {
-    /// How many credentials did not fit at all.
+    /// How many credentials did not fit, at some lock or at all.
     #[must_use]
     pub fn not_stored(&self) -> usize {
-        self.cut.values().filter(|cut| matches!(cut, Cut::Whole)).count()
+        self.cut.len()
     }
 }
 

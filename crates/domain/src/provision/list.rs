@@ -41,14 +41,23 @@ pub struct Inventoried {
     pub version: u64,
 }
 
+/// An item of the controller's inventory whose id is of no form that the server gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Strange {
+    /// What it is.
+    pub kind: ItemKind,
+    /// What the controller calls it.
+    pub id: String,
+    /// As which version.
+    pub version: u64,
+}
+
 /// Something that a controller holds and whose id is of no form that the server gives: it can only
 /// be removed. Known until it is; a restart forgets it, and the digest finds it again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Foreign {
     /// What it is.
-    pub kind: ItemKind,
-    /// What the controller calls it.
-    pub id: String,
+    pub what: Strange,
     /// As which version its removal is acknowledged.
     pub version: u64,
     /// When its removal was sent last.
@@ -112,6 +121,11 @@ impl List {
     #[must_use]
     pub fn concerns(&self, place: PlaceNumber) -> bool {
         self.places.contains(&place)
+    }
+
+    /// The places that items are or were of.
+    pub fn places(&self) -> impl Iterator<Item = PlaceNumber> + '_ {
+        self.places.iter().copied()
     }
 
     /// The rows, in order.
@@ -283,7 +297,7 @@ impl List {
     pub fn take_inventory(
         &mut self,
         items: &[Inventoried],
-        foreign: &[(ItemKind, String)],
+        foreign: &[Strange],
         record: impl Fn(ItemKey) -> Option<(PlaceNumber, u32)>,
         now: Instant,
     ) {
@@ -312,10 +326,10 @@ impl List {
         let sane = told.values().copied().filter(|version| *version <= HIGHEST_TAKEN);
         self.version = sane.fold(self.version, u64::max);
         self.foreign.clear();
-        for (kind, id) in foreign.iter().take(MOST_FOREIGN) {
+        for what in foreign.iter().take(MOST_FOREIGN) {
             self.version += 1;
-            let (kind, id, version) = (*kind, id.clone(), self.version);
-            self.foreign.push(Foreign { kind, id, version, sent_at: None });
+            let (what, version) = (what.clone(), self.version);
+            self.foreign.push(Foreign { what, version, sent_at: None });
         }
     }
 
@@ -360,18 +374,18 @@ impl List {
         }
     }
 
-    /// The lines whose hash is the list's digest, sorted; none while something is on its way.
+    /// The lines whose hash is the digest of what was confirmed, sorted. What is on its way is not
+    /// in them: where the controller has stored it and that was not heard, it is asked what it holds.
     #[must_use]
-    pub fn lines(&self) -> Option<String> {
-        let is_on_its_way = |row: &Arc<Row>| row.sent.is_some() || !row.stray.is_empty();
-        if !self.foreign.is_empty() || self.rows().any(is_on_its_way) {
-            return None;
-        }
+    pub fn lines(&self) -> String {
+        let line =
+            |kind: ItemKind, id: &str, version: u64| format!("{} {id} {version}\n", kind.as_str());
         let stored = self.rows().filter_map(|row| Some((row.key, row.confirmed.as_ref()?.version)));
-        let mut lines: Vec<String> = stored
-            .map(|(key, version)| format!("{} {} {version}\n", key.kind.as_str(), key.text()))
-            .collect();
+        let own = stored.map(|(key, version)| line(key.kind, &key.text(), version));
+        let foreign =
+            self.foreign.iter().map(|it| line(it.what.kind, &it.what.id, it.what.version));
+        let mut lines: Vec<String> = own.chain(foreign).collect();
         lines.sort_unstable();
-        Some(lines.concat())
+        lines.concat()
     }
 }

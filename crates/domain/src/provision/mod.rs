@@ -23,7 +23,7 @@ pub use capacity::Cut;
 pub use concern::{Concern, concern, reached};
 pub use desired::{Desired, again, desired};
 pub use entry::{CredentialEntry, Entry, Item, LockEntry, Scribe, is_usable, open_grants};
-pub use list::{Foreign, Inventoried, List, Reported};
+pub use list::{Foreign, Inventoried, List, Reported, Strange};
 pub use queue::{Queue, queue};
 pub use revocation::{AtList, Holdings, LockProgress, LockState, Progress, Revocation, Taken};
 pub use row::{Failure, Held, Row, Sent, Stored};

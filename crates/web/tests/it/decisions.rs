@@ -163,7 +163,7 @@ async fn previews_and_questions_that_cannot_be() {
             (json!({"lock_id": lock, "card": card("a1"), "code": "1234"}), ""),
             (json!({"card": card("a1")}), "/lock_id"),
             (json!({"lock_id": lock, "card": {"bits": 8, "value": "1ff"}}), "/card/value"),
-            (json!({"lock_id": lock, "code": "12"}), "/code"),
+            (json!({"lock_id": lock, "code": "12345678901234567"}), "/code"),
         ] {
             invalid(it.post("/decisions", body).await, &[pointer]);
         }

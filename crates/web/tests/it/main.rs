@@ -38,6 +38,7 @@ mod revocations;
 mod schedules;
 mod scopes;
 mod sharing;
+mod shortfalls;
 mod support;
 mod thread;
 mod time_travel;

@@ -107,6 +107,45 @@ impl History {
         }
         self.check_told().await;
         self.check_differences().await;
+        self.check_applied().await;
+    }
+
+    /// Where a right is applied, the controller has what it takes to let its holder in.
+    async fn check_applied(&self) {
+        if self.is_astray {
+            return;
+        }
+        let items: BTreeSet<(ItemKind, &str)> =
+            self.controller.items().map(|(kind, id, _)| (kind, id)).collect();
+        let all = self.world.get("/locks?limit=100").await;
+        let all = all["items"].as_array().unwrap();
+        let is_listed = |lock: &&Lock| {
+            let shown = all.iter().find(|it| it["id"] == lock.id).unwrap();
+            shown["mode"] == "allow_list" && shown["controller_id"] == self.controller_id
+        };
+        let listed: Vec<&Lock> = self.locks.iter().filter(is_listed).collect();
+        for held in &self.credentials {
+            let status = self.world.get(&format!("/credentials/{}/status", held.id)).await;
+            let systems = status["systems"].as_array().unwrap().iter();
+            for system in systems.filter(|it| it["status"] == "applied") {
+                let there = system["lock_ids"].as_array().unwrap();
+                for lock in listed.iter().filter(|lock| there.contains(&json!(lock.id))) {
+                    let needs = [(ItemKind::Credential, &*held.id), (ItemKind::Lock, &*lock.id)];
+                    let lacks = needs.iter().find(|item| !items.contains(item));
+                    assert_eq!(lacks, None, "applied: {status}");
+                    let now = self.world.now_us();
+                    let pin = held.pin.as_deref();
+                    let verdict = self.controller.decide(lock.number, &held.shown, pin, now);
+                    let reasons = self.reasons(held, lock, None).await;
+                    assert!(
+                        !reasons.is_empty() || !verdict.reasons.contains(&"no_grant"),
+                        "{} is applied at {}: {verdict:?}",
+                        held.id,
+                        lock.id
+                    );
+                }
+            }
+        }
     }
 
     /// Whatever is told is not accepted, unless it was given again.

@@ -52,6 +52,8 @@ pub(super) struct History {
     /// Decisions of the controller that the server must hear of, where nothing can have been lost.
     pub(super) presented: u64,
     pub(super) loses_events: bool,
+    /// Whether the controller has lost or changed something that the server counts as stored.
+    pub(super) is_astray: bool,
     /// What happened, for whoever looks into a failure.
     pub(super) trace: Vec<String>,
 }
@@ -98,6 +100,7 @@ impl History {
             obligations: Vec::new(),
             presented: 0,
             loses_events: false,
+            is_astray: false,
             trace: Vec::new(),
         };
         history.furnish().await;
@@ -150,12 +153,13 @@ impl History {
                 let drifts = [Drift::Vanishes, Drift::Appears, Drift::Differs];
                 let drift = *self.dice.pick(&drifts).unwrap();
                 let what = self.controller.drift(drift);
+                self.is_astray = true;
                 self.note(format!("{drift:?}: {what:?}"));
             }
             95 if self.dice.one_in(3) => {
                 self.note("the controller is wiped".to_owned());
                 self.controller.wipe();
-                self.loses_events = true;
+                (self.loses_events, self.is_astray) = (true, true);
             }
             95..98 => {
                 self.note("the server starts anew".to_owned());
@@ -228,7 +232,9 @@ impl History {
 
     /// A call that the server has seen, or that was overtaken, comes once more.
     async fn replay(&mut self, call: Value) {
+        let was_astray = self.is_astray;
         let (seq, answer) = (call["seq"].clone(), self.sync(call).await);
+        self.is_astray |= was_astray;
         if answer["stale"] == true {
             assert_eq!(answer["changes"], json!([]), "a call that is not looked at: {answer}");
             assert!(answer["seq"].as_u64() >= seq.as_u64(), "{answer}");
@@ -241,6 +247,7 @@ impl History {
     /// A call and its answer, whose items are remembered.
     pub(super) async fn sync(&mut self, call: Value) -> Value {
         let answer = self.world.sync(&self.controller_id, &self.key, call.clone()).await;
+        self.is_astray &= call["inventory"].is_null() || answer["stale"] == true;
         let mut says = Vec::new();
         for change in answer["changes"].as_array().unwrap() {
             let version = change["version"].as_u64().unwrap();

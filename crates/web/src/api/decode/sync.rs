@@ -3,7 +3,7 @@
 use claviger_app::provision::{CommandReport, EventWish, LockReport, SyncWish};
 use claviger_domain::ids::{Id, LockNumber};
 use claviger_domain::noun::event::{EventKind, Method};
-use claviger_domain::provision::{Inventoried, ItemKey, ItemKind, Reported};
+use claviger_domain::provision::{Inventoried, ItemKey, ItemKind, Reported, Strange};
 use claviger_domain::reason::{Reason, Reasons};
 use claviger_domain::time::Instant;
 use serde_json::Value;
@@ -40,11 +40,11 @@ fn command(value: &Value) -> Option<CommandReport> {
 }
 
 /// An item of the inventory, or what it is that is of no form of ours.
-fn inventoried(value: &Value) -> Option<Result<Inventoried, (ItemKind, String)>> {
+fn inventoried(value: &Value) -> Option<Result<Inventoried, Strange>> {
     let (kind, id) = (ItemKind::parse(text(value, "kind")?)?, text(value, "id")?);
     let version = number(value, "version")?;
     let key = ItemKey::parse(kind, id).filter(|key| key.text() == id);
-    let key = key.ok_or_else(|| (kind, id.to_owned()));
+    let key = key.ok_or_else(|| Strange { kind, id: id.to_owned(), version });
     Some(key.map(|key| Inventoried { key, version }))
 }
 

@@ -12,6 +12,8 @@ use crate::api::shape::{Field, FieldError, Kind, Rule, Shape, Use};
 pub(crate) const PIN: Kind = Kind::Digits { min: 4, max: 8 };
 /// Digits of a code.
 pub(crate) const CODE: Kind = Kind::Digits { min: 4, max: 16 };
+/// Digits that are typed: a code, or the text of an opaque card.
+pub(crate) const TYPED: Kind = Kind::Digits { min: 1, max: 16 };
 /// Seconds of a session hint.
 const HINT_S: Kind = Kind::Int { min: 0, max: limits::HINT_S };
 
@@ -155,6 +157,10 @@ pub(crate) const STATUS: Shape = Shape::new(
             Kind::Enum(&["not_applied", "pending", "partially_applied", "applied", "failed"]),
             "All taken together; not_applied where no system needs to know it.",
         ),
-        Field::must("systems", list(&Kind::Object(&SYSTEM)), "Each."),
+        Field::must(
+            "systems",
+            list(&Kind::Object(&SYSTEM)),
+            "Each; twice where some of its locks have no room for it.",
+        ),
     ]],
 );

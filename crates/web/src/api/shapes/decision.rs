@@ -4,7 +4,7 @@ use claviger_domain::noun::event::Method;
 use claviger_domain::reason::Reason;
 use serde_json::{Map, Value};
 
-use super::credential::{CARD, CODE, PIN, SESSION};
+use super::credential::{CARD, PIN, SESSION, TYPED};
 use super::{BIG_COUNT, ID, INSTANT, REF, list};
 use crate::api::shape::{Field, FieldError, Kind, Rule, Shape, Use};
 
@@ -16,7 +16,7 @@ pub(crate) const QUESTION: Shape = Shape::new(
         Field::has("credential_id", REF, "A credential, by its id."),
         Field::has("person_id", REF, "A person who asks from afar."),
         Field::has("card", Kind::Object(&CARD), "One part of a card, as the reader sent it."),
-        Field::has("code", CODE, "A code."),
+        Field::has("code", TYPED, "What was typed: a code, or the text of an opaque card."),
         Field::has("pin", PIN, "The PIN that was entered."),
         Field::has("at", INSTANT, "A preview of another time; makes no event."),
         Field::has("record", Kind::Bool, "Whether an event is made; true unless a preview."),
@@ -36,7 +36,7 @@ pub(crate) const ENROLMENT: Shape = Shape::new(
         Field::must("event_id", ID, "The event of the decision that let the admin key in."),
         Field::has("credential_id", REF, "The other key, by its id."),
         Field::has("card", Kind::Object(&CARD), "One part of the other key."),
-        Field::has("code", CODE, "The code of the other key."),
+        Field::has("code", TYPED, "What was typed for the other key."),
     ]],
 )
 .ruled(&[Rule::ExactlyOne(&["credential_id", "card", "code"])]);

@@ -6,7 +6,7 @@ use claviger_domain::noun::event::{EventKind, Method};
 use claviger_domain::noun::lock::{PinRule, Posture};
 use claviger_domain::provision::ItemKind;
 
-use super::credential::{CARD, CODE, PIN, SESSION};
+use super::credential::{CARD, PIN, SESSION};
 use super::decision::REASON_CODE;
 use super::schedule::REFERENCE;
 use super::{BIG_COUNT, COUNT, ID, INSTANT, NAME, WINDOW, WORD, ZONE, limits, list};
@@ -23,6 +23,13 @@ const MOST: usize = MOST_EVENTS;
 const INVENTORY: usize = 1_000_000;
 /// The id of an item: of a schedule 32 hexadecimal digits, else a UUID.
 const ITEM_ID: Kind = Kind::Line { min: 32, max: 36 };
+/// The id of whatever a controller holds, be it the server's or not.
+const HELD_ID: Kind = Kind::Line { min: 1, max: 128 };
+/// The highest number of a call or an event: a controller goes on from it, and nothing could follow
+/// the highest there is.
+const HIGHEST: i64 = 1 << 62;
+/// Digits as a controller takes them, which may be fewer than a code has.
+const FITTED: Kind = Kind::Digits { min: 1, max: 16 };
 const KIND: Kind = Kind::Enum(ItemKind::WORDS);
 const RESULT: Kind = Kind::Enum(&["ok", "refused"]);
 const DIGEST: Kind = Kind::Is(Format::Hex);
@@ -71,7 +78,7 @@ const INVENTORIED: Shape = Shape::new(
     "An item that the controller holds.",
     &[&[
         Field::must("kind", KIND, "What it is."),
-        Field::must("id", ITEM_ID, "Which."),
+        Field::must("id", HELD_ID, "Which, as the controller writes it."),
         Field::must("version", BIG_COUNT, "As which version."),
     ]],
 );
@@ -80,7 +87,11 @@ const EVENT: Shape = Shape::new(
     "ReportedEvent",
     "What happened at a lock, as its controller says.",
     &[&[
-        Field::must("seq", BIG_COUNT, "The controller's own number, counted over all locks."),
+        Field::must(
+            "seq",
+            Kind::Int { min: 0, max: HIGHEST },
+            "The controller's own number, counted over all locks.",
+        ),
         Field::must("kind", Kind::Enum(REPORTED), "What."),
         Field::must("lock", COUNT, "At which lock, by its number."),
         Field::must("occurred_at", INSTANT, "When, by the controller's clock."),
@@ -106,7 +117,7 @@ pub(crate) const SYNC: Shape = Shape::new(
     &[&[
         Field::must(
             "seq",
-            Kind::Int { min: 1, max: i64::MAX },
+            Kind::Int { min: 1, max: HIGHEST },
             "The call's number, higher than that of any call before.",
         ),
         Field::may("received", BIG_COUNT, "The seq of the last answer kept; null: the last one."),
@@ -175,7 +186,7 @@ const CREDENTIAL: Shape = Shape::new(
         Field::must("kind", Kind::Enum(CredentialKind::WORDS), "What is presented."),
         Field::must("priority", Kind::Int { min: 0, max: 9 }, "Who comes first."),
         Field::must("cards", list(&Kind::Object(&CARD)), "The card's parts."),
-        Field::may("code", CODE, "The digits that identify by themselves."),
+        Field::may("code", FITTED, "The digits that identify by themselves."),
         Field::may("pin", PIN, "The PIN, where one of its locks may ask for it."),
         Field::may("public_key", Kind::Is(Format::Base64), "The phone's COSE_Key."),
         Field::may("session", Kind::Object(&SESSION), "Hints for the machine it switches on."),
@@ -187,7 +198,7 @@ const CREDENTIAL: Shape = Shape::new(
 const REMOVE: Shape = Shape::new(
     "ItemName",
     "Which item.",
-    &[&[Field::must("kind", KIND, "What it is."), Field::must("id", ITEM_ID, "Which.")]],
+    &[&[Field::must("kind", KIND, "What it is."), Field::must("id", HELD_ID, "Which.")]],
 );
 
 const CHANGE: Shape = Shape::new(
@@ -242,6 +253,10 @@ pub(crate) const STATUS: Shape = Shape::new(
         Field::may("last_seen_at", INSTANT, "When it last called."),
         Field::must("pending", Kind::Int { min: 0, max: limits::COUNT }, "Changes not confirmed."),
         Field::must("stored", COUNT, "Credentials that it has confirmed."),
-        Field::must("not_stored", COUNT, "Credentials for which there was no room."),
+        Field::must(
+            "not_stored",
+            COUNT,
+            "Credentials for which there was no room, at some lock or at all.",
+        ),
     ]],
 );

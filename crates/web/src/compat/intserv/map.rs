@@ -45,8 +45,9 @@ pub(crate) fn id(fields: &Fields<'_>, name: &str, wrongs: &mut Wrongs) -> Option
     id
 }
 
-/// The ids of a list.
+/// The ids of a list; left out or null there is none.
 pub(crate) fn ids(fields: &Fields<'_>, name: &str, wrongs: &mut Wrongs) -> Option<Vec<Id>> {
+    fields.get(name).filter(|value| !value.is_null())?;
     let mut found = Vec::new();
     for (at, text) in fields.texts(name, wrongs)? {
         match Id::parse(text) {

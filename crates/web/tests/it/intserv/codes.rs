@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Intserv, code, refused};
 use crate::kit::{one, reasons};
+use crate::panel::Panel;
 use crate::support::on_each_engine;
 
 fn digits(key: &Value) -> String {
@@ -68,6 +69,51 @@ async fn a_made_up_code_is_no_text_of_a_card() {
             let made = program.add(json!({ "key": { "type": "code" } })).await;
             assert_eq!(digits(&made).len(), 4);
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_made_up_code_is_no_others_where_it_is_cut() {
+    on_each_engine(|world| async move {
+        let program = Intserv::at(&world).await;
+        for (name, digits) in [("Narrow", 4), ("Wider", 5)] {
+            let panel = json!({ "name": name, "settings": { "code_digits": digits } });
+            program.it.made("/controllers", panel).await;
+        }
+        // A twentieth of all ends: of sixty codes some would be drawn that end as another.
+        for number in 0..500 {
+            let code = format!("{:06}", 770_000 + 20 * number);
+            program.it.made("/credentials", json!({ "kind": "code", "code": code })).await;
+        }
+        let mut ends: BTreeSet<String> = (0..500).map(|it| format!("{:04}", 20 * it)).collect();
+        for _ in 0..60 {
+            let code = digits(&program.add(json!({ "key": { "type": "code" } })).await);
+            assert!(ends.insert(code[code.len() - 4..].to_owned()), "{code} ends as another");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_every_end_is_taken_no_code_is_made_up() {
+    on_each_engine(|world| async move {
+        let program = Intserv::at(&world).await;
+        let it = &program.it;
+        let mut panel = Panel::at(it, json!({ "settings": { "code_digits": 1 } })).await;
+        let gate = panel.lock(it, "Gate").await;
+        let level = it.level("Gate", &[&gate]).await;
+        let mut ends = BTreeSet::new();
+        for _ in 0..10 {
+            let body = json!({ "key": { "type": "code" }, "access_levels": [level["id"]] });
+            let made = program.add(body).await;
+            panel.settle().await;
+            let held = panel.credential(&made).unwrap()["code"].as_str().unwrap().to_owned();
+            assert_eq!(digits(&made)[3..], held);
+            assert!(ends.insert(held));
+        }
+        let none = program.post("/accesskeys/add", json!({ "key": { "type": "code" } })).await;
+        refused(&none, 409, "Conflict", &[]);
     })
     .await;
 }

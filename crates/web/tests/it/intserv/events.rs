@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{Intserv, code, proximity, refused};
 use crate::kit::{Site, field, in_seconds, one};
 use crate::panel::Panel;
+use crate::retention::work_until;
 use crate::support::{World, id, on_each_engine};
 
 /// A decision on a card of 40 bits.
@@ -439,6 +440,19 @@ async fn what_the_place_forgets_and_hides_is_not_shown() {
         let anonymous = &rows(&page)[1];
         assert_eq!((&anonymous["key"], &anonymous["person"]), (&Value::Null, &Value::Null));
         assert_eq!(anonymous["type"], 102);
+        // The event stays when the place has forgotten whom it is about.
+        let token = program.actor.token.clone();
+        let from = in_seconds(&world, -60);
+        let mut world = world;
+        world.admin = it.full_key().await;
+        let world = world.later(31 * 86_400).await;
+        let program = Intserv { it: world.here(), actor: world.admin.with(token) };
+        let asked = async || program.events(json!({ "from_date": from })).await;
+        work_until(&world, || async { rows(&asked().await)[0]["key_id"].is_null() }).await;
+        let page = asked().await;
+        let first = &rows(&page)[0];
+        assert_eq!((rows(&page).len(), &first["type"]), (2, &json!(102)));
+        assert_eq!((&first["key"], &first["person"]), (&Value::Null, &Value::Null));
     })
     .await;
 }

@@ -6,6 +6,7 @@ mod bad_input;
 mod codes;
 mod events;
 mod golden;
+mod late;
 mod levels;
 mod persons;
 mod samples;

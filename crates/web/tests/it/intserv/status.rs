@@ -3,13 +3,14 @@
 use serde_json::{Value, json};
 
 use super::{Intserv, NOBODYS, code, proximity, refused};
-use crate::kit::one;
+use crate::kit::{in_seconds, one};
 use crate::panel::Panel;
-use crate::support::{id, on_each_engine};
+use crate::support::{World, id, on_each_engine};
 
-fn is_recent(time: &Value) -> bool {
+fn is_recent(world: &World, time: &Value) -> bool {
     let time = time.as_str().unwrap();
-    time.len() == "2020-09-01T00:00:00Z".len() && time.ends_with('Z')
+    let whole = time.len() == "2020-09-01T00:00:00Z".len() && time.ends_with('Z');
+    whole && time > in_seconds(world, -60).as_str() && time < in_seconds(world, 60).as_str()
 }
 
 #[tokio::test]
@@ -33,7 +34,7 @@ async fn a_system_that_asks_applies_at_once_and_one_with_a_list_is_waited_for() 
         let applied = program.status(&program.opening("EM:2", &[&direct]).await).await;
         assert_eq!(applied["status"], "Applied");
         let at = &applied["systems_where_applied"][0];
-        assert!(at["system_id"] == "builtin" && is_recent(&at["applied_at"]), "{applied}");
+        assert!(at["system_id"] == "builtin" && is_recent(&world, &at["applied_at"]), "{applied}");
         assert_eq!(applied["systems_where_pending"], json!([]));
         let pending = program.status(&program.opening("EM:3", &[&by_list]).await).await;
         assert_eq!(pending["status"], "Pending");
@@ -93,6 +94,52 @@ async fn a_status_follows_what_the_controller_says() {
         program.remove(json!({ "key": proximity("EM:3") })).await;
         panel.settle().await;
         assert!(panel.credential(&third).is_none() && panel.credential(&key).is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_machine_that_is_full_is_told_beside_one_with_room() {
+    on_each_engine(|world| async move {
+        let program = Intserv::at(&world).await;
+        let it = &program.it;
+        let mut panel = Panel::at(it, json!({ "external_id": "p1" })).await;
+        let small = json!({
+            "name": "Digger", "mode": "allow_list", "controller_id": id(&panel.controller),
+            "capacity": { "credentials": 1 },
+        });
+        let (small, wide) = (it.made("/locks", small).await, panel.lock(it, "Lift").await);
+        let level = it.level("Machines", &[&small, &wide]).await;
+        let first = program.opening("EM:1", &[&level]).await;
+        let second = program.opening("EM:2", &[&level]).await;
+        panel.settle().await;
+        assert_eq!(program.status(&first).await["status"], "Applied");
+        let full = program.status(&second).await;
+        let why = json!([{ "system_id": "p1", "error_type": "SystemFull" }]);
+        assert_eq!((&full["status"], &full["systems_where_failed"]), (&json!("Failed"), &why));
+        assert_eq!(full["systems_where_applied"], json!([]), "a system stands once");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_door_that_the_system_refused_is_not_applied() {
+    on_each_engine(|world| async move {
+        let program = Intserv::at(&world).await;
+        let it = &program.it;
+        let mut panel = Panel::at(it, json!({ "external_id": "p1" })).await;
+        let gate = panel.lock(it, "Gate").await;
+        let level = it.level("Gate", &[&gate]).await;
+        let answer = panel.call(json!({})).await;
+        panel.refuse(&answer, "schedule_missing");
+        let key = program.opening("EM:1", &[&level]).await;
+        let answer = panel.call(json!({})).await;
+        panel.store(&answer);
+        panel.call(json!({})).await;
+        assert!(panel.credential(&key).is_some());
+        let failed = program.status(&key).await;
+        let why = json!([{ "system_id": "p1", "error_type": "ScheduleNotSupported" }]);
+        assert_eq!((&failed["status"], &failed["systems_where_failed"]), (&json!("Failed"), &why));
     })
     .await;
 }

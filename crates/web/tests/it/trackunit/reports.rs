@@ -56,6 +56,34 @@ async fn histories_tell_who_was_let_in_where() {
 }
 
 #[tokio::test]
+async fn the_history_of_a_deleted_key_can_be_asked_for() {
+    on_each_engine(|world| async move {
+        let program = Trackunit::at(&world).await;
+        let site = &program.it;
+        let lift = site.lock("Lift").await;
+        let key = program.key("Ann", "0001", json!({ "units": [number(&lift)] })).await;
+        let card = json!({ "bits": 16, "value": "0001" });
+        site.decide(json!({ "lock_id": id(&lift), "card": card })).await;
+        program.call("DELETE", &format!("/Key/{key}"), Value::Null).await.expect(200);
+        let days = format!("from={}&to={}", in_seconds(&world, -60), in_seconds(&world, 60));
+        let path = format!("/Report/KeyHistory?keyId={key}&{days}");
+        let rows = program.get(&path).await.expect(200);
+        assert_eq!(rows["list"][0]["unitId"], json!(number(&lift)), "{rows}");
+        assert_eq!(rows["list"].as_array().unwrap().len(), 1);
+        let trip = format!("/Report/Trip?keyId={key}&dateFrom=2024-01-01&dateTo=2024-01-02");
+        assert_eq!(program.get(&trip).await.expect(200), json!({ "list": [] }));
+        refused(&program.get(&format!("/Key/{key}")).await, 404, "keyNotFound", &["id"]);
+        // What was never a key has none, deleted or not.
+        let body = json!({ "kind": "phone", "phone": { "public_key": "pAECAyYgASFYIA==" } });
+        let phone = site.made("/credentials", body).await;
+        site.delete(&format!("/credentials/{}", id(&phone))).await.expect(204);
+        let path = format!("/Report/KeyHistory?keyId={}&{days}", number(&phone));
+        refused(&program.get(&path).await, 404, "keyNotFound", &["keyId"]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn reports_ask_for_what_they_need() {
     on_each_engine(|world| async move {
         let program = Trackunit::at(&world).await;

@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use claviger_app::credential::rights::{self, RightsWish};
 use claviger_app::credential::{self, CredentialWish, Digits};
 use claviger_app::grant::TargetWish;
-use claviger_app::{Context, Id};
+use claviger_app::{Context, Error, Id};
 use claviger_domain::ids::{CredentialNumber, Noun, Ref};
 use claviger_domain::noun::credential::{Credential, CredentialEdit, CredentialKind, SessionHints};
 use claviger_domain::noun::scope::Scope;
-use claviger_domain::refusal::{MOST_NAME, MOST_TEXT};
+use claviger_domain::refusal::{MOST_NAME, MOST_TEXT, Refusal};
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::WindowEdit;
 
@@ -222,6 +222,29 @@ pub(super) fn named<'s>(
     let missing =
         || Failure::missing(map::not_found(Noun::Credential), parameter, &number.to_string());
     key.map(|key| (&**key, Ref::Id(key.header.id))).ok_or_else(missing)
+}
+
+/// The key that a parameter names, one that is deleted too: of that it is not kept which card it
+/// was, but that it was one, or a code.
+///
+/// # Errors
+/// 404.
+pub(super) async fn that_was(
+    ctx: &Context,
+    account: Id,
+    number: u32,
+    parameter: &str,
+) -> Result<Ref, Failure> {
+    let missing =
+        || Failure::missing(map::not_found(Noun::Credential), parameter, &number.to_string());
+    match credential::of_number(ctx, account, CredentialNumber(number)).await {
+        Ok(key) if map::is_key(&key) => Ok(Ref::Id(key.header.id)),
+        Ok(gone) if gone.header.is_deleted() && gone.kind != CredentialKind::Phone => {
+            Ok(Ref::Id(gone.header.id))
+        }
+        Ok(_) | Err(Error::Refused(Refusal::NotFound(_))) => Err(missing()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// `DeleteKey`.

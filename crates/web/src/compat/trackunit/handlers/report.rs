@@ -28,8 +28,7 @@ pub(crate) async fn of_key(call: Call) -> Answered {
     let number = params.id("keyId").unwrap_or_default();
     let occurred = window(&mut params, "from", "to");
     params.refuse()?;
-    let state = ctx.read(account, Scope::CredentialsRead)?;
-    let credential = Some(key::named(&state, number, "keyId")?.1);
+    let credential = Some(key::that_was(&ctx, account, number, "keyId").await?);
     let wish = EventWish { credential, occurred, ..EventWish::default() };
     let events = events(&ctx, account, wish).await?;
     Ok(list(events.iter().map(wire::of_key).collect()))
@@ -108,8 +107,7 @@ pub(crate) async fn trip(call: Call) -> Answered {
         unit::find(&ctx, account, number, "unitId")?;
     }
     if let Some(number) = key {
-        let state = ctx.read(account, Scope::CredentialsRead)?;
-        key::named(&state, number, "keyId")?;
+        key::that_was(&ctx, account, number, "keyId").await?;
     }
     Ok(list(Vec::new()))
 }
