@@ -39,6 +39,7 @@ mod schedules;
 mod scopes;
 mod sharing;
 mod support;
+mod tapkey;
 mod thread;
 mod time_travel;
 mod tokens;

@@ -1,8 +1,8 @@
 //! Locks with no network, from commissioning to the proof of a revocation: the server as programs
 //! and phones see it, the lock decided by its real crate.
 
-mod door;
-mod phone;
+pub(crate) mod door;
+pub(crate) mod phone;
 mod proof;
 
 use claviger_offline::lock::code::Code;
