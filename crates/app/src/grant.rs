@@ -1,5 +1,7 @@
 //! Grants of a place, and the batch that gives and takes back many at once.
 
+mod held;
+
 use std::sync::Arc;
 
 use claviger_domain::command::grant::{self as rules, NewGrant, Receiver};
@@ -25,6 +27,8 @@ use crate::plan::Planned;
 use crate::read::{Gone, Page, Paging, Seen, gone, page, resolve};
 use crate::schedule::{ScheduleWish, find_wish};
 use crate::{App, Put, Written, sharing};
+
+pub use self::held::{Held, ListSize, Taken, TakenHeld, held, revoke_held};
 
 /// How a grant of a place stands.
 #[must_use]

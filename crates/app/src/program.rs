@@ -1,8 +1,10 @@
 //! Clients for programs written for a vendor's API. Which vendor's is no matter here.
 
-use claviger_domain::ids::Id;
+use claviger_domain::ids::{Id, PlaceNumber};
 use claviger_domain::noun::client::{Client, ClientKind};
 use claviger_domain::noun::grant::Via;
+use claviger_domain::noun::person::{PersonEdit, PersonState};
+use claviger_domain::noun::role::Role;
 use claviger_domain::noun::scope::{Scope, Scopes};
 use claviger_domain::refusal::Refusal;
 
@@ -10,7 +12,8 @@ use crate::client::{ClientWish, SECRET_PREFIX, create, create_with, edit, replac
 use crate::context::{Caller, Context};
 use crate::error::Error;
 use crate::random::{hex_secret, secret};
-use crate::{App, place};
+use crate::signed::{Claims, SignedError};
+use crate::{App, auth, person, place};
 
 /// A program of a vendor's, with its secret, which is shown once.
 #[derive(Clone, Debug)]
@@ -55,6 +58,90 @@ pub async fn make_with_token(ctx: &Context, place: Id, name: &str) -> Result<Pro
     made(ctx, place, name, ClientKind::ApiKey, hex_secret).await
 }
 
+/// Makes a client that may do nothing but by the roles that people with its [`address`] have, and
+/// such a person in the place, an administrator, unless `with_role` is false.
+///
+/// # Errors
+/// No such place.
+pub async fn make_with_role(
+    ctx: &Context,
+    place: Id,
+    name: &str,
+    with_role: bool,
+) -> Result<Program, Error> {
+    let secret = || secret(SECRET_PREFIX);
+    let made = made_with(ctx, place, name, (ClientKind::Oauth2, Scopes::NONE), secret).await?;
+    if with_role {
+        let edit = PersonEdit {
+            display_name: Some(Some(name.to_owned())),
+            email: Some(Some(address(made.client))),
+            role: Some(Role::Administrator),
+            ..PersonEdit::default()
+        };
+        if let Err(error) = person::create(ctx, place, edit).await {
+            // Nobody has seen its secret.
+            crate::client::delete(ctx, made.client).await?;
+            return Err(error);
+        }
+    }
+    Ok(made)
+}
+
+/// The e-mail address by which people of a place give a program a role there, as they would to a
+/// human. No mail arrives there (RFC 6761, section 6.4).
+#[must_use]
+pub fn address(client: Id) -> String {
+    format!("{client}@programs.invalid")
+}
+
+/// The program that holds a signed token, with all that an administrator may do, in the places
+/// where it is one: of all places, or of the one named.
+///
+/// # Errors
+/// As [`SignedError`]; a client of one controller has no role.
+pub fn by_role(
+    app: &App,
+    via: Via,
+    token: &str,
+    named: Option<Id>,
+) -> Result<(Caller, Claims), SignedError> {
+    let (mut caller, claims) = auth::signed(app, via, token)?;
+    match &mut caller {
+        Caller::Client { id, scopes, places, controller: None, .. } => {
+            *scopes = Role::Administrator.scopes();
+            *places = administered(app, &address(*id), named).into();
+            Ok((caller, claims))
+        }
+        _ => Err(SignedError::Invalid),
+    }
+}
+
+/// Where somebody with an e-mail address administers: the places themselves, without those below;
+/// where a place is named, that one, also by what holds above it.
+fn administered(app: &App, email: &str, named: Option<Id>) -> Vec<PlaceNumber> {
+    let is_administrator = |state: &claviger_domain::state::PlaceState| {
+        let found = state.person_by_email(email).and_then(|number| state.people.get(number));
+        found.is_some_and(|person| {
+            person.state == PersonState::Active && person.role >= Role::Administrator
+        })
+    };
+    let world = app.world();
+    let Some(named) = named else {
+        let places = world.places().into_iter().map(|cell| cell.state().clone());
+        return places.filter(|it| is_administrator(it)).map(|it| it.place.number()).collect();
+    };
+    let Some(wanted) = world.by_id(named) else { return Vec::new() };
+    let mut at = Some(wanted);
+    while let Some(cell) = at.and_then(|number| world.cell(number)) {
+        let state = cell.state();
+        if is_administrator(&state) {
+            return vec![wanted];
+        }
+        at = state.place.parent;
+    }
+    Vec::new()
+}
+
 async fn made(
     ctx: &Context,
     place: Id,
@@ -62,10 +149,20 @@ async fn made(
     kind: ClientKind,
     secret: fn() -> String,
 ) -> Result<Program, Error> {
+    made_with(ctx, place, name, (kind, PROGRAM.into_iter().collect()), secret).await
+}
+
+async fn made_with(
+    ctx: &Context,
+    place: Id,
+    name: &str,
+    (kind, scopes): (ClientKind, Scopes),
+    secret: fn() -> String,
+) -> Result<Program, Error> {
     let state = ctx.read(place, Scope::PlacesRead)?;
     let wish = ClientWish {
         name: Some(name.to_owned()),
-        scopes: Some(PROGRAM.into_iter().collect()),
+        scopes: Some(scopes),
         places: Some(vec![place]),
         ..ClientWish::default()
     };

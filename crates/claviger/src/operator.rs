@@ -148,7 +148,10 @@ impl Operator {
         let known = claviger_web::vendor(vendor)
             .ok_or_else(|| Failure::new(format!("no API of {vendor} is served")))?;
         let credentials = known.credentials(self.context(), id(place)?).await?;
-        Ok(json!({ "vendor": vendor, "base_path": known.base, "credentials": credentials }))
+        Ok(json!({
+            "vendor": vendor, "base_path": known.base, "credentials": credentials,
+            "not_built": known.not_built,
+        }))
     }
 
     async fn import(

@@ -21,6 +21,7 @@ use claviger_app::{App, hex, sha256};
 use serde_json::Value;
 
 pub use compat::intserv::Options as IntservOptions;
+pub use compat::tapkey::Options as TapkeyOptions;
 pub use compat::unloc::Options as UnlocOptions;
 pub use compat::{Options, Switch, Vendor, VendorAddress, vendor, vendors};
 #[doc(hidden)]

@@ -43,9 +43,15 @@ fn words(made: &Value) -> String {
     let credentials = made["credentials"].as_object().into_iter().flatten();
     let lines: Vec<String> =
         credentials.map(|(name, value)| format!("{name:<16} {}", text(value))).collect();
+    let missing = made["not_built"].as_array().into_iter().flatten();
+    let missing: Vec<String> = missing.map(|it| format!("\n  {}", text(it))).collect();
+    let missing = match missing.is_empty() {
+        true => String::new(),
+        false => format!("\n\nOf this API is not built yet:{}", missing.concat()),
+    };
     format!(
         "{:<16} {}\n\n{}\n\nPut the server's address and the base path before the paths of the \
-         vendor's API.\nSecrets are shown this once.",
+         vendor's API.\nSecrets are shown this once.{missing}",
         "base path",
         text(&made["base_path"]),
         lines.join("\n"),

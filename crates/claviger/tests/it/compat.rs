@@ -127,3 +127,39 @@ fn a_token_made_for_one_vendor_adds_to_those_there_are() {
     }
     server.stop();
 }
+
+#[test]
+fn a_service_account_is_co_administrator_of_its_place_and_is_told_what_is_missing() {
+    let temporary = Temporary::new();
+    let data = temporary.data("data");
+    let own = free_address();
+    let server = data.serve_with(&["--compat", &format!("tapkey={own}")]);
+    let made = data.setup();
+    let place = get(&made, "/place/id");
+    let arguments = ["compat", "--vendor", "tapkey", "--place", &place];
+    let shown = data.run(&arguments).out;
+    assert!(shown.contains("client_secret") && shown.contains("not built yet"), "{shown}");
+    let compat = data.run(&[&arguments[..], &["--json"]].concat()).json();
+    assert_eq!(compat["base_path"], json!("/compat/tapkey"));
+    let credentials = &compat["credentials"];
+    assert_eq!(credentials["owner_account_id"], json!(place));
+    let base = format!("http://{own}");
+    let path = "/.well-known/openid-configuration";
+    let (status, found) = send(&base, "GET", path, "", &Value::Null);
+    assert_eq!((status, &found["issuer"]), (200, &json!(base)));
+    let body = json!({
+        "grant_type": "client_credentials", "client_id": credentials["client_id"],
+        "client_secret": credentials["client_secret"],
+    });
+    let (status, token) = send(&base, "POST", "//connect/token", "", &body);
+    assert_eq!(status, 200, "{token}");
+    let token = get(&token, "/access_token");
+    let contacts = format!("/api/v1/Owners/{place}/Contacts");
+    let body = json!({"identifier": "ann@example.org"});
+    let (status, contact) = send(&base, "PUT", &contacts, &token, &body);
+    assert_eq!((status, &contact["ownerId"]), (200, &json!(place)), "{contact}");
+    let native = Client::new(&server.url, &made);
+    let (_, person) = native.send("GET", &format!("/people/{}", get(&contact, "/id")), Value::Null);
+    assert_eq!(person["email"], json!("ann@example.org"));
+    server.stop();
+}

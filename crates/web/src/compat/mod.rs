@@ -5,6 +5,7 @@
 pub(crate) mod fields;
 pub(crate) mod intserv;
 pub(crate) mod serve;
+pub(crate) mod tapkey;
 pub(crate) mod trackunit;
 pub(crate) mod unloc;
 
@@ -23,6 +24,8 @@ pub struct VendorAddress(pub String);
 pub struct Options {
     /// Of IntServ's.
     pub intserv: intserv::Options,
+    /// Of Tapkey's.
+    pub tapkey: tapkey::Options,
     /// Of Unloc's.
     pub unloc: unloc::Options,
 }
@@ -31,6 +34,7 @@ pub struct Options {
 pub(crate) fn tables() -> Vec<(Vendor, Vec<serve::Row>)> {
     vec![
         (intserv::VENDOR, intserv::table()),
+        (tapkey::VENDOR, tapkey::table()),
         (trackunit::VENDOR, trackunit::table()),
         (unloc::VENDOR, unloc::table()),
     ]

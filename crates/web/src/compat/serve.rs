@@ -146,6 +146,8 @@ pub struct Vendor {
     pub base: &'static str,
     /// What may be set.
     pub switches: &'static [Switch],
+    /// What of the vendor's API is not served yet, in a few words each.
+    pub not_built: &'static [&'static str],
     /// Makes the credentials of a program in a place.
     pub(crate) credentials: fn(Context, Id) -> Boxed<Result<Value, Error>>,
     /// Who calls, with the head of the request and the parameters of the path.

@@ -10,6 +10,7 @@ mod driver;
 mod ical;
 mod id;
 mod intserv;
+mod odata;
 mod server;
 
 /// The seeds of a target.

@@ -40,6 +40,7 @@ mod scopes;
 mod sharing;
 mod shortfalls;
 mod support;
+mod tapkey;
 mod thread;
 mod time_travel;
 mod tokens;

@@ -33,6 +33,7 @@ pub(crate) const VENDOR: Vendor = Vendor {
         },
         Switch { name: "ignore_unknown", field: |options| &mut options.intserv.ignore_unknown },
     ],
+    not_built: &[],
     credentials: |ctx, place| Box::pin(auth::credentials(ctx, place)),
     authenticate: |app, parts, _| auth::authenticate(app, parts),
     refuse: error::trouble,

@@ -17,6 +17,7 @@ pub(crate) const VENDOR: Vendor = Vendor {
     name: "trackunit",
     base: "/compat/trackunit",
     switches: &[],
+    not_built: &[],
     credentials: |ctx, place| Box::pin(auth::credentials(ctx, place)),
     authenticate: auth::authenticate,
     refuse: error::trouble,

@@ -85,6 +85,7 @@ pub(crate) const VENDOR: Vendor = Vendor {
         Switch { name: "strict_users", field: |options| &mut options.unloc.strict_users },
         Switch { name: "ignore_unknown", field: |options| &mut options.unloc.ignore_unknown },
     ],
+    not_built: &[],
     credentials: |ctx, place| Box::pin(auth::credentials(ctx, place)),
     authenticate: auth::authenticate,
     refuse: error::trouble,

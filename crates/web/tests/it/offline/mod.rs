@@ -3,8 +3,8 @@
 
 mod alarms;
 mod cards;
-mod door;
-mod phone;
+pub(crate) mod door;
+pub(crate) mod phone;
 mod proof;
 mod roots;
 mod shared;

@@ -1,0 +1,109 @@
+//! What the rows do: decode, one call of a use case, encode. Holds no rule of access.
+
+pub(crate) mod contact;
+mod grant;
+pub(crate) mod owner;
+pub(crate) mod permission;
+
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use claviger_app::{Caller, Context, Error, Id, Via};
+use claviger_domain::ids::{Noun, Ref};
+use claviger_domain::noun::scope::Scope;
+use serde_json::Value;
+
+use super::error::{Failure, refuse};
+use super::odata::{Field, Query};
+use crate::compat::fields::{Fields, Wrongs};
+use crate::compat::serve::{Call, said};
+
+pub(crate) type Answered = Result<Response, Failure>;
+
+/// How many objects the filter let through, where `$count` asked.
+const COUNT: HeaderName = HeaderName::from_static("x-total-count");
+
+/// The context of a use case.
+///
+/// # Errors
+/// 401 where nobody known calls.
+fn context(call: &Call) -> Result<Context, Failure> {
+    let caller = call.caller.clone().ok_or(Error::Unauthenticated)?;
+    Ok(Context::new(call.app.clone(), caller, Via::Tapkey))
+}
+
+/// The context of a use case, and the place that the owner account is.
+///
+/// # Errors
+/// 401.
+fn at_owner(call: &Call) -> Result<(Context, Id), Failure> {
+    let owner = call.path.get("owner").and_then(Id::parse).ok_or_else(Failure::no_role)?;
+    Ok((context(call)?, owner))
+}
+
+/// The same call where it may also do `scope`: for what belongs to an answer or a change that the
+/// caller's own scope allows.
+fn lent(ctx: &Context, scope: Scope) -> Context {
+    let mut ctx = ctx.clone();
+    if let Caller::Client { scopes, .. } = &mut ctx.caller {
+        *scopes = scopes.with(scope);
+    }
+    ctx
+}
+
+/// The object that the path names; one that is no id is nothing's.
+///
+/// # Errors
+/// 404.
+fn named(call: &Call, parameter: &str, noun: Noun) -> Result<Ref, Failure> {
+    let id = call.path.get(parameter).and_then(Id::parse);
+    id.map(Ref::Id).ok_or_else(|| Failure::not_found(noun))
+}
+
+/// The fields of the body, and where what is wrong with them is gathered.
+fn fields_of(call: &Call) -> (Fields<'_>, Wrongs) {
+    let mut wrongs = Wrongs::new(call.options.tapkey.ignore_unknown);
+    (Fields::of(&call.body, &mut wrongs), wrongs)
+}
+
+/// Refuses parameters, of which this operation has none.
+fn without_parameters(call: &Call) -> Result<(), Failure> {
+    let mut wrongs = Wrongs::default();
+    for (name, _) in &call.query {
+        let name: String = name.chars().take(60).collect();
+        wrongs.add(name, "is not a parameter here");
+    }
+    refuse(wrongs)
+}
+
+/// An object, or a list of them.
+fn answer(body: &Value) -> Response {
+    said(200, "application/json; charset=utf-8", body)
+}
+
+/// That it is done.
+fn nothing() -> Response {
+    axum::http::StatusCode::NO_CONTENT.into_response()
+}
+
+/// The options of a list.
+fn query(call: &Call, shape: &'static [Field]) -> Result<Query, Failure> {
+    let mut wrongs = Wrongs::default();
+    let query = Query::parse(&call.query, shape, &mut wrongs);
+    refuse(wrongs)?;
+    Ok(query)
+}
+
+/// What the options leave of a list.
+fn listed(query: &Query, items: Vec<Value>) -> Response {
+    let found = query.apply(items);
+    let mut response = answer(&Value::Array(found.items));
+    if let Some(count) = found.count {
+        response.headers_mut().insert(COUNT, HeaderValue::from(count));
+    }
+    response
+}
+
+/// What is not built.
+pub(crate) async fn not_built(_: Call) -> Answered {
+    Err(Failure::not_built())
+}

@@ -1,0 +1,233 @@
+//! The dictionary between the words of this API and ours. Pure, both ways.
+
+use claviger_domain::ids::Noun;
+use claviger_domain::noun::Json;
+use claviger_domain::noun::grant::{Grant, RightState};
+use claviger_domain::noun::lock::LockMode;
+use claviger_domain::noun::person::{Identity, PersonDetails, PersonEdit};
+use claviger_domain::noun::role::Role;
+use claviger_domain::noun::schedule::ScheduleRef;
+use claviger_domain::offline::KeyClass;
+use claviger_domain::schedule::Definition;
+use claviger_domain::state::PlaceState;
+use claviger_domain::text::{is_email, is_phone};
+use claviger_domain::time::Instant;
+use serde_json::Value;
+
+use crate::compat::fields::{Fields, Wrongs};
+
+/// The provider of people who log in here.
+pub(crate) const OWN_PROVIDER: &str = "tapkey";
+/// The most characters of a title, and of a comment.
+const MOST_TITLE: usize = 200;
+const MOST_COMMENT: usize = 2000;
+
+/// What is said of a noun.
+pub(crate) fn noun(noun: Noun) -> &'static str {
+    match noun {
+        Noun::Person => "contact",
+        Noun::Grant => "grant",
+        Noun::Lock => "bound lock",
+        Noun::AccessLevel => "lock group",
+        Noun::Credential => "bound card",
+        _ => "object",
+    }
+}
+
+/// The property that a pointer into our words means.
+pub(crate) fn property(pointer: &str) -> &str {
+    match pointer {
+        "/display_name" => "title",
+        "/note" => "comment",
+        "/email" | "/phone" => "identifier",
+        "/identity" => "ipUserId",
+        "/name" => "name",
+        "/role" => "role",
+        other => other.trim_start_matches('/'),
+    }
+}
+
+/// An instant, with milliseconds.
+pub(crate) fn time(at: Instant) -> String {
+    let whole = at.to_string();
+    let (seconds, fraction) = whole.trim_end_matches('Z').split_once('.').unwrap_or_default();
+    match seconds {
+        "" => whole.replace('Z', ".000Z"),
+        _ => format!("{seconds}.{}Z", &fraction[..3.min(fraction.len())]),
+    }
+}
+
+/// The provider, its id for the person and the person's log-in name.
+pub(crate) fn identity(details: &PersonDetails) -> (&str, Option<&String>, Option<&String>) {
+    match &details.identity {
+        Some(it) => (&it.provider, it.subject.as_ref(), it.identifier.as_ref()),
+        None => (OWN_PROVIDER, None, details.email.as_ref().or(details.phone.as_ref())),
+    }
+}
+
+/// What a body sets on a contact that is made.
+pub(crate) fn new_contact(
+    body: &Fields<'_>,
+    place: &PlaceState,
+    wrongs: &mut Wrongs,
+) -> PersonEdit {
+    body.only(&["ipId", "identifier", "email", "ipUserId", "title", "comment"], wrongs);
+    let mut given = |field| body.may_clear(field, wrongs).flatten();
+    let [provider, identifier, email, subject] =
+        ["ipId", "identifier", "email", "ipUserId"].map(&mut given);
+    if identifier.is_some() && email.is_some_and(|email| Some(email) != identifier) {
+        wrongs.add("email", "must be the same as identifier, whose former name it is");
+    }
+    let identifier = identifier.or(email);
+    let mut edit = details(body, wrongs);
+    if identifier.is_some() && subject.is_some() {
+        wrongs.add("ipUserId", "must not be passed beside identifier");
+        return edit;
+    }
+    for (name, text) in [("identifier", identifier), ("ipUserId", subject)] {
+        let fits = text.is_none_or(|text| claviger_domain::text::is_line(text, 255));
+        wrongs.check(fits, name, "must be one line of 1 to 255 characters");
+    }
+    match provider.unwrap_or(OWN_PROVIDER) {
+        OWN_PROVIDER if subject.is_some() => {
+            wrongs.add("ipUserId", "must come with the ipId of another identity provider");
+        }
+        OWN_PROVIDER => match identifier {
+            Some(text) if is_email(text) => edit.email = Some(Some(text.to_owned())),
+            Some(text) if is_phone(text) => edit.phone = Some(Some(text.to_owned())),
+            Some(_) => {
+                let right = "must be an e-mail address, or a phone number such as +46701234567";
+                wrongs.add("identifier", right);
+            }
+            None => wrongs.add("identifier", "is required"),
+        },
+        other if !knows(place, other) => {
+            wrongs.add("ipId", "is no identity provider of this owner account");
+        }
+        _ if identifier.is_none() && subject.is_none() => {
+            wrongs.add("ipUserId", "is required where identifier is not there");
+        }
+        other => {
+            edit.identity = Some(Some(Identity {
+                provider: other.to_owned(),
+                subject: subject.map(str::to_owned),
+                identifier: identifier.map(str::to_owned),
+            }));
+        }
+    }
+    edit
+}
+
+/// Whether an identity provider is registered: the metadata of the place name them under `tapkey`.
+fn knows(place: &PlaceState, provider: &str) -> bool {
+    let metadata = place.place.metadata.as_ref();
+    let read = |Json(text): &Json| serde_json::from_str::<Value>(text).ok();
+    let named = metadata.and_then(read);
+    let named = named.as_ref().and_then(|it| it.pointer("/tapkey/identity_providers")?.as_array());
+    named.is_some_and(|ids| ids.iter().any(|id| id.as_str() == Some(provider)))
+}
+
+/// What a body sets on a contact that is there.
+pub(crate) fn contact_edit(body: &Fields<'_>, wrongs: &mut Wrongs) -> PersonEdit {
+    for field in ["id", "ownerId", "ipId", "ipUserId", "identifier", "email"] {
+        wrongs.check(!body.has(field), field, "never changes; comment and title do");
+    }
+    body.only(
+        &["title", "comment", "id", "ownerId", "ipId", "ipUserId", "identifier", "email"],
+        wrongs,
+    );
+    details(body, wrongs)
+}
+
+fn details(body: &Fields<'_>, wrongs: &mut Wrongs) -> PersonEdit {
+    body.sized("title", 0, MOST_TITLE, wrongs);
+    body.sized("comment", 0, MOST_COMMENT, wrongs);
+    let mut text = |field| body.may_clear(field, wrongs).map(|it| it.map(str::to_owned));
+    PersonEdit { display_name: text("title"), note: text("comment"), ..PersonEdit::default() }
+}
+
+/// The role of a permission; none of those who have none.
+pub(crate) fn role(role: Role) -> Option<&'static str> {
+    match role {
+        Role::Owner => Some("Owner"),
+        Role::Administrator => Some("Admin"),
+        _ => None,
+    }
+}
+
+/// The role that a word names.
+pub(crate) fn role_of(word: &str) -> Option<Role> {
+    [Role::Administrator, Role::Owner].into_iter().find(|it| role(*it) == Some(word))
+}
+
+/// The state of a grant, and whether it is active: one that has ended by itself is neither revoked
+/// nor active, and neither its beginning nor its times matter.
+pub(crate) fn state(stands: RightState) -> (&'static str, bool) {
+    match stands {
+        RightState::RevocationPending => ("RevocationPending", false),
+        RightState::Revoked => ("Revoked", false),
+        RightState::Expired => ("Ok", false),
+        RightState::Scheduled | RightState::Active | RightState::Inactive => ("Ok", true),
+    }
+}
+
+/// The times of a grant as an iCalendar text; none where it holds at all times. What one event
+/// cannot say is shown as one that is long over, never as no restriction.
+pub(crate) fn times(
+    state: &PlaceState,
+    grant: &Grant,
+    level: Option<&ScheduleRef>,
+) -> Option<String> {
+    let mut schedules = [grant.schedule.as_ref(), level].into_iter().flatten();
+    let first = schedules.next()?;
+    let only = schedules.next().is_none();
+    let definition = state.timetable(first).map(|it| it.definition());
+    match definition {
+        Some(Definition::Ical(text)) if only => Some(text.clone()),
+        _ => Some(NEVER.to_owned()),
+    }
+}
+
+/// An event that no instant to come is within.
+const NEVER: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Claviger//EN\r\nBEGIN:VEVENT\r\n\
+                     UID:not-shown\r\nDTSTAMP:19700101T000000Z\r\nDTSTART:19700101T000000Z\r\n\
+                     DTEND:19700101T000001Z\r\nSUMMARY:Times that one event cannot say\r\n\
+                     END:VEVENT\r\nEND:VCALENDAR\r\n";
+
+/// By what a lock is opened.
+pub(crate) fn technologies(mode: LockMode) -> &'static [&'static str] {
+    match mode {
+        LockMode::OfflineKeys => &["nfc", "ble"],
+        LockMode::Online | LockMode::AllowList => &["nfc"],
+    }
+}
+
+/// The class of a revocation list.
+pub(crate) fn list_class(class: KeyClass) -> &'static str {
+    match class {
+        KeyClass::Phone | KeyClass::Guest => "Mobile",
+        KeyClass::Card | KeyClass::Service => "Card",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_milliseconds() {
+        for (text, shown) in [
+            ("2018-12-12T12:00:00Z", "2018-12-12T12:00:00.000Z"),
+            ("2018-12-12T12:00:00.1234567+02:00", "2018-12-12T10:00:00.123Z"),
+            ("2018-12-12T12:00:00.000001Z", "2018-12-12T12:00:00.000Z"),
+        ] {
+            assert_eq!(time(Instant::parse(text).unwrap()), shown);
+        }
+    }
+
+    #[test]
+    fn what_is_shown_where_times_cannot_be_said_is_a_schedule_that_is_over() {
+        let times = Definition::Ical(NEVER.to_owned()).compile();
+        assert!(times.is_ok(), "{times:?}");
+    }
+}

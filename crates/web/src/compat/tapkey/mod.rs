@@ -1,0 +1,175 @@
+//! Tapkey's Management API v1: its rows. Its README is the contract, and stands below.
+//!
+#![doc = include_str!("README.md")]
+
+mod auth;
+mod error;
+mod handlers;
+mod map;
+mod odata;
+mod wire;
+
+use super::serve::{BODY, Row, Switch, Takes, Vendor, run};
+use handlers::{contact, owner, permission};
+
+/// Settings of this API.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Whether properties of bodies that are not known are passed over.
+    pub ignore_unknown: bool,
+}
+
+/// How callers are let in and refused.
+pub(crate) const VENDOR: Vendor = Vendor {
+    name: "tapkey",
+    base: "/compat/tapkey",
+    switches: &[Switch {
+        name: "ignore_unknown",
+        field: |options| &mut options.tapkey.ignore_unknown,
+    }],
+    not_built: &[
+        "log-in and consent of people, refresh, PKCE and token exchange",
+        "grants by themselves, bound locks, lock groups, bound cards",
+        "identity-provider users, log entries",
+    ],
+    credentials: |ctx, place| Box::pin(auth::credentials(ctx, place)),
+    authenticate: auth::authenticate,
+    refuse: error::trouble,
+    canonical: Some(canonical),
+};
+
+const NONE: Takes = Takes::Nothing;
+const JSON: Takes = Takes::Json(BODY);
+
+const OWNERS: &str = "/api/v1/owners";
+const OWNER: &str = "/api/v1/owners/{owner}";
+const PERMISSIONS: &str = "/api/v1/owners/{owner}/permissions";
+const PERMISSION: &str = "/api/v1/owners/{owner}/permissions/{permission}";
+const CONTACTS: &str = "/api/v1/owners/{owner}/contacts";
+const CONTACT: &str = "/api/v1/owners/{owner}/contacts/{contact}";
+const GRANTS_OF: &str = "/api/v1/owners/{owner}/contacts/{contact}/grants";
+const REVOKE_OF: &str = "/api/v1/owners/{owner}/contacts/{contact}/revokegrants";
+const DISCOVERY: &str = "/.well-known/openid-configuration";
+const KEYS: &str = "/.well-known/openid-configuration/jwks";
+
+/// Every row. Paths are in lower case; clients write them in any.
+pub(crate) fn table() -> Vec<Row> {
+    let form = Takes::JsonOrForm(BODY);
+    let mut table = vec![
+        Row::new("GET", DISCOVERY, "discovery", NONE, run!(auth::discovery)).open(),
+        Row::new("GET", KEYS, "keys", NONE, run!(auth::keys)).open(),
+        Row::new("POST", "/connect/token", "token", form, run!(auth::token)).open(),
+        Row::new("GET", "/connect/authorize", "authorize", NONE, run!(handlers::not_built)).open(),
+        Row::new("GET", OWNERS, "owners", NONE, run!(owner::list)),
+        Row::new("PUT", OWNERS, "create_owner", JSON, run!(owner::create)),
+        Row::new("GET", OWNER, "owner", NONE, run!(owner::get)),
+        Row::new("PATCH", OWNER, "update_owner", JSON, run!(owner::update)),
+        Row::new("GET", PERMISSIONS, "permissions", NONE, run!(permission::list)),
+        Row::new("PUT", PERMISSIONS, "create_permission", JSON, run!(permission::create)),
+        Row::new("GET", PERMISSION, "permission", NONE, run!(permission::get)),
+        Row::new("DELETE", PERMISSION, "delete_permission", NONE, run!(permission::delete)),
+        Row::new("GET", CONTACTS, "contacts", NONE, run!(contact::list)),
+        Row::new("PUT", CONTACTS, "create_contact", JSON, run!(contact::create)),
+        Row::new("GET", CONTACT, "contact", NONE, run!(contact::get)),
+        Row::new("PATCH", CONTACT, "update_contact", JSON, run!(contact::update)),
+        Row::new("DELETE", CONTACT, "delete_contact", NONE, run!(contact::delete)),
+        Row::new("GET", GRANTS_OF, "contact_grants", NONE, run!(contact::grants)),
+        Row::new("POST", REVOKE_OF, "revoke_contact_grants", JSON, run!(contact::revoke_grants)),
+    ];
+    for (path, methods) in NOT_BUILT {
+        let rows = methods
+            .iter()
+            .map(|method| Row::new(method, path, "not_built", NONE, run!(handlers::not_built)));
+        table.extend(rows);
+    }
+    table
+}
+
+/// What the vendor has and this does not yet: 501, so that nobody takes it for a wrong address.
+const NOT_BUILT: &[(&str, &[&str])] = &[
+    ("/api/v1/owners/{owner}/grants", &["GET", "PUT"]),
+    ("/api/v1/owners/{owner}/grants/{grant}", &["GET", "PATCH"]),
+    ("/api/v1/owners/{owner}/grants/{grant}/revoke", &["POST"]),
+    ("/api/v1/owners/{owner}/grants/{grant}/deletefromcard", &["POST"]),
+    ("/api/v1/owners/{owner}/boundlocks", &["GET", "PUT"]),
+    ("/api/v1/owners/{owner}/boundlocks/{lock}", &["GET", "PATCH", "DELETE"]),
+    ("/api/v1/owners/{owner}/boundlocks/{lock}/logentries", &["GET"]),
+    ("/api/v1/owners/{owner}/lockgroups", &["GET", "PUT"]),
+    ("/api/v1/owners/{owner}/lockgroups/{group}", &["GET"]),
+    ("/api/v1/owners/{owner}/boundcards", &["GET"]),
+    ("/api/v1/owners/{owner}/boundcards/{card}", &["GET", "PATCH"]),
+    ("/api/v1/owners/{owner}/boundcards/{card}/grants", &["GET"]),
+    ("/api/v1/owners/{owner}/boundcards/{card}/revokegrants", &["POST"]),
+    ("/api/v1/owners/{owner}/logentries", &["GET"]),
+    ("/api/v1/owners/{owner}/identityproviders/{provider}/users", &["GET", "PUT"]),
+    ("/api/v1/owners/{owner}/identityproviders/{provider}/users/{user}", &["GET"]),
+];
+
+/// The path of a row that a path below the base means: names in lower case, ids as they are, and
+/// without slashes that follow a slash, which clients leave that join addresses.
+fn canonical(path: &str) -> String {
+    let mut whole = String::with_capacity(path.len());
+    for part in path.split('/').filter(|part| !part.is_empty()) {
+        whole.push('/');
+        let folded = part.to_ascii_lowercase();
+        let is_name = NAMES.contains(&folded.as_str());
+        whole.push_str(if is_name { &folded } else { part });
+    }
+    if whole.is_empty() { "/".to_owned() } else { whole }
+}
+
+/// What stands in paths that is no id.
+const NAMES: [&str; 21] = [
+    "api",
+    "v1",
+    "connect",
+    "token",
+    "authorize",
+    ".well-known",
+    "openid-configuration",
+    "jwks",
+    "owners",
+    "permissions",
+    "contacts",
+    "grants",
+    "revokegrants",
+    "revoke",
+    "deletefromcard",
+    "boundlocks",
+    "lockgroups",
+    "boundcards",
+    "logentries",
+    "identityproviders",
+    "users",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_folded_and_ids_are_not() {
+        for (path, meant) in [
+            ("/api/v1/Owners/Ab/Contacts/", "/api/v1/owners/Ab/contacts"),
+            (
+                "/API/V1/owners/Ab/contacts/Cd/RevokeGrants",
+                "/api/v1/owners/Ab/contacts/Cd/revokegrants",
+            ),
+            ("//connect/authorize", "/connect/authorize"),
+            ("/connect//Token/", "/connect/token"),
+            ("/.well-known/openid-configuration", "/.well-known/openid-configuration"),
+            ("/", "/"),
+            ("", "/"),
+        ] {
+            assert_eq!(canonical(path), meant);
+        }
+    }
+
+    #[test]
+    fn rows_are_as_paths_are_made() {
+        for row in table() {
+            assert_eq!(canonical(row.path), row.path, "{}", row.path);
+            assert_eq!(row.path, row.path.to_ascii_lowercase());
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! The JSON of this API, and the members of its objects that can be asked for. Nothing else.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use claviger_app::{Id, Instant};
+use claviger_domain::noun::access_level::AccessLevel;
+use claviger_domain::noun::grant::{Grant, RightState};
+use claviger_domain::noun::lock::Lock;
+use claviger_domain::noun::person::Person;
+use claviger_domain::noun::place::Place;
+use serde_json::{Value, json};
+
+use super::map;
+use super::odata::{Field, Kind, field};
+
+/// An owner account.
+pub(crate) const OWNER: &[Field] =
+    &[field("id", Kind::Text), field("name", Kind::Text), field("active", Kind::Flag)];
+
+/// A permission.
+pub(crate) const PERMISSION: &[Field] = &[
+    field("id", Kind::Text),
+    field("ownerAccountId", Kind::Text),
+    field("contactId", Kind::Text),
+    field("role", Kind::Text),
+];
+
+/// A contact.
+pub(crate) const CONTACT: &[Field] = &[
+    field("id", Kind::Text),
+    field("ownerId", Kind::Text),
+    field("comment", Kind::Text),
+    field("ipId", Kind::Text),
+    field("ipUserId", Kind::Text),
+    field("identifier", Kind::Text),
+    field("email", Kind::Text),
+    field("title", Kind::Text),
+];
+
+const LOCK_TYPE: &[Field] = &[
+    field("id", Kind::Text),
+    field("manufacturerId", Kind::Number),
+    field("modelName", Kind::Text),
+    field("supportedTechnologies", Kind::List),
+];
+
+const FEATURES: &[Field] = &[field("timeRestrictionIcalSupport", Kind::Text)];
+
+/// A bound lock, and a lock group in its place.
+const LOCK: &[Field] = &[
+    field("active", Kind::Flag),
+    field("bindDate", Kind::Time),
+    field("description", Kind::Text),
+    field("healthStatuses", Kind::List),
+    field("id", Kind::Text),
+    field("lastSeenRclSerialNo", Kind::Number),
+    field("lastSeenRclUpdateDate", Kind::Time),
+    field("lockType", Kind::Object(LOCK_TYPE)),
+    field("lockTypeId", Kind::Text),
+    field("membershipStatistics", Kind::List),
+    field("ownerAccountId", Kind::Text),
+    field("physicalLockId", Kind::Text),
+    field("rclDate", Kind::Time),
+    field("rclSerialNo", Kind::Number),
+    field("supportedFeatures", Kind::Object(FEATURES)),
+    field("targetType", Kind::Text),
+    field("title", Kind::Text),
+    field("unbindDate", Kind::Time),
+];
+
+const CARD: &[Field] = &[field("id", Kind::Text), field("title", Kind::Text)];
+
+/// A grant.
+pub(crate) const GRANT: &[Field] = &[
+    field("id", Kind::Text),
+    field("boundLockId", Kind::Text),
+    field("contactId", Kind::Text),
+    field("boundCardId", Kind::Text),
+    field("validFrom", Kind::Time),
+    field("validBefore", Kind::Time),
+    field("timeRestrictionIcal", Kind::Text),
+    field("state", Kind::Text),
+    field("active", Kind::Flag),
+    field("contact", Kind::Object(CONTACT)),
+    field("boundCard", Kind::Object(CARD)),
+    field("boundLock", Kind::Object(LOCK)),
+    field("owner", Kind::Object(OWNER)),
+];
+
+fn maybe(at: Option<Instant>) -> Option<String> {
+    at.map(map::time)
+}
+
+/// An owner account.
+pub(crate) fn owner(place: &Place) -> Value {
+    json!({ "id": place.header.id.to_string(), "name": place.name, "active": true })
+}
+
+/// The permission of a contact that has one; it has the contact's id.
+pub(crate) fn permission(person: &Person, owner: Id) -> Option<Value> {
+    let role = map::role(person.role)?;
+    let id = person.header.id.to_string();
+    Some(json!({
+        "id": id, "ownerAccountId": owner.to_string(), "contactId": id, "role": role,
+    }))
+}
+
+/// A contact. `ipUserId` is there only for people of other identity providers.
+pub(crate) fn contact(person: &Person, owner: Id) -> Value {
+    let details = &person.details;
+    let (provider, subject, identifier) = map::identity(details);
+    let mut shown = json!({
+        "id": person.header.id.to_string(),
+        "ownerId": owner.to_string(),
+        "comment": details.note,
+        "ipId": provider,
+        "identifier": identifier,
+        "email": identifier,
+        "title": details.display_name,
+    });
+    if details.identity.is_some() {
+        shown["ipUserId"] = json!(subject);
+    }
+    shown
+}
+
+/// How far the revocation list of a lock is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ListShown {
+    pub(crate) serial: u32,
+    pub(crate) made_at: Option<Instant>,
+    pub(crate) seen: Option<(u32, Instant)>,
+}
+
+/// A lock as it is in a place; `settings` are the owner's.
+pub(crate) fn lock(row: &Lock, settings: &Lock, owner: Id, list: ListShown) -> Value {
+    let kind = settings.model.as_deref().unwrap_or("Claviger");
+    let model = kind.rsplit_once('.').map_or(kind, |(_, model)| model);
+    // The number of bytes of the id, as two of them from the lowest on, and the id.
+    let physical = [&[16, 0], &row.header.id.0[..]].concat();
+    json!({
+        "active": row.header.deleted_at.is_none(),
+        "bindDate": map::time(row.header.created_at),
+        "description": settings.description,
+        "healthStatuses": null,
+        "id": row.header.id.to_string(),
+        "lastSeenRclSerialNo": list.seen.map(|(serial, _)| serial),
+        "lastSeenRclUpdateDate": maybe(list.seen.map(|(_, at)| at)),
+        "lockType": {
+            "id": kind,
+            "manufacturerId": 1,
+            "modelName": model,
+            "supportedTechnologies": map::technologies(settings.mode),
+        },
+        "lockTypeId": kind,
+        "membershipStatistics": null,
+        "ownerAccountId": owner.to_string(),
+        "physicalLockId": STANDARD.encode(physical),
+        "rclDate": maybe(list.made_at),
+        "rclSerialNo": list.serial,
+        "supportedFeatures": { "timeRestrictionIcalSupport": "Supported" },
+        "targetType": "Lock",
+        "title": settings.name,
+        "unbindDate": maybe(row.header.deleted_at),
+    })
+}
+
+/// A lock group where a grant speaks of one, in the members of a lock.
+pub(crate) fn group(level: &AccessLevel, owner: Id) -> Value {
+    json!({
+        "active": level.header.deleted_at.is_none(),
+        "bindDate": map::time(level.header.created_at),
+        "description": level.description,
+        "healthStatuses": null,
+        "id": level.header.id.to_string(),
+        "lastSeenRclSerialNo": null,
+        "lastSeenRclUpdateDate": null,
+        "lockType": null,
+        "lockTypeId": null,
+        "membershipStatistics": null,
+        "ownerAccountId": owner.to_string(),
+        "physicalLockId": null,
+        "rclDate": null,
+        "rclSerialNo": 0,
+        "supportedFeatures": { "timeRestrictionIcalSupport": "Supported" },
+        "targetType": "Group",
+        "title": level.name,
+        "unbindDate": maybe(level.header.deleted_at),
+    })
+}
+
+/// A grant to a contact. `target` is the lock or group, null where nothing is kept of it.
+pub(crate) fn grant(
+    grant: &Grant,
+    (stands, times): (RightState, Option<String>),
+    contact: Value,
+    target: Value,
+) -> Value {
+    let (state, active) = map::state(stands);
+    json!({
+        "id": grant.header.id.to_string(),
+        "boundLockId": target["id"],
+        "contactId": contact["id"],
+        "boundCardId": null,
+        "validFrom": maybe(grant.window.from),
+        "validBefore": maybe(grant.window.until),
+        "timeRestrictionIcal": times,
+        "state": state,
+        "active": active,
+        "contact": contact,
+        "boundCard": null,
+        "boundLock": target,
+        "owner": null,
+    })
+}

@@ -1,0 +1,65 @@
+//! An owner account holds its own contacts only, and says nothing of others.
+
+use serde_json::{Value, json};
+
+use super::{NOBODYS, Tapkey, refused};
+use crate::support::{id, on_each_engine};
+
+fn body(method: &str) -> Value {
+    if ["PUT", "PATCH"].contains(&method) { json!({}) } else { Value::Null }
+}
+
+#[tokio::test]
+async fn another_accounts_ids_are_nothing_here() {
+    on_each_engine(|world| async move {
+        let here = Tapkey::at(&world).await;
+        let theirs = Tapkey::of(&world, here.it.neighbour("Next door").await).await;
+        let contact = theirs.contact("bo@example.org").await;
+        theirs.it.grant(&contact, &theirs.it.lock("Door").await).await;
+        let role = json!({ "contactId": id(&contact), "role": "Admin" });
+        theirs.call("PUT", "/permissions", role.clone()).await.expect(200);
+        let all = async || {
+            let lists = ["/contacts", "/permissions"];
+            let mut found = Vec::new();
+            for list in lists {
+                found.push(theirs.get(list).await.expect(200));
+            }
+            (world.revisions().await, found)
+        };
+        let before = all().await;
+        let mut walked = 0;
+        for route in claviger_web::vendor_routes() {
+            let below = route.path.strip_prefix("/compat/tapkey/api/v1/owners/{owner}");
+            let Some(below) = below.filter(|_| route.operation != "not_built") else { continue };
+            walked += 1;
+            // Their account, and one that is not there at all, are refused in the same words.
+            let mut said = Vec::new();
+            for owner in [theirs.it.place.as_str(), NOBODYS, "x"] {
+                let path = below.replace("{contact}", id(&contact));
+                let path = path.replace("{permission}", id(&contact));
+                let path = format!("/compat/tapkey/api/v1/owners/{owner}{path}");
+                let sent = body(route.method).to_string();
+                let answer = here.actor.send(route.method, &path, &[], Some(sent)).await;
+                refused(&answer, 401, "Unauthorized", &["no role"]);
+                said.push(answer.text);
+            }
+            assert!(said.iter().all(|it| *it == said[0]), "{said:?}");
+            // Their objects in our account are not there.
+            if let Some((_, parameter)) = below.split_once('{') {
+                let noun = parameter.split('}').next().unwrap();
+                for other in [id(&contact), NOBODYS, "x"] {
+                    let path = below.replace(&format!("{{{noun}}}"), other);
+                    let answer = here.call(route.method, &path, body(route.method)).await;
+                    refused(&answer, 404, "NotFound", &[noun]);
+                }
+            }
+        }
+        assert_eq!(walked, 13, "every row of an owner account");
+        let answer = here.call("PUT", "/permissions", role).await;
+        refused(&answer, 400, "InvalidRequest", &["contactId"]);
+        assert_eq!(all().await, before);
+        let filter = format!("/contacts?$filter=id%20eq%20'{}'", id(&contact));
+        assert_eq!(here.get(&filter).await.expect(200), json!([]));
+    })
+    .await;
+}
