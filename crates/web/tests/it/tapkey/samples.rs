@@ -148,8 +148,7 @@ async fn grants_and_their_revocation_are_as_the_page_prints_them() {
             "comment": comment,
         });
         let contact = program.call("PUT", "/contacts", body).await.expect(200);
-        let lock =
-            json!({ "name": "Entrance Door", "model": "TK.Td30", "mode": "offline_keys" });
+        let lock = json!({ "name": "Entrance Door", "model": "TK.Td30", "mode": "offline_keys" });
         let mut door = Door::with(it, lock, 31).await;
         let given = it.made("/grants", person_to_lock(&contact, &door.shown)).await;
         let path = format!("/contacts/{}/grants", id(&contact));
@@ -166,7 +165,9 @@ async fn grants_and_their_revocation_are_as_the_page_prints_them() {
         let revoke = format!("/contacts/{}/revokegrants", id(&contact));
         (sample["state"], sample["active"]) = (json!("RevocationPending"), json!(false));
         let classes = |version: &Value| {
-            json!([{ "rclClass": "Mobile", "rclSerialNo": version, "currentSize": 1, "maxSize": null }])
+            json!([{
+                "rclClass": "Mobile", "rclSerialNo": version, "currentSize": 1, "maxSize": null,
+            }])
         };
         let result = |dry_run: bool, version: &Value| {
             let mut sample = sample.clone();

@@ -1,5 +1,5 @@
-//! Permissions: the contacts that administer an owner account, programs among them. A permission has
-//! the id of its contact.
+//! Permissions: the contacts that administer an owner account, programs among them. A permission
+//! has the id of its contact.
 
 use std::sync::Arc;
 

@@ -337,11 +337,11 @@ impl<T: Iterator<Item = Token>> Reader<T> {
     }
 
     fn find(&mut self, find: Find) -> Result<(), String> {
-        self.expect(&Token::Open, "(")?;
+        self.must_be(&Token::Open, "(")?;
         let whole = self.operand()?;
-        self.expect(&Token::Comma, ",")?;
+        self.must_be(&Token::Comma, ",")?;
         let part = self.operand()?;
-        self.expect(&Token::Close, ")")?;
+        self.must_be(&Token::Close, ")")?;
         let texts = [&whole, &part].map(|it| it.kind().is_none_or(|kind| kind == Kind::Text));
         if texts != [true, true] {
             return Err("looks for something in what is no text".to_owned());
@@ -350,7 +350,7 @@ impl<T: Iterator<Item = Token>> Reader<T> {
     }
 
     fn among(&mut self, member: &Member) -> Result<(), String> {
-        self.expect(&Token::Open, "( after in")?;
+        self.must_be(&Token::Open, "( after in")?;
         let mut first = true;
         loop {
             let Operand::Literal(literal) = self.operand()? else {
@@ -416,17 +416,17 @@ impl<T: Iterator<Item = Token>> Reader<T> {
 
     fn folded(&mut self, fold: Fold) -> Result<Operand, String> {
         let refused = "must have a member that is a text in tolower( ) and toupper( )";
-        self.expect(&Token::Open, "(")?;
+        self.must_be(&Token::Open, "(")?;
         let Some(Token::Word(path)) = self.tokens.next() else { return Err(refused.to_owned()) };
         let member = Member::find(&path, self.shape)?;
-        self.expect(&Token::Close, ")")?;
+        self.must_be(&Token::Close, ")")?;
         if member.kind != Kind::Text {
             return Err(refused.to_owned());
         }
         Ok(Operand::Member(Member { fold: Some(fold), ..member }))
     }
 
-    fn expect(&mut self, token: &Token, shown: &str) -> Result<(), String> {
+    fn must_be(&mut self, token: &Token, shown: &str) -> Result<(), String> {
         let found = self.tokens.next();
         if found.as_ref() == Some(token) { Ok(()) } else { Err(format!("must have {shown} there")) }
     }

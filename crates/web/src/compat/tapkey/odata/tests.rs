@@ -1,3 +1,5 @@
+//! Each option by cases, and filters against an evaluator of another build.
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -416,7 +418,8 @@ proptest! {
         objects in prop::collection::vec(objects(), 1..8),
     ) {
         let text = tree.written();
-        let query = query(&[("$filter", &text)]).unwrap_or_else(|wrong| panic!("{text}: {wrong:?}"));
+        let query = query(&[("$filter", &text)]);
+        let query = query.unwrap_or_else(|wrong| panic!("{text}: {wrong:?}"));
         let wanted: Vec<Value> =
             objects.iter().filter(|it| tree.asked(it) == Some(true)).cloned().collect();
         prop_assert_eq!(query.apply(objects).items, wanted, "{}", text);
