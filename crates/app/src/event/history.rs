@@ -168,7 +168,7 @@ fn complete_until(
 }
 
 /// Up to which instant a controller has told what happened at its locks; none where nothing comes
-/// over it: it has no locks, or has never called and need not, as none of them is served by its list.
+/// over it: it has no locks, or has never called and need not, as its list serves none of them.
 fn told_until(app: &App, state: &PlaceState, controller: &Controller) -> Option<Instant> {
     let key = ListKey { place: state.place.number(), controller: controller.number() };
     let lists = app.world().lists();

@@ -375,7 +375,8 @@ impl List {
     }
 
     /// The lines whose hash is the digest of what was confirmed, sorted. What is on its way is not
-    /// in them: where the controller has stored it and that was not heard, it is asked what it holds.
+    /// in them: where the controller has stored it and that was not heard, it is asked what it
+    /// holds.
     #[must_use]
     pub fn lines(&self) -> String {
         let line =
