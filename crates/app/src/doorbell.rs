@@ -4,6 +4,7 @@
 //! source `doorbell`, whose metadata names doorbell and list. What a user is called at the door is
 //! about a person and stands in that person's metadata: it is erased with the person.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use claviger_domain::command::{controller as rules, grant, person};
@@ -31,8 +32,11 @@ use crate::{Written, controller, not_here};
 /// The field of a controller's settings that makes it a doorbell, and of a grant's metadata that
 /// names one.
 const DOORBELL: &str = "doorbell";
-/// The field of a person's metadata with what they are called at doorbells, by the grant's id.
-const NAMES: &str = "doorbells";
+/// The field of a person's metadata with what they are called at doorbells, by the grant's id. No
+/// name that programs give what they keep there is as long (40 at most): none of theirs is this.
+const NAMES: &str = "what a person is called at doorbells, by the id of the key";
+/// Where that may stand as well: an object there is read, and moves when it changes.
+const SHORT_NAMES: &str = "doorbells";
 
 /// A doorbell.
 #[derive(Clone, Debug, PartialEq)]
@@ -98,7 +102,8 @@ pub struct ListEdit {
     pub name: Option<String>,
     /// When its users may be called.
     pub opening_hours: Option<Option<Arc<Timetable>>>,
-    /// Who comes; whoever is there stays as they are.
+    /// Who comes; whoever is there stays as they are, and so does the first of a number that stands
+    /// twice.
     pub add_users: Vec<NewUser>,
     /// Who goes, by the user's id; whoever is not there is passed over.
     pub remove_users: Vec<Id>,
@@ -188,13 +193,25 @@ pub fn users(state: &PlaceState, controller: &Controller) -> Vec<User> {
         let (doorbell, list) = of_grant(grant)?;
         let Subject::Person(number) = grant.subject else { return None };
         let person = state.people.get(number)?;
-        let names = object(person.details.metadata.as_ref());
-        let name = names.get(NAMES).and_then(|it| it[grant.header.id.to_string()].as_str());
+        let names = take_names(&mut object(person.details.metadata.as_ref()));
+        let name = names.get(&grant.header.id.to_string()).and_then(Value::as_str);
         let name = name.map(str::to_owned);
         let user = User { grant: grant.clone(), list, person: number, name };
         (doorbell == controller.header.id).then_some(user)
     };
     grants.filter_map(user).collect()
+}
+
+/// What a person is called at doorbells, taken out of their metadata.
+fn take_names(kept: &mut Map<String, Value>) -> Map<String, Value> {
+    for field in [NAMES, SHORT_NAMES] {
+        if kept.get(field).is_some_and(Value::is_object)
+            && let Some(Value::Object(names)) = kept.remove(field)
+        {
+            return names;
+        }
+    }
+    Map::new()
 }
 
 /// An id for a list that is to be made.
@@ -208,7 +225,8 @@ fn authorize(ctx: &Context, place: Id) -> Result<PlaceNumber, Error> {
     ctx.authorize(place, Scope::ControllersWrite)
 }
 
-/// Makes a doorbell; `lists` are its lists with who is on them, each number once.
+/// Makes a doorbell; `users` are who is on which list. A number that stands twice in one list is
+/// one user, called as the first.
 ///
 /// # Errors
 /// A lock that is not there or is not online; as the rules say.
@@ -235,7 +253,8 @@ pub async fn create(
             return Err(Refusal::field("/lock_id", "not_online", detail).into());
         }
         let made = rules::create(draft, &written(&doorbell))?;
-        for (list, user) in &users {
+        let mut seen = HashSet::new();
+        for (list, user) in users.iter().filter(|(list, it)| seen.insert((*list, &it.phone))) {
             add(&ctx2, draft, &made, &doorbell, *list, user)?;
         }
         Ok(made)
@@ -284,10 +303,7 @@ fn call(
 ) -> Result<(), Error> {
     let found = person::find(&draft.state, number)?;
     let mut kept = object(found.details.metadata.as_ref());
-    let mut names = match kept.remove(NAMES) {
-        Some(Value::Object(names)) => names,
-        _ => Map::new(),
-    };
+    let mut names = take_names(&mut kept);
     names.retain(|id, _| {
         let open = Id::parse(id).and_then(|id| draft.state.resolve(Noun::Grant, &Ref::Id(id)));
         open.is_some()
@@ -409,7 +425,9 @@ pub async fn edit_list(
             let known = number(&user.phone);
             stay.iter().any(|it| Some(it.person) == known)
         };
-        let come: Vec<&NewUser> = edit.add_users.iter().filter(|it| !is_there(it)).collect();
+        let mut seen = HashSet::new();
+        let come = edit.add_users.iter().filter(|it| seen.insert(&it.phone) && !is_there(it));
+        let come: Vec<&NewUser> = come.collect();
         remove(draft, &gone)?;
         for (at, (user, name)) in edit.update_users.iter().enumerate() {
             let known = stay.iter().find(|it| it.grant.header.id == *user);

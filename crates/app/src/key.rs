@@ -4,6 +4,7 @@
 
 mod across;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use claviger_domain::ids::{
@@ -18,7 +19,7 @@ use claviger_domain::record::Record;
 use claviger_domain::state::PlaceState;
 use claviger_store::ClosedGrants;
 
-pub use self::across::{Search, across, get_within, is_by_phone, revoke, revoke_all};
+pub use self::across::{Search, across, get_within, is_by_phone, of_grants, revoke, revoke_all};
 pub(crate) use self::across::{begin, known_lock, numbers, places};
 use crate::context::Context;
 use crate::error::Error;
@@ -88,7 +89,7 @@ struct Wanted {
     state: Option<RightState>,
     /// In none of these states.
     without: Vec<KeyState>,
-    /// Only of people with a phone number, and of people who are deleted.
+    /// Only of people with a phone number, and of people who had one when they were deleted.
     with_phone: bool,
     /// Whether the lists that serve locks are asked.
     at_lists: bool,
@@ -218,7 +219,6 @@ async fn next_grants(
                 (Some(lock), Target::Lock(own)) => own == lock,
                 _ => true,
             }
-            && (!wanted.with_phone || across::is_by_phone(state, grant.subject))
     };
     let filter = match (wanted.level, wanted.person) {
         (Some(level), _) => ClosedGrants::ToLevel(level),
@@ -244,6 +244,7 @@ async fn next_grants(
     let mut grants: Vec<Arc<Grant>> = open
         .take_while(|grant| grant.header.number <= edge)
         .filter(|grant| fits(grant))
+        .filter(|grant| !wanted.with_phone || across::is_by_phone(state, grant.subject))
         .take(chunk)
         .cloned()
         .collect();
@@ -252,8 +253,12 @@ async fn next_grants(
     } else {
         edge
     };
+    let hidden = match wanted.with_phone {
+        true => across::without_phone(ctx, state, &closed).await?,
+        false => HashSet::new(),
+    };
     let closed = closed.into_iter().filter(|grant| grant.header.number <= edge && fits(grant));
-    grants.extend(closed);
+    grants.extend(closed.filter(|grant| !hidden.contains(&grant.subject)));
     grants.sort_by_key(|grant| grant.header.number);
     // One that was closed after the place was read stands in both; as it was read it is open.
     grants.dedup_by_key(|grant| grant.header.number);

@@ -126,14 +126,12 @@ pub(crate) async fn gone(
     mut named: BTreeSet<(Noun, u32)>,
 ) -> Result<Gone, Error> {
     named.retain(|(noun, number)| state.record(*noun, *number).is_none());
-    let place = state.place.number();
-    let mut found = Gone::new();
-    for (noun, number) in named {
-        if let Some(record) = ctx.app.store().record(place, noun, number).await? {
-            found.insert((noun, number), record);
-        }
+    if named.is_empty() {
+        return Ok(Gone::new());
     }
-    Ok(found)
+    let named: Vec<(Noun, u32)> = named.into_iter().collect();
+    let found = ctx.app.store().records_of(state.place.number(), &named).await?;
+    Ok(found.into_iter().map(|it| ((it.noun(), it.header().number), it)).collect())
 }
 
 /// A limit as the store takes it.

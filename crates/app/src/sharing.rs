@@ -254,7 +254,8 @@ fn held(state: &PlaceState, person: PersonNumber) -> impl Iterator<Item = &Arc<G
 /// Makes a wish of somebody who may not give rights one for a key under their own right to share.
 ///
 /// # Errors
-/// Anything but a right to open one lock; no right to share keys to that lock.
+/// Anything but a right to open one lock; no right to share keys to that lock; no key of their own
+/// that lasts as that right does.
 pub(crate) fn issue(ctx: &Context, draft: &Draft, new: &mut NewGrant) -> Result<(), Error> {
     let state = &draft.state;
     let forbidden = || Error::Forbidden(Scope::GrantsWrite);
@@ -271,8 +272,17 @@ pub(crate) fn issue(ctx: &Context, draft: &Draft, new: &mut NewGrant) -> Result<
         .filter(|grant| !grant.window.past(draft.now) && rules::shares_lock(state, grant, lock))
         .filter(|grant| named(grant))
         .collect();
+    let holds =
+        |grant: &Grant| rules::holds_what_is_shared(state, person, (grant, lock), draft.now);
     // One that covers the whole window, else one whose bounds the refusal can name.
-    let best = usable.iter().find(|grant| fits(grant)).or(usable.first()).ok_or_else(forbidden)?;
+    let best = usable.iter().find(|grant| fits(grant) && holds(grant));
+    let best = best.or_else(|| usable.iter().find(|grant| fits(grant))).or(usable.first());
+    let best = best.ok_or_else(forbidden)?;
+    if fits(best) && !holds(best) {
+        let detail =
+            "who shares keys to a lock must hold one that lasts as the right to share does";
+        return Err(Refusal::field("/target", "not_shared", detail).into());
+    }
     new.issued_under = Some(best.number());
     new.source.kind = SourceKind::Sharing;
     Ok(())

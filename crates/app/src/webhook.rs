@@ -14,7 +14,7 @@ pub use claviger_store::{Delivery, DeliveryState};
 use crate::context::Context;
 use crate::credential::Digits as Secret;
 use crate::error::Error;
-use crate::read::{Page, Paging, Seen, bounded, page, resolve};
+use crate::read::{Gone, Page, Paging, Seen, bounded, gone, page, resolve};
 use crate::work::Work;
 use crate::{App, Written, not_here, random};
 
@@ -171,6 +171,19 @@ pub fn get(ctx: &Context, place: Id, webhook: &Ref) -> Result<Seen<Arc<Webhook>>
 pub fn list(ctx: &Context, place: Id, paging: Paging) -> Result<Page<Arc<Webhook>>, Error> {
     let state = ctx.read(place, Scope::WebhooksRead)?;
     Ok(page(state, |it| &it.webhooks, |it| it.header.number, paging, |_| true))
+}
+
+/// The locks that webhooks are about and that are gone.
+///
+/// # Errors
+/// As for any read.
+pub async fn speak_of(
+    ctx: &Context,
+    state: &PlaceState,
+    webhooks: &[Arc<Webhook>],
+) -> Result<Gone, Error> {
+    let locks = webhooks.iter().flat_map(|webhook| webhook.locks.iter());
+    gone(ctx, state, locks.map(|lock| (Noun::Lock, lock.0)).collect()).await
 }
 
 /// The newest deliveries of a webhook made before `before`, at most `limit`.

@@ -80,7 +80,7 @@ struct Users {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct User {
-    id: String,
+    uuid: String,
     app_user_id: String,
 }
 
@@ -236,7 +236,7 @@ impl Program<'_> {
         for phone in &self.phones {
             let path = format!("managed-users?appUserId={}", phone.replace('+', "%2B"));
             let found: Users = self.ask(Method::GET, &path, Value::Null).await?;
-            known.extend(found.managed_users.into_iter().map(|user| (user.app_user_id, user.id)));
+            known.extend(found.managed_users.into_iter().map(|user| (user.app_user_id, user.uuid)));
         }
         Ok(known)
     }

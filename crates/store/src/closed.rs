@@ -3,7 +3,8 @@
 //! Must not be asked on the way of a decision.
 
 use claviger_domain::ids::{
-    AccessLevelNumber, GrantNumber, Id, LockNumber, MembershipNumber, Noun, PlaceNumber,
+    AccessLevelNumber, GrantNumber, Id, LockNumber, MembershipNumber, Noun, PersonNumber,
+    PlaceNumber,
 };
 use claviger_domain::noun::access_level::Membership;
 use claviger_domain::noun::grant::{Grant, Subject};
@@ -135,6 +136,27 @@ impl Store {
         rows.first().map(|row| row.u32(0).map(LockNumber)).transpose()
     }
 
+    /// The records with those numbers that there are, closed and deleted ones included, in one
+    /// read.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn records_of(
+        &self,
+        place: PlaceNumber,
+        named: &[(Noun, u32)],
+    ) -> Result<Vec<Record>, StoreError> {
+        let statement = |(noun, number): &(Noun, u32)| {
+            let args = values![row_place(place, *noun, *number), *number];
+            Statement::new(rows::texts(*noun).by_number.as_str(), args)
+        };
+        let answers = self.db.snapshot(named.iter().map(statement).collect()).await?;
+        let mut tools = Tools::new(self.secrets());
+        let rows = named.iter().zip(answers);
+        let rows = rows.flat_map(|((noun, _), rows)| rows.into_iter().map(|row| (*noun, row)));
+        rows.map(|(noun, row)| Ok(rows::read(noun, row.into_values(), &mut tools)?.1)).collect()
+    }
+
     /// Closed grants, in order of number from after `after`.
     ///
     /// # Errors
@@ -157,6 +179,40 @@ impl Store {
         sql.push_str(" order by number limit ?3");
         let records = self.records(Noun::Grant, Statement::new(sql, args)).await?;
         Ok(records.into_iter().filter_map(grant).collect())
+    }
+
+    /// Closed grants, in order of number, with ids from `first` to `last`: those made together have
+    /// ids that follow each other.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn closed_grants_between(
+        &self,
+        place: PlaceNumber,
+        (first, last): (Id, Id),
+    ) -> Result<Vec<Arc<Grant>>, StoreError> {
+        let select = &rows::texts(Noun::Grant).select;
+        let sql = format!(
+            "{select} where place = ?1 and id between ?2 and ?3 and closed_at is not null \
+             order by number"
+        );
+        let records = self.records(Noun::Grant, Statement::new(sql, values![place, first, last]));
+        Ok(records.await?.into_iter().filter_map(grant).collect())
+    }
+
+    /// The people deleted without a phone number, of those with numbers from `first` to `last`.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn deleted_without_phone(
+        &self,
+        place: PlaceNumber,
+        (first, last): (PersonNumber, PersonNumber),
+    ) -> Result<Vec<PersonNumber>, StoreError> {
+        let sql = "select number from people where place = ?1 and number between ?2 and ?3 \
+             and deleted_at is not null and had_phone = 0";
+        let rows = self.db.read(Statement::new(sql, values![place, first, last])).await?;
+        rows.iter().map(|row| Ok(PersonNumber(row.u32(0)?))).collect()
     }
 
     /// The times of all locks in a level, ended ones included, in order of number from after

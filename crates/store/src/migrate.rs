@@ -52,6 +52,7 @@ const MIGRATIONS: &[Migration] = migrations![
     9 "0009_lists_told.sql",
     10 "0010_offline.sql",
     11 "0011_offline_roots.sql",
+    12 "0012_had_phone.sql",
 ];
 
 /// Made by whoever migrates first, so it is not itself a migration.

@@ -2,6 +2,7 @@
 //!
 //! The order is that of the places' numbers, the place itself first, and in each that of its keys.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use claviger_domain::command::grant as rules;
@@ -10,6 +11,7 @@ use claviger_domain::ids::{GrantNumber, Id, LockNumber, Noun, PersonNumber, Plac
 use claviger_domain::key::KeyNumbers;
 use claviger_domain::noun::grant::{Grant, Right, SourceKind, Subject, Target};
 use claviger_domain::noun::scope::Scope;
+use claviger_domain::record::Record;
 use claviger_domain::refusal::Refusal;
 use claviger_domain::state::PlaceState;
 
@@ -36,15 +38,53 @@ pub struct Search {
     pub shared: bool,
 }
 
-/// Whether a subject is a person with a phone number, or one who is deleted.
+/// Whether a subject is a person with a phone number who is not deleted.
 #[must_use]
 pub fn is_by_phone(state: &PlaceState, subject: Subject) -> bool {
     match subject {
         Subject::Credential(_) => false,
         Subject::Person(number) => {
-            state.people.get(number).is_none_or(|person| person.details.phone.is_some())
+            state.people.get(number).is_some_and(|person| person.details.phone.is_some())
         }
     }
+}
+
+impl KeyPage {
+    /// Whether every key is of a person with a phone number, or of one who had it when deleted.
+    #[must_use]
+    pub fn is_by_phone(&self) -> bool {
+        let had = |subject| match subject {
+            Subject::Credential(_) => false,
+            Subject::Person(number) => match self.gone.get(&(Noun::Person, number.0)) {
+                Some(Record::Person(person)) => person.had_phone,
+                _ => is_by_phone(&self.state, subject),
+            },
+        };
+        self.items.iter().all(|row| had(row.key.subject))
+    }
+}
+
+/// Of the subjects of closed grants, those who never were people with a phone number as far as is
+/// known: whoever is deleted left no more than whether there was one.
+pub(super) async fn without_phone(
+    ctx: &Context,
+    state: &PlaceState,
+    closed: &[Arc<Grant>],
+) -> Result<HashSet<Subject>, Error> {
+    let (mut without, mut deleted) = (HashSet::new(), Vec::new());
+    for subject in closed.iter().map(|grant| grant.subject) {
+        match subject {
+            Subject::Person(number) if state.people.get(number).is_none() => deleted.push(number),
+            _ if is_by_phone(state, subject) => {}
+            _ => drop(without.insert(subject)),
+        }
+    }
+    if let (Some(first), Some(last)) = (deleted.iter().min(), deleted.iter().max()) {
+        let place = state.place.number();
+        let found = ctx.app.store().deleted_without_phone(place, (*first, *last)).await?;
+        without.extend(found.into_iter().map(Subject::Person));
+    }
+    Ok(without)
 }
 
 /// The places meant, in order; the place itself first.
@@ -75,7 +115,7 @@ pub(crate) async fn begin(
     missing: &'static str,
 ) -> Result<(Vec<PlaceNumber>, (u32, u32)), Error> {
     let mut places = places(ctx, place, Scope::GrantsRead, search.below)?;
-    known_lock(ctx, &places, search.lock)?;
+    once_known_lock(ctx, &places, search.lock).await?;
     let Some(after) = after else { return Ok((places, (0, 0))) };
     let found = find(ctx, &places, after).await?;
     let (at, numbers) = found.ok_or_else(|| not_here("/after", missing))?;
@@ -105,7 +145,14 @@ pub async fn across(
             break;
         }
         let state = ctx.app.state(number)?;
-        let Some((person, lock)) = numbers(&state, search) else { continue };
+        let Some(person) = person(&state, search) else { continue };
+        let lock = match search.lock {
+            None => None,
+            Some(lock) => match ctx.number_of(&state, Noun::Lock, lock).await? {
+                None => continue,
+                number => number.map(LockNumber),
+            },
+        };
         let without = search.without.clone();
         let of_phones = Wanted { with_phone: true, at_lists: true, ..Wanted::default() };
         let wanted = Wanted { person, lock, without, ..of_phones };
@@ -116,15 +163,20 @@ pub async fn across(
     Ok(pages)
 }
 
-/// Whom and what a search means in one place; none where nothing there can be meant.
+/// Whom a search means in one place; none where nobody there can be meant.
+fn person(state: &PlaceState, search: &Search) -> Option<Option<PersonNumber>> {
+    match &search.phone {
+        None => Some(None),
+        Some(phone) => state.person_by_phone(phone).map(Some),
+    }
+}
+
+/// Whom and what a search means in one place as it is; none where nothing there can be meant.
 pub(crate) fn numbers(
     state: &PlaceState,
     search: &Search,
 ) -> Option<(Option<PersonNumber>, Option<LockNumber>)> {
-    let person = match &search.phone {
-        None => None,
-        Some(phone) => Some(state.person_by_phone(phone)?),
-    };
+    let person = person(state, search)?;
     let lock = match search.lock {
         None => None,
         Some(lock) => Some(LockNumber(state.resolve(Noun::Lock, &Ref::Id(lock))?)),
@@ -140,6 +192,22 @@ pub(crate) fn known_lock(
     let Some(lock) = lock else { return Ok(()) };
     for place in places {
         if ctx.app.state(*place)?.resolve(Noun::Lock, &Ref::Id(lock)).is_some() {
+            return Ok(());
+        }
+    }
+    Err(not_here("/lock_id", "there is no such lock in this place"))
+}
+
+/// Refuses a lock that none of the places ever had: closed keys speak of those that are gone.
+async fn once_known_lock(
+    ctx: &Context,
+    places: &[PlaceNumber],
+    lock: Option<Id>,
+) -> Result<(), Error> {
+    let Some(lock) = lock else { return Ok(()) };
+    for place in places {
+        let state = ctx.app.state(*place)?;
+        if ctx.number_of(&state, Noun::Lock, lock).await?.is_some() {
             return Ok(());
         }
     }
@@ -185,6 +253,37 @@ pub async fn get_within(ctx: &Context, place: Id, id: Id) -> Result<KeyPage, Err
     let (Seen { value: mut row, state }, gone) = super::get(ctx, owner, id).await?;
     row.unconfirmed = ListedKeys::new(ctx, &state).unconfirmed(&row.key, &row.grant);
     Ok(KeyPage { items: vec![row], next: None, gone, state })
+}
+
+/// The keys of a place that direct grants with these ids are, in that order, with how they stand by
+/// the lists that serve their locks; ids of no such grant are passed over.
+///
+/// # Errors
+/// No such place.
+pub async fn of_grants(ctx: &Context, place: Id, ids: &[Id]) -> Result<KeyPage, Error> {
+    let state = ctx.read(place, Scope::GrantsRead)?;
+    let open = |id: Id| {
+        let number = state.resolve(Noun::Grant, &Ref::Id(id))?;
+        state.grants.get(GrantNumber(number)).cloned()
+    };
+    let mut found: HashMap<Id, Arc<Grant>> =
+        ids.iter().filter_map(|id| Some((*id, open(*id)?))).collect();
+    let missing = || ids.iter().filter(|id| !found.contains_key(id));
+    if let (Some(first), Some(last)) = (missing().min(), missing().max()) {
+        let place = state.place.number();
+        let closed = ctx.app.store().closed_grants_between(place, (*first, *last)).await?;
+        found.extend(closed.into_iter().map(|grant| (grant.header.id, grant)));
+    }
+    let mut lists = ListedKeys::new(ctx, &state);
+    let mut items = Vec::with_capacity(ids.len());
+    for grant in ids.iter().filter_map(|id| found.get(id)) {
+        let Some(key) = super::stands(ctx, &state, grant, None) else { continue };
+        let unconfirmed = lists.unconfirmed(&key, grant);
+        items.push(KeyRow { key, grant: grant.clone(), unconfirmed });
+    }
+    drop(lists);
+    let gone = super::speak_of(ctx, &state, &items).await?;
+    Ok(KeyPage { items, next: None, gone, state })
 }
 
 /// Takes one key back; one that was taken back already stays as it is.

@@ -25,7 +25,8 @@ pub struct LocksWish {
     pub add: Vec<Ref>,
     /// Locks to give back, with every right to them; those it has not are passed over.
     pub remove: Vec<Ref>,
-    /// The most locks the place may have after it; any number where there is none.
+    /// The most locks the place may have after it, unless it had more before; any number where
+    /// there is none.
     pub most: Option<usize>,
 }
 
@@ -87,12 +88,14 @@ pub async fn modify_locks(
         above.note("modify", Noun::Place, Some(place), fields.clone());
         draft.note("modify", Noun::Place, Some(place), fields);
         check_contradictions(&above.state, &wish)?;
+        let former = draft.state.locks.len();
         for lock in &wish.remove {
             take_back(above, draft, lock)?;
         }
         lend(work, (owner, number), &wish.add, "/add_locks", &before)?;
         let draft = work.place(number)?;
-        if let Some(most) = wish.most.filter(|most| draft.state.locks.len() > *most) {
+        let left = draft.state.locks.len();
+        if let Some(most) = wish.most.filter(|most| left > former.max(*most)) {
             let detail = format!("the place would have more than {most} locks");
             return Err(Refusal::field("/add_locks", "too_many", detail).into());
         }

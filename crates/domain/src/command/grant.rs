@@ -284,6 +284,38 @@ pub fn shares_lock(state: &PlaceState, grant: &Grant, lock: LockNumber) -> bool 
     reaches && shares(state, grant)
 }
 
+/// Whether a person holds a right to open a lock at least whenever a right to share there holds:
+/// who hands out keys has one that lasts. A right to share that has no end and no hours of its own asks
+/// for such a key; one through a level is such a key itself.
+#[must_use]
+pub fn holds_what_is_shared(
+    state: &PlaceState,
+    person: PersonNumber,
+    (shared, lock): (&Grant, LockNumber),
+    now: Instant,
+) -> bool {
+    let hours = |grant: &Grant| -> Vec<ScheduleRef> {
+        let level = match grant.target {
+            Target::AccessLevel(level) => state.levels.get(level),
+            Target::Lock(_) => None,
+        };
+        let of_level = level.and_then(|level| level.schedule.clone());
+        grant.schedule.clone().into_iter().chain(of_level).collect()
+    };
+    let of_right = hours(shared);
+    let reaches = |grant: &Grant| match grant.target {
+        Target::Lock(own) => own == lock,
+        Target::AccessLevel(level) => state.membership(level, lock).is_some(),
+    };
+    let own = state.person_reach(person).iter();
+    own.filter_map(|reach| state.grants.get(reach.grant())).any(|grant| {
+        grant.right == Right::Open
+            && reaches(grant)
+            && window_within(grant, shared.window, now) == (true, true)
+            && hours(grant).iter().all(|schedule| of_right.contains(schedule))
+    })
+}
+
 /// What a grant is issued under must be open and let keys be issued, so that it can fall with it,
 /// and it must reach no further.
 fn check_issued(flaws: &mut Flaws, draft: &Draft, wish: &NewGrant) {

@@ -24,6 +24,7 @@ pub fn create(draft: &mut Draft, edit: &PersonEdit) -> Result<Arc<Person>, Refus
         role: Role::Guest,
         state: PersonState::Active,
         account: None,
+        had_phone: false,
     };
     write(draft, person, edit, "create")
 }
@@ -74,6 +75,7 @@ pub fn delete(draft: &mut Draft, number: PersonNumber) -> Result<(), Refusal> {
     for credential in credentials {
         credential::delete(draft, CredentialNumber(credential))?;
     }
+    person.had_phone = person.details.phone.is_some();
     person.details = PersonDetails::default();
     person.role = Role::Guest;
     person.account = None;

@@ -65,6 +65,9 @@ pub struct Person {
     pub state: PersonState,
     /// The log-in, once it is proven to be this human's.
     pub account: Option<AccountNumber>,
+    /// Of one who is deleted, whether there was a phone number: who shows people by their numbers
+    /// goes on showing that somebody had a key, and of nobody else.
+    pub had_phone: bool,
 }
 
 impl Person {

@@ -239,7 +239,7 @@ fn users(kept: &mut Kept, asked: (&str, &str), query: &str) -> Option<Response> 
             let phone = query.strip_prefix("appUserId=%2B").map(|rest| format!("+{rest}"));
             let known = phone.filter(|phone| kept.users.contains(phone));
             let users: Vec<Value> =
-                known.iter().map(|it| json!({ "id": it, "appUserId": it })).collect();
+                known.iter().map(|it| json!({ "id": it, "uuid": it, "appUserId": it })).collect();
             answer(200, json!({ "managedUsers": users }))
         }
         ("DELETE", _) if asked.1.starts_with("managed-users/") => {

@@ -87,7 +87,7 @@ pub(super) const TABLES: &[Table] = &[
         columns: "place number id external_id created_at updated_at revision deleted_at \
             first_name last_name display_name email phone identity_provider \
             identity_subject identity_identifier employee_number language tags note \
-            metadata role state account",
+            metadata role state account had_phone",
         later: "",
         references: &[("account", "accounts", "number")],
     },

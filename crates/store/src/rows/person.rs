@@ -31,6 +31,7 @@ impl Table for Person {
         "role",
         "state",
         "account",
+        "had_phone",
     ];
     const PAST: &'static [&'static str] = &["state"];
 
@@ -54,7 +55,7 @@ impl Table for Person {
         put!(out, details.employee_number.as_ref(), details.language.as_ref());
         put!(out, list::texts(&details.tags));
         put!(out, details.note.as_ref(), details.metadata.as_ref());
-        put!(out, self.role.as_str(), self.state.as_str(), self.account);
+        put!(out, self.role.as_str(), self.state.as_str(), self.account, self.had_phone);
     }
 
     fn read(_: u32, header: Header, cells: &mut Cells<'_>) -> Result<Self, StoreError> {
@@ -77,6 +78,7 @@ impl Table for Person {
             role: cells.word(Role::parse)?,
             state: cells.word(PersonState::parse)?,
             account: cells.opt()?.map(AccountNumber),
+            had_phone: cells.bool()?,
         })
     }
 

@@ -51,6 +51,13 @@ async fn records_come_back_as_they_were_written() {
                 world.store.record_by_id(PlaceNumber(99), noun, header.id).await.unwrap();
             assert!(elsewhere.is_none() || *place == DIRECTORY, "{record:?}");
         }
+        let here: Vec<&Record> =
+            all.iter().filter(|(place, _)| *place == PLACE).map(|(_, record)| record).collect();
+        let mut named: Vec<(Noun, u32)> =
+            here.iter().map(|record| (record.noun(), record.header().number)).collect();
+        named.push((Noun::Person, 99));
+        let found = world.store.records_of(PLACE, &named).await.unwrap();
+        assert_eq!(found.iter().collect::<Vec<_>>(), here, "what is not there is left out");
     })
     .await;
 }

@@ -296,9 +296,29 @@ async fn closed_rights_are_found_by_whom_and_what() {
         assert_eq!(found(person, 0).await, [3, 6]);
         assert_eq!(found(ClosedGrants::ToLock(LockNumber(2)), 0).await, [6]);
         assert_eq!(found(ClosedGrants::ToLevel(AccessLevelNumber(1)), 2).await, [4, 8]);
+        let id = |number| samples::grant(number, 1, 1).header.id;
+        let made = world.store.closed_grants_between(PLACE, (id(7), id(9))).await.unwrap();
+        assert_eq!(made.iter().map(|it| it.header.number).collect::<Vec<_>>(), [7, 8]);
         let (level, first) = (AccessLevelNumber(1), MembershipNumber(0));
         let all = world.store.memberships_of(PLACE, level, first, 10).await.unwrap();
         assert_eq!(all.iter().map(|it| it.header.number).collect::<Vec<_>>(), [1, 2]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_the_deleted_it_is_known_who_had_no_phone() {
+    on_each_store(async |mut world| {
+        let people = (1..=6).map(|number| {
+            let mut it = samples::person(number);
+            it.had_phone = number % 2 == 0;
+            it.header.deleted_at = (number < 6).then_some(Instant(3_000));
+            Record::from(it)
+        });
+        world.put(PLACE, people.collect()).await;
+        let range = (PersonNumber(2), PersonNumber(6));
+        let found = world.store.deleted_without_phone(PLACE, range).await.unwrap();
+        assert_eq!(found, [PersonNumber(3), PersonNumber(5)]);
     })
     .await;
 }

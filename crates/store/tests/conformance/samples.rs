@@ -122,6 +122,7 @@ pub(crate) fn person(number: u32) -> Person {
         role: Role::Guest,
         state: PersonState::Active,
         account: None,
+        had_phone: false,
     }
 }
 
@@ -378,6 +379,7 @@ fn people(secrets: &Secrets) -> Vec<Record> {
     full.role = Role::Owner;
     full.state = PersonState::Suspended;
     full.account = Some(AccountNumber(2));
+    full.had_phone = true;
     let mut card = credential(2);
     let part =
         |bits, value| CardPart { technology: Technology::Wiegand, card: CardValue { bits, value } };

@@ -125,6 +125,7 @@ fn people_and_credentials() {
         role: Role::Guest,
         state: PersonState::Active,
         account: None,
+        had_phone: false,
     };
     let answer = person(&ann);
     fits(&shapes::person::PERSON, &answer);

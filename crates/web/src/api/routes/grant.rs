@@ -50,8 +50,8 @@ pub(super) fn table() -> Vec<Row> {
             .body(shape)
             .dry_run()
             .doc(
-                "Who has not the scope but logs in and holds a right to share gives a key under \
-                 it.",
+                "Who has not the scope but logs in, holds a right to share and a key of their own \
+                 that lasts as long gives a key under it.",
             ),
         Route::post(
             "/api/v1/places/{place}/grants/batch",

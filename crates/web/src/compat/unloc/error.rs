@@ -162,9 +162,10 @@ fn refused(refusal: Refusal) -> Failure {
         }
         Refusal::InUse(detail) => Failure::conflict(sentence(&detail)),
         Refusal::Escalation(detail) => Failure::forbidden(&sentence(&detail)),
-        Refusal::Stale | Refusal::PlanChanged => {
-            Failure::conflict("The object was changed at the same time; try again.")
-        }
+        Refusal::Stale | Refusal::PlanChanged => Failure {
+            retry_after_s: Some(1),
+            ..Failure::conflict("The object was changed at the same time; try again.")
+        },
     }
 }
 

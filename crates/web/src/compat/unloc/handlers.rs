@@ -15,8 +15,9 @@ pub(crate) mod webhook;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 
-use claviger_app::{Context, Error, Id, Via, Written};
+use claviger_app::{Context, Error, Expected, Id, Via, Written};
 use claviger_domain::ids::{Noun, Ref};
+use claviger_domain::noun::Header;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::state::PlaceState;
 use serde_json::{Value, json};
@@ -59,6 +60,15 @@ pub(crate) fn fields_of(call: &Call) -> (Fields<'_>, Wrongs) {
     (Fields::of(&call.body, &mut wrongs), wrongs)
 }
 
+/// Lets a change of any of `merged` be refused if the object has another revision than was read:
+/// what is merged with what was read must not undo what another wrote since. Other fields are set
+/// as they are, whatever was there.
+pub(crate) fn expect(ctx: &mut Context, body: &Fields<'_>, merged: &[&str], header: &Header) {
+    if merged.iter().any(|field| body.has(field)) {
+        ctx.expected = Some(Expected::Revisions(vec![header.revision]));
+    }
+}
+
 /// The id of the path's object.
 pub(crate) fn object(call: &Call, name: &str, what: &str) -> Result<Id, Failure> {
     call.path.get(name).and_then(Id::parse).ok_or_else(|| Failure::not_found(what))
@@ -85,11 +95,14 @@ impl<'c> Query<'c> {
         Query { given: &call.query, wrongs }
     }
 
-    /// The parameter's value; of several the last. An empty one is there, and wrong: a filter that
-    /// a program forgot to fill must not let everything through.
-    pub(crate) fn text(&self, name: &str) -> Option<&'c str> {
-        let found = self.given.iter().rev().find(|(known, _)| known == name);
-        found.map(|(_, value)| value.as_str())
+    /// The value of a parameter that stands once: of two filters neither can be passed over. An
+    /// empty one is there, and wrong: a filter that a program forgot to fill must not let
+    /// everything through.
+    pub(crate) fn text(&mut self, name: &str) -> Option<&'c str> {
+        let mut found = self.given.iter().filter(|(known, _)| known == name);
+        let (_, value) = found.next()?;
+        self.wrongs.check(found.next().is_none(), name, "stands twice");
+        Some(value.as_str())
     }
 
     /// Every value of a parameter that may be repeated or hold several, separated by commas.

@@ -272,57 +272,97 @@ pub(crate) fn metadata(kept: Option<&Json>) -> Value {
     pairs.collect::<Map<_, _>>().into()
 }
 
-/// What is kept after pairs were merged into it; null takes a pair out.
-pub(crate) fn merged(kept: Option<&Json>, pairs: Given<&Map<String, Value>>) -> Option<Json> {
-    let mut whole = object(kept);
-    match pairs {
-        None => {}
-        Some(None) => whole.retain(|_, value| !value.is_string()),
-        Some(Some(pairs)) => {
-            for (name, value) in pairs {
-                if value.is_null() {
-                    whole.remove(name);
-                } else {
-                    whole.insert(name.clone(), value.clone());
-                }
-            }
-        }
+/// What this API keeps beside the pairs, and how the names of pairs begin that are reserved to it.
+const OWN: &str = "unloc";
+
+/// A field of what this API keeps beside the pairs.
+fn own(kept: Option<&Json>, field: &str) -> Option<Value> {
+    object(kept).get(OWN)?.get(field).cloned()
+}
+
+/// What is kept with that in such a field, or nothing there.
+fn with_own(kept: Option<Json>, field: &str, value: Option<Value>) -> Option<Json> {
+    let mut whole = object(kept.as_ref());
+    let mut own = match whole.remove(OWN) {
+        Some(Value::Object(own)) => own,
+        _ => Map::new(),
+    };
+    match value {
+        None => own.remove(field),
+        Some(value) => own.insert(field.to_owned(), value),
+    };
+    if !own.is_empty() {
+        whole.insert(OWN.to_owned(), own.into());
     }
     (!whole.is_empty()).then(|| Json(Value::Object(whole).to_string()))
 }
 
-/// What this API keeps of a place beside the pairs, under a name that is reserved to it.
-const OWN: &str = "unloc";
-
 /// The description of a place.
 pub(crate) fn description(kept: Option<&Json>) -> Option<String> {
-    object(kept).get(OWN)?.get("description")?.as_str().map(str::to_owned)
+    own(kept, "description")?.as_str().map(str::to_owned)
 }
 
 /// What is kept with that description and no other.
 pub(crate) fn described(kept: Option<Json>, description: Option<&str>) -> Option<Json> {
-    let mut whole = object(kept.as_ref());
-    match description {
-        None => whole.remove(OWN),
-        Some(text) => whole.insert(OWN.to_owned(), json!({ "description": text })),
-    };
-    (!whole.is_empty()).then(|| Json(Value::Object(whole).to_string()))
+    with_own(kept, "description", description.map(Value::from))
 }
 
-/// The most pairs of metadata.
+/// The address of a lock; natively it may also stand bare, where a pair of that name stands too.
+pub(crate) fn address(kept: Option<&Json>) -> Option<Value> {
+    let bare = || object(kept).remove("address");
+    own(kept, "address").or_else(bare).filter(Value::is_object)
+}
+
+/// What is kept with that address and no other.
+pub(crate) fn with_address(kept: Option<Json>, address: Option<Value>) -> Option<Json> {
+    let mut whole = object(kept.as_ref());
+    if whole.get("address").is_some_and(Value::is_object) {
+        whole.remove("address");
+    }
+    with_own(Some(Json(Value::Object(whole).to_string())), "address", address)
+}
+
+/// The most pairs of metadata that anything has.
 const MOST_PAIRS: usize = 20;
 
-/// What a change of `metadata` comes to, where one is sent: merged with what was kept.
+/// What a change of `metadata` comes to, where one is sent: merged with what was kept. Null takes a
+/// pair out; what is no pair stays as it is.
 pub(crate) fn metadata_edit(
     body: &Fields<'_>,
     former: Option<&Json>,
     wrongs: &mut Wrongs,
 ) -> Option<Option<Json>> {
-    pairs(body, wrongs).map(|pairs| merged(former, Some(pairs)))
+    let pairs = pairs(body, wrongs)?;
+    let mut whole = object(former);
+    let count = |whole: &Map<String, Value>| whole.values().filter(|it| it.is_string()).count();
+    let before = count(&whole);
+    let Some(pairs) = pairs else {
+        whole.retain(|_, value| !value.is_string());
+        return Some(kept(whole));
+    };
+    let name = body.name("metadata");
+    for (key, value) in pairs.iter().filter(|(key, _)| !key.starts_with(OWN)) {
+        let there = whole.get(key);
+        let is_pair = there.is_none_or(Value::is_string);
+        match value {
+            Value::Null if is_pair => drop(whole.remove(key)),
+            Value::Null => {}
+            _ if is_pair => drop(whole.insert(key.clone(), value.clone())),
+            _ => wrongs.add(format!("{name}.{key}"), "something else is kept under this name"),
+        }
+    }
+    let after = count(&whole);
+    let reason = format!("there must be at most {MOST_PAIRS} pairs");
+    wrongs.check(after <= before.max(MOST_PAIRS), &name, &reason);
+    Some(kept(whole))
 }
 
-/// The field `metadata`, checked.
-pub(crate) fn pairs<'v>(fields: &Fields<'v>, wrongs: &mut Wrongs) -> Given<&'v Map<String, Value>> {
+fn kept(whole: Map<String, Value>) -> Option<Json> {
+    (!whole.is_empty()).then(|| Json(Value::Object(whole).to_string()))
+}
+
+/// The field `metadata`, each pair checked.
+fn pairs<'v>(fields: &Fields<'v>, wrongs: &mut Wrongs) -> Given<&'v Map<String, Value>> {
     let value = fields.get("metadata")?;
     let name = fields.name("metadata");
     if value.is_null() {
@@ -332,9 +372,6 @@ pub(crate) fn pairs<'v>(fields: &Fields<'v>, wrongs: &mut Wrongs) -> Given<&'v M
         wrongs.add(name, "must be of type object");
         return None;
     };
-    if pairs.len() > MOST_PAIRS {
-        wrongs.add(&name, format!("must have at most {MOST_PAIRS} pairs"));
-    }
     for (key, value) in pairs {
         let shown: String = key.chars().take(60).collect();
         if !(1..=40).contains(&key.chars().count()) {
@@ -382,11 +419,29 @@ mod tests {
 
     #[test]
     fn metadata_merges_and_null_takes_out() {
-        let kept = Json(r#"{"a":"1","address":{"street":"x"},"b":"2"}"#.to_owned());
-        let pairs = json!({ "a": null, "c": "3" });
-        let merged = merged(Some(&kept), Some(pairs.as_object())).unwrap();
+        let kept = Json(r#"{"a":"1","address":{"street":"x"},"b":"2","n":7}"#.to_owned());
+        let body = json!({ "metadata": { "a": null, "c": "3", "n": null, "unlocX": "4" } });
+        let mut wrongs = Wrongs::default();
+        let body = Fields::of(&body, &mut wrongs);
+        let merged = metadata_edit(&body, Some(&kept), &mut wrongs).unwrap().unwrap();
+        assert_eq!(wrongs.some(), None);
         let whole: Value = serde_json::from_str(&merged.0).unwrap();
-        assert_eq!(whole, json!({ "address": { "street": "x" }, "b": "2", "c": "3" }));
+        let wanted = json!({ "address": { "street": "x" }, "b": "2", "c": "3", "n": 7 });
+        assert_eq!(whole, wanted);
         assert_eq!(metadata(Some(&merged)), json!({ "b": "2", "c": "3" }));
+    }
+
+    #[test]
+    fn an_address_moves_to_where_no_pair_can_stand() {
+        let kept = Json(r#"{"address":{"street":"x"},"b":"2"}"#.to_owned());
+        let found = address(Some(&kept));
+        assert_eq!(found, Some(json!({ "street": "x" })));
+        let moved = with_address(Some(kept), found.clone()).unwrap();
+        let whole: Value = serde_json::from_str(&moved.0).unwrap();
+        assert_eq!(whole, json!({ "b": "2", "unloc": { "address": { "street": "x" } } }));
+        assert_eq!(address(Some(&moved)), found);
+        let none = with_address(Some(moved), None).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&none.0).unwrap(), json!({ "b": "2" }));
+        assert_eq!(with_address(None, None), None);
     }
 }

@@ -44,14 +44,13 @@ pub(crate) fn subproject(place: &Place, state: &PlaceState, project: Option<Id>)
 
 /// A lock; settings of one that another place owns are that place's, and are given apart.
 pub(crate) fn lock(lock: &Lock, settings: &Lock, state: &PlaceState) -> Value {
-    let kept = map::object(lock.metadata.as_ref());
     let battery = settings.health.battery_percent;
     let connection = settings.controller.and_then(|it| state.controllers.get(it));
     json!({
         "id": lock.header.id.to_string(),
         "name": lock.name,
         "vendor": settings.model.as_deref().unwrap_or("claviger"),
-        "address": kept.get("address").filter(|it| it.is_object()),
+        "address": map::address(lock.metadata.as_ref()),
         "batteryStatus": battery.map(|percent| json!({ "batteryLevel": percent.to_string() })),
         "timeZone": settings.zone.as_ref().unwrap_or(&state.place.zone).name(),
         "privacyPolicy": map::privacy(settings.privacy),
@@ -179,22 +178,25 @@ pub(crate) fn access_event(
     })
 }
 
-/// A webhook; its secret is shown when it is made.
-pub(crate) fn webhook(webhook: &Webhook, state: &PlaceState) -> Value {
-    let lock = webhook.locks.first().and_then(|lock| state.locks.get(*lock));
+/// A webhook; its secret is shown when it is made. One for a lock that is gone still names it: null
+/// would say that it is for all.
+pub(crate) fn webhook(webhook: &Webhook, state: &PlaceState, gone: &Gone) -> Value {
+    let lock = webhook.locks.first().map(|lock| map::id(state, gone, Noun::Lock, lock.0));
     json!({
         "id": webhook.header.id.to_string(),
         "trigger": "accessEvent",
         "url": webhook.url,
-        "lockId": lock.map(|lock| lock.header.id.to_string()),
+        "lockId": lock,
         "created": map::time(webhook.header.created_at),
     })
 }
 
-/// A managed user; whoever has no phone number is none.
+/// A managed user; whoever has no phone number is none. People are known by their numbers; the id
+/// that stays when a number changes is beside it.
 pub(crate) fn managed_user(person: &Person) -> Value {
     json!({
-        "id": person.header.id.to_string(),
+        "id": person.details.phone,
+        "uuid": person.header.id.to_string(),
         "appUserId": person.details.phone,
         "firstName": person.details.first_name,
         "lastName": person.details.last_name,

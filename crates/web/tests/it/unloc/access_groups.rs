@@ -177,6 +177,8 @@ async fn bad_input_is_named_and_changes_nothing() {
                 json!({ "lockIds": [doors[0], NOBODYS, id(&foreign)] }),
                 vec!["lockIds.1", "lockIds.2"],
             ),
+            // By the place in the body, whatever stands twice before it.
+            (json!({ "lockIds": [doors[0], doors[0], NOBODYS] }), vec!["lockIds.2"]),
             (json!({ "lockIds": ["door", 7] }), vec!["lockIds.1", "lockIds.0"]),
             (
                 json!({ "appUserIds": ["0047123", "+47 40 00 00 00", "+4712345678"] }),
@@ -220,13 +222,15 @@ async fn a_bad_change_of_accesses_changes_nothing() {
                 vec!["appUserIdsToAdd.0", "appUserIdsToRemove.0"],
             ),
             (json!({ "lockIdsToAdd": [id(&foreign)] }), vec!["lockIdsToAdd.0"]),
+            (json!({ "lockIdsToAdd": [doors[0], doors[0], id(&foreign)] }), vec!["lockIdsToAdd.2"]),
             (
-                json!({ "lockIdsToAdd": [doors[0]], "lockIdsToRemove": [doors[0]] }),
-                vec!["lockIdsToAdd"],
+                json!({ "lockIdsToAdd": [doors[1], doors[0]], "lockIdsToRemove": [doors[0]] }),
+                vec!["lockIdsToAdd.1"],
             ),
             (
-                json!({ "appUserIdsToAdd": [phone(5)], "appUserIdsToRemove": [phone(5)] }),
-                vec!["appUserIdsToAdd"],
+                json!({ "appUserIdsToAdd": [phone(4), phone(4), phone(5)],
+                    "appUserIdsToRemove": [phone(5)] }),
+                vec!["appUserIdsToAdd.2"],
             ),
         ] {
             refused(&program.post(&update, body).await, 400, &names);
@@ -274,6 +278,16 @@ async fn caps_count_pairs_once() {
         assert_eq!(left["accessGroup"]["lockIds"].as_array().unwrap().len(), 18);
         let page = program.get("/keys?limit=5000&excludeStates=revoked").await.expect(200);
         assert_eq!(page["keys"].as_array().unwrap().len(), 2500, "the most of a page");
+        // Beyond the cap, where others put it, it can be made smaller and not larger.
+        let native = format!("/access-levels/{}", id(&made["accessGroup"]));
+        program.it.patch(&native, json!({ "lock_ids": doors })).await.expect(200);
+        let out = json!({ "appUserIdsToRemove": [people[0]] });
+        let smaller = program.post(&update, out).await.expect(200);
+        assert_eq!(smaller["accessGroup"]["appUserIds"].as_array().unwrap().len(), 4999);
+        let grows = json!({ "appUserIdsToAdd": [people[0]] });
+        refused(&program.post(&update, grows).await, 400, &["body"]);
+        let swap = json!({ "appUserIdsToAdd": [people[0]], "appUserIdsToRemove": people[1..3] });
+        program.post(&update, swap).await.expect(200);
         // Everything at once is refused by no cap.
         program.delete(update.trim_end_matches("/update-accesses")).await.expect(204);
         assert_eq!(program.keys("&excludeStates=revoked", 2500).await.len(), 0);
@@ -330,50 +344,6 @@ async fn one_more_than_a_cap_is_refused_and_the_cap_is_not() {
     .await;
 }
 
-#[tokio::test]
-async fn of_twenty_callers_who_win_are_in_order_and_who_lose_are_told_at_once() {
-    on_each_engine(|world| async move {
-        let program = std::sync::Arc::new(Unloc::at(&world).await);
-        let doors = locks(&program, 2).await;
-        let group = program.group("Staff", &refs(&doors), &[]).await;
-        let path = format!("/access-groups/{}/update-accesses", id(&group));
-        let mut callers = tokio::task::JoinSet::new();
-        for caller in 0..20 {
-            let (program, path) = (program.clone(), path.clone());
-            callers.spawn(async move {
-                let people: Vec<String> =
-                    (0..50).map(|person| phone(1000 * (caller + 1) + person)).collect();
-                let answer = program.post(&path, json!({ "appUserIdsToAdd": people })).await;
-                (people, answer)
-            });
-        }
-        let mut wanted = Vec::new();
-        let mut lost = 0;
-        while let Some(done) = callers.join_next().await {
-            let (people, answer) = done.unwrap();
-            if answer.status == 409 {
-                refused(&answer, 409, &[]);
-                assert_eq!(answer.header("retry-after"), "1");
-                lost += 1;
-            } else {
-                let shown = answer.expect(200)["accessGroup"]["appUserIds"].clone();
-                let shown = texts(&shown).into_iter().map(str::to_owned).collect::<Vec<_>>();
-                assert!(people.iter().all(|person| shown.contains(person)));
-                wanted.extend(people);
-            }
-        }
-        println!("{lost} of 20 callers were told that the group is busy");
-        let group = program.get(&format!("/access-groups/{}", id(&group))).await.expect(200);
-        let mut there = texts(&group["accessGroup"]["appUserIds"]);
-        there.sort_unstable();
-        wanted.sort_unstable();
-        assert_eq!(there, wanted.iter().map(String::as_str).collect::<Vec<_>>());
-        // Nobody holds it any more.
-        program.post(&path, json!({ "appUserIdsToRemove": [] })).await.expect(200);
-    })
-    .await;
-}
-
 /// What twenty callers at once are answered, each with the number of its caller.
 async fn twenty<F>(
     program: &std::sync::Arc<Unloc>,
@@ -401,6 +371,98 @@ fn winners(answers: Vec<(usize, Answer)>, status: u16) -> Vec<(usize, Answer)> {
     }
     assert!(!won.is_empty() && !lost.is_empty(), "{} of 20 won", won.len());
     won
+}
+
+/// The fifty people that one of twenty callers adds.
+fn fifty(caller: usize) -> Vec<String> {
+    (0..50).map(|person| phone(1000 * (caller + 1) + person)).collect()
+}
+
+#[tokio::test]
+async fn of_twenty_who_change_accesses_the_losers_are_told_at_once() {
+    on_each_engine(|world| async move {
+        let program = std::sync::Arc::new(Unloc::at(&world).await);
+        let doors = locks(&program, 2).await;
+        let group = program.group("Staff", &refs(&doors), &[]).await;
+        let path = format!("/access-groups/{}/update-accesses", id(&group));
+        let add = |program: std::sync::Arc<Unloc>, path: String, caller: usize| async move {
+            program.post(&path, json!({ "appUserIdsToAdd": fifty(caller) })).await
+        };
+        let mut wanted = Vec::new();
+        for (caller, answer) in winners(twenty(&program, add, &path).await, 200) {
+            let shown = texts(&answer.body["accessGroup"]["appUserIds"]);
+            assert!(fifty(caller).iter().all(|person| shown.contains(&&**person)));
+            wanted.extend(fifty(caller));
+        }
+        let group = program.get(&format!("/access-groups/{}", id(&group))).await.expect(200);
+        let mut there = texts(&group["accessGroup"]["appUserIds"]);
+        there.sort_unstable();
+        wanted.sort_unstable();
+        assert_eq!(there, wanted, "those of the winners, and nobody else");
+        // Nobody holds it any more.
+        program.post(&path, json!({ "appUserIdsToRemove": [] })).await.expect(200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn changes_of_accesses_renaming_and_deleting_exclude_each_other_in_one_group_only() {
+    on_each_engine(|world| async move {
+        let program = Unloc::at(&world).await;
+        let doors = locks(&program, 1).await;
+        let other = program.group("Other", &refs(&doors), &[]).await;
+        let other = format!("/access-groups/{}/update-accesses", id(&other));
+        let call = async |path: &str, what: &str| match what {
+            "accesses" => {
+                let path = format!("{path}/update-accesses");
+                program.post(&path, json!({ "appUserIdsToAdd": [phone(2)] })).await
+            }
+            "rename" => program.patch(path, json!({ "name": "Renamed" })).await,
+            _ => program.delete(path).await,
+        };
+        let all = [("accesses", 200), ("rename", 200), ("delete", 204)];
+        for (first, status) in all {
+            for (second, _) in all {
+                let group = program.group("Staff", &refs(&doors), &[&phone(1)]).await;
+                let path = format!("/access-groups/{}", id(&group));
+                let add = program.post(&other, json!({ "appUserIdsToAdd": [phone(3)] }));
+                let (won, lost, beside) =
+                    tokio::join!(call(&path, first), call(&path, second), add);
+                assert_eq!(won.status, status, "{first} beside {second}: {}", won.text);
+                refused(&lost, 409, &[]);
+                assert_eq!(lost.header("retry-after"), "1", "{second} beside {first}");
+                beside.expect(200);
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_merges_with_what_was_changed_meanwhile_is_told_when_to_try_again() {
+    on_each_engine(|world| async move {
+        let program = Unloc::at(&world).await;
+        let group = program.group("Staff", &[], &[]).await;
+        let path = format!("/access-groups/{}", id(&group));
+        let native = format!("/access-levels/{}", id(&group));
+        for (body, status) in [
+            (json!({ "metadata": { "a": "1" } }), 409),
+            (json!({ "allowKeySharing": true }), 409),
+            // What is merged with nothing undoes nothing.
+            (json!({ "description": "Who works here" }), 200),
+        ] {
+            let natively = json!({ "name": format!("Beside {status}") });
+            let natively = program.it.patch(&native, natively);
+            let (natively, here) = tokio::join!(natively, program.patch(&path, body.clone()));
+            natively.expect(200);
+            if status == 409 {
+                refused(&here, 409, &[]);
+                assert_eq!(here.header("retry-after"), "1", "{body}");
+            }
+            assert_eq!(here.status, status, "{body}: {}", here.text);
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -140,14 +140,21 @@ async fn what_people_are_called_at_the_door_goes_with_them() {
         assert!(shown.to_string().contains("Secretname"), "who asks what is stored is told");
         // Other metadata stays beside it, and so does this beside other changes of it.
         let path = format!("/managed-users/{}", id(&person));
-        let pairs = json!({ "metadata": { "flat": "12" } });
-        program.patch(&path, pairs).await.expect(200);
+        for pairs in [
+            json!({ "metadata": { "flat": "12", "doorbells": "by the stairs" } }),
+            json!({ "metadata": { "doorbells": null, "flat": null } }),
+            json!({ "metadata": { "doorbells": "two" } }),
+        ] {
+            program.patch(&path, pairs).await.expect(200);
+        }
         let seen = program.get(&format!("/doorbells/{}", id(&made))).await.expect(200);
         assert_eq!(users(&seen["doorbell"])[0]["name"], "Secretname");
         let off = json!({ "doorbellUserIdsToRemove": [users(&second)[0]["id"]] });
         program.post(&of_list(&second), off).await.expect(200);
         let shown = program.it.get(&one("/people", &person)).await.to_string();
         assert!(!shown.contains("Othername") && shown.contains("Secretname"), "{shown}");
+        let kept = program.get(&path).await.expect(200)["managedUser"]["metadata"].clone();
+        assert_eq!(kept, json!({ "doorbells": "two" }), "a change at a door leaves pairs alone");
 
         program.delete(&path).await.expect(204);
         let seen = program.get(&format!("/doorbells/{}", id(&made))).await.expect(200);
@@ -224,6 +231,37 @@ async fn wrong_doorbells_are_refused_whole() {
 }
 
 #[tokio::test]
+async fn who_stands_twice_counts_once_against_the_cap_as_well() {
+    on_each_engine(|world| async move {
+        let program = Unloc::at(&world).await;
+        let door = program.it.lock("Door").await;
+        let mut many: Vec<Value> = (0..500).map(|number| user(number, "N")).collect();
+        many.push(user(0, "Again"));
+        let made = doorbell(&program, &door, &many).await;
+        assert_eq!(users(&made).len(), 500);
+        let mut more: Vec<Value> = (500..1000).map(|number| user(number, "N")).collect();
+        more.push(user(999, "Again"));
+        let add = json!({ "doorbellUsersToAdd": more });
+        let changed = program.patch(&of_list(&made), add).await.expect(200)["doorbell"].clone();
+        assert_eq!(users(&changed).len(), 1000);
+        let call = |number: usize, name: &str| {
+            json!({ "id": users(&changed)[number]["id"], "name": name })
+        };
+        let mut named: Vec<Value> = (0..500).map(|number| call(number, "First")).collect();
+        named.push(call(0, "Last"));
+        let again = json!({ "doorbellUsersToUpdate": named });
+        let again = program.patch(&of_list(&made), again).await.expect(200)["doorbell"].clone();
+        assert_eq!(users(&again)[0]["name"], "Last");
+        assert_eq!(users(&again)[1]["name"], "First");
+        // Everything that is wrong in a list that is too long is named beside that.
+        more.extend([user(1, "N"), json!({ "appUserId": "0047", "name": "N" })]);
+        let answer = program.patch(&of_list(&made), json!({ "doorbellUsersToAdd": more })).await;
+        refused(&answer, 400, &["doorbellUsersToAdd.502.appUserId", "doorbellUsersToAdd"]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn wrong_changes_of_doorbells_are_refused_whole() {
     on_each_engine(|world| async move {
         let program = Unloc::at(&world).await;
@@ -250,12 +288,16 @@ async fn wrong_changes_of_doorbells_are_refused_whole() {
                 json!({ "doorbellUserIdsToRemove": [berg], "doorbellUsersToAdd": [user(1, "B")] }),
                 "doorbellUsersToAdd.0.appUserId",
             ),
+            (
+                json!({ "doorbellUserIdsToRemove": [berg],
+                    "doorbellUsersToAdd": [user(2, "A"), user(2, "A"), user(1, "B")] }),
+                "doorbellUsersToAdd.2.appUserId",
+            ),
             (json!({ "openingHours": "always" }), "openingHours"),
             (json!({ "users": [] }), "users"),
         ] {
             let answer = program.patch(&of_list(&made), body.clone()).await;
-            assert!(answer.text.contains(name), "{body}: {}", answer.text);
-            assert_eq!(answer.status, 400, "{}", answer.text);
+            refused(&answer, 400, &[name]);
         }
         let path = format!("/doorbells/{}", id(&made));
         refused(&program.patch(&path, json!({ "lockId": id(&door) })).await, 400, &["lockId"]);

@@ -59,6 +59,16 @@ async fn listed(program: &Unloc, limit: usize) -> BTreeSet<Pair> {
     pairs
 }
 
+/// The group after people and locks came and went.
+fn changed(group: &Group, [add, remove, locks_in, locks_out]: &[Vec<usize>; 4]) -> Group {
+    let mut group = group.clone();
+    group.people.extend(add);
+    group.people.retain(|person| !remove.contains(person));
+    group.locks.extend(locks_in);
+    group.locks.retain(|lock| !locks_out.contains(lock));
+    group
+}
+
 async fn change(program: &Unloc, group: &mut Group, doors: &[String], dice: &mut Dice) {
     let mut lists = [dice.some(9), dice.some(9), dice.some(5), dice.some(5)];
     for (add, remove) in [(0, 1), (2, 3)] {
@@ -78,17 +88,20 @@ async fn change(program: &Unloc, group: &mut Group, doors: &[String], dice: &mut
         let (actor, text) = (program.actor.clone(), body.to_string());
         let sending = async move { actor.send("POST", &path, &[], Some(text)).await };
         let _ = tokio::time::timeout(std::time::Duration::from_micros(300), sending).await;
-        // Who holds the group lets go; then the same change again comes to the same.
+        // Who holds the group lets go.
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        let mut there = listed(program, 7).await;
+        there.retain(|(of, _, _)| *of == group.id);
+        let former = wanted(std::slice::from_ref(group), doors);
+        let after = wanted(&[changed(group, &lists)], doors);
+        assert!(there == former || there == after, "half a change: {there:?}");
+        // The same change again comes to the same.
         let again = program.path(&format!("/access-groups/{}/update-accesses", group.id));
         program.actor.post(&again, body).await.expect(200);
     } else {
         program.actor.post(&path, body).await.expect(200);
     }
-    group.people.extend(lists[0].iter().copied());
-    group.people.retain(|person| !lists[1].contains(person));
-    group.locks.extend(lists[2].iter().copied());
-    group.locks.retain(|lock| !lists[3].contains(lock));
+    *group = changed(group, &lists);
 }
 
 async fn history(world: World, seed: u64, steps: usize) {

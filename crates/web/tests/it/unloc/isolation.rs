@@ -29,7 +29,7 @@ async fn furnished(program: &Unloc) -> HashMap<&'static str, String> {
     let bell = program.post("/doorbells", bell).await.expect(201)["doorbell"].clone();
     let below = json!({ "name": "Their floor", "lockIds": [id(&lock)] });
     let below = program.post("/subprojects", below).await.expect(201)["subproject"].clone();
-    let person = json!({ "lock_id": id(&lock), "person_id": id(&user) });
+    let person = json!({ "lock_id": id(&lock), "person_id": user["uuid"] });
     let event = program.it.decide(person).await;
     let key = program.keys("", 1).await[0].clone();
     let mut all = HashMap::new();
@@ -68,6 +68,15 @@ fn filled(path: &str, own: &str, below: &str, theirs: &HashMap<&str, String>) ->
     path.split('/').map(part).collect::<Vec<_>>().join("/")
 }
 
+/// A body that the row would take: only what the path names is wrong.
+pub(crate) fn body(operation: &str) -> Value {
+    match operation {
+        "update_accesses" => json!({ "appUserIdsToAdd": [phone(1)] }),
+        "update_subproject_locks" => json!({ "lockIdsToRemove": [] }),
+        _ => json!({}),
+    }
+}
+
 #[tokio::test]
 async fn another_projects_ids_are_nothing_in_any_path() {
     on_each_engine(|world| async move {
@@ -87,16 +96,7 @@ async fn another_projects_ids_are_nothing_in_any_path() {
                 continue;
             }
             let path = filled(route.path, &program.it.place, &below, &theirs);
-            // A body that would be taken: only what is named is wrong.
-            let body = match route.operation {
-                "update_accesses" => json!({ "appUserIdsToAdd": [phone(1)] }),
-                "update_subproject_locks" => json!({ "lockIdsToRemove": [] }),
-                "create_keys" => {
-                    json!({ "keys": [{ "lockId": theirs["lock"], "appUserId": phone(1) }] })
-                }
-                _ => json!({}),
-            };
-            let body = route.body.then(|| body.to_string());
+            let body = route.body.then(|| body(route.operation).to_string());
             let answer = program.actor.send(route.method, &path, &[], body).await;
             refused(&answer, 404, &[]);
             asked += 1;

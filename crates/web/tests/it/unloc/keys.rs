@@ -1,10 +1,13 @@
 //! Keys given one by one: jobs, windows, recurrence, filters, taking back.
 
+use std::collections::BTreeSet;
+
 use claviger_domain::time::{HOUR, MINUTE};
 use serde_json::{Value, json};
 
+use super::subprojects::{Below, around};
 use super::{NOBODYS, Unloc, phone, refused};
-use crate::support::{World, id, on_each_engine};
+use crate::support::{Answer, World, id, on_each_engine};
 
 /// An instant so many microseconds from now.
 fn at(world: &World, ahead: i64) -> String {
@@ -30,6 +33,7 @@ async fn keys_are_given_as_a_job_and_move_by_themselves() {
         let program = Unloc::at(&world).await;
         let door = program.it.lock("Door").await;
         let (start, end) = (at(&world, 20 * MINUTE), at(&world, 40 * MINUTE));
+        let before = at(&world, -1000);
         let keys = given(
             &program,
             json!([
@@ -40,6 +44,11 @@ async fn keys_are_given_as_a_job_and_move_by_themselves() {
         )
         .await;
         assert_eq!(keys.len(), 2);
+        for key in &keys {
+            let created = key["created"].as_str().unwrap();
+            let after = at(&world, 0);
+            assert!((&before[..23]..=&after[..23]).contains(&&created[..23]), "{created}");
+        }
         assert_eq!((&keys[0]["state"], &keys[0]["end"]), (&json!("active"), &json!(null)));
         assert_eq!(keys[0]["appUser"], json!({ "id": phone(1), "name": "" }));
         assert_eq!(keys[1]["state"], "scheduled");
@@ -111,6 +120,9 @@ async fn one_bad_key_and_none_is_given() {
         let backwards = json!({ "lockId": id(&door), "appUserId": phone(1), "start": later,
             "end": soon });
         refused(&program.post("/keys", json!({ "keys": [backwards] })).await, 400, &["keys.0.end"]);
+        let over = json!({ "lockId": id(&door), "appUserId": phone(1),
+            "start": at(&world, -50 * MINUTE), "end": at(&world, -10 * MINUTE) });
+        refused(&program.post("/keys", json!({ "keys": [over] })).await, 400, &["keys.0.end"]);
         refused(&program.post("/keys", json!({ "keys": [] })).await, 400, &["keys"]);
         refused(&program.post("/keys", json!({})).await, 400, &["keys"]);
         refused(&program.post("/keys", json!([])).await, 400, &["body", "keys"]);
@@ -118,6 +130,10 @@ async fn one_bad_key_and_none_is_given() {
         refused(&program.post("/keys", json!({ "keys": many })).await, 400, &["keys"]);
         assert_eq!(program.it.get("").await["revision"], before);
         assert_eq!(program.keys("", 10).await, [] as [Value; 0]);
+        let begun = json!({ "lockId": id(&door), "appUserId": phone(1),
+            "start": at(&world, MINUTE - HOUR), "end": soon });
+        let made = given(&program, json!([begun])).await;
+        assert_eq!(made[0]["state"], "active", "a start less than an hour ago is taken");
     })
     .await;
 }
@@ -199,6 +215,63 @@ async fn filters_that_make_no_sense_are_named() {
         refused(&program.delete("/keys?lockId=").await, 400, &["lockId"]);
         refused(&program.delete("/keys?appUserId=").await, 400, &["appUserId"]);
         refused(&program.delete("/keys?appUser=%2B4740000001").await, 400, &["appUser"]);
+        let twice = format!("lockId={NOBODYS}&lockId={NOBODYS}");
+        for list in ["/keys", "/sharing-rights", "/logs/access"] {
+            refused(&program.get(&format!("{list}?{twice}")).await, 400, &["lockId"]);
+            let twice = "limit=1&limit=2&appUserId=%2B4740000001&appUserId=%2B4740000002";
+            let answer = program.get(&format!("{list}?{twice}")).await;
+            assert_eq!(wrong(&answer), BTreeSet::from(["appUserId", "limit"]));
+        }
+    })
+    .await;
+}
+
+/// The names of what is wrong, in order.
+fn wrong(answer: &Answer) -> BTreeSet<&str> {
+    assert_eq!(answer.status, 400, "{}", answer.text);
+    let params = answer.body["invalidParams"].as_array().unwrap().iter();
+    params.map(|it| it["name"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn filters_in_a_body_or_twice_take_nothing_back() {
+    on_each_engine(|world| async move {
+        let program = Unloc::at(&world).await;
+        let (a, b) = (program.it.lock("A").await, program.it.lock("B").await);
+        let below = Below::made(&program, "Below", &[&a]).await;
+        let key = |door: &Value| json!({ "lockId": id(door), "appUserId": phone(1) });
+        given(&program, json!([key(&a), key(&b)])).await;
+        below.key(&a, 1).await;
+        for door in [&a, &b] {
+            let right = json!({ "sharingRights": [key(door)] });
+            program.post("/sharing-rights", right).await.expect(201);
+        }
+        let before = world.revisions().await;
+        for path in ["/keys", "/shared-keys", "/sharing-rights"] {
+            let under = format!("/compat/unloc/v2/subprojects/{}{path}", below.id);
+            for path in [program.path(path), under] {
+                for filter in [json!({ "appUserId": phone(1) }), json!({ "lockIds": [] })] {
+                    let body = Some(filter.to_string());
+                    let answer = program.actor.send("DELETE", &path, &[], body).await;
+                    refused(&answer, 400, &["body"]);
+                }
+                let body = Some("[]".to_owned());
+                let answer = program.actor.send("DELETE", &path, &[], body).await;
+                refused(&answer, 400, &["body"]);
+                let twice = format!("{path}?lockId={}&lockId={}", id(&a), id(&b));
+                let answer = program.actor.send("DELETE", &twice, &[], None).await;
+                assert_eq!(wrong(&answer), BTreeSet::from(["lockId"]));
+            }
+        }
+        assert_eq!(world.revisions().await, before);
+        // A number that nobody here has is nobody's: nothing is taken back.
+        let nobodys = program.delete("/keys?appUserId=%2B4749999999").await.expect(200);
+        assert_eq!(nobodys, json!({ "revokedKeys": 0 }));
+        for body in [None, Some("{}".to_owned())] {
+            let answer = program.actor.send("DELETE", &program.path("/keys"), &[], body).await;
+            answer.expect(200);
+        }
+        assert_eq!(program.keys("&excludeStates=revoked", 10).await, [] as [Value; 0]);
     })
     .await;
 }
@@ -209,24 +282,21 @@ async fn a_recurrence_goes_by_the_clock_of_the_lock() {
         let program = Unloc::at(&world).await;
         let door =
             program.it.made("/locks", json!({ "name": "D", "time_zone": "Asia/Tokyo" })).await;
-        let spans: Vec<Value> = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-            .iter()
-            .map(|day| {
-                json!({ "weekday": day, "startHour": 8, "startMinute": 30, "endHour": 24,
-                    "endMinute": 0 })
-            })
-            .collect();
-        let key = json!({ "lockId": id(&door), "appUserId": phone(1),
-            "recurrence": { "timespans": spans } });
-        let made = given(&program, json!([key])).await;
+        let at = |user: usize, zone: &'static str| {
+            json!({ "lockId": id(&door), "appUserId": phone(user),
+                "recurrence": around(&world, zone) })
+        };
+        // Tokyo is nine hours ahead of UTC, and at least seven of Stockholm, where the place is.
+        let mut first = at(1, "Asia/Tokyo");
+        let spans = first["recurrence"]["timeSpans"].clone();
+        first["recurrence"] = json!({ "timespans": spans });
+        let keys = json!([first, at(2, "Etc/UTC"), at(3, "Europe/Stockholm")]);
+        let made = given(&program, keys).await;
+        let states: Vec<&Value> = made.iter().map(|key| &key["state"]).collect();
+        assert_eq!(states, ["active", "inactive", "inactive"]);
         assert_eq!(made[0]["recurrence"], json!({ "timeSpans": spans }));
         let native = program.it.get(&format!("/grants/{}", id(&made[0]))).await;
         assert_eq!(native["schedule"]["time_zone"], Value::Null);
-        // 08:30 in Tokyo is 23:30 the day before in UTC; so is the state of the key.
-        let minutes = world.app.now().seconds().div_euclid(60) + 9 * 60;
-        let open = minutes.rem_euclid(1440) >= 510;
-        let wanted = if open { "active" } else { "inactive" };
-        assert_eq!(made[0]["state"], wanted);
 
         let group = program.group("Staff", &[id(&door)], &[&phone(1)]).await;
         let path = format!("/access-groups/{}", id(&group));
@@ -238,7 +308,7 @@ async fn a_recurrence_goes_by_the_clock_of_the_lock() {
         program.it.patch(&native, json!({ "schedule": nights })).await.expect(200);
         let shown = program.get(&path).await.expect(200);
         assert_eq!(shown["accessGroup"]["recurrence"], Value::Null, "it cannot be said here");
-        let spans = json!({ "timeSpans": spans[..2] });
+        let spans = json!({ "timeSpans": spans.as_array().unwrap()[..2] });
         let set = program.patch(&path, json!({ "recurrence": spans })).await.expect(200);
         assert_eq!(set["accessGroup"]["recurrence"], spans);
         let cleared = program.patch(&path, json!({ "recurrence": null })).await.expect(200);
@@ -289,8 +359,8 @@ async fn filters_find_and_take_back_what_they_say() {
         assert_eq!(left.len(), 4);
         assert!(left.iter().all(|key| key["accessGroup"]["name"] == "Staff"));
         let all: Vec<Value> = program.keys("", 1).await;
-        let mut ids: Vec<&str> = all.iter().map(id).collect();
-        ids.dedup();
+        let ids: BTreeSet<&str> = all.iter().map(id).collect();
+        assert_eq!(all.len(), 10);
         assert_eq!(ids.len(), 10, "no key is seen twice");
     })
     .await;

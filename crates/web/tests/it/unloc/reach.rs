@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::sharing::{Guest, give, right};
+use super::sharing::{Guest, give, lasting, right};
 use super::subprojects::Below;
 use super::{Unloc, phone, refused};
 use crate::support::{World, id, on_each_engine};
@@ -28,6 +28,7 @@ impl<'p> Scene<'p> {
         let door = program.it.lock("Door").await;
         let guest = Guest::at(world).await;
         give(program, &[right(&door, 1)]).await;
+        lasting(program, &[&door]).await;
         let below = Below::made(program, "Tenant", &[&door]).await;
         let (group, bell, keys) = (String::new(), (String::new(), Value::Null), Vec::new());
         Scene { program, door, guest, below, turn: 0, group, bell, keys }

@@ -227,6 +227,40 @@ async fn a_group_that_shares_gives_rights_that_are_never_stored() {
     .await;
 }
 
+/// Whoever has a right to share without end or hours shares nothing before they hold a key without
+/// end or hours at that lock; they have one after it, through a group.
+async fn wants_a_key_that_lasts(world: &World, program: &Unloc, guest: &Guest, door: &Value) {
+    let other = program.it.lock("Elsewhere").await;
+    program.group("Elsewhere", &[id(&other)], &[&phone(1)]).await;
+    let refuses = async |what: &str| {
+        let refusal = guest.asks(door, 5, json!({})).await.problem(422, "invalid");
+        assert_eq!(refusal["errors"][0]["pointer"], "/target", "{what}");
+    };
+    refuses("no key, or one to another lock").await;
+    let now = world.app.now();
+    let hour = 3_600_000_000;
+    let always = json!({ "timeSpans": [{ "weekday": "mon", "startHour": 0, "startMinute": 0,
+        "endHour": 24, "endMinute": 0 }] });
+    for (field, value) in [
+        ("end", json!(now.plus(hour).to_string())),
+        ("start", json!(now.plus(hour).to_string())),
+        ("recurrence", always),
+    ] {
+        let mut key = right(door, 1);
+        key[field] = value;
+        program.post("/keys", json!({ "keys": [key] })).await.expect(202);
+        refuses(field).await;
+        program.delete(&format!("/keys?{}", of(1))).await.expect(200);
+    }
+    lasting(program, &[door]).await;
+}
+
+/// Gives the guest keys without end, through a group that lets nobody share.
+pub(crate) async fn lasting(program: &Unloc, doors: &[&Value]) {
+    let doors: Vec<&str> = doors.iter().map(|door| id(door)).collect();
+    program.group("Residents", &doors, &[&phone(1)]).await;
+}
+
 #[tokio::test]
 async fn whoever_holds_a_right_shares_keys_and_they_fall_with_it() {
     on_each_engine(|world| async move {
@@ -235,6 +269,7 @@ async fn whoever_holds_a_right_shares_keys_and_they_fall_with_it() {
         let guest = Guest::at(&world).await;
         guest.asks(&a, 5, json!({})).await.problem(403, "forbidden_scope");
         let own = give(&program, &[right(&a, 1)]).await.remove(0);
+        wants_a_key_that_lasts(&world, &program, &guest, &a).await;
         let shared = guest.shares(&a, 5).await;
         assert_eq!(shared["issued_under"], own["id"]);
         assert_eq!(shared["source"], json!({ "kind": "sharing", "via": "native" }));
@@ -289,6 +324,7 @@ async fn who_shared_a_key_sees_it_and_takes_it_back_and_no_other() {
         let program = Unloc::at(&world).await;
         let (a, b) = (program.it.lock("A").await, program.it.lock("B").await);
         let guest = Guest::at(&world).await;
+        lasting(&program, &[&a]).await;
         let own = give(&program, &[right(&a, 1), right(&b, 2)]).await;
         let first = guest.shares(&a, 5).await;
         let second = guest.shares(&a, 6).await;
@@ -374,6 +410,7 @@ async fn what_is_shared_lies_within_the_right() {
         let program = Unloc::at(&world).await;
         let door = program.it.lock("Door").await;
         let guest = Guest::at(&world).await;
+        lasting(&program, &[&door]).await;
         let now = world.app.now();
         let at = |hours: i64| now.plus(hours * 3_600_000_000).to_string();
         let body = json!({

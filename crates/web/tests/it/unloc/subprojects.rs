@@ -141,8 +141,8 @@ async fn bad_input_is_named_and_what_is_elsewhere_is_not_there() {
             (json!({ "name": "Good", "description": "x".repeat(1025) }), vec!["description"]),
             (json!({ "name": "Good", "lockIds": ["door", 7] }), vec!["lockIds.1", "lockIds.0"]),
             (
-                json!({ "name": "Good", "lockIds": [id(&a), NOBODYS, id(&foreign)] }),
-                vec!["lockIds.1", "lockIds.2"],
+                json!({ "name": "Good", "lockIds": [id(&a), id(&a), NOBODYS, id(&foreign)] }),
+                vec!["lockIds.2", "lockIds.3"],
             ),
             (json!({ "name": "Good", "lockIds": many }), vec!["lockIds"]),
             (json!({ "name": "Good", "locks": [] }), vec!["locks"]),
@@ -155,8 +155,8 @@ async fn bad_input_is_named_and_what_is_elsewhere_is_not_there() {
         refused(&program.patch(&path, json!({ "name": "abc" })).await, 400, &["name"]);
         let update = format!("{path}/update-locks");
         refused(&program.post(&update, json!({})).await, 400, &["body"]);
-        refused(&below.locks(&[&b], &[&b]).await, 400, &["lockIdsToAdd"]);
-        refused(&below.locks(&[&a, &foreign], &[]).await, 400, &["lockIdsToAdd.1"]);
+        refused(&below.locks(&[&a, &b], &[&b]).await, 400, &["lockIdsToAdd.1"]);
+        refused(&below.locks(&[&a, &a, &foreign], &[]).await, 400, &["lockIdsToAdd.2"]);
         refused(
             &program.post(&update, json!({ "lockIdsToAdd": null })).await,
             400,
@@ -224,6 +224,11 @@ async fn a_lock_that_leaves_takes_its_keys_with_it_and_comes_back_without_them()
         };
         assert_eq!(states(&of(&a)), ["revoked", "revoked"], "one given, one through the group");
         assert_eq!(states(&of(&b)), ["active", "active"]);
+        let at_a = format!("/keys?lockId={}", id(&a));
+        let found = below.get(&at_a).await.expect(200)["keys"].clone();
+        assert_eq!(json!(of(&a)), found, "the lock that left is still known to who looks for it");
+        assert_eq!(program.get(&at_a).await.expect(200)["keys"].as_array().unwrap().len(), 4);
+        refused(&below.delete(&at_a).await, 400, &["lockId"]);
         let rights = below.get("/sharing-rights").await.expect(200);
         assert_eq!(rights["sharingRights"], json!([]));
         assert!(there.opens(&b, "77").await);
@@ -304,22 +309,31 @@ async fn a_subproject_has_at_most_a_thousand_locks() {
     on_each_engine(|world| async move {
         let program = std::sync::Arc::new(Unloc::at(&world).await);
         let mut making = tokio::task::JoinSet::new();
-        for number in 0..1001 {
+        for number in 0..1003 {
             let program = program.clone();
             making.spawn(async move { program.it.lock(&format!("Door {number}")).await });
         }
         let locks = making.join_all().await;
         let locks: Vec<&Value> = locks.iter().collect();
         let below = Below::made(&program, "Everything", &locks[..1000]).await;
-        refused(&below.locks(&locks[1000..], &[]).await, 400, &["lockIdsToAdd"]);
-        let swapped = below.locks(&locks[1000..], &locks[..1]).await.expect(200);
-        assert_eq!(swapped["subproject"]["lockIds"].as_array().unwrap().len(), 1000);
+        refused(&below.locks(&locks[1000..1001], &[]).await, 400, &["lockIdsToAdd"]);
+        let swapped = below.locks(&locks[1000..1001], &locks[..1]).await.expect(200);
+        let count = |shown: &Value| shown["subproject"]["lockIds"].as_array().unwrap().len();
+        assert_eq!(count(&swapped), 1000);
+        // Where more were lent natively, locks still go and are swapped; no more come.
+        for lock in &locks[1001..] {
+            let share = json!({ "place_id": below.id });
+            program.it.post(&format!("/locks/{}/shares", id(lock)), share).await.expect(201);
+        }
+        assert_eq!(count(&below.locks(&[], &locks[1..2]).await.expect(200)), 1001);
+        refused(&below.locks(&locks[..2], &locks[2..3]).await, 400, &["lockIdsToAdd"]);
+        assert_eq!(count(&below.locks(&[], &locks[2..4]).await.expect(200)), 999);
     })
     .await;
 }
 
 /// Every day from two hours before it is by the clock of a zone until two hours after.
-fn around(world: &World, zone: &str) -> Value {
+pub(crate) fn around(world: &World, zone: &str) -> Value {
     let now_s = world.app.now().0 / 1_000_000;
     let offset_s = Zone::parse(zone).unwrap().stretch(now_s).offset_s;
     let minute = (now_s + offset_s).rem_euclid(24 * 3600) / 60;

@@ -34,6 +34,7 @@ async fn webhooks_are_made_listed_and_deleted() {
         let listed = program.get("/webhooks").await.expect(200);
         let listed = listed["webhooks"].as_array().unwrap();
         assert_eq!(field(listed, "id"), [&all["id"], &own["id"]]);
+        let all_shown = &listed[0];
         assert!(!json!(listed).to_string().contains("whsec_"));
         let page = program.get("/webhooks?limit=1").await.expect(200);
         assert_eq!(page["webhooks"], json!([listed[0]]));
@@ -68,6 +69,11 @@ async fn webhooks_are_made_listed_and_deleted() {
             refused(&program.delete(&format!("/webhooks/{unknown}")).await, 404, &[]);
         }
         assert_eq!(world.revisions().await, before);
+        // One that was for a lock that is gone is not one for all locks.
+        program.it.delete(&one("/locks", &door)).await.expect(204);
+        assert_eq!(program.get(&path).await.expect(200)["webhook"], own);
+        let listed = program.get("/webhooks").await.expect(200);
+        assert_eq!(listed["webhooks"], json!([all_shown, own]));
         program.delete(&path).await.expect(204);
         refused(&program.get(&path).await, 404, &[]);
         refused(&program.delete(&path).await, 404, &[]);

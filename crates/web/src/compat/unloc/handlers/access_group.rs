@@ -2,7 +2,7 @@
 
 use claviger_app::access_level::{self, AccessLevelWish, ModificationWish, Most, PersonWish};
 use claviger_app::schedule::ScheduleWish;
-use claviger_app::{Context, Expected, Id};
+use claviger_app::{Context, Id};
 use claviger_domain::ids::{Noun, Ref};
 use claviger_domain::noun::Json;
 use claviger_domain::noun::access_level::AccessLevelEdit;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use std::collections::HashSet;
 use std::hash::Hash;
 
-use super::{Answered, at_place, by, fields_of, named, nothing, object, page_of, written};
+use super::{Answered, at_place, by, expect, fields_of, named, nothing, object, page_of, written};
 use crate::compat::fields::{Fields, Wrongs};
 use crate::compat::serve::Call;
 use crate::compat::unloc::error::{Failure, refuse};
@@ -49,7 +49,7 @@ pub(crate) async fn create(call: Call) -> Answered {
     }
     let locks = ids(&body, "lockIds", &mut wrongs);
     let people = phones(&body, "appUserIds", &mut wrongs);
-    known_users(&call, &ctx, place, &people, "appUserIds", &mut wrongs)?;
+    known_users((&call, &ctx, place), (&body, "appUserIds"), &people, &mut wrongs)?;
     refuse(wrongs)?;
     let wish = AccessLevelWish {
         edit,
@@ -112,58 +112,55 @@ fn sharing(body: &Fields<'_>, wrongs: &mut Wrongs) -> Option<bool> {
     }
 }
 
-/// The ids of a list, each once.
+/// The ids of a list, each where it stands there: one that stands twice means no more than once,
+/// and what is wrong is named by its place in the body.
 pub(super) fn ids(body: &Fields<'_>, field: &str, wrongs: &mut Wrongs) -> Vec<Ref> {
-    let mut seen = HashSet::new();
-    let mut found = Vec::new();
-    for (at, text) in body.texts(field, wrongs).unwrap_or_default() {
-        match Id::parse(text) {
-            Some(id) if seen.insert(id) => found.push(by(id)),
-            Some(_) => {}
-            None => wrongs.add(body.item(field, at), map::UUID),
-        }
-    }
-    found
+    let texts = body.texts(field, wrongs).unwrap_or_default().into_iter();
+    let ids = texts.filter_map(|(at, text)| {
+        let id = Id::parse(text);
+        wrongs.check(id.is_some(), &body.item(field, at), map::UUID);
+        id.map(by)
+    });
+    ids.collect()
 }
 
-/// What stands in both lists.
-pub(super) fn in_both<'l, T: Eq + Hash>(
-    add: &'l [T],
-    remove: &'l [T],
-) -> impl Iterator<Item = &'l T> {
+/// Notes what stands in both lists, where it is to be added.
+pub(super) fn not_in_both<T: Eq + Hash>(
+    body: &Fields<'_>,
+    field: &str,
+    (add, remove): (&[T], &[T]),
+    wrongs: &mut Wrongs,
+) {
     let gone: HashSet<&T> = remove.iter().collect();
-    add.iter().filter(move |it| gone.contains(it))
+    for (at, _) in add.iter().enumerate().filter(|(_, it)| gone.contains(it)) {
+        wrongs.add(body.item(field, at), "is to be removed too");
+    }
 }
 
-/// The phone numbers of a list, each once.
+/// The phone numbers of a list, each where it stands there.
 fn phones(body: &Fields<'_>, field: &str, wrongs: &mut Wrongs) -> Vec<String> {
-    let mut seen = HashSet::new();
-    let mut found = Vec::new();
-    for (at, text) in body.texts(field, wrongs).unwrap_or_default() {
-        if !is_phone(text) {
-            wrongs.add(body.item(field, at), map::PHONE);
-        } else if seen.insert(text) {
-            found.push(text.to_owned());
-        }
-    }
-    found
+    let texts = body.texts(field, wrongs).unwrap_or_default().into_iter();
+    let phones = texts.filter_map(|(at, text)| {
+        wrongs.check(is_phone(text), &body.item(field, at), map::PHONE);
+        is_phone(text).then(|| text.to_owned())
+    });
+    phones.collect()
 }
 
 /// Where only known users may be added: notes all others.
 fn known_users(
-    call: &Call,
-    ctx: &Context,
-    place: Id,
+    (call, ctx, place): (&Call, &Context, Id),
+    (body, field): (&Fields<'_>, &str),
     people: &[String],
-    field: &str,
     wrongs: &mut Wrongs,
 ) -> Result<(), Failure> {
     if !call.options.unloc.strict_users || people.is_empty() {
         return Ok(());
     }
     let seen = claviger_app::place::get(ctx, place)?;
-    for phone in people.iter().filter(|phone| seen.state.person_by_phone(phone).is_none()) {
-        wrongs.add(field, format!("{phone} is no app user of this project"));
+    for (at, phone) in people.iter().enumerate() {
+        let known = seen.state.person_by_phone(phone).is_some();
+        wrongs.check(known, &body.item(field, at), "is no app user of this project");
     }
     Ok(())
 }
@@ -199,8 +196,8 @@ pub(crate) async fn update(call: Call) -> Answered {
     not_both(&edit, schedule.as_ref(), former, &mut wrongs);
     refuse(wrongs)?;
     edit.name = name.map(str::to_owned);
-    // What is merged with what was read must not undo what another wrote since.
-    ctx.expected = Some(Expected::Revisions(vec![seen.value.header.revision]));
+    let merged = ["metadata", "recurrence", "allowKeySharing"];
+    expect(&mut ctx, &body, &merged, &seen.value.header);
     let wish = AccessLevelWish { edit, schedule, ..AccessLevelWish::default() };
     answer(200, access_level::edit(&ctx, place, id, wish).await?)
 }
@@ -217,10 +214,8 @@ pub(crate) async fn update_accesses(call: Call) -> Answered {
     }
     let add = phones(&body, known[0], &mut wrongs);
     let remove = phones(&body, known[1], &mut wrongs);
-    for phone in in_both(&add, &remove) {
-        wrongs.add(known[0], format!("{phone} is to be removed too"));
-    }
-    known_users(&call, &ctx, place, &add, known[0], &mut wrongs)?;
+    not_in_both(&body, known[0], (&add, &remove), &mut wrongs);
+    known_users((&call, &ctx, place), (&body, known[0]), &add, &mut wrongs)?;
     let wish = ModificationWish {
         add_people: add.into_iter().map(PersonWish::Phone).collect(),
         remove_people: remove.into_iter().map(PersonWish::Phone).collect(),
@@ -229,11 +224,7 @@ pub(crate) async fn update_accesses(call: Call) -> Answered {
         lenient: true,
         most: Some(Most { keys: MOST_KEYS, changes: MOST_CHANGES }),
     };
-    for lock in in_both(&wish.add_locks, &wish.remove_locks) {
-        if let Ref::Id(lock) = lock {
-            wrongs.add(known[2], format!("{lock} is to be removed too"));
-        }
-    }
+    not_in_both(&body, known[2], (&wish.add_locks, &wish.remove_locks), &mut wrongs);
     refuse(wrongs)?;
     answer(200, access_level::modify(&ctx, place, id, wish).await?)
 }

@@ -12,8 +12,8 @@ use claviger_domain::noun::scope::Scope;
 use claviger_domain::state::PlaceState;
 use serde_json::{Map, Value, json};
 
-use super::{Answered, at_place, by, fields_of, job, named, object, page_of, written};
-use crate::compat::fields::{Fields, Given, Wrongs};
+use super::{Answered, at_place, by, expect, fields_of, job, named, object, page_of, written};
+use crate::compat::fields::{Fields, Wrongs};
 use crate::compat::serve::Call;
 use crate::compat::unloc::error::{Failure, refuse};
 use crate::compat::unloc::map;
@@ -175,12 +175,8 @@ pub(crate) async fn refresh(call: Call) -> Answered {
 
 /// `PATCH …/lock-connections/{connection}`.
 pub(crate) async fn update(call: Call) -> Answered {
-    let (body, mut wrongs) = fields_of(&call);
-    body.only(&["name", "metadata"], &mut wrongs);
-    let name = name(&body, &mut wrongs).map(str::to_owned);
-    let pairs = map::pairs(&body, &mut wrongs);
-    refuse(wrongs)?;
-    change(&call, name, pairs).await
+    let (body, wrongs) = fields_of(&call);
+    change(&call, &body, &["name", "metadata"], wrongs).await
 }
 
 /// `PATCH …/lock-connections/{connection}/metadata`: the pairs, alone or as `metadata`.
@@ -189,24 +185,24 @@ pub(crate) async fn update_metadata(call: Call) -> Answered {
     let whole = if wrapped { call.body.clone() } else { json!({ "metadata": call.body }) };
     let mut wrongs = Wrongs::default();
     let body = Fields::of(&whole, &mut wrongs);
-    body.only(&["metadata"], &mut wrongs);
-    let pairs = map::pairs(&body, &mut wrongs);
-    refuse(wrongs)?;
-    change(&call, None, pairs).await
+    change(&call, &body, &["metadata"], wrongs).await
 }
 
-async fn change(call: &Call, name: Option<String>, pairs: Given<&Map<String, Value>>) -> Answered {
+async fn change(call: &Call, body: &Fields<'_>, known: &[&str], mut wrongs: Wrongs) -> Answered {
     let (mut ctx, place) = at_place(call)?;
     let seen = find(call, &ctx, place)?;
-    let mut edit = ControllerEdit { name, ..ControllerEdit::default() };
-    if let Some(pairs) = pairs {
-        let former = settings(&seen.value);
-        let metadata = map::merged(kept_metadata(&former).as_ref(), Some(pairs));
-        let mut settings = Value::Object(former);
+    body.only(known, &mut wrongs);
+    let name = name(body, &mut wrongs).map(str::to_owned);
+    let mut settings = Value::Object(settings(&seen.value));
+    let kept = settings.as_object().and_then(kept_metadata);
+    let metadata = map::metadata_edit(body, kept.as_ref(), &mut wrongs);
+    refuse(wrongs)?;
+    let settings = metadata.map(|metadata| {
         put_metadata(&mut settings, metadata);
-        edit.settings = Some(Some(Json(settings.to_string())));
-    }
-    ctx.expected = Some(Expected::Revisions(vec![seen.value.header.revision]));
+        Some(Json(settings.to_string()))
+    });
+    expect(&mut ctx, body, &["metadata"], &seen.value.header);
+    let edit = ControllerEdit { name, settings, ..ControllerEdit::default() };
     let id = by(seen.value.header.id);
     let made = controller::edit(&ctx, place, id, edit).await?;
     written(200, "lockConnection", made, shown)

@@ -154,30 +154,29 @@ fn hours(fields: &Fields<'_>, wrongs: &mut Wrongs) -> Given<Arc<Timetable>> {
     }
 }
 
-/// Users to be put on a list, each number once: the first stands.
+/// Users to be put on a list, each where it stands there.
 fn new_users(fields: &Fields<'_>, field: &str, wrongs: &mut Wrongs) -> Vec<NewUser> {
     let mut seen = HashSet::new();
     let mut found = Vec::new();
-    for (at, value) in few(fields, field, wrongs).iter().enumerate() {
+    let given = fields.list(field, wrongs).unwrap_or_default();
+    for (at, value) in given.iter().enumerate() {
         let user = Fields::at(value, fields.item(field, at), wrongs);
         user.only(&["appUserId", "name"], wrongs);
         let (phone, name) = (user.must("appUserId", wrongs), user.must("name", wrongs));
         user.sized("name", 1, 256, wrongs);
         let (Some(phone), Some(name)) = (phone, name) else { continue };
         wrongs.check(is_phone(phone), &user.name("appUserId"), map::PHONE);
-        if seen.insert(phone) {
-            found.push(NewUser { phone: phone.to_owned(), name: name.to_owned() });
-        }
+        seen.insert(phone);
+        found.push(NewUser { phone: phone.to_owned(), name: name.to_owned() });
     }
+    few(fields, field, seen.len(), wrongs);
     found
 }
 
-/// A list of at most 500 things.
-fn few<'v>(fields: &Fields<'v>, field: &str, wrongs: &mut Wrongs) -> &'v [Value] {
-    let found = fields.list(field, wrongs).unwrap_or_default();
-    let reason = format!("must have at most {MOST_USERS} items");
-    wrongs.check(found.len() <= MOST_USERS, &fields.name(field), &reason);
-    &found[..found.len().min(MOST_USERS)]
+/// Notes a list of too many users; whoever stands twice counts once.
+fn few(fields: &Fields<'_>, field: &str, distinct: usize, wrongs: &mut Wrongs) {
+    let reason = format!("must have at most {MOST_USERS} users");
+    wrongs.check(distinct <= MOST_USERS, &fields.name(field), &reason);
 }
 
 /// `GET …/doorbells`.
@@ -263,7 +262,8 @@ fn renamed(
     wrongs: &mut Wrongs,
 ) -> Vec<(Id, String)> {
     let mut found = Vec::new();
-    for (at, value) in few(body, field, wrongs).iter().enumerate() {
+    let given = body.list(field, wrongs).unwrap_or_default();
+    for (at, value) in given.iter().enumerate() {
         let user = Fields::at(value, body.item(field, at), wrongs);
         user.only(&["id", "name"], wrongs);
         let (id, name) = (user.must("id", wrongs), user.must("name", wrongs));
@@ -277,5 +277,7 @@ fn renamed(
             Some(id) => found.push((id, name.to_owned())),
         }
     }
+    let distinct: HashSet<Id> = found.iter().map(|(id, _)| *id).collect();
+    few(body, field, distinct.len(), wrongs);
     found
 }

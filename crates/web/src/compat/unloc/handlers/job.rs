@@ -5,11 +5,10 @@ use claviger_app::provision::Unconfirmed;
 use claviger_app::{Context, Error, Id, controller, key, operation};
 use serde_json::{Value, json};
 
-use super::key::one;
 use super::{Answered, at_place, connection, named, named_with, object};
 use crate::compat::serve::Call;
 use crate::compat::unloc::error::Failure;
-use crate::compat::unloc::{VENDOR, map};
+use crate::compat::unloc::{VENDOR, map, wire};
 
 /// What a kind of stored result is called here.
 fn job_type(kind: &str) -> &'static str {
@@ -73,10 +72,11 @@ pub(crate) async fn get(call: Call) -> Answered {
 /// What became of the keys of a job, as they stand at present.
 async fn keys(ctx: &Context, place: Id, results: &[(u64, Id)]) -> Result<Value, Failure> {
     let (mut created, mut failed, mut creating) = (Vec::new(), Vec::new(), Vec::new());
-    for (_, id) in results {
-        let page = key::get_within(ctx, place, *id).await?;
-        let mut shown = one(&page)?;
-        match page.items.first().and_then(|row| row.unconfirmed) {
+    let ids: Vec<Id> = results.iter().map(|(_, id)| *id).collect();
+    let page = key::of_grants(ctx, place, &ids).await?;
+    for row in &page.items {
+        let mut shown = wire::key(row, &page.state, &page.gone);
+        match row.unconfirmed {
             None => created.push(shown),
             Some(Unconfirmed::Waits) => creating.push(shown),
             Some(Unconfirmed::Refused) => {

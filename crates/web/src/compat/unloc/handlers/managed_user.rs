@@ -1,14 +1,14 @@
 //! Managed users: how a project knows the people with phone numbers.
 
 use claviger_app::person::{self, PersonFilter};
-use claviger_app::{Context, Error, Expected, Id};
+use claviger_app::{Context, Error, Id};
 use claviger_domain::ids::{Noun, Ref};
 use claviger_domain::noun::Json;
 use claviger_domain::noun::person::PersonEdit;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::text::is_phone;
 
-use super::{Answered, Query, at_place, by, fields_of, named, named_with, nothing};
+use super::{Answered, Query, at_place, by, expect, fields_of, named, named_with, nothing};
 use crate::compat::fields::{Fields, Wrongs};
 use crate::compat::serve::Call;
 use crate::compat::unloc::error::{Failure, refuse};
@@ -25,8 +25,11 @@ fn edit(body: &Fields<'_>, former: Option<&Json>, wrongs: &mut Wrongs) -> Person
         body.may_clear(field, wrongs).map(|name| name.map(str::to_owned))
     };
     let (first_name, last_name) = (name("firstName"), name("lastName"));
+    let is_named = first_name.is_some() || last_name.is_some();
     PersonEdit {
         phone: phone.map(|phone| Some(phone.to_owned())),
+        // Where there is one it is what is shown, and this API has no word for it.
+        display_name: is_named.then_some(None),
         first_name,
         last_name,
         metadata: map::metadata_edit(body, former, wrongs),
@@ -110,7 +113,7 @@ pub(crate) async fn update(call: Call) -> Answered {
     let (body, mut wrongs) = fields_of(&call);
     let edit = edit(&body, former.details.metadata.as_ref(), &mut wrongs);
     refuse(wrongs)?;
-    ctx.expected = Some(Expected::Revisions(vec![former.header.revision]));
+    expect(&mut ctx, &body, &["metadata"], &former.header);
     let made = person::edit(&ctx, place, user, edit).await?.done().ok_or(Error::Internal)?;
     Ok(named("managedUser", wire::managed_user(&made)))
 }

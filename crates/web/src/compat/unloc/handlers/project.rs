@@ -1,6 +1,6 @@
 //! Organizations, projects and their locks.
 
-use claviger_app::{Context, Expected, Id, Refusal, lock, place};
+use claviger_app::{Context, Id, Refusal, lock, place};
 use claviger_domain::ids::Noun;
 use claviger_domain::noun::place::PlaceEdit;
 use claviger_domain::noun::scope::Scope;
@@ -8,7 +8,7 @@ use claviger_domain::time::Zone;
 use serde_json::{Value, json};
 
 use super::{
-    Answered, Query, at_place, by, context, fields_of, named, named_with, object, page_of,
+    Answered, Query, at_place, by, context, expect, fields_of, named, named_with, object, page_of,
 };
 use crate::compat::fields::{Fields, Wrongs};
 use crate::compat::serve::Call;
@@ -106,9 +106,8 @@ pub(crate) async fn get(call: Call) -> Answered {
 pub(crate) async fn update(call: Call) -> Answered {
     let (mut ctx, id) = at_place(&call)?;
     let seen = place::get(&ctx, id)?;
-    // What is merged with what was read must not undo what another wrote since.
-    ctx.expected = Some(Expected::Revisions(vec![seen.value.header.revision]));
     let (body, mut wrongs) = fields_of(&call);
+    expect(&mut ctx, &body, &["metadata"], &seen.value.header);
     let former = seen.value.metadata.as_ref();
     let edit = edit(&body, former, &["applyToAllLocks"], &mut wrongs);
     let to_all = match body.get("applyToAllLocks").map(Value::as_bool) {
@@ -167,7 +166,9 @@ pub(crate) async fn update_lock(call: Call) -> Answered {
     body.sized("name", 1, 200, &mut wrongs);
     let name = body.text("name", &mut wrongs).map(str::to_owned);
     let privacy = map::policy(&body, "privacyPolicy", &mut wrongs);
-    let mut metadata = map::metadata_edit(&body, seen.value.metadata.as_ref(), &mut wrongs);
+    let former = seen.value.metadata.as_ref();
+    let former = map::with_address(former.cloned(), map::address(former));
+    let mut metadata = map::metadata_edit(&body, former.as_ref(), &mut wrongs);
     if let Some(address) = body.get("address") {
         if !address.is_null() {
             let address = Fields::at(address, "address".to_owned(), &mut wrongs);
@@ -177,12 +178,11 @@ pub(crate) async fn update_lock(call: Call) -> Answered {
                 address.sized(field, 0, 500, &mut wrongs);
             }
         }
-        let former = metadata.unwrap_or_else(|| seen.value.metadata.clone());
-        let pair = json!({ "address": address });
-        metadata = Some(map::merged(former.as_ref(), Some(pair.as_object())));
+        let address = Some(address.clone()).filter(Value::is_object);
+        metadata = Some(map::with_address(metadata.unwrap_or(former), address));
     }
     refuse(wrongs)?;
-    ctx.expected = Some(Expected::Revisions(vec![seen.value.header.revision]));
+    expect(&mut ctx, &body, &["metadata", "address"], &seen.value.header);
     let edit =
         claviger_domain::noun::lock::LockEdit { name, privacy, metadata, ..Default::default() };
     let wish = lock::LockWish { edit, ..lock::LockWish::default() };

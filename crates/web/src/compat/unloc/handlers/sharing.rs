@@ -6,7 +6,7 @@ use claviger_app::sharing::{self, SharingPage};
 use claviger_domain::noun::grant::{GrantEdit, Right};
 use serde_json::{Value, json};
 
-use super::key::{NOTIFY, filters, notify};
+use super::key::{NOTIFY, filters, no_filters_in_body, notify};
 use super::{Answered, Query, at_place, by, fields_of, named, named_with};
 use crate::compat::fields::{Fields, Wrongs};
 use crate::compat::serve::Call;
@@ -76,6 +76,7 @@ pub(crate) async fn revoke(call: Call) -> Answered {
     let known = ["appUserId", "lockId", EXCLUDE];
     let mut query = Query::of(&call, &[&known[..], &NOTIFY[..]].concat());
     let search = filters(&mut query, EXCLUDE);
+    no_filters_in_body(&call, &mut query);
     notify(&mut query)?;
     let count = sharing::take_back(&ctx, place, search).await?.done().ok_or(Error::Internal)?;
     Ok(named("revokedSharingRights", json!(count)))

@@ -1,14 +1,15 @@
 //! Subprojects: places below a project that borrow locks of it.
 
 use claviger_app::place::{self, LocksWish};
-use claviger_app::{Context, Error, Expected, Id, Seen, Written};
+use claviger_app::{Context, Error, Id, Seen, Written};
 use claviger_domain::ids::Ref;
 use claviger_domain::noun::Json;
 use claviger_domain::noun::place::{Place, PlaceEdit};
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::access_group::{ids, in_both};
-use super::{Answered, Query, at_place, context, fields_of, named, named_with};
+use super::access_group::{ids, not_in_both};
+use super::{Answered, Query, at_place, context, expect, fields_of, named, named_with};
 use crate::compat::fields::{Fields, Wrongs};
 use crate::compat::serve::Call;
 use crate::compat::unloc::error::{Failure, refuse};
@@ -50,12 +51,11 @@ fn edit(body: &Fields<'_>, former: Option<&Json>, wrongs: &mut Wrongs) -> PlaceE
     body.sized("name", 4, 128, wrongs);
     body.sized("description", 4, 1024, wrongs);
     let description = body.may_clear("description", wrongs);
-    let pairs = map::pairs(body, wrongs);
-    let metadata = (description.is_some() || pairs.is_some()).then(|| {
-        let own = map::description(former);
-        let description = description.unwrap_or(own.as_deref());
-        map::described(map::merged(former, pairs), description)
-    });
+    let mut metadata = map::metadata_edit(body, former, wrongs);
+    if let Some(description) = description {
+        let kept = metadata.unwrap_or_else(|| former.cloned());
+        metadata = Some(map::described(kept, description));
+    }
     let name = body.text("name", wrongs).map(str::to_owned);
     PlaceEdit { name, metadata, ..PlaceEdit::default() }
 }
@@ -68,7 +68,8 @@ pub(crate) async fn create(call: Call) -> Answered {
     let edit = edit(&body, None, &mut wrongs);
     let locks = ids(&body, "lockIds", &mut wrongs);
     let reason = format!("must name at most {MOST_LOCKS} locks");
-    wrongs.check(locks.len() <= MOST_LOCKS, "lockIds", &reason);
+    let distinct: HashSet<&Ref> = locks.iter().collect();
+    wrongs.check(distinct.len() <= MOST_LOCKS, "lockIds", &reason);
     refuse(wrongs)?;
     let made = place::create_below(&ctx, project, edit, locks).await?;
     answer(&ctx, 201, made)
@@ -112,8 +113,7 @@ pub(crate) async fn update(call: Call) -> Answered {
     wrongs.check(!body.has("lockIds"), "lockIds", "is changed by update-locks");
     let edit = edit(&body, value.metadata.as_ref(), &mut wrongs);
     refuse(wrongs)?;
-    // What is merged with what was read must not undo what another wrote since.
-    ctx.expected = Some(Expected::Revisions(vec![value.header.revision]));
+    expect(&mut ctx, &body, &["metadata", "description"], &value.header);
     let made = place::edit(&ctx, value.header.id, edit).await?;
     answer(&ctx, 200, made)
 }
@@ -132,11 +132,7 @@ pub(crate) async fn update_locks(call: Call) -> Answered {
         remove: ids(&body, known[1], &mut wrongs),
         most: Some(MOST_LOCKS),
     };
-    for lock in in_both(&wish.add, &wish.remove) {
-        if let Ref::Id(lock) = lock {
-            wrongs.add(known[0], format!("{lock} is to be removed too"));
-        }
-    }
+    not_in_both(&body, known[0], (&wish.add, &wish.remove), &mut wrongs);
     refuse(wrongs)?;
     let made = place::modify_locks(&ctx, value.header.id, wish).await?;
     answer(&ctx, 200, made)

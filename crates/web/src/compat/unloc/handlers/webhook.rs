@@ -1,7 +1,9 @@
 //! Webhooks: who hears of the access events of a project or of one of its locks.
 
+use std::sync::Arc;
+
 use claviger_app::webhook::{self, WebhookWish};
-use claviger_app::{Context, Error, Id, Paging, Refusal};
+use claviger_app::{Context, Error, Gone, Id, Paging, Refusal};
 use claviger_domain::ids::Noun;
 use claviger_domain::noun::event::EventKind;
 use claviger_domain::noun::scope::Scope;
@@ -50,12 +52,12 @@ pub(crate) async fn create(call: Call) -> Answered {
     })?;
     let made = made.done().ok_or(Error::Internal)?;
     let seen = find(&ctx, place, made.webhook.header.id)?;
-    let mut shown = wire::webhook(&seen.value, &seen.state);
+    let mut shown = wire::webhook(&seen.value, &seen.state, &Gone::new());
     shown["secret"] = made.secret.into();
     Ok(named_with(201, "webhook", shown))
 }
 
-type Seen = claviger_app::Seen<std::sync::Arc<Webhook>>;
+type Seen = claviger_app::Seen<Arc<Webhook>>;
 
 /// One of this API's webhooks.
 fn find(ctx: &Context, place: Id, id: Id) -> Result<Seen, Failure> {
@@ -70,14 +72,18 @@ pub(crate) async fn list(call: Call) -> Answered {
     let wanted = page_of(&call, &ctx, place, Scope::WebhooksRead, Noun::Webhook).await?;
     let page = webhook::list(&ctx, place, Paging { limit: usize::MAX, ..wanted })?;
     let ours = page.items.iter().filter(|webhook| webhook.format == FORMAT).take(wanted.limit);
-    Ok(named("webhooks", ours.map(|webhook| wire::webhook(webhook, &page.state)).collect()))
+    let ours: Vec<Arc<Webhook>> = ours.cloned().collect();
+    let gone = webhook::speak_of(&ctx, &page.state, &ours).await?;
+    let shown = ours.iter().map(|webhook| wire::webhook(webhook, &page.state, &gone));
+    Ok(named("webhooks", shown.collect()))
 }
 
 /// `GET …/webhooks/{webhook}`.
 pub(crate) async fn get(call: Call) -> Answered {
     let (ctx, place) = at_place(&call)?;
     let seen = find(&ctx, place, object(&call, "webhook", "webhook")?)?;
-    Ok(named("webhook", wire::webhook(&seen.value, &seen.state)))
+    let gone = webhook::speak_of(&ctx, &seen.state, std::slice::from_ref(&seen.value)).await?;
+    Ok(named("webhook", wire::webhook(&seen.value, &seen.state, &gone)))
 }
 
 /// `DELETE …/webhooks/{webhook}`.
