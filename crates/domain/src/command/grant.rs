@@ -285,8 +285,8 @@ pub fn shares_lock(state: &PlaceState, grant: &Grant, lock: LockNumber) -> bool 
 }
 
 /// Whether a person holds a right to open a lock at least whenever a right to share there holds:
-/// who hands out keys has one that lasts. A right to share that has no end and no hours of its own asks
-/// for such a key; one through a level is such a key itself.
+/// who hands out keys has one that lasts. A right to share that has no end and no hours of its own
+/// asks for such a key; one through a level is such a key itself.
 #[must_use]
 pub fn holds_what_is_shared(
     state: &PlaceState,

@@ -196,7 +196,8 @@ pub(crate) async fn update_lock(call: Call) -> Answered {
     Ok(named("lock", lock_shown(&ctx, &made, place)))
 }
 
-/// `GET …/vendor-operations/locks/{lock}/temporary-code`: only locks of one maker have such codes.
+/// `GET …/vendor-operations/locks/{lock}/temporary-code`: only locks of one maker have such
+/// codes.
 pub(crate) async fn temporary_code(call: Call) -> Answered {
     let (ctx, place) = at_place(&call)?;
     lock::get(&ctx, place, &by(object(&call, "lock", "lock")?))?;
