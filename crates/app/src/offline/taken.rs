@@ -70,7 +70,7 @@ pub(crate) fn take_back(
     now: Instant,
 ) -> Option<AtLock> {
     let (at, now_s) = (lock.key, now.seconds());
-    let asked = lock.keys().filter(|key| !key.refused && key.exp > now_s);
+    let asked = lock.keys().filter(|key| may_open(lock, key, now_s));
     let holds = |place: PlaceNumber, key: &Issued| {
         written.get(&place).is_some_and(|touched| touched.holds(place, at, key))
     };
@@ -82,6 +82,15 @@ pub(crate) fn take_back(
     for key in asked {
         places.learn(key.place);
         let states = places.of(at.place).zip(places.of(key.place));
+        let is_old = key.refused || key.exp <= now_s;
+        let closes = || {
+            let tenant = states.map(|(_, tenant)| tenant);
+            let closes = |touched: &Touched| tenant.is_none_or(|it| touched.closes(it, key.grant));
+            written.get(&key.place).is_some_and(closes)
+        };
+        if is_old && !closes() {
+            continue;
+        }
         let numbers = (key.grant, key.device, key.lock);
         let right = states.and_then(|(owner, tenant)| right_of(owner, tenant, at, numbers));
         if offline::no_longer_right(&key, right.as_ref(), now_s) {
@@ -97,10 +106,25 @@ pub(crate) fn take_back(
     if taken.is_empty() {
         return None;
     }
+    // What the newest list refuses already needs no other.
+    let is_refused = |key: &TakenKey| lock.issued(key.key).is_some_and(|issued| issued.refused);
+    lock.list_due |= taken.iter().any(|key| key.exp <= now_s || !is_refused(key));
     for key in &taken {
         lock.edit(key.key, |it| it.refused = true);
     }
-    lock.list_due = true;
-    let list = (lock.epoch, lock.version.saturating_add(1));
-    Some(AtLock { key: at, lock: lock.id, list, keys: taken })
+    let version = lock.version.saturating_add(lock.list_due.into());
+    Some(AtLock { key: at, lock: lock.id, list: (lock.epoch, version), keys: taken })
+}
+
+/// Whether a lock may still open to a key, as far as it has shown. A list that it is known to hold
+/// refuses the key, or tells a lock that may be without a clock that the key has ended. What was
+/// refused before, or has ended, is asked for once more when its grant is closed: that says
+/// `revoked` when the revocation of its closing is over.
+fn may_open(lock: &OfflineLock, key: &Issued, now_s: i64) -> bool {
+    let has_ended = key.exp <= now_s;
+    if has_ended && key.is_strict() {
+        return false;
+    }
+    let least = if has_ended { lock.version } else { lock.refusing };
+    !key.refused || lock.list_due || !lock.has_shown(lock.epoch, least)
 }

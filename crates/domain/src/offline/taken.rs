@@ -31,6 +31,13 @@ impl Touched {
         !self.all && self.grants.is_empty() && self.devices.is_empty()
     }
 
+    /// Whether a grant was written, and is closed in its place since.
+    #[must_use]
+    pub fn closes(&self, after: &PlaceState, grant: GrantNumber) -> bool {
+        let is_open = after.grants.get(grant).is_some_and(|it| it.closed.is_none());
+        self.grants.contains(&grant) && !is_open
+    }
+
     /// Whether a key of a lock is one of them; the command was of `place`.
     #[must_use]
     pub fn holds(&self, place: PlaceNumber, lock: LockKey, key: &Issued) -> bool {

@@ -183,3 +183,46 @@ async fn after_a_restore_an_epoch_begins_and_the_first_revocation_is_enforced() 
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_grant_is_revoked_when_locks_know_of_keys_that_were_refused_before_or_have_ended() {
+    on_each_engine(|world| async move {
+        let here = world.here();
+        let mut it = here.seen_by(&here.full_key().await);
+        let mut door = Door::at(&it, "Shed", 16).await;
+        let (ann, bo, cy) = (it.person("Ann").await, it.person("Bo").await, it.person("Cy").await);
+        let hers = one("/grants", &it.grant(&ann, &door.shown).await);
+        let his = one("/grants", &it.grant(&bo, &door.shown).await);
+        it.grant(&cy, &door.shown).await;
+        let mut ann_phone = Phone::of(&it, &ann).await;
+        let mut bo_phone = Phone::of(&it, &bo).await;
+        let mut cy_phone = Phone::of(&it, &cy).await;
+        ann_phone.sync().await;
+        bo_phone.sync().await;
+
+        // Refused since she was suspended; the lock has not heard when the grant is closed.
+        it.acted(&format!("{}/suspend", one("/people", &ann))).await;
+        let closed = it.acted(&format!("{hers}/revoke")).await;
+        assert_eq!(closed["state"], "revocation_pending");
+        assert_eq!(door.answers(&ann_phone), Code::Done);
+        cy_phone.sync().await;
+        assert_eq!(door.take_list(&mut cy_phone), Code::Applied);
+        assert_eq!(door.answers(&ann_phone), Code::Revoked);
+        cy_phone.sync().await;
+        assert_eq!(it.get(&hers).await["state"], "revoked");
+
+        // His key has ended, which a lock without a clock does not know.
+        let world = world.later(15 * 86_400).await;
+        it.actor = world.admin.with(it.actor.token.clone());
+        cy_phone.actor = it.actor.with(cy_phone.actor.token.clone());
+        let closed = it.acted(&format!("{his}/revoke")).await;
+        assert_eq!(closed["state"], "revocation_pending");
+        assert_eq!(door.answers(&bo_phone), Code::Done);
+        cy_phone.sync().await;
+        assert_eq!(door.take_list(&mut cy_phone), Code::Applied);
+        cy_phone.sync().await;
+        assert_eq!(it.get(&his).await["state"], "revoked");
+        assert_ne!(door.answers(&bo_phone), Code::Done);
+    })
+    .await;
+}
