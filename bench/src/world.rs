@@ -343,6 +343,7 @@ pub fn person(place: PlaceNumber, number: u32) -> (Person, Credential) {
         role: Role::Guest,
         state: PersonState::Active,
         account: None,
+        had_phone: false,
     };
     let credential = Credential {
         header: header(place, Noun::Credential, number),
