@@ -127,6 +127,29 @@ pub(crate) enum Trouble {
     Internal,
 }
 
+impl Trouble {
+    /// What is said of it to people.
+    pub(crate) fn sentence(&self) -> String {
+        match self {
+            Trouble::NotFound => "There is no such path.".to_owned(),
+            Trouble::Method(methods) => format!("This path takes {methods}."),
+            Trouble::TooLarge(bytes) => format!("The body must be at most {bytes} bytes."),
+            Trouble::Media => "Send the body as application/json.".to_owned(),
+            Trouble::Malformed(why) => why.clone(),
+            Trouble::TooMany(standing) => crate::rate::detail(*standing),
+            Trouble::Internal => "The server failed.".to_owned(),
+        }
+    }
+
+    /// After how many seconds it is worth coming again.
+    pub(crate) fn retry_after_s(&self) -> Option<u32> {
+        match self {
+            Trouble::TooMany(standing) => Some(standing.reset_s),
+            _ => None,
+        }
+    }
+}
+
 /// A setting of a vendor's API that is on or off, and off unless somebody says otherwise.
 #[derive(Clone, Copy)]
 pub struct Switch {

@@ -113,27 +113,17 @@ pub(crate) fn refuse(wrongs: Wrongs) -> Result<(), Failure> {
 
 /// What is wrong before a handler is reached.
 pub(crate) fn trouble(trouble: Trouble) -> Response {
-    let failure = match trouble {
-        Trouble::NotFound => Failure::new(404, "NotFound", "There is no such path."),
-        Trouble::Method(methods) => {
-            Failure::new(405, "MethodNotAllowed", format!("This path takes {methods}."))
-        }
-        Trouble::TooLarge(bytes) => {
-            let message = format!("The body must be at most {bytes} bytes.");
-            Failure::new(413, "RequestTooLarge", message)
-        }
-        Trouble::Media => {
-            let message = "Send the body as application/json.";
-            Failure::new(415, "UnsupportedMediaType", message)
-        }
-        Trouble::Malformed(why) => Failure::new(400, "InvalidRequest", why),
-        Trouble::TooMany(standing) => {
-            let message = crate::rate::detail(standing);
-            Failure::new(429, "TooManyRequests", message).later(standing.reset_s)
-        }
-        Trouble::Internal => Failure::new(500, "InternalError", "The server failed."),
+    let (status, name) = match trouble {
+        Trouble::NotFound => (404, "NotFound"),
+        Trouble::Method(_) => (405, "MethodNotAllowed"),
+        Trouble::TooLarge(_) => (413, "RequestTooLarge"),
+        Trouble::Media => (415, "UnsupportedMediaType"),
+        Trouble::Malformed(_) => (400, "InvalidRequest"),
+        Trouble::TooMany(_) => (429, "TooManyRequests"),
+        Trouble::Internal => (500, "InternalError"),
     };
-    failure.into_response()
+    let failure = Failure::new(status, name, trouble.sentence());
+    Failure { retry_after_s: trouble.retry_after_s(), ..failure }.into_response()
 }
 
 impl From<Error> for Failure {

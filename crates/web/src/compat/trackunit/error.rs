@@ -91,25 +91,20 @@ pub(crate) fn refuse(wrongs: Wrongs) -> Result<(), Failure> {
 
 /// What is wrong before a handler is reached.
 pub(crate) fn trouble(trouble: Trouble) -> Response {
-    let failure = match trouble {
-        Trouble::NotFound => Failure::new(404, "notFound", "There is no such path."),
-        Trouble::Method(methods) => {
-            Failure::new(404, "notFound", format!("This path takes {methods}."))
-        }
-        Trouble::TooLarge(bytes) => {
-            Failure::new(413, INVALID, format!("The body must be at most {bytes} bytes."))
-        }
-        Trouble::Media => {
-            Failure::new(415, INVALID, "Send the body as application/json or as a form.")
-        }
-        Trouble::Malformed(why) => Failure::new(400, INVALID, why),
-        Trouble::TooMany(standing) => Failure {
-            retry_after_s: Some(standing.reset_s),
-            ..Failure::new(429, "tooManyRequests", crate::rate::detail(standing))
-        },
-        Trouble::Internal => Failure::new(500, "internalError", "The server failed."),
+    let (status, name) = match trouble {
+        Trouble::NotFound | Trouble::Method(_) => (404, "notFound"),
+        Trouble::TooLarge(_) => (413, INVALID),
+        Trouble::Media => (415, INVALID),
+        Trouble::Malformed(_) => (400, INVALID),
+        Trouble::TooMany(_) => (429, "tooManyRequests"),
+        Trouble::Internal => (500, "internalError"),
     };
-    failure.into_response()
+    let sentence = match trouble {
+        Trouble::Media => "Send the body as application/json or as a form.".to_owned(),
+        _ => trouble.sentence(),
+    };
+    let failure = Failure::new(status, name, sentence);
+    Failure { retry_after_s: trouble.retry_after_s(), ..failure }.into_response()
 }
 
 impl From<Error> for Failure {

@@ -97,26 +97,17 @@ pub(crate) fn refuse(wrongs: Wrongs) -> Result<(), Failure> {
 
 /// What is wrong before a handler is reached.
 pub(crate) fn trouble(trouble: Trouble) -> Response {
-    let failure = match trouble {
-        Trouble::NotFound => Failure::new(404, "Not Found", "There is no such path."),
-        Trouble::Method(methods) => {
-            Failure::new(405, "Method Not Allowed", format!("This path takes {methods}."))
-        }
-        Trouble::TooLarge(bytes) => {
-            let detail = format!("The body must be at most {bytes} bytes.");
-            Failure::new(413, "Payload Too Large", detail)
-        }
-        Trouble::Media => {
-            Failure::new(415, "Unsupported Media Type", "Send the body as application/json.")
-        }
-        Trouble::Malformed(why) => Failure::new(400, "Bad Request", why),
-        Trouble::TooMany(standing) => Failure {
-            retry_after_s: Some(standing.reset_s),
-            ..Failure::new(429, "Too Many Requests", crate::rate::detail(standing))
-        },
-        Trouble::Internal => Failure::new(500, "Internal Server Error", "The server failed."),
+    let (status, name) = match trouble {
+        Trouble::NotFound => (404, "Not Found"),
+        Trouble::Method(_) => (405, "Method Not Allowed"),
+        Trouble::TooLarge(_) => (413, "Payload Too Large"),
+        Trouble::Media => (415, "Unsupported Media Type"),
+        Trouble::Malformed(_) => (400, "Bad Request"),
+        Trouble::TooMany(_) => (429, "Too Many Requests"),
+        Trouble::Internal => (500, "Internal Server Error"),
     };
-    failure.into_response()
+    let failure = Failure::new(status, name, trouble.sentence());
+    Failure { retry_after_s: trouble.retry_after_s(), ..failure }.into_response()
 }
 
 impl From<Error> for Failure {
