@@ -59,30 +59,23 @@ pub async fn make_with_token(ctx: &Context, place: Id, name: &str) -> Result<Pro
 }
 
 /// Makes a client that may do nothing but by the roles that people with its [`address`] have, and
-/// such a person in the place, an administrator, unless `with_role` is false.
+/// such a person in the place, an administrator.
 ///
 /// # Errors
 /// No such place.
-pub async fn make_with_role(
-    ctx: &Context,
-    place: Id,
-    name: &str,
-    with_role: bool,
-) -> Result<Program, Error> {
+pub async fn make_with_role(ctx: &Context, place: Id, name: &str) -> Result<Program, Error> {
     let secret = || secret(SECRET_PREFIX);
     let made = made_with(ctx, place, name, (ClientKind::Oauth2, Scopes::NONE), secret).await?;
-    if with_role {
-        let edit = PersonEdit {
-            display_name: Some(Some(name.to_owned())),
-            email: Some(Some(address(made.client))),
-            role: Some(Role::Administrator),
-            ..PersonEdit::default()
-        };
-        if let Err(error) = person::create(ctx, place, edit).await {
-            // Nobody has seen its secret.
-            crate::client::delete(ctx, made.client).await?;
-            return Err(error);
-        }
+    let edit = PersonEdit {
+        display_name: Some(Some(name.to_owned())),
+        email: Some(Some(address(made.client))),
+        role: Some(Role::Administrator),
+        ..PersonEdit::default()
+    };
+    if let Err(error) = person::create(ctx, place, edit).await {
+        // Nobody has seen its secret.
+        crate::client::delete(ctx, made.client).await?;
+        return Err(error);
     }
     Ok(made)
 }

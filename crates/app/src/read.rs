@@ -25,6 +25,11 @@ pub struct Paging {
     pub limit: usize,
 }
 
+impl Paging {
+    /// Everything.
+    pub const ALL: Paging = Paging { after: 0, limit: usize::MAX };
+}
+
 /// One page.
 #[derive(Clone, Debug)]
 pub struct Page<T> {

@@ -16,14 +16,14 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
+use self::signing::{Root, Signing};
 use crate::StoreError;
+
+pub use self::signing::{read_root, root_secret};
 
 /// How a sealed value starts, so that another way of sealing can follow.
 const SEALED_V1: u8 = 1;
 const TAG_LEN: usize = 16;
-
-use self::signing::{Root, Signing};
-pub use self::signing::{read_root, root_secret};
 
 type Key = Zeroizing<[u8; 32]>;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use claviger_domain::decision::{Door, Lockouts, Pin, Presented, Request, decide};
 use claviger_domain::ids::{Id, LockNumber, Noun, PersonNumber, PlaceNumber, Ref};
-use claviger_domain::noun::grant::{Grant, Right, Subject};
+use claviger_domain::noun::grant::{Right, Subject};
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::reason::Reasons;
 use claviger_domain::state::PlaceState;
@@ -118,23 +118,13 @@ pub async fn of_person(
     for subject in subjects {
         for reach in state.reach(subject).iter().filter(|reach| reach.opens()) {
             let Some(grant) = state.grants.get(reach.grant()) else { continue };
-            for lock in locks_of(state, grant) {
+            for lock in state.locks_of(grant.target) {
                 locks.entry((lock, subject)).or_default().push(grant.header.id);
             }
         }
     }
     let rows = locks.into_iter();
     rows.map(|((lock, subject), grants)| row(&scene, subject, lock, grants)).collect()
-}
-
-fn locks_of(state: &PlaceState, grant: &Grant) -> Vec<LockNumber> {
-    use claviger_domain::noun::grant::Target;
-    match grant.target {
-        Target::Lock(lock) => vec![lock],
-        Target::AccessLevel(level) => {
-            state.level_locks(level).map(|membership| membership.lock).collect()
-        }
-    }
 }
 
 fn row(

@@ -8,10 +8,10 @@ use claviger_domain::command::grant as rules;
 use claviger_domain::ids::{
     CredentialNumber, GrantNumber, Id, LockNumber, Noun, PersonNumber, Ref,
 };
-use claviger_domain::noun::grant::{Grant, Right, RightState, Subject, Target};
+use claviger_domain::noun::grant::{Grant, Right, RightState, Subject};
 use claviger_domain::noun::lock::{Capacity, LockMode};
 use claviger_domain::noun::scope::Scope;
-use claviger_domain::offline::{KeyClass, LockKey, OfflineLock};
+use claviger_domain::offline::{KeyClass, OfflineLock};
 use claviger_domain::record::Record;
 use claviger_domain::state::PlaceState;
 use claviger_store::ClosedGrants;
@@ -139,14 +139,17 @@ pub async fn revoke_held(ctx: &Context, place: Id, person: Ref) -> Result<TakenH
         Written::Planned(planned) => planned.side_effects,
         Written::Done { .. } => return Err(Error::Internal),
     };
-    let before = open(&state, Subject::Person(known));
-    let (grants, taken_back) = match ctx.write(Some(place), wish).await? {
-        Written::Planned(_) => (before, None),
-        Written::Done { value, taken_back, .. } => (value, taken_back),
+    let (grants, taken_back) = if ctx.dry_run {
+        (open(&state, Subject::Person(known)), None)
+    } else {
+        match ctx.write(Some(place), wish).await? {
+            Written::Done { value, taken_back, .. } => (value, taken_back),
+            Written::Planned(_) => return Err(Error::Internal),
+        }
     };
     let numbers: BTreeSet<GrantNumber> = grants.iter().map(|grant| grant.number()).collect();
     let taken = grants.into_iter().map(|grant| {
-        let reached = reached(&state, &grant);
+        let reached = state.locks_of(grant.target);
         let progress = taken_back.as_ref().and_then(|it| it.progress_for(&grant));
         Taken {
             is_pending: match grant.closed {
@@ -162,19 +165,10 @@ pub async fn revoke_held(ctx: &Context, place: Id, person: Ref) -> Result<TakenH
     Ok(TakenHeld { taken, state })
 }
 
-/// The locks that a grant reaches.
-fn reached(state: &PlaceState, grant: &Grant) -> Vec<LockNumber> {
-    match grant.target {
-        Target::Lock(lock) => vec![lock],
-        Target::AccessLevel(level) => state.level_locks(level).map(|it| it.lock).collect(),
-    }
-}
-
 /// The lock with no network that stands behind a lock of a place.
 fn offline(app: &App, state: &PlaceState, lock: LockNumber) -> Option<Arc<OfflineLock>> {
-    let record = state.locks.get(lock)?;
-    let (place, lock) = record.borrowed.unwrap_or((state.place.number(), lock));
-    app.world().lists().offline.get(&LockKey { place, lock }).cloned()
+    let key = crate::offline::owned(state, lock)?;
+    app.world().lists().offline.get(&key).cloned()
 }
 
 /// Whether some lock may let in by a grant after it was taken back, as far as can be told before.
@@ -217,7 +211,7 @@ fn hit(
         for subject in device.person.map(Subject::Person).into_iter().chain(own) {
             for grant in open(state, subject) {
                 let counts = !taken.contains(&grant.number());
-                if counts && self::reached(state, &grant).contains(&lock) {
+                if counts && state.locks_of(grant.target).contains(&lock) {
                     found.insert(grant.number(), grant);
                 }
             }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use claviger_domain::ids::{Id, LockNumber, Noun, Ref};
 use claviger_domain::noun::scope::Scope;
-use claviger_domain::offline::{LockKey, OfflineLock, Told};
+use claviger_domain::offline::{OfflineLock, Told};
 use claviger_domain::time::{Instant, SECOND};
 
-use super::sync::{events_in, receipts_in};
+use super::sync::{events_in, owned, receipts_in};
 use crate::context::Context;
 use crate::error::Error;
 use crate::read::resolve;
@@ -34,9 +34,7 @@ pub struct CurrentList {
 fn find(ctx: &Context, place: Id, lock: &Ref, scope: Scope) -> Result<Arc<OfflineLock>, Error> {
     let state = ctx.read(place, scope)?;
     let number: LockNumber = resolve(&state, Noun::Lock, lock)?;
-    let record = state.locks.get(number).ok_or(Error::not_found(Noun::Lock))?;
-    let (owner, number) = record.borrowed.unwrap_or((state.place.number(), number));
-    let key = LockKey { place: owner, lock: number };
+    let key = owned(&state, number).ok_or(Error::not_found(Noun::Lock))?;
     ctx.app.world().lists().offline.get(&key).cloned().ok_or(Error::not_found(Noun::Lock))
 }
 

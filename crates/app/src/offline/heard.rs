@@ -36,8 +36,7 @@ fn add(rows: &mut Rows, first: u32, last: u32) -> bool {
 }
 
 /// Takes in an event of a lock: it is stored once, however often it is brought. One that the lock
-/// has not sealed is nothing.
-/// Says whether it is one, and why somebody must look at it.
+/// has not sealed is nothing. Says whether it is one, and why somebody must look at it.
 pub(super) fn take_event(
     work: &mut Work<'_>,
     lock: &mut OfflineLock,

@@ -33,6 +33,7 @@ pub(crate) use list::renew;
 pub(crate) use preview::{Hit, preview};
 pub(crate) use shown::secret_of;
 pub(crate) use signer::Signers;
+pub(crate) use sync::owned;
 pub(crate) use taken::{About, Places, take_back};
 
 use std::collections::BTreeSet;

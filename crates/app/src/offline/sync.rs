@@ -382,7 +382,7 @@ pub(super) fn events_in(
 }
 
 /// The lock as its owner names it.
-pub(super) fn owned(tenant: &PlaceState, number: LockNumber) -> Option<LockKey> {
+pub(crate) fn owned(tenant: &PlaceState, number: LockNumber) -> Option<LockKey> {
     let lock = tenant.locks.get(number)?;
     let (place, lock) = lock.borrowed.unwrap_or((tenant.place.number(), number));
     Some(LockKey { place, lock })

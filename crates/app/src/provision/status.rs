@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use claviger_domain::ids::{ControllerNumber, CredentialNumber, Id, LockNumber, Noun, Ref};
 use claviger_domain::noun::credential::Credential;
-use claviger_domain::noun::grant::Target;
 use claviger_domain::noun::lock::{Lock, LockMode};
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::provision::{
@@ -403,13 +402,7 @@ fn reached(state: &PlaceState, credential: &Credential, now: Instant) -> BTreeSe
         let window = grant.window.intersect(&credential.valid);
         !window.is_empty() && !window.past(now)
     });
-    let locks = live.flat_map(|grant| -> Vec<LockNumber> {
-        match grant.target {
-            Target::Lock(lock) => vec![lock],
-            Target::AccessLevel(level) => state.level_locks(level).map(|it| it.lock).collect(),
-        }
-    });
-    locks.collect()
+    live.flat_map(|grant| state.locks_of(grant.target)).collect()
 }
 
 /// Applied since what a credential may do last changed.

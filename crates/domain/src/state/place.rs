@@ -321,6 +321,15 @@ impl PlaceState {
         self.level_memberships(level).iter().filter_map(|number| self.memberships.get(number))
     }
 
+    /// The locks that a target is, or has.
+    #[must_use]
+    pub fn locks_of(&self, target: Target) -> Vec<LockNumber> {
+        match target {
+            Target::Lock(lock) => vec![lock],
+            Target::AccessLevel(level) => self.level_locks(level).map(|it| it.lock).collect(),
+        }
+    }
+
     /// The open membership of a lock in a level.
     #[must_use]
     pub fn membership(

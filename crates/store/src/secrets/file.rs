@@ -79,18 +79,14 @@ fn parse(path: &Path, text: &str) -> Result<Secrets, String> {
                 let point = unhex(digits).ok_or_else(|| wrong("not 128 hexadecimal digits"))?;
                 public.replace(*point).is_some()
             }
-            _ => false,
+            _ => {
+                let slot = NAMES.iter().zip(&mut keys).find(|(known, _)| **known == name);
+                let (_, slot) = slot.ok_or_else(|| wrong("an unknown name"))?;
+                let key = unhex(digits).ok_or_else(|| wrong("not 64 hexadecimal digits"))?;
+                slot.replace(key).is_some()
+            }
         };
         if again {
-            return Err(wrong("the same name again"));
-        }
-        if ["generation", "root_public"].contains(&name) {
-            continue;
-        }
-        let slot = NAMES.iter().zip(&mut keys).find(|(known, _)| **known == name);
-        let (_, slot) = slot.ok_or_else(|| wrong("an unknown name"))?;
-        let key = unhex(digits).ok_or_else(|| wrong("not 64 hexadecimal digits"))?;
-        if slot.replace(key).is_some() {
             return Err(wrong("the same name again"));
         }
     }

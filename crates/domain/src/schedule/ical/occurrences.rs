@@ -31,11 +31,12 @@ struct Near<'a> {
 }
 
 impl Occurrences {
-    /// Whether an occurrence covers `at`.
+    /// The zone it names.
     pub(crate) fn zone(&self) -> Option<&Zone> {
         self.zone.as_ref()
     }
 
+    /// Whether an occurrence covers `at`.
     pub(crate) fn is_open(&self, at: Instant, lock_zone: &Zone) -> bool {
         let near = self.near(at.seconds(), lock_zone);
         let mut found = false;

@@ -48,11 +48,12 @@ impl Week {
         }
     }
 
-    /// Whether it is open at `at`.
+    /// The zone it names.
     pub(crate) fn zone(&self) -> Option<&Zone> {
         self.zone.as_ref()
     }
 
+    /// Whether it is open at `at`.
     pub(crate) fn is_open(&self, at: Instant, lock_zone: &Zone) -> bool {
         let at_s = at.seconds();
         self.holds(at_s + self.zone.as_ref().unwrap_or(lock_zone).offset_s(at_s))

@@ -53,7 +53,7 @@ pub(crate) fn scope_for(scope: Scope) -> &'static str {
 
 /// Makes a program and a contact for it that may administer the owner account.
 pub(crate) async fn credentials(ctx: Context, place: Id) -> Result<Value, Error> {
-    let made = program::make_with_role(&ctx, place, "Tapkey client", true).await?;
+    let made = program::make_with_role(&ctx, place, "Tapkey client").await?;
     Ok(json!({
         "client_id": made.client.to_string(),
         "client_secret": made.secret,

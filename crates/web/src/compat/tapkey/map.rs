@@ -41,8 +41,6 @@ pub(crate) fn property(pointer: &str) -> &str {
         "/note" => "comment",
         "/email" | "/phone" => "identifier",
         "/identity" => "ipUserId",
-        "/name" => "name",
-        "/role" => "role",
         other => other.trim_start_matches('/'),
     }
 }

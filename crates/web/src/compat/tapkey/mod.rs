@@ -168,6 +168,12 @@ mod tests {
     #[test]
     fn rows_are_as_paths_are_made() {
         for row in table() {
+            let parts = row.path.split('/').map(|part| match part.starts_with('{') {
+                true => part.to_owned(),
+                false => part.to_ascii_uppercase(),
+            });
+            let shouted = parts.collect::<Vec<_>>().join("/");
+            assert_eq!(canonical(&shouted), row.path);
             assert_eq!(canonical(row.path), row.path, "{}", row.path);
             assert_eq!(row.path, row.path.to_ascii_lowercase());
         }

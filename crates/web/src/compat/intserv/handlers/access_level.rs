@@ -11,7 +11,7 @@ use crate::compat::serve::Call;
 /// `POST /accesslevels/list`: all of them.
 pub(crate) async fn list(call: Call) -> Answered {
     let (ctx, place) = at_place(&call)?;
-    let all = Paging { after: 0, limit: usize::MAX };
+    let all = Paging::ALL;
     let page = access_level::list(&ctx, place, all)?;
     let shown = page.items.iter().map(|level| wire::access_level(level, &page.state));
     Ok(axum::Json(json!({ "levels": shown.collect::<Value>() })).into_response())

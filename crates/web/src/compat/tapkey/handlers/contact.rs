@@ -24,7 +24,7 @@ pub(crate) async fn list(call: Call) -> Answered {
     let (ctx, owner) = at_owner(&call)?;
     ctx.authorize(owner, Scope::PeopleRead)?;
     let query = query(&call, wire::CONTACT)?;
-    let paging = Paging { after: 0, limit: usize::MAX };
+    let paging = Paging::ALL;
     let page = person::list(&ctx, owner, paging, &PersonFilter::default())?;
     let shown = page.items.iter().map(|person| wire::contact(person, owner));
     Ok(listed(&query, shown.collect()))

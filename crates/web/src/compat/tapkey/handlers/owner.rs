@@ -11,7 +11,7 @@ use crate::compat::tapkey::wire;
 /// `GET /owners`: those that the caller may manage, oldest first.
 pub(crate) async fn list(call: Call) -> Answered {
     let query = query(&call, wire::OWNER)?;
-    let paging = Paging { after: 0, limit: usize::MAX };
+    let paging = Paging::ALL;
     let (places, _) = place::list(&context(&call)?, paging, |_| true)?;
     Ok(listed(&query, places.iter().map(|place| wire::owner(place)).collect()))
 }

@@ -28,7 +28,7 @@ fn allowed(call: &Call, scope: Scope, people: Scope) -> Result<(Context, Id), Fa
 pub(crate) async fn list(call: Call) -> Answered {
     let (ctx, owner) = allowed(&call, Scope::RolesRead, Scope::PeopleRead)?;
     let query = query(&call, wire::PERMISSION)?;
-    let paging = Paging { after: 0, limit: usize::MAX };
+    let paging = Paging::ALL;
     let page = person::list(&ctx, owner, paging, &PersonFilter::default())?;
     let shown = page.items.iter().filter_map(|person| wire::permission(person, owner));
     Ok(listed(&query, shown.collect()))
