@@ -151,7 +151,7 @@ pub async fn change_password(
 pub fn request_reset(app: &App, login: Login, address: Option<IpAddr>) {
     let app = app.clone();
     tokio::spawn(async move {
-        let name = format!("reset {login:?}");
+        let name = format!("reset {}", login.name());
         let now = app.now();
         if app.limits().check(&name, address, now).is_err() {
             return;

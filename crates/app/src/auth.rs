@@ -29,16 +29,44 @@ pub const TOKEN_LIFE_S: i64 = 3600;
 pub const TOKEN_PREFIX: &str = "clvt_";
 /// Failures a minute that cost nothing, per name and address.
 const FREE_FAILURES: u32 = 10;
-/// How many names and addresses are remembered.
-const MOST_REMEMBERED: usize = 100_000;
+/// How many names and addresses are remembered, twice over.
+const MOST_REMEMBERED: usize = 50_000;
 
-/// Who failed: a name, and the address it was tried from.
-type Failed = (String, Option<IpAddr>);
+/// Who failed: the hash of a name, as names may be of any length, and the address it was tried from.
+type Failed = ([u8; 32], Option<IpAddr>);
+/// When each began to fail, and how often they did since.
+type Failures = HashMap<Failed, (Instant, u32)>;
 
 /// Failed log-ins and token requests of the running minute.
 #[derive(Debug, Default)]
 pub struct Limits {
-    failures: Mutex<HashMap<Failed, (Instant, u32)>>,
+    failures: Mutex<Remembered>,
+}
+
+/// Two maps that take turns, so that what is old goes all at once and memory is bounded.
+#[derive(Debug, Default)]
+struct Remembered {
+    turned: Option<Instant>,
+    latest: Failures,
+    former: Failures,
+}
+
+impl Remembered {
+    /// The failures of a running minute.
+    fn of(&self, failed: &Failed, now: Instant) -> Option<(Instant, u32)> {
+        let found = self.latest.get(failed).or_else(|| self.former.get(failed));
+        found.copied().filter(|(since, _)| now < since.plus(MINUTE))
+    }
+
+    fn fail(&mut self, failed: Failed, now: Instant) {
+        let (since, count) = self.of(&failed, now).unwrap_or((now, 0));
+        let is_old = self.turned.is_none_or(|turned| now >= turned.plus(MINUTE));
+        if is_old || self.latest.len() >= MOST_REMEMBERED {
+            self.former = std::mem::take(&mut self.latest);
+            self.turned = Some(now);
+        }
+        self.latest.insert(failed, (since, count + 1));
+    }
 }
 
 impl Limits {
@@ -47,9 +75,9 @@ impl Limits {
     /// # Errors
     /// Too many, with the seconds to wait.
     pub fn check(&self, name: &str, address: Option<IpAddr>, now: Instant) -> Result<(), Error> {
-        let failures = guard(&self.failures);
-        match failures.get(&(name.to_owned(), address)) {
-            Some((since, count)) if *count >= FREE_FAILURES && now < since.plus(MINUTE) => {
+        let failed = (sha256(name.as_bytes()), address);
+        match guard(&self.failures).of(&failed, now) {
+            Some((since, count)) if count >= FREE_FAILURES => {
                 let left = since.plus(MINUTE).0 - now.0;
                 let retry_after_s = u32::try_from(left / SECOND).unwrap_or(60) + 1;
                 Err(Error::TooMany { retry_after_s })
@@ -60,15 +88,7 @@ impl Limits {
 
     /// Counts a failure.
     pub fn fail(&self, name: &str, address: Option<IpAddr>, now: Instant) {
-        let mut failures = guard(&self.failures);
-        if failures.len() >= MOST_REMEMBERED {
-            failures.retain(|_, (since, _)| now < since.plus(MINUTE));
-        }
-        let entry = failures.entry((name.to_owned(), address)).or_insert((now, 0));
-        if now >= entry.0.plus(MINUTE) {
-            *entry = (now, 0);
-        }
-        entry.1 += 1;
+        guard(&self.failures).fail((sha256(name.as_bytes()), address), now);
     }
 }
 

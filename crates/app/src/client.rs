@@ -1,5 +1,6 @@
 //! API clients: made, changed, rotated, deleted. Nobody gives what they do not hold.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use claviger_domain::draft::{Changed, Draft, open};
@@ -18,6 +19,7 @@ use crate::context::{Caller, Context};
 use crate::error::Error;
 use crate::random::{secret, sha256};
 use crate::read::Paging;
+use crate::work::Work;
 use crate::{Written, not_here};
 
 /// The start of every client's secret.
@@ -194,6 +196,7 @@ pub(crate) async fn create_with(
         Some([place, ..]) => ctx.app.state(*place)?.place.organization,
         _ => organization,
     };
+    let ctx2 = ctx.clone();
     ctx.write(None, move |work| {
         let secret = new_secret();
         let now = work.now;
@@ -212,11 +215,16 @@ pub(crate) async fn create_with(
             controller: found.controller.flatten(),
             expires_at: wish.expires_at.flatten(),
         };
-        let fields = vec![Changed::shown("name", &client.name), Changed::hidden("scopes")];
-        draft.note("create", Noun::Client, Some(client.header.id), fields);
+        let fields = vec![
+            Changed::shown("name", &client.name),
+            Changed::shown("scopes", words(client.scopes)),
+            places_shown(&ctx2, &client.places),
+        ];
         let number = client.number();
         draft.put(client);
-        Ok(MadeClient { client: at(draft, number)?, secret })
+        let client = at(draft, number)?;
+        note(work, "create", &client, &[], fields)?;
+        Ok(MadeClient { client, secret })
     })
     .await
 }
@@ -380,11 +388,11 @@ pub async fn edit(ctx: &Context, id: Id, wish: ClientWish) -> Result<Written<Arc
         }
         if let Some(scopes) = wish.scopes {
             client.scopes = scopes;
-            fields.push(Changed::hidden("scopes"));
+            fields.push(Changed::shown("scopes", words(scopes)));
         }
         if let Some(places) = &found.places {
             client.places.clone_from(places);
-            fields.push(Changed::hidden("place_ids"));
+            fields.push(places_shown(&ctx2, places));
         }
         if let Some(controller) = found.controller {
             client.controller = controller;
@@ -392,11 +400,15 @@ pub async fn edit(ctx: &Context, id: Id, wish: ClientWish) -> Result<Written<Arc
         }
         if let Some(expires_at) = wish.expires_at {
             client.expires_at = expires_at;
-            fields.push(Changed::hidden("expires_at"));
+            fields.push(expires_at.map_or_else(
+                || Changed::hidden("expires_at"),
+                |expires_at| Changed::shown("expires_at", expires_at),
+            ));
         }
-        draft.note("update", Noun::Client, Some(client.header.id), fields);
         draft.put(client);
-        at(draft, former.number())
+        let client = at(draft, former.number())?;
+        note(work, "update", &client, &former.places, fields)?;
+        Ok(client)
     })
     .await
 }
@@ -430,9 +442,10 @@ async fn renew(ctx: &Context, id: Id, overlap: i64) -> Result<Written<Rotated>, 
         client.previous_secret = (overlap > 0).then_some((client.secret, until));
         client.secret = sha256(secret.as_bytes());
         let fields = vec![Changed::hidden("secret")];
-        draft.note("rotate", Noun::Client, Some(client.header.id), fields);
         draft.put(client);
-        Ok(Rotated { client: at(draft, former.number())?, secret, previous_valid_until: until })
+        let client = at(draft, former.number())?;
+        note(work, "rotate", &client, &[], fields)?;
+        Ok(Rotated { client, secret, previous_valid_until: until })
     })
     .await
 }
@@ -459,7 +472,6 @@ pub async fn delete(ctx: &Context, id: Id) -> Result<Written<()>, Error> {
         let draft = work.directory();
         let client = open(&at(draft, former.number())?);
         ctx2.check_seen(&client.header)?;
-        draft.note("delete", Noun::Client, Some(client.header.id), Vec::new());
         let tickets: Vec<_> = draft
             .state
             .tickets
@@ -468,10 +480,38 @@ pub async fn delete(ctx: &Context, id: Id) -> Result<Written<()>, Error> {
             .cloned()
             .collect();
         tickets.into_iter().for_each(|ticket| draft.delete(ticket));
-        draft.delete(client);
+        note(work, "delete", &client, &[], Vec::new())?;
+        work.directory().delete(client);
         Ok(())
     })
     .await
+}
+
+/// Says in the trail of the directory, and of each place that the client is or was for, what was done
+/// to it: what a client may do in a place is that place's business.
+fn note(
+    work: &mut Work,
+    verb: &'static str,
+    client: &Client,
+    former: &[PlaceNumber],
+    fields: Vec<Changed>,
+) -> Result<(), Error> {
+    let id = Some(client.header.id);
+    work.directory().note(verb, Noun::Client, id, fields.clone());
+    let places: BTreeSet<PlaceNumber> = client.places.iter().chain(former).copied().collect();
+    for place in places {
+        work.place(place)?.note_act(verb, Noun::Client, id, fields.clone());
+    }
+    Ok(())
+}
+
+fn words(scopes: Scopes) -> String {
+    scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ")
+}
+
+fn places_shown(ctx: &Context, places: &[PlaceNumber]) -> Changed {
+    let id = |place: &PlaceNumber| Some(ctx.app.state(*place).ok()?.place.header.id.to_string());
+    Changed::shown("place_ids", places.iter().filter_map(id).collect::<Vec<_>>().join(" "))
 }
 
 /// The client that calls, with its organization.

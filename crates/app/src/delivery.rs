@@ -2,22 +2,27 @@
 //!
 //! Sending itself is a port: the binary has the only outgoing HTTP.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use claviger_domain::draft::open;
-use claviger_domain::ids::PlaceNumber;
+use claviger_domain::ids::{PlaceNumber, WebhookNumber};
 use claviger_domain::noun::grant::Via;
 use claviger_domain::noun::webhook::Webhook;
 use claviger_domain::time::{DAY, HOUR, Instant, MINUTE, SECOND};
 use claviger_store::{Attempt, Delivery, Finish};
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::context::{Caller, Context};
 use crate::error::Error;
+use crate::jobs::stopped;
 use crate::read::bounded;
 use crate::webhook::{open_secret, secret_bytes};
 use crate::{App, random};
@@ -29,8 +34,15 @@ const WAITS: [i64; 7] =
 const PATIENCE: i64 = 5 * DAY;
 /// How long a delivery under way is nobody else's.
 const LEASE: i64 = MINUTE;
+/// How often the outbox is looked at, beside whenever a delivery ends.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How many are sent at once.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 64;
+/// How many of them to one webhook.
+const AT_ONE_ENDPOINT: usize = 8;
+
+/// A webhook of a place.
+type Endpoint = (PlaceNumber, WebhookNumber);
 
 /// One request to an endpoint.
 #[derive(Clone, Debug)]
@@ -62,22 +74,83 @@ pub fn signature(secrets: &[String], id: &str, timestamp: i64, body: &str) -> St
     secrets.iter().filter_map(one).collect::<Vec<_>>().join(" ")
 }
 
-/// Sends what is due; says whether there may be more.
-pub(crate) async fn run(app: &App, send: &Send) -> Result<bool, Error> {
-    let now = app.now();
-    let due = app.store().due_deliveries(now, bounded(AT_ONCE), now.plus(LEASE)).await?;
-    let more = due.len() == AT_ONCE;
-    let mut tasks = tokio::task::JoinSet::new();
-    for due in due {
-        let (app, send) = (app.clone(), send.clone());
-        tasks.spawn(async move { one(&app, &send, due).await });
-    }
-    while let Some(done) = tasks.join_next().await {
-        if let Ok(Err(error)) = done {
-            tracing::warn!(%error, "a delivery could not be noted");
+/// What is on its way, and to whom.
+struct Outbox {
+    app: App,
+    send: Send,
+    under_way: HashMap<Endpoint, usize>,
+    tasks: JoinSet<Endpoint>,
+}
+
+/// Sends what is due, until `stop` says true or its sender is gone; what is under way then may end.
+pub(crate) async fn run(app: App, send: Send, mut stop: watch::Receiver<bool>) {
+    let (under_way, tasks) = (HashMap::new(), JoinSet::new());
+    let mut outbox = Outbox { app, send, under_way, tasks };
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    loop {
+        tokio::select! {
+            _ = look.tick() => {}
+            Some(done) = outbox.tasks.join_next() => outbox.ended(done),
+            () = stopped(&mut stop) => break,
+        }
+        while let Some(done) = outbox.tasks.try_join_next() {
+            outbox.ended(done);
+        }
+        if let Err(error) = outbox.fill().await {
+            tracing::warn!(%error, "webhooks cannot be told; it is tried again");
         }
     }
-    Ok(more)
+    while outbox.tasks.join_next().await.is_some() {}
+}
+
+impl Outbox {
+    fn ended(&mut self, done: Result<Endpoint, JoinError>) {
+        match done {
+            Ok(endpoint) => {
+                let left = self.under_way.get(&endpoint).map_or(0, |count| count - 1);
+                self.under_way.insert(endpoint, left);
+            }
+            // Whose it was is not known: no bound is better than one that never goes.
+            Err(_) => self.under_way.clear(),
+        }
+    }
+
+    /// Begins as many deliveries as there is room for.
+    async fn fill(&mut self) -> Result<(), Error> {
+        if self.tasks.len() >= AT_ONCE {
+            return Ok(());
+        }
+        let now = self.app.now();
+        for endpoint in self.app.store().due_endpoints(now).await? {
+            let under_way = self.under_way.entry(endpoint).or_default();
+            let left = AT_ONCE - self.tasks.len();
+            let room = most_at_once(&self.app, endpoint).saturating_sub(*under_way).min(left);
+            if room == 0 {
+                continue;
+            }
+            let due =
+                self.app.store().due_deliveries(endpoint, now, bounded(room), now.plus(LEASE));
+            for due in due.await? {
+                *under_way += 1;
+                let (app, send) = (self.app.clone(), self.send.clone());
+                self.tasks.spawn(async move {
+                    if let Err(error) = one(&app, &send, due).await {
+                        tracing::warn!(%error, "a delivery could not be noted");
+                    }
+                    endpoint
+                });
+            }
+        }
+        self.under_way.retain(|_, count| *count > 0);
+        Ok(())
+    }
+}
+
+/// How many deliveries to a webhook may be under way: one that fails must not hold up the others.
+fn most_at_once(app: &App, (place, webhook): Endpoint) -> usize {
+    let state = app.state(place).ok();
+    let webhook = state.as_ref().and_then(|state| state.webhooks.get(webhook));
+    if webhook.is_some_and(|webhook| webhook.failing_since.is_some()) { 1 } else { AT_ONE_ENDPOINT }
 }
 
 async fn one(app: &App, send: &Send, due: Delivery) -> Result<(), Error> {

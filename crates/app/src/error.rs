@@ -55,6 +55,12 @@ impl Error {
     pub fn not_found(noun: Noun) -> Error {
         Error::Refused(Refusal::NotFound(noun))
     }
+
+    /// Whether nothing could be stored, or it is not known whether it was.
+    #[must_use]
+    pub fn is_storage(&self) -> bool {
+        matches!(self, Error::Full | Error::Unavailable | Error::Internal)
+    }
 }
 
 impl From<Refusal> for Error {

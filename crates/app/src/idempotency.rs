@@ -28,6 +28,12 @@ pub struct Turned {
     _turn: OwnedMutexGuard<()>,
 }
 
+/// By what the twin of a request is known.
+#[must_use]
+pub fn tag(app: &App, request: &[u8]) -> [u8; 32] {
+    app.secrets().request_tag(request)
+}
+
 /// Waits for a twin under way, then says whether the request was answered before.
 ///
 /// # Errors

@@ -16,8 +16,8 @@ use crate::error::Error;
 use crate::idempotency::KEPT_FOR;
 use crate::{App, decision};
 
-/// How often the outbox is looked at.
-const OUTBOX_EVERY: Duration = Duration::from_millis(500);
+/// How often events that wait for storage are tried again.
+const DRAIN_EVERY: Duration = Duration::from_millis(500);
 /// How often events are filed, if there are enough: the more together, the less each costs, and the
 /// longer a reader looks through those that are not filed.
 const FILE_EVERY: Duration = Duration::from_secs(2);
@@ -26,7 +26,7 @@ const FILING: Filing = Filing { least: 8_192, most: 65_536, parts: 8 };
 const CLEAR_EVERY: Duration = Duration::from_secs(60);
 
 /// How long rights that ended can be asked about.
-const RIGHTS_KEPT: i64 = 400 * DAY;
+pub(crate) const RIGHTS_KEPT: i64 = 400 * DAY;
 /// How many expired rights one command closes.
 const MOST_RETIRED: usize = 1000;
 /// How long results of batches can be read.
@@ -39,23 +39,28 @@ const NOTES_KEPT: i64 = HOUR;
 /// How often rights that ended long ago are looked for.
 const PURGE_EVERY: Duration = Duration::from_secs(3600);
 
-/// Runs until `stop` says true or its sender is gone.
-pub async fn run(app: App, send: Send, mut stop: watch::Receiver<bool>) {
-    let mut outbox = tokio::time::interval(OUTBOX_EVERY);
+/// Runs until `stop` says true or its sender is gone. Whom webhooks are sent to may keep them
+/// waiting, so the rest does not wait for them.
+pub async fn run(app: App, send: Send, stop: watch::Receiver<bool>) {
+    tokio::join!(keep_up(&app, stop.clone()), delivery::run(app.clone(), send, stop));
+}
+
+async fn keep_up(app: &App, mut stop: watch::Receiver<bool>) {
+    let mut drain = tokio::time::interval(DRAIN_EVERY);
     let mut file = tokio::time::interval(FILE_EVERY);
     let mut clear = tokio::time::interval(CLEAR_EVERY);
     let mut purge = tokio::time::interval(PURGE_EVERY);
     loop {
         let done = tokio::select! {
-            _ = outbox.tick() => {
-                decision::drain(&app).await;
-                deliver(&app, &send).await
+            _ = drain.tick() => {
+                decision::drain(app).await;
+                Ok(())
             }
             _ = file.tick() => app.store().file_events(FILING).await.map(drop).map_err(Error::from),
-            _ = clear.tick() => clear_old(&app).await,
-            _ = purge.tick() => purge_old(&app).await,
+            _ = clear.tick() => clear_old(app).await,
+            _ = purge.tick() => purge_old(app).await,
             () = stopped(&mut stop) => {
-                decision::drain(&app).await;
+                decision::drain(app).await;
                 return;
             }
         };
@@ -68,11 +73,6 @@ pub async fn run(app: App, send: Send, mut stop: watch::Receiver<bool>) {
 /// Returns when the work is to stop; a sender that is gone stops it as well.
 pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
-}
-
-async fn deliver(app: &App, send: &Send) -> Result<(), Error> {
-    while delivery::run(app, send).await? {}
-    Ok(())
 }
 
 /// Forgets whom events concern when the place's retention says so, and drops answers kept too long.

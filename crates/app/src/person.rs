@@ -227,7 +227,9 @@ const MOST_EVENTS: u32 = 100_000;
 /// # Errors
 /// Not found.
 pub async fn export(ctx: &Context, place: Id, person: &Ref) -> Result<Export, Error> {
-    ctx.authorize(place, Scope::EventsRead)?;
+    for scope in [Scope::EventsRead, Scope::CredentialsRead, Scope::GrantsRead] {
+        ctx.authorize(place, scope)?;
+    }
     let Seen { value: person, state } = get(ctx, place, person)?;
     let (place, number) = (state.place.number(), person.number());
     let credentials: Vec<Arc<Credential>> = state

@@ -33,7 +33,8 @@ pub enum Login {
 }
 
 impl Login {
-    fn name(&self) -> String {
+    /// The name by which failures are counted, the same however it is written.
+    pub(crate) fn name(&self) -> String {
         match self {
             Login::Email(email) => folded(email),
             Login::Phone(phone) => phone.clone(),
@@ -195,7 +196,8 @@ pub async fn end(ctx: &Context, only: Option<Id>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Ends an account's sessions in a draft.
+/// Ends an account's sessions in a draft; all of them together with the secrets mailed for a reset,
+/// as whoever reads the mail could begin another.
 pub(crate) fn end_all(
     draft: &mut claviger_domain::draft::Draft<claviger_domain::state::Directory>,
     account: AccountNumber,
@@ -205,8 +207,12 @@ pub(crate) fn end_all(
         .state
         .tickets
         .iter()
-        .filter(|it| it.kind == TicketKind::Session && it.account == Some(account))
-        .filter(|it| only.is_none_or(|only| it.header.id == only))
+        .filter(|it| it.account == Some(account))
+        .filter(|it| match it.kind {
+            TicketKind::Session => only.is_none_or(|only| it.header.id == only),
+            TicketKind::PasswordReset => only.is_none(),
+            _ => false,
+        })
         .cloned()
         .collect();
     tickets.into_iter().for_each(|ticket| draft.delete(ticket));

@@ -89,6 +89,12 @@ pub(crate) fn open_secret(app: &App, place: PlaceNumber, sealed: &[u8]) -> Optio
     String::from_utf8(plain.to_vec()).ok()
 }
 
+/// A webhook tells events: whoever makes it tell somebody must be allowed to read them.
+fn may_tell(ctx: &Context, place: Id) -> Result<PlaceNumber, Error> {
+    ctx.authorize(place, Scope::EventsRead)?;
+    ctx.authorize(place, Scope::WebhooksWrite)
+}
+
 /// Makes a webhook.
 ///
 /// # Errors
@@ -98,7 +104,7 @@ pub async fn create(
     place: Id,
     wish: WebhookWish,
 ) -> Result<Written<MadeWebhook>, Error> {
-    let place = ctx.authorize(place, Scope::WebhooksWrite)?;
+    let place = may_tell(ctx, place)?;
     let secret = wish.secret.clone().map_or_else(new_secret, |secret| secret.0);
     let sealed = seal(&ctx.app, place, &secret)?;
     ctx.write(Some(place), move |work| {
@@ -121,7 +127,7 @@ pub async fn edit(
     webhook: Ref,
     wish: WebhookWish,
 ) -> Result<Written<Arc<Webhook>>, Error> {
-    let place = ctx.authorize(place, Scope::WebhooksWrite)?;
+    let place = may_tell(ctx, place)?;
     let sealed = match &wish.secret {
         Some(secret) => Some(seal(&ctx.app, place, &secret.0)?),
         None => None,
@@ -233,7 +239,7 @@ pub async fn replay(
     webhook: Ref,
     delivery: Id,
 ) -> Result<Written<()>, Error> {
-    let number = ctx.authorize(place, Scope::WebhooksWrite)?;
+    let number = may_tell(ctx, place)?;
     let found = ctx.app.store().delivery(number, delivery).await?;
     ctx.write(Some(number), move |work| {
         let own: WebhookNumber = resolve(&work.place(number)?.state, Noun::Webhook, &webhook)?;

@@ -254,11 +254,13 @@ impl Task {
         if place == DIRECTORY {
             let mut directory = Directory::clone(&self.world.directory());
             caught_up.records.iter().for_each(|record| directory.apply(record));
+            directory.advance(caught_up.head.revision);
             self.world.publish_directory(directory);
         } else {
             let cell = self.world.cell(place).ok_or_else(behind)?;
             let mut state = PlaceState::clone(&cell.state());
             caught_up.records.iter().for_each(|record| state.apply(record));
+            state.advance(caught_up.head.revision);
             self.world.publish(state);
         }
         self.heads.insert(place, caught_up.head);
@@ -457,7 +459,7 @@ impl Task {
     ) -> (S, bool) {
         let revision = draft.revision();
         let (state, writes, trail) = draft.finish();
-        if writes.is_empty() {
+        if writes.is_empty() && trail.is_none() {
             return (state, false);
         }
         let part = self.open_part(batch, place);

@@ -71,6 +71,7 @@ pub struct Draft<S = PlaceState> {
     writes: Vec<Write>,
     at: HashMap<(Noun, u32), usize>,
     trail: Option<TrailEntry>,
+    acted: bool,
 }
 
 impl<S: Working> Draft<S> {
@@ -79,7 +80,7 @@ impl<S: Working> Draft<S> {
     pub fn new(state: S, now: Instant, actor: Actor, ids: IdSource) -> Draft<S> {
         let revision = state.revision() + 1;
         let (writes, at) = (Vec::new(), HashMap::new());
-        Draft { state, now, actor, ids, revision, writes, at, trail: None }
+        Draft { state, now, actor, ids, revision, writes, at, trail: None, acted: false }
     }
 
     /// The revision this draft makes.
@@ -162,6 +163,20 @@ impl<S: Working> Draft<S> {
         self.trail.get_or_insert(TrailEntry { verb, noun, object, fields });
     }
 
+    /// The same of something that is on record though it changes nothing here, such as a door that
+    /// was opened from afar. A command that changes nothing otherwise leaves no entry.
+    pub fn note_act(
+        &mut self,
+        verb: &'static str,
+        noun: Noun,
+        object: Option<Id>,
+        fields: Vec<Changed>,
+    ) {
+        self.note(verb, noun, object, fields);
+        self.acted = true;
+        self.state.advance(self.revision);
+    }
+
     /// Adds a field to what the change trail will say of this command.
     pub fn note_also(&mut self, field: Changed) {
         self.trail.iter_mut().for_each(|entry| entry.fields.push(field.clone()));
@@ -182,7 +197,8 @@ impl<S: Working> Draft<S> {
     /// The draft's end: the place as it is now, what was written, and what the trail says of it.
     #[must_use]
     pub fn finish(self) -> (S, Vec<Write>, Option<TrailEntry>) {
-        (self.state, self.writes, self.trail)
+        let on_record = self.acted || !self.writes.is_empty();
+        (self.state, self.writes, self.trail.filter(|_| on_record))
     }
 }
 

@@ -53,6 +53,7 @@ const MIGRATIONS: &[Migration] = migrations![
     10 "0010_offline.sql",
     11 "0011_offline_roots.sql",
     12 "0012_had_phone.sql",
+    13 "0013_outbox.sql",
 ];
 
 /// Made by whoever migrates first, so it is not itself a migration.

@@ -112,12 +112,15 @@ const INSERT: &str = "insert into deliveries \
 const COLUMNS: &str = "place, id, webhook, event_id, seq, body, state, attempts, created_at, \
      next_at, fence";
 
+const DUE: &str = "select distinct place, webhook from deliveries \
+     where state = 'waiting' and next_at <= ?1";
+
 /// The conditions stand twice: PostgreSQL looks at the outer ones again when it had to wait for
 /// another claim.
-const CLAIM: &str = "update deliveries set lease_until = ?2, fence = fence + 1 \
-     where state = 'waiting' and next_at <= ?1 and lease_until <= ?1 and (place, id) in \
-     (select place, id from deliveries where state = 'waiting' and next_at <= ?1 \
-     and lease_until <= ?1 order by next_at limit ?3)";
+const CLAIM: &str = "update deliveries set lease_until = ?4, fence = fence + 1 \
+     where state = 'waiting' and next_at <= ?3 and lease_until <= ?3 and place = ?1 and id in \
+     (select id from deliveries where place = ?1 and webhook = ?2 and state = 'waiting' \
+     and next_at <= ?3 and lease_until <= ?3 order by next_at limit ?5)";
 
 const FINISH: &str = "update deliveries set state = ?4, next_at = coalesce(?5, next_at), \
      attempts = ?6, lease_until = 0 \
@@ -170,22 +173,40 @@ fn read(row: Row) -> Result<Delivery, StoreError> {
 }
 
 impl Store {
-    /// Claims deliveries of all places that are due, until `lease_until`; the longest due first.
+    /// The webhooks to which deliveries are due, those under way among them.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn due_endpoints(
+        &self,
+        now: Instant,
+    ) -> Result<Vec<(PlaceNumber, WebhookNumber)>, StoreError> {
+        let rows = self.db.read(Statement::new(DUE, values![now])).await?;
+        let mut tools = Tools::default();
+        let endpoint = |row: Row| {
+            let mut cells = Cells::new("deliveries", row.into_values(), &mut tools);
+            Ok((PlaceNumber(cells.fit()?), WebhookNumber(cells.fit()?)))
+        };
+        rows.into_iter().map(endpoint).collect()
+    }
+
+    /// Claims deliveries to a webhook that are due, until `lease_until`; the longest due first.
     ///
     /// # Errors
     /// As for any write.
     pub async fn due_deliveries(
         &self,
+        (place, webhook): (PlaceNumber, WebhookNumber),
         now: Instant,
         limit: u32,
         lease_until: Instant,
     ) -> Result<Vec<Delivery>, StoreError> {
         let mut batch = Batch::new();
         let claim = format!("{CLAIM} returning {COLUMNS}");
-        batch.fetch(claim, values![now, lease_until, limit]);
+        batch.fetch(claim, values![place, webhook, now, lease_until, limit]);
         let rows = self.fetch(batch).await?;
         let mut claimed: Vec<Delivery> = rows.into_iter().map(read).collect::<Result<_, _>>()?;
-        claimed.sort_by_key(|delivery| (delivery.next_at, delivery.place, delivery.id));
+        claimed.sort_by_key(|delivery| (delivery.next_at, delivery.id));
         Ok(claimed)
     }
 

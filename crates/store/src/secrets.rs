@@ -147,6 +147,12 @@ impl Secrets {
         tag
     }
 
+    /// The same of a whole request, by which its twin is known: 32 bytes. A bare hash would tell who
+    /// has only the database the PIN or code of a request of which all else is known.
+    pub fn request_tag(&self, request: &[u8]) -> [u8; 32] {
+        *mac(&self.tag_key, "request", &[request])
+    }
+
     /// 32 secret bytes for one purpose, place and generation, from which a signing key is made; the
     /// same on every node and after every restore.
     pub fn derive(&self, purpose: &str, place: u32, generation: u32) -> Zeroizing<[u8; 32]> {

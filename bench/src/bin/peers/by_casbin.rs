@@ -44,10 +44,10 @@ fn open(times: Dynamic, day: Dynamic, minute: Dynamic, date: Dynamic) -> Dynamic
     })
 }
 
-pub fn decider<'a>(
+pub fn decider(
     world: &World,
     asked: &[(Question, Wall)],
-) -> Box<dyn FnMut(usize) -> bool + 'a> {
+) -> Box<dyn FnMut(usize) -> bool> {
     TIMES.set(world.times.clone());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let enforcer = runtime.block_on(async {

@@ -66,10 +66,10 @@ fn entities(world: &World) -> Entities {
     Entities::from_entities(people.chain(locks), None).unwrap()
 }
 
-pub fn decider<'a>(
+pub fn decider(
     world: &World,
     asked: &[(Question, Wall)],
-) -> Box<dyn FnMut(usize) -> bool + 'a> {
+) -> Box<dyn FnMut(usize) -> bool> {
     let (policies, entities) = (policies(world), entities(world));
     let action = uid("Action", 0);
     let action: EntityUid = action.to_string().replace("\"0\"", "\"open\"").parse().unwrap();

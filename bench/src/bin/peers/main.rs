@@ -57,9 +57,9 @@ impl Wall {
 }
 
 /// One who decides the question with that number.
-type Decider<'a> = Box<dyn FnMut(usize) -> bool + 'a>;
+type Decider = Box<dyn FnMut(usize) -> bool>;
 /// What makes one of a world and the questions that will be asked.
-type Make = for<'a> fn(&World, &[(Question, Wall)]) -> Decider<'a>;
+type Make = fn(&World, &[(Question, Wall)]) -> Decider;
 
 const PEERS: [(&str, Make); 4] = [
     ("cedar-policy 4.14", by_cedar::decider),

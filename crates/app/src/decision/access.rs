@@ -8,11 +8,13 @@ use claviger_domain::ids::{Id, LockNumber, Noun, PersonNumber, PlaceNumber, Ref}
 use claviger_domain::noun::grant::{Right, Subject};
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::reason::Reasons;
+use claviger_domain::refusal::Refusal;
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::Instant;
 
 use crate::context::Context;
 use crate::error::Error;
+use crate::jobs::RIGHTS_KEPT;
 use crate::read::resolve;
 
 /// One subject with a right at one lock.
@@ -32,12 +34,22 @@ pub struct AccessRow {
     pub reasons: Reasons,
 }
 
-/// The place as it was at an instant gone by.
+/// The place as it was at an instant gone by; `pointer` says where the caller named it.
+///
+/// # Errors
+/// The instant is older than what is kept of rights that ended.
 pub(super) async fn as_of(
     ctx: &Context,
     state: &Arc<PlaceState>,
     at: Instant,
+    pointer: &'static str,
 ) -> Result<Arc<PlaceState>, Error> {
+    let kept_since = ctx.app.now().plus(-RIGHTS_KEPT);
+    if at < kept_since && state.place.header.created_at < at {
+        let detail =
+            format!("is before {kept_since}: of rights that ended by then nothing is kept");
+        return Err(Refusal::field(pointer, "before_records", detail).into());
+    }
     let undo = ctx.app.store().since(state.place.number(), at).await?;
     Ok(Arc::new(claviger_store::as_of(state, &undo, at)?))
 }
@@ -57,13 +69,13 @@ impl Scene {
     ) -> Result<Scene, Error> {
         let present = ctx.app.now();
         let now = when.unwrap_or(present);
-        let state = if now < present { as_of(ctx, &state, now).await? } else { state };
+        let state = if now < present { as_of(ctx, &state, now, "?at").await? } else { state };
         let owners: BTreeSet<PlaceNumber> =
             state.locks.iter().filter_map(|lock| Some(lock.borrowed?.0)).collect();
         let mut scene = Scene { state, owners: HashMap::new(), now };
         for place in owners {
             let owner = ctx.app.state(place)?;
-            let owner = if now < present { as_of(ctx, &owner, now).await? } else { owner };
+            let owner = if now < present { as_of(ctx, &owner, now, "?at").await? } else { owner };
             scene.owners.insert(place, owner);
         }
         Ok(scene)

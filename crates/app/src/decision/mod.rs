@@ -10,6 +10,7 @@ mod recorder;
 mod tries;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use claviger_domain::decision::{
     Decision, Door, Hint, Lockouts, Pin, Presented, Request, decide, identify,
@@ -31,7 +32,7 @@ pub use access::{AccessRow, of_lock, of_person};
 pub use enrol::{EnrolWish, enrol};
 pub(crate) use record::{Recording, Waiting, drain, recorded_until};
 pub(crate) use recorder::Recorder;
-pub(crate) use tries::rebuild_attempts;
+pub(crate) use tries::{Tried, rebuild_attempts};
 
 use crate::context::Context;
 use crate::credential::Digits;
@@ -147,12 +148,12 @@ impl Sides {
         let owner = match lock.borrowed {
             None => own.clone(),
             Some((place, lock)) => {
-                Side { state: access::as_of(ctx, &ctx.app.state(place)?, at).await?, lock }
+                Side { state: access::as_of(ctx, &ctx.app.state(place)?, at, "/at").await?, lock }
             }
         };
         let mut others = Vec::new();
         for (place, lock) in owner.shared_to(own.place()) {
-            let state = access::as_of(ctx, &ctx.app.state(place)?, at).await?;
+            let state = access::as_of(ctx, &ctx.app.state(place)?, at, "/at").await?;
             others.push(Side { state, lock });
         }
         Ok(Sides::with(owner, own, others))
@@ -232,9 +233,12 @@ pub(crate) struct Outcome {
     pub(crate) at: (PlaceNumber, LockNumber, EventSubject),
     /// The owner, where that is another place.
     pub(crate) owner: Option<(PlaceNumber, LockNumber)>,
+    /// What was tried, to be counted where the question was a live one.
+    pub(crate) tried: Tried,
 }
 
-/// Asks every place the lock is in; the first that grants is enough.
+/// Asks every place the lock is in; the first that grants is enough. Whoever asks a live question
+/// counts what was tried ([`tries::count`]), once.
 pub(crate) fn ask(
     app: &App,
     sides: &Sides,
@@ -258,24 +262,27 @@ pub(crate) fn ask(
     };
     let own_request = request(&sides.own).ok_or(Error::Internal)?;
     let own = decide(&sides.own.state, door, &own_request);
-    if live {
-        tries::count(app, sides, &own, found, now);
+    let mut tried = Tried::default();
+    tried.add(&own);
+    let mut other = None;
+    for side in sides.others.iter().filter(|_| !own.granted) {
+        let Some(request) = request(side) else { continue };
+        let decision = decide(&side.state, door, &request);
+        tried.add(&decision);
+        if decision.granted {
+            other = Some((side, decision));
+            break;
+        }
     }
     let owner = |at: PlaceNumber| {
         let owner = &sides.owner;
         (owner.place() != at).then(|| (owner.place(), owner.lock))
     };
-    if !own.granted {
-        for side in &sides.others {
-            let Some(request) = request(side) else { continue };
-            let other = decide(&side.state, door, &request);
-            if other.granted {
-                let mut decided = bare(&other, &sides.own.state);
-                decided.session = other.session();
-                let at = (side.place(), side.lock, subject(&other, found));
-                return Ok(Outcome { decided, at, owner: owner(side.place()) });
-            }
-        }
+    if let Some((side, other)) = other {
+        let mut decided = bare(&other, &sides.own.state);
+        decided.session = other.session();
+        let at = (side.place(), side.lock, subject(&other, found));
+        return Ok(Outcome { decided, at, owner: owner(side.place()), tried });
     }
     let mut decided = bare(&own, &sides.own.state);
     decided.session = own.session();
@@ -287,7 +294,7 @@ pub(crate) fn ask(
     decided.opens_at = own.opens_at();
     decided.hint = own.hint().map(|hint| hint_text(hint, &own, &sides.own));
     let at = (sides.own.place(), sides.own.lock, subject(&own, found));
-    Ok(Outcome { decided, at, owner: owner(sides.own.place()) })
+    Ok(Outcome { decided, at, owner: owner(sides.own.place()), tried })
 }
 
 fn bare(decision: &Decision, state: &PlaceState) -> Decided {
@@ -369,25 +376,38 @@ pub async fn make(ctx: &Context, place: Id, wish: DecisionWish) -> Result<Decide
     let state = ctx.app.state(place)?;
     let lock = resolve(&state, Noun::Lock, &wish.lock)?;
     check_controller(ctx, &state, lock)?;
+    let counted = Arc::new(AtomicBool::new(!live));
     if ctx.keep.is_some() && live {
+        let (wish, counted) = (wish.clone(), counted.clone());
         let ask = move |app: &App, own: Side, now| {
             let found = find(&own.state, &wish.presented)?;
             let sides = Sides::of(app, own)?;
             let outcome = ask(app, &sides, &found, wish.pin.as_ref(), now, true)?;
+            // Where a commit has to be made again, the try was still one.
+            if !counted.swap(true, Ordering::Relaxed) {
+                tries::count(app, &sides, &found, &outcome.tried, now);
+            }
             Ok((sides, outcome))
         };
-        return record::kept(ctx, place, lock, ask).await;
+        match record::written(ctx, place, lock, None, ask).await {
+            // Goes on as if no answer was to be kept: the lock says whether it opens unrecorded.
+            Err(error) if error.is_storage() => {}
+            kept => return kept,
+        }
     }
     let present = ctx.app.now();
     let now = wish.at.unwrap_or(present);
     let mut own = Side { state, lock };
     if now < present {
-        own.state = access::as_of(ctx, &own.state, now).await?;
+        own.state = access::as_of(ctx, &own.state, now, "/at").await?;
     }
     let found = find(&own.state, &wish.presented)?;
     let sides =
         if now < present { Sides::then(ctx, own, now).await? } else { Sides::of(&ctx.app, own)? };
     let outcome = ask(&ctx.app, &sides, &found, wish.pin.as_ref(), now, live)?;
+    if !counted.load(Ordering::Relaxed) {
+        tries::count(&ctx.app, &sides, &found, &outcome.tried, now);
+    }
     let mut decided =
         if live { record::record(&ctx.app, &sides, outcome, now).await? } else { outcome.decided };
     hide(ctx, place, &mut decided);
@@ -448,22 +468,23 @@ pub async fn unlock(
     let state = ctx.app.state(number)?;
     let lock = resolve(&state, Noun::Lock, &lock)?;
     check_controller(ctx, &state, lock)?;
-    if ctx.keep.is_some() {
-        let ask = move |app: &App, own, now| from_afar(app, own, person.as_ref(), now);
-        let decided = record::kept(ctx, number, lock, ask).await?;
-        if decided.granted {
-            let sides = Sides::of(&ctx.app, Side { state, lock })?;
-            remote_unlock(&ctx.app, &sides.owner, ctx.app.now());
+    let wanted = person.clone();
+    let ask = move |app: &App, own, now| from_afar(app, own, wanted.as_ref(), now);
+    let decided = match record::written(ctx, number, lock, Some("unlock"), ask).await {
+        // What is not stored can still open, as the lock says; who opened is then not on record.
+        Err(error) if error.is_storage() => {
+            let (own, now) = (Side { state: state.clone(), lock }, ctx.app.now());
+            let (sides, outcome) = from_afar(&ctx.app, own, person.as_ref(), now)?;
+            let mut decided = record::record(&ctx.app, &sides, outcome, now).await?;
+            hide(ctx, number, &mut decided);
+            decided
         }
-        return Ok(decided);
-    }
-    let now = ctx.app.now();
-    let (sides, outcome) = from_afar(&ctx.app, Side { state, lock }, person.as_ref(), now)?;
-    let mut decided = record::record(&ctx.app, &sides, outcome, now).await?;
+        written => written?,
+    };
     if decided.granted {
-        remote_unlock(&ctx.app, &sides.owner, now);
+        let sides = Sides::of(&ctx.app, Side { state, lock })?;
+        remote_unlock(&ctx.app, &sides.owner, ctx.app.now());
     }
-    hide(ctx, number, &mut decided);
     Ok(decided)
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use claviger_domain::ids::{Id, LockNumber, PlaceNumber};
+use claviger_domain::ids::{Id, LockNumber, Noun, PlaceNumber};
 use claviger_domain::noun::event::{Event, EventKind, EventSubject};
 use claviger_domain::noun::lock::{Privacy, WhenUnrecorded};
 use claviger_domain::time::{Instant, SECOND};
@@ -156,12 +156,13 @@ pub(crate) async fn drain(app: &App) {
     }
 }
 
-/// A live decision whose answer is kept for the request sent again: decided by the writer, so that
-/// event and answer are stored together.
-pub(super) async fn kept(
+/// A live decision that the writer makes, so that what goes with it is stored together with the
+/// event: the answer, for the request sent again, and where `act` names it the caller's act.
+pub(super) async fn written(
     ctx: &Context,
     place: PlaceNumber,
     lock: LockNumber,
+    act: Option<&'static str>,
     ask: impl Fn(&App, Side, Instant) -> Result<(Sides, Outcome), Error> + Send + 'static,
 ) -> Result<Decided, Error> {
     let ctx2 = ctx.clone();
@@ -174,12 +175,17 @@ pub(super) async fn kept(
         let events = events(&sides, &outcome, id, now);
         let mut decided = outcome.decided;
         decided.event = told(&events, place);
-        if sides.privacy() != Privacy::Full {
+        if ctx2.keep.is_some() && sides.privacy() != Privacy::Full {
             // The answer is kept; it must not say what the event does not.
             decided.by.clear();
             decided.hint = None;
         }
         events.into_iter().for_each(|(at, event)| work.event(at, event));
+        if let Some(act) = act.filter(|_| decided.granted) {
+            let draft = work.place(place)?;
+            let lock = draft.state.locks.get(lock).map(|lock| lock.header.id);
+            draft.note_act(act, Noun::Lock, lock, Vec::new());
+        }
         hide(&ctx2, place, &mut decided);
         Ok(decided)
     })

@@ -2,9 +2,12 @@
 //!
 //! The rule is `domain::decision::Attempts`; what is counted is never a digit.
 
+use std::sync::Arc;
+
 use claviger_domain::decision::{Decision, Pin, identify};
-use claviger_domain::ids::CredentialNumber;
-use claviger_domain::noun::event::{EventKind, Method};
+use claviger_domain::ids::{CredentialNumber, PlaceNumber};
+use claviger_domain::noun::credential::Credential;
+use claviger_domain::noun::event::{Event, EventKind, EventSubject, Method};
 use claviger_domain::reason::Reason;
 use claviger_domain::time::{HOUR, Instant, SECOND};
 use claviger_store::StoreError;
@@ -48,32 +51,46 @@ pub(super) fn pin_locked(app: &App, side: &Side, known: CredentialNumber, now: I
     })
 }
 
-/// Counts what the own place's decision shows: a wrong PIN where the PIN was looked at, an unknown
-/// code where no place knows it. A right one ends the count.
-pub(super) fn count(app: &App, sides: &Sides, own: &Decision, found: &Found, now: Instant) {
-    let wrong = own.reasons.has(Reason::PinWrong);
-    for side in sides.all() {
-        let request = presented(app, found, side, &sides.own);
-        let Some(known) = request.and_then(|it| identify(&side.state, it)) else { continue };
+/// What the places that were asked made of a PIN and of a code.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tried {
+    granted: bool,
+    wrong: bool,
+    right: bool,
+    unknown: bool,
+}
+
+impl Tried {
+    /// Adds what one place decided; the first is the one that was asked.
+    pub(super) fn add(&mut self, decision: &Decision) {
+        // Where the door stands open nothing is proven.
+        self.granted |= decision.granted && decision.method != Method::FreeAccess;
+        self.wrong |= decision.checked_pin() == Some(Pin::Wrong);
+        self.right |= decision.checked_pin() == Some(Pin::Right);
+        self.unknown |= decision.reasons.has(Reason::CredentialUnknown);
+    }
+}
+
+/// Counts what was tried: a wrong PIN where any place looked at it, at every place that knows the
+/// credential; an unknown code where no place knows it. Being let in with a right one ends the count.
+pub(super) fn count(app: &App, sides: &Sides, found: &Found, tried: &Tried, now: Instant) {
+    let mut known_somewhere = false;
+    for (side, known) in known_to(app, sides, found) {
+        known_somewhere = true;
         let Some(cell) = app.world().cell(side.place()) else { continue };
         let mut pins = guard(&cell.pins);
-        if wrong {
+        if tried.wrong {
             pins.entry(known.number()).or_default().fail(now);
-        } else if own.granted && own.request().pin == Pin::Right {
-            // At a door that asks for no PIN nothing is proven.
+        } else if tried.right && tried.granted {
             pins.remove(&known.number());
         }
     }
-    if own.request().presented.is_typed() {
-        let unknown = sides.all().all(|side| {
-            let request = presented(app, found, side, &sides.own);
-            request.and_then(|it| identify(&side.state, it)).is_none()
-        });
+    if matches!(found, Found::Code(_)) {
         let Some(cell) = app.world().cell(sides.owner.place()) else { return };
         let mut codes = guard(&cell.codes);
-        if unknown && own.reasons.has(Reason::CredentialUnknown) {
+        if tried.unknown && !known_somewhere {
             codes.entry(sides.owner.lock).or_default().fail(now);
-        } else if own.granted {
+        } else if tried.granted && known_somewhere {
             codes.remove(&sides.owner.lock);
         }
     }
@@ -82,25 +99,57 @@ pub(super) fn count(app: &App, sides: &Sides, own: &Decision, found: &Found, now
 /// Counts again what recent events tell, after a start.
 pub(crate) async fn rebuild_attempts(app: &App) -> Result<(), StoreError> {
     let since = app.now().plus(-REBUILD);
-    for (place, event) in app.store().recent_attempts(since).await? {
-        let Some(cell) = app.world().cell(place) else { continue };
-        let (mut pins, mut codes) = (guard(&cell.pins), guard(&cell.codes));
-        let code = event.method == Some(Method::Code);
-        match (event.kind, event.subject.credential) {
-            (EventKind::AccessGranted, known) => {
-                known.filter(|_| event.method != Some(Method::Card)).map(|it| pins.remove(&it));
-                if code {
-                    codes.remove(&event.lock);
-                }
+    let mut recent = app.store().recent_attempts(since).await?;
+    // A credential may be tried at several places.
+    recent.sort_by_key(|(_, event)| event.occurred_at);
+    recent.iter().for_each(|(place, event)| recount(app, *place, event));
+    Ok(())
+}
+
+/// Whether a PIN was looked at follows from the rule of the lock as it is at the start; an event does
+/// not tell.
+fn recount(app: &App, place: PlaceNumber, event: &Event) {
+    let Ok(state) = app.state(place) else { return };
+    let Ok(sides) = Sides::of(app, Side { state, lock: event.lock }) else { return };
+    let (at, granted) = (event.occurred_at, event.kind == EventKind::AccessGranted);
+    let unknown = event.reasons.has(Reason::CredentialUnknown);
+    let EventSubject { credential, card, .. } = event.subject;
+    let found = card.map(Found::Card).or(credential.map(Found::Credential));
+    let looked_at = sides.door().is_ok_and(|door| door.asks_pin(at));
+    let proven = granted && looked_at && event.method != Some(Method::Card);
+    // Known to another place than the one that was asked, and refused there too.
+    let elsewhere = unknown && looked_at && event.method == Some(Method::CardAndPin);
+    if let Some(found) =
+        found.filter(|_| proven || elsewhere || event.reasons.has(Reason::PinWrong))
+    {
+        for (side, known) in known_to(app, &sides, &found) {
+            let Some(cell) = app.world().cell(side.place()) else { continue };
+            let mut pins = guard(&cell.pins);
+            if proven {
+                pins.remove(&known.number());
+            } else if known.pin.is_some() {
+                pins.entry(known.number()).or_default().fail(at);
             }
-            (_, Some(known)) if event.reasons.has(Reason::PinWrong) => {
-                pins.entry(known).or_default().fail(event.occurred_at);
-            }
-            (_, None) if code && event.reasons.has(Reason::CredentialUnknown) => {
-                codes.entry(event.lock).or_default().fail(event.occurred_at);
-            }
-            _ => {}
         }
     }
-    Ok(())
+    // The owner of a shared lock has an event of its own.
+    let cell = app.world().cell(place).filter(|_| place == sides.owner.place());
+    let Some(cell) = cell.filter(|_| event.method == Some(Method::Code)) else { return };
+    if granted {
+        guard(&cell.codes).remove(&event.lock);
+    } else if unknown && credential.is_none() {
+        guard(&cell.codes).entry(event.lock).or_default().fail(at);
+    }
+}
+
+/// The places that know what was presented, each with the credential it is there.
+fn known_to<'s>(
+    app: &'s App,
+    sides: &'s Sides,
+    found: &'s Found,
+) -> impl Iterator<Item = (&'s Side, &'s Arc<Credential>)> {
+    sides.all().filter_map(|side| {
+        let request = presented(app, found, side, &sides.own)?;
+        Some((side, identify(&side.state, request)?))
+    })
 }

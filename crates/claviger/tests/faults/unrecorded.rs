@@ -55,9 +55,20 @@ impl Site {
     }
 
     async fn post(&self, path: &str, body: Value) -> (u16, Value) {
+        self.send(path, body, None).await
+    }
+
+    async fn send(&self, path: &str, body: Value, key: Option<&str>) -> (u16, Value) {
         let request = self.http.post(format!("{}{path}", self.base)).bearer_auth(&self.token);
+        let request = key.into_iter().fold(request, |it, key| it.header("idempotency-key", key));
         let answer = request.json(&body).send().await.unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null))
+    }
+
+    /// A live decision about the person that may be sent again under this key.
+    async fn decide_once(&self, lock: &str, key: &str) -> (u16, Value) {
+        let question = json!({"lock_id": lock, "person_id": self.person});
+        self.send("/decisions", question, Some(key)).await
     }
 
     /// A live decision; a card that nobody has where no person is given.
@@ -82,19 +93,23 @@ impl Site {
 
     /// While storage refuses: what each lock does. Returns the events that wait.
     async fn while_refused(&self) -> Vec<String> {
-        let (allowed, refused, denied) = tokio::join!(
+        let (allowed, refused, denied, once, refused_once) = tokio::join!(
             self.decide(&self.allows, true),
             self.decide(&self.refuses, true),
             self.decide(&self.refuses, false),
+            self.decide_once(&self.allows, "once"),
+            self.decide_once(&self.refuses, "refused-once"),
         );
         let mut waiting = Vec::new();
-        for ((status, decision), result) in [(allowed, "granted"), (denied, "denied")] {
+        let opened = [(allowed, "granted"), (denied, "denied"), (once, "granted")];
+        for ((status, decision), result) in opened {
             assert_eq!((status, &decision["result"]), (200, &json!(result)), "{decision}");
             assert_eq!(decision["recorded"], false, "{decision}");
             waiting.push(decision["event_id"].as_str().unwrap().to_owned());
         }
-        let (status, problem) = refused;
-        assert_eq!((status, &problem["code"]), (503, &json!("unavailable")), "{problem}");
+        for (status, problem) in [refused, refused_once] {
+            assert_eq!((status, &problem["code"]), (503, &json!("unavailable")), "{problem}");
+        }
         waiting
     }
 

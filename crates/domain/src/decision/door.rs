@@ -100,15 +100,11 @@ impl<'s> Door<'s> {
         self.unlock().is_some_and(|times| times.compiled().is_open(now, self.zone()))
     }
 
-    /// The PIN rule that holds at `now`.
+    /// Whether the PIN rule asks for a PIN at `now`; it may be only of those who have one.
+    #[must_use]
     #[inline]
-    pub(super) fn pin_rule(&self, now: Instant) -> PinRule {
-        if self.pin() == PinRule::Never {
-            return PinRule::Never;
-        }
-        match self.pin_times() {
-            Some(times) if !times.compiled().is_open(now, self.zone()) => PinRule::Never,
-            _ => self.pin(),
-        }
+    pub fn asks_pin(&self, now: Instant) -> bool {
+        let in_time = |times: &Timetable| times.compiled().is_open(now, self.zone());
+        self.pin() != PinRule::Never && self.pin_times().is_none_or(in_time)
     }
 }

@@ -201,7 +201,7 @@ fn credential_flaws(
     number: CredentialNumber,
     holder: HolderRow,
 ) -> Reasons {
-    let asks_pin = door.pin_rule(request.now) != PinRule::Never;
+    let asks_pin = door.asks_pin(request.now);
     if holder.is_ordinary() && !asks_pin {
         return Reasons::NONE;
     }
@@ -279,6 +279,17 @@ impl<'s> Decision<'s> {
     #[must_use]
     pub fn session(&self) -> Option<SessionHints> {
         self.credential().filter(|_| self.granted).and_then(|credential| credential.session)
+    }
+
+    /// How the PIN was found where check 7 looked at it: `Right` or `Wrong`. None where the door asks
+    /// for none, the credential has none, none was presented or tries were locked out: then the answer
+    /// says nothing about it, and it proves nothing.
+    #[must_use]
+    pub fn checked_pin(&self) -> Option<Pin> {
+        let asked = self.door.asks_pin(self.request.now) && !self.request.lockouts.pin;
+        let has_pin = self.credential().is_some_and(|credential| credential.pin.is_some());
+        let shown = matches!(self.request.pin, Pin::Right | Pin::Wrong);
+        (asked && has_pin && shown && self.method != Method::FreeAccess).then_some(self.request.pin)
     }
 
     /// What was asked.

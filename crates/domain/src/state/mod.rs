@@ -35,6 +35,8 @@ pub trait Working: Clone {
     fn record(&self, noun: Noun, number: u32) -> Option<Record>;
     /// Takes a record in.
     fn apply(&mut self, record: &Record);
+    /// Says that there was a commit, where it wrote no record.
+    fn advance(&mut self, revision: u64);
 }
 
 macro_rules! working {
@@ -42,6 +44,10 @@ macro_rules! working {
         impl Working for $state {
             fn revision(&self) -> u64 {
                 self.revision
+            }
+
+            fn advance(&mut self, revision: u64) {
+                self.revision = self.revision.max(revision);
             }
 
             fn highest(&self, noun: Noun) -> u32 {

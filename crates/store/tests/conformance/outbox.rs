@@ -39,7 +39,11 @@ async fn what_is_claimed_comes_back_when_the_claim_runs_out() {
     on_each_store(async |mut world| {
         waiting(&mut world, 4).await;
         let due = async |now, limit, until| {
-            world.store.due_deliveries(Instant(now), limit, Instant(until)).await.unwrap()
+            world
+                .store
+                .due_deliveries((PLACE, HOOK), Instant(now), limit, Instant(until))
+                .await
+                .unwrap()
         };
         let first = due(3, 2, 10).await;
         assert_eq!(ids(&first), [1, 2]);
@@ -80,10 +84,15 @@ async fn no_two_workers_have_the_same() {
             workers.spawn(async move {
                 let mut had = Vec::new();
                 loop {
-                    let some = store.due_deliveries(Instant(500), 7, Instant(900)).await.unwrap();
+                    let some = store
+                        .due_deliveries((PLACE, HOOK), Instant(500), 7, Instant(900))
+                        .await
+                        .unwrap();
                     if some.is_empty() {
                         // Another may hold what was looked at; only an empty outbox is the end.
-                        let left = store.due_deliveries(Instant(500), 7, Instant(900)).await;
+                        let left = store
+                            .due_deliveries((PLACE, HOOK), Instant(500), 7, Instant(900))
+                            .await;
                         had.extend(ids(&left.unwrap()));
                         return had;
                     }
@@ -95,7 +104,11 @@ async fn no_two_workers_have_the_same() {
         while let Some(worker) = workers.join_next().await {
             had.extend(worker.unwrap());
         }
-        let rest = world.store.due_deliveries(Instant(500), 300, Instant(900)).await.unwrap();
+        let rest = world
+            .store
+            .due_deliveries((PLACE, HOOK), Instant(500), 300, Instant(900))
+            .await
+            .unwrap();
         had.extend(ids(&rest));
         had.sort_unstable();
         assert_eq!(had, (1..=200).collect::<Vec<u128>>());
@@ -116,7 +129,8 @@ async fn deliveries_are_listed_replayed_and_removed() {
         assert_eq!(world.store.replay_delivery(PLACE, id(99), id(8), Instant(50)).await, Ok(false));
         let copy = world.store.delivery(PLACE, id(7)).await.unwrap().unwrap();
         assert_eq!((copy.next_at, copy.body.as_str()), (Instant(50), "{\"n\":1,\"å\":\"\"}"));
-        let claimed = world.store.due_deliveries(Instant(1), 1, Instant(9)).await.unwrap();
+        let claimed =
+            world.store.due_deliveries((PLACE, HOOK), Instant(1), 1, Instant(9)).await.unwrap();
         let done =
             world.store.finish_delivery(&claimed[0], attempt(1, Some(200)), Finish::Delivered);
         assert_eq!(done.await, Ok(true));

@@ -165,7 +165,6 @@ const NO_COMMAND: &[(&str, &str)] = &[
     ("reset_password", "a mail"),
     ("redeem_invitation", "needs the set-up code"),
     ("decide", "an event"),
-    ("unlock", "an event"),
     ("test_webhook", "a delivery"),
     ("replay_delivery", "a delivery"),
     ("sync_controller", "events, and how far lists are"),
@@ -258,6 +257,50 @@ async fn every_mutation_of_the_route_table_leaves_one_entry() {
         for verb in ["share", "accept", "unshare", "set_posture", "revoke", "rotate"] {
             assert!(verbs.contains(verb), "{verb}: {verbs:?}");
         }
+        assert_eq!(world.here().get("/changes/verify").await["ok"], true);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_opened_a_door_from_afar_and_who_made_a_client_is_on_record() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let door = it.lock("Door").await;
+        let start = it.list("/changes").await.len();
+        let key = it.seen_by(&it.full_key().await);
+        let me = key.actor.get("/api/v1/me").await.expect(200);
+        let unlock = format!("{}/unlock", one("/locks", &door));
+        key.post(&unlock, json!({})).await.expect(200);
+        let client = format!("/api/v1/clients/{}", id(&me));
+        let less = json!({"scopes": ["locks:read", "people:write"]});
+        it.actor.patch(&client, less).await.expect(200);
+        it.actor.delete(&client).await.expect(204);
+        let changes = it.list("/changes").await;
+        let told: Vec<_> = changes[start..]
+            .iter()
+            .map(|it| (it["verb"].as_str().unwrap(), &it["object_id"], &it["actor"]["id"]))
+            .collect();
+        let admin = it.actor.get("/api/v1/me").await.expect(200);
+        let (own, other) = (&me["id"], &admin["id"]);
+        assert_eq!(
+            told,
+            [
+                ("create", own, other),
+                ("unlock", &door["id"], own),
+                ("update", own, other),
+                ("delete", own, other)
+            ]
+        );
+        let values: Vec<&Value> = changes[start..].iter().map(|it| &it["values"]).collect();
+        assert!(values[0]["scopes"].as_str().unwrap().contains("locks:operate"), "{values:?}");
+        assert_eq!(values[0]["place_ids"], world.place.as_str());
+        assert_eq!(values[2]["scopes"], "people:write locks:read");
+        // What an act leaves is stored with it, and nothing is counted twice.
+        it.person("Ann").await;
+        assert_eq!(it.get("/changes/verify").await["ok"], true);
+        let world = world.restarted().await;
+        world.here().person("Bo").await;
         assert_eq!(world.here().get("/changes/verify").await["ok"], true);
     })
     .await;

@@ -125,6 +125,12 @@ impl Stream {
         }
     }
 
+    /// Whether nothing more is told, as the stream has ended.
+    async fn has_ended(&mut self) -> bool {
+        let rest = tokio::time::timeout(Duration::from_secs(20), self.body.next()).await;
+        matches!(rest, Ok(None))
+    }
+
     async fn take(&mut self, count: usize) -> Vec<Told> {
         let mut all = Vec::new();
         while all.len() < count {
@@ -154,11 +160,41 @@ async fn a_stream_begins_with_the_next_event_and_resumes_after_the_last() {
         let listed = it.list("/events").await;
         assert_eq!(told.data, listed[3], "as the list shows it");
         assert_eq!(resumed.take(1).await[0].data, listed[3]);
-        for last in ["x", "-1", ""] {
+        // One from beyond the last event is that of a server since restored.
+        for last in ["x", "-1", "", "5"] {
             let path = it.at("/events/stream");
             let wrong = it.actor.send("GET", &path, &[("last-event-id", last)], None).await;
             wrong.problem(422, "invalid");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_what_it_was_opened_by() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let door = it.lock("Door").await;
+        let program = it.seen_by(&it.full_key().await);
+        let me = program.actor.get("/api/v1/me").await.expect(200);
+        let mut stream = Stream::open(&world, &program, None).await;
+        it.present(&door, "a1").await;
+        stream.take(1).await;
+        let client = format!("/api/v1/clients/{}", me["id"].as_str().unwrap());
+        let less = json!({"scopes": ["locks:read"]});
+        world.admin.patch(&client, less).await.expect(200);
+        it.present(&door, "a2").await;
+        assert!(stream.has_ended().await, "who may not read events reads none");
+
+        let program = it.seen_by(&it.full_key().await);
+        let me = program.actor.get("/api/v1/me").await.expect(200);
+        let mut stream = Stream::open(&world, &program, None).await;
+        it.present(&door, "a3").await;
+        stream.take(1).await;
+        let client = format!("/api/v1/clients/{}", me["id"].as_str().unwrap());
+        world.admin.delete(&client).await.expect(204);
+        it.present(&door, "a4").await;
+        assert!(stream.has_ended().await, "the client is gone");
     })
     .await;
 }

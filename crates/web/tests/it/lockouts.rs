@@ -109,6 +109,35 @@ async fn unknown_codes_lock_the_code_entry_of_their_lock_out() {
 }
 
 #[tokio::test]
+async fn tries_that_are_sent_again_count_once_and_those_sent_at_once_each() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let door = door(&it).await;
+        let ask = |key: usize| {
+            let (it, door) = (it.clone(), door.clone());
+            async move {
+                let card = json!({"bits": 56, "value": "a1"});
+                let body = json!({"lock_id": id(&door), "card": card, "pin": "9999"});
+                let (path, key) = (it.at("/decisions"), key.to_string());
+                let headers = [("idempotency-key", key.as_str())];
+                it.actor.send("POST", &path, &headers, Some(body.to_string())).await.expect(200)
+            }
+        };
+        for _ in 0..8 {
+            assert_eq!(reasons(&ask(0).await), ["pin_wrong"], "the answer that was kept");
+        }
+        let tries: Vec<_> = (1..12).map(|key| tokio::spawn(ask(key))).collect();
+        let mut wrong = 0;
+        for tried in tries {
+            wrong += usize::from(reasons(&tried.await.unwrap()) == ["pin_wrong"]);
+        }
+        assert_eq!(wrong, 4, "five in all, then none is looked at");
+        assert_eq!(reasons(&pin(&it, &door, "a1", "1234").await), ["pin_locked_out"]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_preview_counts_nothing() {
     on_each_engine(|world| async move {
         let it = world.here();
@@ -139,6 +168,11 @@ async fn a_door_without_pin_does_not_end_the_count() {
         // Whoever found the card could else try on for ever.
         assert_eq!(it.present(&lobby, "a1").await["result"], "granted");
         assert_eq!(reasons(&pin(&it, &door, "a1", "1234").await), ["pin_locked_out"]);
+        // Nor does it tell which PIN is the right one.
+        for tried in ["0000", "1234"] {
+            assert_eq!(pin(&it, &lobby, "a1", tried).await["result"], "granted");
+            assert_eq!(reasons(&pin(&it, &door, "a1", "1234").await), ["pin_locked_out"]);
+        }
         let world = world.restarted().await;
         assert_eq!(reasons(&pin(&world.here(), &door, "a1", "1234").await), ["pin_locked_out"]);
     })

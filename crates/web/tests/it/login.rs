@@ -453,6 +453,37 @@ async fn a_mailed_secret_is_good_for_an_hour_and_a_set_up_code_is_none() {
     .await;
 }
 
+#[tokio::test]
+async fn a_password_that_is_set_ends_other_secrets_and_spelling_brings_no_more_mail() {
+    on_each_engine(|world| async move {
+        let browser = owner(&world).await;
+        let path = "/api/v1/account/password-reset";
+        let nobody = world.nobody();
+        let set = |secret: &str| json!({"secret": secret, "password": "another long password"});
+        for spelt in ["admin@localhost", "Admin@Localhost", "ADMIN@localhost"] {
+            nobody.post(path, json!({"email": spelt})).await.expect(202);
+        }
+        let secrets = mails(&world, 3).await;
+        let secrets: Vec<&str> = secrets.iter().map(|mail| secret_of(mail)).collect();
+        nobody.post(path, set(secrets[1])).await.expect(204);
+        for other in [secrets[0], secrets[2]] {
+            nobody.post(path, set(other)).await.problem(401, "unauthorized");
+        }
+        browser.get("/api/v1/me").await.problem(401, "unauthorized");
+
+        for number in 0..16 {
+            let letters = "admin".chars().enumerate().map(|(at, letter)| {
+                if number >> at & 1 == 1 { letter.to_ascii_uppercase() } else { letter }
+            });
+            let email = format!("{}@localhost", letters.collect::<String>());
+            nobody.post(path, json!({"email": email})).await.expect(202);
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        mails(&world, 10).await;
+    })
+    .await;
+}
+
 #[track_caller]
 fn too_many(answer: &Answer) {
     assert_eq!(answer.status, 429, "{}", answer.text);

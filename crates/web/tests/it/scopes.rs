@@ -12,7 +12,8 @@ use crate::tour::{Furniture, furnish, revisions, samples};
 /// What a route asks for beside its own scope, because its answer shows more than one noun.
 fn more_scopes(route: &Listed) -> &'static [&'static str] {
     match route.operation {
-        "export_person" => &["events:read"],
+        "export_person" => &["events:read", "credentials:read", "grants:read"],
+        "create_webhook" | "change_webhook" | "replay_delivery" => &["events:read"],
         "person_access" => &["people:read"],
         "lock_access" => &["locks:read"],
         "access_level_grants" => &["access_levels:read"],

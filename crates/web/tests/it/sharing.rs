@@ -253,6 +253,55 @@ async fn a_pin_is_wrong_only_where_it_is_wrong_everywhere() {
 }
 
 #[tokio::test]
+async fn pins_and_codes_that_only_the_other_place_knows_count_too() {
+    on_each_engine(|world| async move {
+        let world = world.lasting().await;
+        let (owner, tenant) = two(&world).await;
+        let lock = shared(&owner, &tenant, "Gate").await;
+        owner.patch(&one("/locks", &lock), json!({"pin": "always"})).await.expect(200);
+        let ann = tenant.person("Ann").await;
+        let card = json!({"bits": 56, "value": "a1"});
+        let card = json!({"kind": "card", "person_id": id(&ann), "card": card, "pin": "2222"});
+        tenant.made("/credentials", card).await;
+        let code = json!({"kind": "code", "person_id": id(&ann), "code": "246810", "pin": "3333"});
+        tenant.made("/credentials", code).await;
+        tenant.grant(&ann, &lock).await;
+        let ask = |pin: &str| {
+            let card = json!({"bits": 56, "value": "a1"});
+            json!({"lock_id": id(&lock), "card": card, "pin": pin})
+        };
+        let enter = |code: &str| json!({"lock_id": id(&lock), "code": code, "pin": "3333"});
+
+        // The reader asks its own place, which does not know the card.
+        for _ in 0..4 {
+            assert_eq!(reasons(&owner.decide(ask("0000")).await), ["credential_unknown"]);
+        }
+        assert_eq!(owner.decide(ask("2222")).await["result"], "granted", "and ends the count");
+        for _ in 0..5 {
+            assert_eq!(reasons(&owner.decide(ask("0000")).await), ["credential_unknown"]);
+        }
+        assert_eq!(reasons(&owner.decide(ask("2222")).await), ["credential_unknown"]);
+        assert_eq!(reasons(&tenant.decide(ask("2222")).await), ["pin_locked_out"]);
+
+        // A good code ends the count of unknown ones, whosever it is.
+        for _ in 0..3 {
+            for unknown in ["100001", "100002", "100003"] {
+                assert_eq!(reasons(&owner.decide(enter(unknown)).await), ["credential_unknown"]);
+            }
+            assert_eq!(owner.decide(enter("246810")).await["result"], "granted");
+        }
+
+        let world = world.restarted().await;
+        let again = |site: &Site| site.seen_by(&world.again(&site.actor));
+        let (owner, tenant) = (again(&owner), again(&tenant));
+        assert_eq!(reasons(&owner.decide(ask("2222")).await), ["credential_unknown"]);
+        assert_eq!(reasons(&tenant.decide(ask("2222")).await), ["pin_locked_out"]);
+        assert_eq!(owner.decide(enter("246810")).await["result"], "granted");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn taking_a_lock_back_closes_the_rights_of_the_other_place() {
     on_each_engine(|world| async move {
         let (owner, tenant) = two(&world).await;

@@ -212,6 +212,11 @@ impl World {
         Actor { router, token: self.admin.token.clone() }
     }
 
+    /// The same caller at this server, where theirs was opened anew.
+    pub(crate) fn again(&self, actor: &Actor) -> Actor {
+        Actor { router: self.router.clone(), token: actor.token.clone() }
+    }
+
     /// A path within the place.
     pub(crate) fn at(&self, path: &str) -> String {
         format!("/api/v1/places/{}{path}", self.place)

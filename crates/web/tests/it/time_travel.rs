@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::kit::{Site, in_seconds, one, person_to_lock};
+use crate::kit::{Site, in_seconds, one, person_to_lock, pointers};
 use crate::support::{World, id, on_each_engine};
 
 /// What was answered live, and when.
@@ -263,6 +263,30 @@ async fn before_there_was_anything_nobody_could() {
         assert_eq!(later[0]["opens"], true);
         let wrong = it.actor.get(&it.at(&format!("{path}/access?at=monday"))).await;
         wrong.problem(422, "invalid");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn older_than_the_records_is_refused_rather_than_answered() {
+    on_each_engine(|world| async move {
+        let world = world.lasting().await;
+        let it = world.here();
+        let (ann, door) = (it.person("Ann").await, it.lock("Door").await);
+        it.grant(&ann, &door).await;
+        let day = |days: i64| in_seconds(&world, days * 24 * 3600);
+        let (asked, kept) = (day(1), day(20));
+        let path = format!("{}/access?at=", one("/locks", &door));
+        let world = world.later(410 * 24 * 3600).await;
+        let it = world.here();
+        let refused = it.actor.get(&it.at(&format!("{path}{asked}"))).await;
+        let refused = refused.problem(422, "invalid");
+        let error = &refused["errors"][0];
+        assert_eq!((&error["code"], &error["pointer"]), (&json!("before_records"), &json!("?at")));
+        let ask = json!({"lock_id": id(&door), "person_id": id(&ann), "at": asked});
+        let refused = it.post("/decisions", ask).await.problem(422, "invalid");
+        assert_eq!(pointers(&refused), ["/at"]);
+        assert_eq!(it.list(&format!("{path}{kept}")).await[0]["opens"], true);
     })
     .await;
 }

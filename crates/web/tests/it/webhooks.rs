@@ -312,6 +312,36 @@ async fn failures_are_tried_again_at_their_times_and_then_given_up() {
 }
 
 #[tokio::test]
+async fn an_endpoint_that_never_answers_holds_up_no_other() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let door = it.lock("Door").await;
+        it.made("/webhooks", json!({"url": TWO})).await;
+        for _ in 0..70 {
+            it.present(&door, "a1").await;
+        }
+        let hook = it.made("/webhooks", json!({"url": URL})).await;
+        it.present(&door, "a1").await;
+        let answers = Endpoint::answering(204).send();
+        let send: Send = Arc::new(move |request| match request.url.as_str() {
+            TWO => Box::pin(std::future::pending()),
+            _ => answers(request),
+        });
+        let (_stop, stopped) = watch::channel(false);
+        let work = tokio::spawn(jobs::run(world.app.clone(), send, stopped));
+        for tries in 0.. {
+            if only_delivery(&it, &hook).await["state"] == "delivered" {
+                break;
+            }
+            assert!(tries < 400, "it was never told");
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        work.abort();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn five_days_of_only_failures_disable_an_endpoint() {
     on_each_engine(|world| async move {
         let world = world.lasting().await;

@@ -12,7 +12,7 @@ use axum::http::request::Parts;
 use claviger_app::rate::Standing;
 use claviger_app::{
     App, Caller, Context, Error, Expected, Gone, Keep, Left, Paging, PlanRow, Planned, Written,
-    auth, idempotency, place, provision::TakenBack, sha256, sharing,
+    auth, idempotency, place, provision::TakenBack, sharing,
 };
 use claviger_domain::ids::{Id, Noun, Ref};
 use claviger_domain::noun::grant::Via;
@@ -91,7 +91,8 @@ fn too_many(standing: Standing) -> Problem {
     problem.with_header(RETRY_AFTER, HeaderValue::from(standing.reset_s))
 }
 
-fn known(app: &App, parts: &Parts, method: Method) -> Result<Known, Problem> {
+/// Who calls, by the head of a request.
+pub(crate) fn known(app: &App, parts: &Parts, method: Method) -> Result<Known, Problem> {
     let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
     if header(AUTHORIZATION).is_some() {
         let secret = bearer(&parts.headers).ok_or_else(nobody)?;
@@ -230,7 +231,7 @@ where
         }
         turn = Some(turned);
         let encode = encode.clone();
-        ctx.keep = Some(keep(call, key, move |value, left| {
+        ctx.keep = Some(keep(&ctx, call, key, move |value, left| {
             Some(encode(value.downcast_ref::<T>()?, left))
         }));
     }
@@ -259,12 +260,13 @@ pub(crate) async fn begin(
     call: &Request,
     key: &str,
 ) -> Result<(idempotency::Turned, Option<claviger_app::Kept>), Problem> {
-    let request = sha256(&call.raw);
+    let request = idempotency::tag(&ctx.app, &call.raw);
     idempotency::begin(&ctx.app, &scope(call), key, &request).await.map_err(problem)
 }
 
 /// What is kept for a retry: the answer without what is shown once.
 pub(crate) fn keep(
+    ctx: &Context,
     call: &Request,
     key: &str,
     encode: impl Fn(&dyn Any, Left<'_>) -> Option<Reply> + Send + Sync + 'static,
@@ -272,7 +274,7 @@ pub(crate) fn keep(
     Keep {
         scope: scope(call),
         key: key.to_owned(),
-        request: sha256(&call.raw),
+        request: idempotency::tag(&ctx.app, &call.raw),
         encode: Arc::new(move |value, left| Some(encode(value, left)?.kept(SHOWN_ONCE))),
     }
 }

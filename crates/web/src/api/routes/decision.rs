@@ -175,15 +175,19 @@ where
 {
     let mut turn = None;
     if let Some(key) = &call.idempotency_key {
-        let (turned, kept) = begin(&ctx, call, key).await?;
-        if let Some(kept) = kept {
-            return Ok(Reply::again(kept));
+        match begin(&ctx, call, key).await {
+            Ok((_, Some(kept))) => return Ok(Reply::again(kept)),
+            Ok((turned, None)) => {
+                turn = Some(turned);
+                ctx.keep = Some(keep(&ctx, call, key, |value, _| {
+                    let shown = shown(value.downcast_ref::<Decided>()?);
+                    Some(Reply::plain(serde_json::to_value(shown).ok()?))
+                }));
+            }
+            // Whether the door opens without storage is the lock's to say.
+            Err(problem) if problem.code.status() >= 500 => {}
+            Err(problem) => return Err(problem),
         }
-        turn = Some(turned);
-        ctx.keep = Some(keep(call, key, |value, _| {
-            let shown = shown(value.downcast_ref::<Decided>()?);
-            Some(Reply::plain(serde_json::to_value(shown).ok()?))
-        }));
     }
     let decided = run(ctx).await.map_err(problem)?;
     drop(turn);

@@ -4,22 +4,26 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
+use axum::http::request::Parts;
 use claviger_app::Context;
 use claviger_app::event::{self as app, EventWish};
 use claviger_domain::ids::Id;
+use claviger_domain::noun::grant::Via;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::time::Window;
 use tokio::sync::watch;
 
-use super::common::{Answered, Request, Row, Shared, at_place, ids_with, problem};
+use super::common::{Answered, Request, Row, Shared, at_place, ids_with, known, problem};
 use crate::api::call::run;
 use crate::api::encode;
 use crate::api::problem::Problem;
 use crate::api::reply::Reply;
-use crate::api::route::{Answer, Param, Route};
+use crate::api::route::{Answer, Method, Param, Route};
 use crate::api::shape::Kind;
 use crate::api::shapes::{self, event as shape};
 
+/// Where a stream that is resumed says the last event it told.
+const LAST_EVENT_ID: &str = "last-event-id:";
 /// How often a silent stream says that it is alive.
 const ALIVE_EVERY: Duration = Duration::from_secs(15);
 /// The most events sent without looking at the place again.
@@ -80,6 +84,9 @@ async fn list(server: Shared, call: Request) -> Answered {
     let after = paging.after_number()?;
     let found = app::list(&ctx, place, after, paging.limit, &wish).await;
     let found = found.map_err(problem)?;
+    if found.events.is_empty() && after > 0 {
+        check_cursor(&ctx, place, after, "?after").await?;
+    }
     let ids = ids_with(&found.state, &found.gone);
     let items = found.events.iter().map(|event| encode::event(event, &ids)).collect();
     let next = found.events.last().filter(|_| found.more).map(|last| last.seq.to_string());
@@ -91,14 +98,18 @@ async fn stream(server: Shared, call: Request) -> Answered {
     let header = call.parts.headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let after = match header {
         None => app::last_seq(&ctx, place).await.map_err(problem)?,
-        Some(text) => text.trim().parse().map_err(|_| {
-            let detail = "must be the id of an event of this stream";
-            Problem::field("last-event-id:", "bad_cursor", detail)
-        })?,
+        Some(text) => {
+            let after = text.trim().parse().map_err(|_| {
+                let detail = "must be the id of an event of this stream";
+                Problem::field(LAST_EVENT_ID, "bad_cursor", detail)
+            })?;
+            check_cursor(&ctx, place, after, LAST_EVENT_ID).await?;
+            after
+        }
     };
     let moved = app::watch(&ctx, place).map_err(problem)?;
     let ending = server.app.ending();
-    let feed = Feed { ctx, place, after, moved, ending, fresh: true };
+    let feed = Feed { server, parts: call.parts, place, after, moved, ending, fresh: true };
     let chunks = futures_util::stream::unfold(feed, |mut feed| async move {
         let chunk = feed.next().await?;
         Some((Ok::<Bytes, Infallible>(chunk), feed))
@@ -106,9 +117,27 @@ async fn stream(server: Shared, call: Request) -> Answered {
     Ok(Reply::raw("text/event-stream", Body::from_stream(chunks)))
 }
 
+/// Refuses a cursor from beyond the last event: after a restore there are fewer, and whoever waits for
+/// the next would miss those that come before it.
+async fn check_cursor(
+    ctx: &Context,
+    place: Id,
+    after: u64,
+    pointer: &'static str,
+) -> Result<(), Problem> {
+    let last = app::last_seq(ctx, place).await.map_err(problem)?;
+    if after <= last {
+        return Ok(());
+    }
+    let detail = "is beyond the last event here; after a restore, begin anew";
+    Err(Problem::field(pointer, "bad_cursor", detail))
+}
+
 /// Where one stream is.
 struct Feed {
-    ctx: Context,
+    server: Shared,
+    /// The head of the request, by which the caller is known.
+    parts: Parts,
     place: Id,
     after: u64,
     moved: watch::Receiver<u64>,
@@ -123,10 +152,13 @@ impl Feed {
             return Some(Bytes::from_static(b": events of this place\n\n"));
         }
         loop {
+            // A token, key or session that is over, or was narrowed, reads no further.
+            let caller = known(&self.server.app, &self.parts, Method::Get).ok()?.caller;
+            let ctx = Context::new(self.server.app.clone(), caller, Via::Native);
             // Marked as seen before reading: an event stored in between is not slept over.
             self.moved.borrow_and_update();
             let wish = EventWish::default();
-            let found = app::list(&self.ctx, self.place, self.after, CHUNK, &wish).await.ok()?;
+            let found = app::list(&ctx, self.place, self.after, CHUNK, &wish).await.ok()?;
             if let Some(last) = found.events.last() {
                 self.after = last.seq;
                 let ids = ids_with(&found.state, &found.gone);
