@@ -137,7 +137,6 @@ struct Inner {
     held: object::Held,
     lines: provision::Lines,
     signers: Arc<offline::Signers>,
-    alarms: offline::Told,
 }
 
 /// How much a server holds in memory.
@@ -216,7 +215,6 @@ impl App {
                 held: object::Held::default(),
                 lines: provision::Lines::default(),
                 signers,
-                alarms: offline::Told::default(),
             }),
         };
         decision::rebuild_attempts(&app).await?;
@@ -309,10 +307,6 @@ impl App {
 
     pub(crate) fn signers(&self) -> &offline::Signers {
         &self.inner.signers
-    }
-
-    pub(crate) fn alarms(&self) -> &offline::Told {
-        &self.inner.alarms
     }
 
     pub(crate) fn held(&self) -> &object::Held {

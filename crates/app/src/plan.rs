@@ -13,7 +13,7 @@ use claviger_domain::time::{Instant, MINUTE, SECOND};
 
 use crate::context::{Context, Expected};
 use crate::error::Error;
-use crate::offline::{Hit, preview};
+use crate::offline::{Cause, Hit, preview};
 use crate::random::{hex, sha256};
 use crate::work::Work;
 
@@ -259,5 +259,9 @@ impl crate::work::Source for crate::world::World {
         let lists = self.lists();
         let found = lists.offline.values().filter(|lock| lock.concerns(place));
         found.map(|lock| lock.key).collect()
+    }
+
+    fn has_told(&self, cause: Cause, now: Instant) -> bool {
+        self.was_told(cause, now)
     }
 }

@@ -14,6 +14,7 @@ use claviger_domain::time::Instant;
 use claviger_store::{Device, NewDelivery, Operation};
 
 use crate::error::Error;
+use crate::offline::Cause;
 use crate::random;
 
 /// Working copies of what a batch of commands has changed so far, over what is published.
@@ -30,6 +31,8 @@ pub(crate) trait Source {
     fn offline(&self, key: LockKey) -> Option<OfflineLock>;
     /// The locks with no network that what happens in a place may concern.
     fn offline_at(&self, place: PlaceNumber) -> Vec<LockKey>;
+    /// Whether somebody was told of a cause within the hour before an instant.
+    fn has_told(&self, cause: Cause, now: Instant) -> bool;
 }
 
 /// What a command works on.
@@ -52,6 +55,8 @@ pub struct Work<'s> {
     pub(crate) offline: BTreeMap<LockKey, OfflineLock>,
     /// Devices that it enrols.
     pub(crate) devices: Vec<Device>,
+    /// What it tells that somebody must look at.
+    pub(crate) alarms: Vec<Cause>,
     /// Revocations that have come to their end.
     pub(crate) settled: Vec<Revocation>,
     /// Why, of what is changed in the place the command is about.
@@ -73,6 +78,7 @@ impl<'s> Work<'s> {
             dropped: Vec::new(),
             offline: BTreeMap::new(),
             devices: Vec::new(),
+            alarms: Vec::new(),
             settled: Vec::new(),
             reason: None,
         }
@@ -169,6 +175,15 @@ impl<'s> Work<'s> {
         if self.offline(lock.key).as_ref() != Some(&lock) {
             self.offline.insert(lock.key, lock);
         }
+    }
+
+    /// Whether nobody was told of a cause within an hour; it is told with the commit.
+    pub(crate) fn is_news(&mut self, cause: Cause) -> bool {
+        let is_news = !self.alarms.contains(&cause) && !self.source.has_told(cause, self.now);
+        if is_news {
+            self.alarms.push(cause);
+        }
+        is_news
     }
 
     /// Adds an event to the commit.

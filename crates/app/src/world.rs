@@ -11,9 +11,11 @@ use claviger_domain::ids::{CredentialNumber, Id, LockNumber, PlaceNumber};
 use claviger_domain::offline::{LockKey, OfflineLock};
 use claviger_domain::provision::{Holdings, List, ListKey, Revocation};
 use claviger_domain::state::{Directory, PlaceState};
+use claviger_domain::time::{HOUR, Instant};
 use claviger_store::Device;
 use tokio::sync::watch;
 
+use crate::offline::Cause;
 use crate::outbox::Format;
 
 /// One place as it is published.
@@ -58,6 +60,8 @@ pub(crate) struct World {
     formats: OnceLock<&'static [Format]>,
     lists: ArcSwap<Lists>,
     devices: Mutex<Devices>,
+    /// When somebody was last told of each cause.
+    told: Mutex<HashMap<Cause, Instant>>,
 }
 
 /// The devices that were enrolled.
@@ -104,6 +108,7 @@ impl World {
             formats: OnceLock::new(),
             lists: ArcSwap::default(),
             devices: Mutex::default(),
+            told: Mutex::default(),
         }
     }
 
@@ -181,6 +186,20 @@ impl World {
             let former = all.tokens.insert((device.place, device.credential), device.token);
             former.map(|token| all.by_token.remove(&token));
             all.by_token.insert(device.token, device);
+        }
+    }
+
+    /// Whether somebody was told of a cause within the hour before an instant.
+    pub(crate) fn was_told(&self, cause: Cause, now: Instant) -> bool {
+        guard(&self.told).get(&cause).is_some_and(|at| now < at.plus(HOUR))
+    }
+
+    /// Notes that somebody is told of causes.
+    pub(crate) fn tell(&self, causes: Vec<Cause>, now: Instant) {
+        if !causes.is_empty() {
+            let mut told = guard(&self.told);
+            told.retain(|_, at| now < at.plus(HOUR));
+            told.extend(causes.into_iter().map(|cause| (cause, now)));
         }
     }
 

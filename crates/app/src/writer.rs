@@ -3,22 +3,22 @@
 //!
 //! A wish is a function of a [`Work`], run again from the start if another node was faster.
 
+mod batch;
 mod trail;
 
 use std::any::Any;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use claviger_domain::draft::Draft;
 use claviger_domain::ids::{Noun, PlaceNumber};
 use claviger_domain::noun::Actor;
-use claviger_domain::offline::{AtLock, LockKey, OfflineLock, Touched};
-use claviger_domain::provision::{AtList, Holdings, List, ListKey, Revocation, Taken};
+use claviger_domain::offline::{AtLock, Touched};
+use claviger_domain::provision::{AtList, List, ListKey, Revocation, Taken};
 use claviger_domain::state::{Directory, PlaceState, Working};
 use claviger_domain::time::Instant;
 use claviger_store::{
-    Commit, Committed, Device, Head, ListWrite, OfflineWrite, Part, Reason, Store, StoreError,
-    StoredAnswer,
+    Commit, Committed, Head, ListWrite, OfflineWrite, Part, Reason, Store, StoreError, StoredAnswer,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -32,6 +32,7 @@ use crate::random;
 use crate::work::{Source, Work, revision_after};
 use crate::world::World;
 
+use self::batch::Batch;
 use self::trail::{link, reason_of};
 
 /// The most wishes that share a transaction.
@@ -89,59 +90,6 @@ impl Writer {
     }
 }
 
-/// The working copies of a batch.
-struct Batch<'w> {
-    world: &'w World,
-    places: BTreeMap<PlaceNumber, PlaceState>,
-    directory: Option<Directory>,
-    parts: BTreeMap<PlaceNumber, Part>,
-    answers: Vec<StoredAnswer>,
-    lists: BTreeMap<ListKey, List>,
-    dropped: BTreeSet<ListKey>,
-    offline: BTreeMap<LockKey, OfflineLock>,
-    devices: Vec<Device>,
-    revocations: Vec<Revocation>,
-}
-
-impl Source for Batch<'_> {
-    fn place(&self, number: PlaceNumber) -> Option<PlaceState> {
-        let published = || self.world.cell(number).map(|cell| PlaceState::clone(&cell.state()));
-        self.places.get(&number).cloned().or_else(published)
-    }
-
-    fn directory(&self) -> Directory {
-        self.directory.clone().unwrap_or_else(|| Directory::clone(&self.world.directory()))
-    }
-
-    fn list(&self, key: ListKey) -> Option<List> {
-        let published = || self.world.list(key).filter(|_| !self.dropped.contains(&key));
-        self.lists.get(&key).cloned().or_else(published)
-    }
-
-    fn offline(&self, key: LockKey) -> Option<OfflineLock> {
-        self.offline.get(&key).cloned().or_else(|| self.world.lists().lock(key).cloned())
-    }
-
-    fn offline_at(&self, place: PlaceNumber) -> Vec<LockKey> {
-        let mut keys = self.world.offline_at(place);
-        let more = self.offline.values().filter(|lock| lock.concerns(place)).map(|lock| lock.key);
-        keys.extend(more);
-        keys.sort_unstable();
-        keys.dedup();
-        keys
-    }
-
-    fn concerned(&self, place: PlaceNumber) -> Vec<ListKey> {
-        let mut keys = self.world.concerned(place);
-        let more = self.lists.values().filter(|list| list.concerns(place)).map(|list| list.key);
-        keys.extend(more);
-        keys.retain(|key| !self.dropped.contains(key));
-        keys.sort_unstable();
-        keys.dedup();
-        keys
-    }
-}
-
 struct Task {
     signers: Arc<Signers>,
     store: Store,
@@ -189,18 +137,7 @@ impl Task {
         for _ in 0..MOST_RACES {
             let now = self.clock.now();
             let world = self.world.clone();
-            let mut batch = Batch {
-                world: &world,
-                places: BTreeMap::new(),
-                directory: None,
-                parts: BTreeMap::new(),
-                answers: Vec::new(),
-                lists: BTreeMap::new(),
-                dropped: BTreeSet::new(),
-                offline: BTreeMap::new(),
-                devices: Vec::new(),
-                revocations: Vec::new(),
-            };
+            let mut batch = Batch::new(&world);
             let results: Vec<Result<Done, Error>> =
                 jobs.iter().map(|job| self.decide(&mut batch, job, now)).collect();
             self.offline(&mut batch);
@@ -234,6 +171,7 @@ impl Task {
                 world.publish_lists(lists.into_values(), &dropped, offline, revocations);
             }
             world.enrol(devices);
+            world.tell(batch.alarms, now);
             places.into_values().for_each(|state| self.world.publish(state));
             directory.into_iter().for_each(|state| self.world.publish_directory(state));
             for (job, result) in jobs.into_iter().zip(results) {
@@ -279,6 +217,7 @@ impl Task {
         let Work { places, directory, events, operations, deliveries, reason, .. } = work;
         let (lists, dropped, settled) = (work.lists, work.dropped, work.settled);
         let (offline, enrolled) = (work.offline, work.devices);
+        let alarms = work.alarms;
         self.lists(batch, lists, settled);
         batch.offline.extend(offline);
         for device in enrolled {
@@ -306,6 +245,7 @@ impl Task {
             part.deliveries.extend(outbox::deliveries(&self.world, &state, &event, now));
             part.events.push(event);
         }
+        batch.alarms.extend(alarms);
         for (place, operation) in operations {
             self.open_part(batch, place).operations.push(operation);
         }

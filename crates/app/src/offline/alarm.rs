@@ -1,35 +1,32 @@
 //! What somebody must look at: told in the log in words, and as an event of the lock to whoever
 //! manages it, at most once an hour for one cause. Must not refuse anything by itself.
 
-use std::collections::HashMap;
-use std::sync::Mutex;
-
 use claviger_domain::ids::{CredentialNumber, PlaceNumber};
 use claviger_domain::noun::event::{Event, EventKind, EventSubject};
 use claviger_domain::noun::grant::Via;
 use claviger_domain::offline::{LockKey, OfflineLock};
-use claviger_domain::time::{DAY, HOUR, Instant};
+use claviger_domain::time::{DAY, Instant};
 
 use crate::App;
 use crate::context::{Caller, Context};
 use crate::error::Error;
 use crate::work::Work;
-use crate::world::guard;
 
 /// How long events may be missing before somebody has to look for them.
 const GAP_LASTS: i64 = 7 * DAY;
 
-/// When each cause was last told of each lock.
-pub(crate) type Told = Mutex<HashMap<(LockKey, &'static str), Instant>>;
+/// What is wrong, and at which lock.
+pub(crate) type Cause = (LockKey, &'static str);
 
 /// The device that a call is by: its place and credential.
 pub(super) type By = Option<(PlaceNumber, CredentialNumber)>;
 
-/// Tells that something is wrong at a lock, brought or done by a device.
-pub(super) fn alarm(app: &App, work: &mut Work<'_>, lock: &OfflineLock, by: By, why: &'static str) {
+/// Tells that something is wrong at a lock, brought or done by a device. It counts as told once the
+/// command is committed.
+pub(super) fn alarm(work: &mut Work<'_>, lock: &OfflineLock, by: By, why: &'static str) {
     let (key, now) = (lock.key, work.now);
     tracing::error!(lock = %lock.id, by = ?by, why, "an alarm");
-    if !is_new(&mut guard(app.alarms()), (key, why), now) {
+    if !work.is_news((key, why)) {
         return;
     }
     let Some(owner) = work.before(key.place) else { return };
@@ -40,18 +37,6 @@ pub(super) fn alarm(app: &App, work: &mut Work<'_>, lock: &OfflineLock, by: By, 
     let id = work.next_id();
     let event = Event { subject, ..Event::at(key.lock, EventKind::Tamper, id, now) };
     event.kept(record.privacy).into_iter().for_each(|it| work.event(key.place, it));
-}
-
-/// Whether a cause was not told of within an hour; it is from now on.
-fn is_new(
-    told: &mut HashMap<(LockKey, &'static str), Instant>,
-    cause: (LockKey, &'static str),
-    now: Instant,
-) -> bool {
-    told.retain(|_, at| now < at.plus(HOUR));
-    let is_new = !told.contains_key(&cause);
-    told.entry(cause).or_insert(now);
-    is_new
 }
 
 /// Tells of locks whose events have been missing for a week, each week anew.
@@ -67,13 +52,12 @@ pub(crate) async fn look_for_gaps(app: &App) -> Result<(), Error> {
         return Ok(());
     }
     let ctx = Context::new(app.clone(), Caller::System, Via::Native);
-    let app = app.clone();
     ctx.commit(None, move |work| {
         for key in &keys {
             let Some(mut lock) = work.offline(*key).filter(|it| over(it, work.now)) else {
                 continue;
             };
-            alarm(&app, work, &lock, None, "events have been missing for a week");
+            alarm(work, &lock, None, "events have been missing for a week");
             lock.gap_since = Some(work.now);
             work.put_offline(lock);
         }

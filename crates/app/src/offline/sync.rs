@@ -221,7 +221,7 @@ impl Call<'_, '_, '_> {
         for report in &wish.reports {
             if report.code == Code::NeedList.number() {
                 let Some(lock) = self.lock_here(report.lock)? else { continue };
-                alarm(self.app, self.work, &lock, by, "the lock asks for a list it was brought");
+                alarm(self.work, &lock, by, "the lock asks for a list it was brought");
             }
         }
         Ok(())
@@ -248,7 +248,7 @@ impl Call<'_, '_, '_> {
             match key_for(&issuer, &mut lock, numbers, &tenant, &right, iat)? {
                 Made::Nothing => {}
                 Made::Key(key) => answer.keys.push(key),
-                Made::Alarm(why) => alarm(self.app, self.work, &lock, by, why),
+                Made::Alarm(why) => alarm(self.work, &lock, by, why),
             }
             self.work.put_offline(lock);
         }
@@ -338,7 +338,7 @@ pub(super) fn receipts_in(
         match shown::take_receipt(&mut lock, &secret, &receipt, now) {
             Shown::News => has_shown = true,
             Shown::Nothing => {}
-            Shown::Alarm(why) => alarm(app, work, &lock, by, why),
+            Shown::Alarm(why) => alarm(work, &lock, by, why),
         }
         work.put_offline(lock);
     }
@@ -364,7 +364,7 @@ pub(super) fn events_in(
         let record = owner.as_ref().and_then(|owner| owner.locks.get(lock.key.lock));
         let record = record.map(|record| &**record);
         let (is_one, why) = heard::take_event(work, &mut lock, record, &secret, &sealed);
-        why.into_iter().for_each(|why| alarm(app, work, &lock, by, why));
+        why.into_iter().for_each(|why| alarm(work, &lock, by, why));
         if is_one {
             logs.insert((lock.key, sealed.log_epoch));
             work.put_offline(lock);

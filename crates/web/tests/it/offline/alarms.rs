@@ -13,6 +13,12 @@ async fn tampers(it: &Site) -> Vec<Value> {
     events.filter(|event| event["kind"] == "tamper").collect()
 }
 
+/// A receipt whose MAC is another.
+fn forged(receipt: &String) -> String {
+    let end = receipt.len() - 8;
+    format!("{}AAAA{}", &receipt[..end], &receipt[end + 4..])
+}
+
 #[tokio::test]
 async fn what_a_lock_never_made_is_refused_and_told() {
     on_each_engine(|world| async move {
@@ -28,10 +34,6 @@ async fn what_a_lock_never_made_is_refused_and_told() {
         phone.receipts = honest.iter().map(|it| it.replace(&it[8..12], "AAAA")).collect();
         phone.call(json!({})).await;
         assert_eq!(tampers(&it).await, Vec::<Value>::new(), "of a lock that is none");
-        let forged = |text: &String| {
-            let end = text.len() - 8;
-            format!("{}AAAA{}", &text[..end], &text[end + 4..])
-        };
         phone.receipts = honest.iter().map(forged).collect();
         phone.call(json!({})).await;
         let told = tampers(&it).await;
@@ -77,9 +79,18 @@ async fn nothing_is_signed_by_a_clock_that_nobody_has_looked_at() {
         let world = world.reopened(0, wait).await;
         phone = phone.over(&world);
         let it = world.here();
-        let refused = phone.actor.post(&it.at("/devices/sync"), json!({})).await;
+        // What the refused call would have told is told by the next, and once.
+        let alarming = forged(&door.receipt().unwrap());
+        let brought = json!({"receipts": [&alarming]});
+        let refused = phone.actor.post(&it.at("/devices/sync"), brought).await;
         assert_eq!(refused.status, 503, "{}", refused.text);
+        assert_eq!(tampers(&it).await, Vec::<Value>::new());
         claviger_app::offline::trust_clock(&world.app).await;
+        for _ in 0..2 {
+            phone.receipts.push(alarming.clone());
+            phone.call(json!({})).await;
+            assert_eq!(tampers(&it).await.len(), 1);
+        }
         phone.sync().await;
         assert_eq!(door.answers(&phone), Code::Done);
     })
