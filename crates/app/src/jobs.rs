@@ -96,6 +96,7 @@ pub(crate) async fn clear_old(app: &App) -> Result<(), Error> {
     }
     crate::provision::settle(app).await?;
     crate::offline::look_for_gaps(app).await?;
+    crate::offline::look_at_clock(app).await?;
     store.trim_answers(now.plus(-KEPT_FOR)).await?;
     store.trim_operations(now.plus(-OPERATIONS_KEPT)).await?;
     store.trim_deliveries(now.plus(-DELIVERIES_KEPT)).await?;

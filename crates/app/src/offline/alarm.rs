@@ -24,8 +24,12 @@ pub(super) type By = Option<(PlaceNumber, CredentialNumber)>;
 /// Tells that something is wrong at a lock, brought or done by a device. It counts as told once the
 /// command is committed.
 pub(super) fn alarm(work: &mut Work<'_>, lock: &OfflineLock, by: By, why: &'static str) {
-    let (key, now) = (lock.key, work.now);
     tracing::error!(lock = %lock.id, by = ?by, why, "an alarm");
+    tell(work, lock, by, (EventKind::Tamper, why));
+}
+
+fn tell(work: &mut Work<'_>, lock: &OfflineLock, by: By, (kind, why): (EventKind, &'static str)) {
+    let (key, now) = (lock.key, work.now);
     if !work.is_news((key, why)) {
         return;
     }
@@ -35,8 +39,30 @@ pub(super) fn alarm(work: &mut Work<'_>, lock: &OfflineLock, by: By, why: &'stat
     let person = credential.and_then(|it| owner.credentials.get(it)).and_then(|it| it.person);
     let subject = EventSubject { person, credential, ..EventSubject::default() };
     let id = work.next_id();
-    let event = Event { subject, ..Event::at(key.lock, EventKind::Tamper, id, now) };
+    let event = Event { subject, ..Event::at(key.lock, kind, id, now) };
     event.kept(record.privacy).into_iter().for_each(|it| work.event(key.place, it));
+}
+
+/// Tells of locks for which nothing was signed, as the clock was not believed: what asked for it
+/// was refused as a whole.
+pub(crate) async fn look_at_clock(app: &App) -> Result<(), Error> {
+    let keys = app.signers().take_refused();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let (ctx, told) = (Context::new(app.clone(), Caller::System, Via::Native), keys.clone());
+    let done = ctx.commit(None, move |work| {
+        for lock in told.iter().filter_map(|key| work.offline(*key)).collect::<Vec<_>>() {
+            let why = "nothing was signed: the clock of the server is not believed";
+            tell(work, &lock, None, (EventKind::ClockWrong, why));
+        }
+        Ok(())
+    });
+    let done = done.await;
+    if done.is_err() {
+        keys.into_iter().for_each(|key| app.signers().refuse(key));
+    }
+    done
 }
 
 /// Tells of locks whose events have been missing for a week, each week anew.

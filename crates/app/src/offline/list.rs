@@ -80,13 +80,14 @@ pub(crate) fn room(lock: &OfflineLock, record: Option<&Lock>) -> Capacity {
 /// behind that, or has jumped ahead.
 pub(crate) fn iat(signers: &Signers, lock: &OfflineLock, now: Instant) -> Result<i64, Error> {
     let now_s = now.seconds();
-    signers.believe(now)?;
+    signers.believe(now).inspect_err(|_| signers.refuse(lock.key))?;
     if lock.epoch_due {
         tracing::error!(lock = %lock.id, "its epoch has not begun: nothing is signed");
         return Err(Error::Unavailable);
     }
     if lock.iat - now_s > MOST_BEHIND_S {
         tracing::error!(lock = %lock.id, "the clock is behind what was signed: nothing is signed");
+        signers.refuse(lock.key);
         return Err(Error::Unavailable);
     }
     Ok(now_s.max(lock.iat))

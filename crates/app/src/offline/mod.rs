@@ -26,7 +26,7 @@ pub use root::{Begun, export_root, forget_root, replace_issuers, sign, trust_clo
 pub use sync::{Acknowledged, Hello, KnownLock, Report, SyncAnswer, SyncWish, sync};
 pub use tasks::{CardTask, tasks};
 
-pub(crate) use alarm::{Cause, look_for_gaps};
+pub(crate) use alarm::{Cause, look_at_clock, look_for_gaps};
 pub(crate) use device::caller;
 pub(crate) use epoch::begin;
 pub(crate) use list::renew;

@@ -3,7 +3,10 @@
 //!
 //! Must not keep a root that was lent for longer than its task.
 
+use claviger_domain::draft::Changed;
+use claviger_domain::ids::Noun;
 use claviger_domain::noun::grant::Via;
+use claviger_domain::noun::place::Place;
 use claviger_domain::offline::LockKey;
 use claviger_domain::refusal::Refusal;
 use claviger_store::secrets::read_root;
@@ -125,7 +128,7 @@ fn due(app: &App) -> usize {
 /// epoch in which nothing of theirs counts, and which resets the lock's time.
 ///
 /// # Errors
-/// As [`sign`]; the secrets cannot be written.
+/// As [`sign`]; the secrets cannot be written; the trails cannot, which ends nothing.
 pub async fn replace_issuers(app: &App, root: Option<&str>) -> Result<Begun, Error> {
     let lent = lend(app.signers(), root)?;
     app.signers().root()?;
@@ -135,6 +138,7 @@ pub async fn replace_issuers(app: &App, root: Option<&str>) -> Result<Begun, Err
     if app.secrets().root_public().is_some() {
         begun.places = certify_all(app).await?;
     }
+    let noted = note_replaced(app).await;
     let lists = app.world().lists();
     let keys: Vec<LockKey> = lists.offline.keys().copied().collect();
     drop(lists);
@@ -148,7 +152,24 @@ pub async fn replace_issuers(app: &App, root: Option<&str>) -> Result<Begun, Err
         }
     }
     drop(lent);
-    Ok(begun)
+    noted.map(|()| begun)
+}
+
+/// Says in the trail of every place that another generation of issuers signs for it.
+async fn note_replaced(app: &App) -> Result<(), Error> {
+    let ctx = Context::new(app.clone(), Caller::Operator, Via::CommandLine);
+    let app = app.clone();
+    ctx.commit(None, move |work| {
+        for cell in app.world().places() {
+            let draft = work.place(cell.state().place.number())?;
+            let place = Place::clone(&draft.state.place);
+            let fields = vec![Changed::shown("generation", app.secrets().generation())];
+            draft.note("replace_issuer", Noun::Place, Some(place.header.id), fields);
+            draft.put(place);
+        }
+        Ok(())
+    })
+    .await
 }
 
 async fn replaced(app: &App, key: LockKey) -> Result<(), Error> {

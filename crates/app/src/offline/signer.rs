@@ -1,7 +1,7 @@
 //! Who signs for locks with no network: the root, which may be kept elsewhere, and an issuer for
 //! each place, made of the secrets of the installation. Must not let a secret key out.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use aws_lc_rs::agreement::{self, ECDH_P256};
@@ -9,6 +9,7 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use claviger_domain::ids::{Id, PlaceNumber};
 use claviger_domain::noun::place::Place;
+use claviger_domain::offline::LockKey;
 use claviger_domain::refusal::Refusal;
 use claviger_domain::time::{HOUR, Instant};
 use claviger_offline::cbor::Writer;
@@ -107,6 +108,8 @@ pub(crate) struct Signers {
     epochs: Option<Epochs>,
     clock: Clock,
     trust: Mutex<Trust>,
+    /// Locks for which the clock was not believed, until somebody was told.
+    refused: Mutex<BTreeSet<LockKey>>,
 }
 
 impl Signers {
@@ -121,6 +124,7 @@ impl Signers {
             epochs: settings.epochs.clone().map(Epochs::at),
             clock: settings.clock,
             trust: Mutex::new(trust),
+            refused: Mutex::default(),
         }
     }
 
@@ -216,6 +220,16 @@ impl Signers {
         }
         *trust = Trust::Since(now, passed);
         Ok(())
+    }
+
+    /// Notes that nothing was signed for a lock, as the clock was not believed.
+    pub(super) fn refuse(&self, lock: LockKey) {
+        guard(&self.refused).insert(lock);
+    }
+
+    /// The locks of which that was noted since it was last asked.
+    pub(super) fn take_refused(&self) -> BTreeSet<LockKey> {
+        std::mem::take(&mut *guard(&self.refused))
     }
 
     /// Believes what the clock says next.

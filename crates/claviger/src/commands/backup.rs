@@ -20,7 +20,7 @@ pub(crate) async fn run(args: Backup, global: &Global) -> Result<(), Failure> {
     let with_secrets = passphrase.is_some();
     let mut file = NewFile::begin(&args.file)?;
     let task = Task::Backup { passphrase };
-    let made = errand::run(&folder, task, Some(&mut file.file), &args.file).await?;
+    let made = errand::run(&folder, task, Some((&mut file.file, &args.file))).await?;
     file.finish()?;
     if !with_secrets {
         terminal::message(&format!(

@@ -1,7 +1,5 @@
 //! `compat`: credentials for programs written for a vendor's API.
 
-use std::path::Path;
-
 use clap::ValueEnum as _;
 use serde_json::Value;
 
@@ -27,7 +25,7 @@ pub(crate) async fn run(args: Compat, global: &Global) -> Result<(), Failure> {
     let hosts = config.compat.hosts.iter().filter(|(_, base)| *base == known.base);
     let hosts: Vec<&str> = hosts.map(|(host, _)| host.as_str()).collect();
     let task = Task::Compat { vendor, place: args.place };
-    let mut made = errand::run(&Folder::of(&config), task, None, Path::new("")).await?;
+    let mut made = errand::run(&Folder::of(&config), task, None).await?;
     made["hosts"] = hosts.into();
     if global.json {
         terminal::json(&made);

@@ -18,7 +18,7 @@ pub(crate) async fn run(args: Export, global: &Global) -> Result<(), Failure> {
     folder.must_be_there()?;
     let mut file = NewFile::begin(&args.file)?;
     let task = Task::Export { place: args.place };
-    let made = errand::run(&folder, task, Some(&mut file.file), &args.file).await?;
+    let made = errand::run(&folder, task, Some((&mut file.file, &args.file))).await?;
     file.finish()?;
     if global.json {
         terminal::json(&made);

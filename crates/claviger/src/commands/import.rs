@@ -37,7 +37,7 @@ pub(crate) async fn run(args: Import, global: &Global) -> Result<(), Failure> {
         file: STANDARD.encode(bytes),
         dry_run: args.dry_run,
     };
-    let made = errand::run(&folder, task, None, path).await?;
+    let made = errand::run(&folder, task, None).await?;
     if global.json {
         terminal::json(&made);
         return Ok(());

@@ -25,7 +25,7 @@ pub(crate) async fn run(args: Root, global: &Global) -> Result<(), Failure> {
             begin(&folder, task, global).await
         }
         Root::TrustClock => {
-            let done = errand::run(&folder, Task::TrustClock, None, Path::new("")).await?;
+            let done = errand::of_server(&folder, Task::TrustClock).await?;
             if global.json {
                 terminal::json(&done);
             }
@@ -40,9 +40,9 @@ pub(crate) async fn run(args: Root, global: &Global) -> Result<(), Failure> {
 /// The root leaves only once its file is there to stay.
 async fn export(folder: &Folder, path: &Path, global: &Global) -> Result<(), Failure> {
     let mut file = NewFile::begin(path)?;
-    errand::run(folder, Task::ExportRoot, Some(&mut file.file), path).await?;
+    errand::run(folder, Task::ExportRoot, Some((&mut file.file, path))).await?;
     file.finish()?;
-    errand::run(folder, Task::ForgetRoot, None, Path::new("")).await?;
+    errand::run(folder, Task::ForgetRoot, None).await?;
     if global.json {
         terminal::json(&json!({"file": path.display().to_string()}));
         return Ok(());
@@ -63,12 +63,13 @@ fn text(lent: &Lent) -> Result<Option<String>, Failure> {
 }
 
 async fn begin(folder: &Folder, task: Task, global: &Global) -> Result<(), Failure> {
-    let done = errand::run(folder, task, None, Path::new("")).await?;
+    let done = errand::run(folder, task, None).await?;
     let count = |name: &str| done.get(name).and_then(Value::as_u64).unwrap_or_default();
     if global.json {
         terminal::json(&done);
     } else {
-        terminal::answer(&format!("epochs begun at {} locks", count("locks")));
+        let (places, locks) = (count("places"), count("locks"));
+        terminal::answer(&format!("places signed for: {places}; epochs begun at {locks} locks"));
     }
     match count("left") {
         0 => Ok(()),

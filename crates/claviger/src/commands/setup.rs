@@ -1,7 +1,5 @@
 //! `setup`: the first organization, place, administrator and API client.
 
-use std::path::Path;
-
 use serde_json::Value;
 
 use crate::args::{Global, Setup};
@@ -24,7 +22,7 @@ pub(crate) async fn run(args: Setup, global: &Global) -> Result<(), Failure> {
         admin_email: args.admin_email,
         time_zone: args.time_zone,
     };
-    let made = errand::run(&folder, task, None, Path::new("")).await?;
+    let made = errand::run(&folder, task, None).await?;
     if global.json {
         terminal::json(&made);
     } else {

@@ -1,7 +1,5 @@
 //! `verify`: whether everything is whole.
 
-use std::path::Path;
-
 use serde_json::Value;
 
 use crate::args::Global;
@@ -18,7 +16,7 @@ use crate::{errand, terminal};
 pub(crate) async fn run(global: &Global) -> Result<(), Failure> {
     let folder = Folder::of(&settings(global)?);
     folder.must_be_there()?;
-    let found = errand::run(&folder, Task::Verify, None, Path::new("")).await?;
+    let found = errand::run(&folder, Task::Verify, None).await?;
     let flaws = found.get("flaws").and_then(Value::as_array).cloned().unwrap_or_default();
     if global.json {
         terminal::json(&found);

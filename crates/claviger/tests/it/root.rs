@@ -40,6 +40,11 @@ fn the_root_is_taken_elsewhere_and_lent() {
     let refused = data.run(&["root", "replace-issuers", "--root", &other]).refusal();
     assert!(refused.contains("does not hold a root"), "{refused}");
 
+    let signed = data.run(&["root", "sign", "--root", &file]);
+    assert_eq!(signed.out.trim(), "places signed for: 1; epochs begun at 0 locks", "{signed:?}");
+    let refused = data.run(&["root", "trust-clock"]).refusal();
+    assert!(refused.contains("no server runs"), "{refused}");
+
     // A server that runs is lent it too.
     let server = data.serve();
     let signed = data.run(&["root", "sign", "--root", &file, "--accept-ahead", "--json"]).json();

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::door::Door;
 use super::phone::Phone;
 use crate::kit::{Site, one};
+use crate::retention::work_until;
 use crate::support::on_each_engine;
 
 async fn tampers(it: &Site) -> Vec<Value> {
@@ -14,7 +15,7 @@ async fn tampers(it: &Site) -> Vec<Value> {
 }
 
 /// A receipt whose MAC is another.
-fn forged(receipt: &String) -> String {
+fn forged(receipt: &str) -> String {
     let end = receipt.len() - 8;
     format!("{}AAAA{}", &receipt[..end], &receipt[end + 4..])
 }
@@ -34,14 +35,14 @@ async fn what_a_lock_never_made_is_refused_and_told() {
         phone.receipts = honest.iter().map(|it| it.replace(&it[8..12], "AAAA")).collect();
         phone.call(json!({})).await;
         assert_eq!(tampers(&it).await, Vec::<Value>::new(), "of a lock that is none");
-        phone.receipts = honest.iter().map(forged).collect();
+        phone.receipts = honest.iter().map(|it| forged(it)).collect();
         phone.call(json!({})).await;
         let told = tampers(&it).await;
         assert_eq!(told.len(), 1);
         assert_eq!((&told[0]["lock_id"], &told[0]["person_id"]), (&door.shown["id"], &ann["id"]));
         let path = format!("{}/revocation-list", one("/locks", &door.shown));
         assert_eq!(it.get(&path).await["shown"], json!(null), "it proves nothing");
-        phone.receipts = honest.iter().map(forged).collect();
+        phone.receipts = honest.iter().map(|it| forged(it)).collect();
         phone.call(json!({})).await;
         assert_eq!(tampers(&it).await.len(), 1, "once an hour");
         // An event that nobody sealed, brought by nobody known; and a lock that wants its list.
@@ -85,6 +86,12 @@ async fn nothing_is_signed_by_a_clock_that_nobody_has_looked_at() {
         let refused = phone.actor.post(&it.at("/devices/sync"), brought).await;
         assert_eq!(refused.status, 503, "{}", refused.text);
         assert_eq!(tampers(&it).await, Vec::<Value>::new());
+        let told = || async {
+            let events = world.here().list("/events").await;
+            events.iter().any(|it| it["kind"] == "clock_wrong" && it["lock_id"] == door.shown["id"])
+        };
+        assert!(!told().await);
+        work_until(&world, told).await;
         claviger_app::offline::trust_clock(&world.app).await;
         for _ in 0..2 {
             phone.receipts.push(alarming.clone());

@@ -127,6 +127,10 @@ async fn issuers_are_made_anew_and_nothing_of_the_former_opens() {
         assert!(offline::replace_issuers(&world.app, None).await.is_err(), "it is elsewhere");
         let begun = offline::replace_issuers(&world.app, Some(&root)).await.unwrap();
         assert_eq!((begun.places, begun.locks, begun.left), (1, 1, 0));
+        let changes = it.list("/changes").await;
+        let newest = changes.last().unwrap();
+        assert_eq!(newest["verb"], "replace_issuer", "{newest}");
+        assert_eq!(newest["values"]["generation"], "2", "{newest}");
         assert_eq!(door.answers(&hers), Code::Done, "the lock has not heard");
         let former = hers.key_for(door.id()).unwrap();
         assert_eq!(hers.sync().await["keys"].as_array().unwrap().len(), 1);
