@@ -1,6 +1,7 @@
 //! Grants of a place, and the batch that gives and takes back many at once.
 
 mod held;
+mod once;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use claviger_domain::key::grant_state;
 use claviger_domain::noun::grant::{
     Grant, GrantEdit, Right, RightState, Source, SourceKind, Subject, Target, Via,
 };
+use claviger_domain::noun::person::Identity;
 use claviger_domain::noun::schedule::ScheduleRef;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::record::Record;
@@ -28,7 +30,8 @@ use crate::read::{Gone, Page, Paging, Seen, gone, page, resolve};
 use crate::schedule::{ScheduleWish, find_wish};
 use crate::{App, Put, Written, sharing};
 
-pub use self::held::{Held, ListSize, Taken, TakenHeld, held, revoke_held};
+pub use self::held::{Held, ListSize, Taken, TakenHeld, Whose, held, revoke_held};
+pub use self::once::create_once;
 
 /// How a grant of a place stands.
 #[must_use]
@@ -47,6 +50,8 @@ pub enum SubjectWish {
     Email(String),
     /// Whoever has this phone number.
     Phone(String),
+    /// Whoever an identity provider knows so.
+    Identity(Identity),
 }
 
 /// What a caller names as the target.
@@ -107,6 +112,7 @@ pub(crate) fn prepare(state: &PlaceState, wish: &GrantWish, via: Via) -> Result<
         }
         SubjectWish::Email(email) => Receiver::Email(email.clone()),
         SubjectWish::Phone(phone) => Receiver::Phone(phone.clone()),
+        SubjectWish::Identity(identity) => Receiver::Identity(identity.clone()),
     };
     let target = match &wish.target {
         TargetWish::Lock(lock) => {

@@ -1,13 +1,13 @@
-//! What one person was given to open: listed, and taken back as a whole, with whom it hits besides
-//! and what it does to the lists of locks with no network.
+//! What people and cards were given to open: listed, and taken back together, with whom that hits
+//! besides and what it does to the lists of locks with no network. What codes and phones were given
+//! by themselves is not among it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use claviger_domain::command::grant as rules;
-use claviger_domain::ids::{
-    CredentialNumber, GrantNumber, Id, LockNumber, Noun, PersonNumber, Ref,
-};
+use claviger_domain::ids::{CredentialNumber, GrantNumber, Id, LockNumber, Noun, Ref};
+use claviger_domain::noun::credential::CredentialKind;
 use claviger_domain::noun::grant::{Grant, Right, RightState, Subject};
 use claviger_domain::noun::lock::{Capacity, LockMode};
 use claviger_domain::noun::scope::Scope;
@@ -24,7 +24,20 @@ use crate::provision;
 use crate::read::{Gone, resolve};
 use crate::{App, Written};
 
-/// Everything that a person was given to open, in the order of numbers.
+/// Which rights to open are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// Those of this person.
+    Person(Ref),
+    /// Those that this card has by itself.
+    Card(Ref),
+    /// Those of all people and cards.
+    Everybody,
+    /// This one.
+    One(Ref),
+}
+
+/// What was given to open, in the order of numbers.
 #[derive(Clone, Debug)]
 pub struct Held {
     /// Each grant, with how it stands.
@@ -35,22 +48,35 @@ pub struct Held {
     pub state: Arc<PlaceState>,
 }
 
-/// Everything that a person was given to open: what is taken back too, while it is kept.
+/// What was given to open: what is taken back too, while it is kept.
 ///
 /// # Errors
-/// No such place, no such person.
-pub async fn held(ctx: &Context, place: Id, person: &Ref) -> Result<Held, Error> {
+/// No such place, no such person, card or grant.
+pub async fn held(ctx: &Context, place: Id, whose: &Whose) -> Result<Held, Error> {
     let state = ctx.read(place, Scope::GrantsRead)?;
-    let number: PersonNumber = resolve(&state, Noun::Person, person)?;
-    let mut grants = open(&state, Subject::Person(number));
-    let closed = ClosedGrants::Of(Subject::Person(number));
-    let place = state.place.number();
-    let closed = ctx.app.store().closed_grants(place, closed, GrantNumber(0), u32::MAX).await?;
-    grants.extend(closed.into_iter().filter(|grant| grant.right == Right::Open));
+    let mut grants = open(&state, whose)?;
+    let closed = match whose {
+        Whose::Person(_) | Whose::Card(_) => subject(&state, whose)?.map(ClosedGrants::Of),
+        Whose::Everybody => Some(ClosedGrants::All),
+        Whose::One(grant) => {
+            if state.resolve(Noun::Grant, grant).is_none() {
+                grants.push(super::closed(ctx, &state, grant).await?);
+            }
+            None
+        }
+    };
+    if let Some(which) = closed {
+        let (store, place) = (ctx.app.store(), state.place.number());
+        grants.extend(store.closed_grants(place, which, GrantNumber(0), u32::MAX).await?);
+    }
     grants.sort_by_key(|grant| grant.header.number);
     // One that was closed after the place was read stands in both; as it was read it is open.
     grants.dedup_by_key(|grant| grant.header.number);
     let gone = speak_of(ctx, &state, &grants).await?;
+    grants.retain(|grant| is_meant(&state, grant, &gone));
+    if grants.is_empty() && matches!(whose, Whose::One(_)) {
+        return Err(Error::not_found(Noun::Grant));
+    }
     let mut standings = Vec::with_capacity(grants.len());
     for grant in grants {
         let progress = provision::pending(&ctx.app, &state, &grant);
@@ -65,7 +91,56 @@ pub async fn held(ctx: &Context, place: Id, person: &Ref) -> Result<Held, Error>
     Ok(Held { grants: standings, gone, state })
 }
 
-fn open(state: &PlaceState, subject: Subject) -> Vec<Arc<Grant>> {
+/// Whether it is a right of a person or a card to open.
+fn is_meant(state: &PlaceState, grant: &Grant, gone: &Gone) -> bool {
+    let is_card = |number: CredentialNumber| {
+        let live = state.credentials.get(number).map(|it| it.kind);
+        let kind = live.or_else(|| match gone.get(&(Noun::Credential, number.0)) {
+            Some(Record::Credential(gone)) => Some(gone.kind),
+            _ => None,
+        });
+        kind == Some(CredentialKind::Card)
+    };
+    grant.right == Right::Open
+        && match grant.subject {
+            Subject::Person(_) => true,
+            Subject::Credential(number) => is_card(number),
+        }
+}
+
+/// Whom is meant, where it is one.
+fn subject(state: &PlaceState, whose: &Whose) -> Result<Option<Subject>, Error> {
+    Ok(match whose {
+        Whose::Person(person) => Some(Subject::Person(resolve(state, Noun::Person, person)?)),
+        Whose::Card(card) => {
+            let number: CredentialNumber = resolve(state, Noun::Credential, card)?;
+            let kind = state.credentials.get(number).map(|it| it.kind);
+            if kind != Some(CredentialKind::Card) {
+                return Err(Error::not_found(Noun::Credential));
+            }
+            Some(Subject::Credential(number))
+        }
+        Whose::Everybody | Whose::One(_) => None,
+    })
+}
+
+/// The open ones; none where one is meant that is closed, or that is none of these.
+fn open(state: &PlaceState, whose: &Whose) -> Result<Vec<Arc<Grant>>, Error> {
+    if let Some(subject) = subject(state, whose)? {
+        return Ok(open_of(state, subject));
+    }
+    let all = match whose {
+        Whose::One(grant) => {
+            let number = state.resolve(Noun::Grant, grant);
+            number.and_then(|it| state.grants.get(it)).cloned().into_iter().collect()
+        }
+        _ => state.grants.iter().cloned().collect::<Vec<_>>(),
+    };
+    let none = Gone::new();
+    Ok(all.into_iter().filter(|grant| is_meant(state, grant, &none)).collect())
+}
+
+fn open_of(state: &PlaceState, subject: Subject) -> Vec<Arc<Grant>> {
     let reach = state.reach(subject);
     let found = reach.iter().filter_map(|reach| state.grants.get(reach.grant()).cloned());
     let mut found: Vec<Arc<Grant>> = found.filter(|grant| grant.right == Right::Open).collect();
@@ -107,19 +182,21 @@ pub struct TakenHeld {
     pub state: Arc<PlaceState>,
 }
 
-/// Takes back everything that a person may open, in one transaction; in a dry run nothing is
-/// written. What the person may share stays.
+/// Takes back all that is meant and open, in one transaction; in a dry run nothing is written. What
+/// people may share stays.
 ///
 /// # Errors
-/// No such place, no such person.
-pub async fn revoke_held(ctx: &Context, place: Id, person: Ref) -> Result<TakenHeld, Error> {
+/// No such place, no such person or card.
+pub async fn revoke_held(ctx: &Context, place: Id, whose: Whose) -> Result<TakenHeld, Error> {
     let place = ctx.authorize(place, Scope::GrantsWrite)?;
     let state = ctx.app.state(place)?;
-    let known: PersonNumber = resolve(&state, Noun::Person, &person)?;
+    let before = open(&state, &whose)?;
+    if before.is_empty() {
+        return Ok(TakenHeld { taken: Vec::new(), state });
+    }
     let wish = move |work: &mut crate::Work<'_>| -> Result<Vec<Arc<Grant>>, Error> {
         let draft = work.place(place)?;
-        let number: PersonNumber = resolve(&draft.state, Noun::Person, &person)?;
-        let mut grants = open(&draft.state, Subject::Person(number));
+        let mut grants = open(&draft.state, &whose)?;
         let numbers: Vec<GrantNumber> = grants.iter().map(|grant| grant.number()).collect();
         if numbers.is_empty() {
             return Ok(grants);
@@ -140,7 +217,7 @@ pub async fn revoke_held(ctx: &Context, place: Id, person: Ref) -> Result<TakenH
         Written::Done { .. } => return Err(Error::Internal),
     };
     let (grants, taken_back) = if ctx.dry_run {
-        (open(&state, Subject::Person(known)), None)
+        (before, None)
     } else {
         match ctx.write(Some(place), wish).await? {
             Written::Done { value, taken_back, .. } => (value, taken_back),
@@ -154,7 +231,7 @@ pub async fn revoke_held(ctx: &Context, place: Id, person: Ref) -> Result<TakenH
         Taken {
             is_pending: match grant.closed {
                 Some(_) => progress.is_some_and(|progress| !progress.is_settled()),
-                None => would_be_pending(&ctx.app, &state, known, &grant, &reached),
+                None => would_be_pending(&ctx.app, &state, &grant, &reached),
             },
             side_effects: hit(&state, &hits, &reached, &numbers),
             lists: sizes(&ctx.app, &state, &grant, &reached, &numbers),
@@ -172,16 +249,13 @@ fn offline(app: &App, state: &PlaceState, lock: LockNumber) -> Option<Arc<Offlin
 }
 
 /// Whether some lock may let in by a grant after it was taken back, as far as can be told before.
-fn would_be_pending(
-    app: &App,
-    state: &PlaceState,
-    person: PersonNumber,
-    grant: &Grant,
-    reached: &[LockNumber],
-) -> bool {
+fn would_be_pending(app: &App, state: &PlaceState, grant: &Grant, reached: &[LockNumber]) -> bool {
     let now_s = app.now().seconds();
     let place = state.place.number();
-    let presents = state.person_credentials(person).iter().next().is_some();
+    let presents = match grant.subject {
+        Subject::Person(person) => state.person_credentials(person).iter().next().is_some(),
+        Subject::Credential(_) => true,
+    };
     reached.iter().any(|lock| match offline(app, state, *lock) {
         Some(offline) => offline.keys().any(|key| {
             (key.place, key.grant) == (place, grant.number()) && !key.refused && key.exp > now_s
@@ -209,7 +283,7 @@ fn hit(
         let (Some(lock), Some(device)) = (lock, device) else { continue };
         let own = Some(Subject::Credential(device.number()));
         for subject in device.person.map(Subject::Person).into_iter().chain(own) {
-            for grant in open(state, subject) {
+            for grant in open_of(state, subject) {
                 let counts = !taken.contains(&grant.number());
                 if counts && state.locks_of(grant.target).contains(&lock) {
                     found.insert(grant.number(), grant);

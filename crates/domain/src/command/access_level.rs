@@ -206,6 +206,7 @@ fn check_modification(state: &PlaceState, wish: &Modification) -> Result<(), Ref
             Receiver::Known(Subject::Credential(it)) => state.credentials.get(*it).is_some(),
             Receiver::Email(email) => is_email(email),
             Receiver::Phone(phone) => is_phone(phone),
+            Receiver::Identity(_) => true,
         };
         let detail = "must be somebody of this place, an e-mail address or a phone number";
         flaws.check(there, &pointer, "not_found", detail);
@@ -226,6 +227,7 @@ fn add_person(
         Receiver::Known(subject) => *subject,
         Receiver::Email(email) => Subject::Person(grant::by_email(draft, email)?),
         Receiver::Phone(phone) => Subject::Person(grant::by_phone(draft, phone)?),
+        Receiver::Identity(it) => Subject::Person(grant::by_identity(draft, it)?),
     };
     let target = Target::AccessLevel(number);
     if draft.state.grants_between(subject, target).any(|grant| grant.is_plain()) {

@@ -8,14 +8,14 @@ use crate::draft::{Changed, Draft, open, set};
 use crate::ids::{GrantNumber, LockNumber, Noun, PersonNumber};
 use crate::noun::CloseReason;
 use crate::noun::grant::{Grant, GrantEdit, Right, Source, Subject, Target};
-use crate::noun::person::PersonEdit;
+use crate::noun::person::{Identity, PersonEdit};
 use crate::noun::schedule::ScheduleRef;
 use crate::refusal::{Flaws, Refusal};
-use crate::state::PlaceState;
+use crate::state::{IdentityKey, PlaceState};
 use crate::text::{is_email, is_phone};
 use crate::time::{Instant, Window};
 
-/// Who is to be given a right; an address nobody has yet makes a person.
+/// Who is to be given a right; an address or identity nobody has yet makes a person.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Receiver {
     /// One who is known.
@@ -24,6 +24,8 @@ pub enum Receiver {
     Email(String),
     /// Whoever has this phone number.
     Phone(String),
+    /// Whoever an identity provider knows so.
+    Identity(Identity),
 }
 
 impl Receiver {
@@ -34,6 +36,7 @@ impl Receiver {
             Receiver::Known(subject) => Some(*subject),
             Receiver::Email(email) => state.person_by_email(email).map(Subject::Person),
             Receiver::Phone(phone) => state.person_by_phone(phone).map(Subject::Person),
+            Receiver::Identity(identity) => holder(state, identity).map(Subject::Person),
         }
     }
 }
@@ -88,6 +91,7 @@ pub fn create(draft: &mut Draft, wish: &NewGrant) -> Result<Arc<Grant>, Refusal>
         Receiver::Known(subject) => *subject,
         Receiver::Email(email) => Subject::Person(by_email(draft, email)?),
         Receiver::Phone(phone) => Subject::Person(by_phone(draft, phone)?),
+        Receiver::Identity(identity) => Subject::Person(by_identity(draft, identity)?),
     };
     let grant = Grant {
         header,
@@ -209,6 +213,22 @@ pub fn by_phone(draft: &mut Draft, phone: &str) -> Result<PersonNumber, Refusal>
     made(person::create(draft, &edit), "/subject/phone")
 }
 
+fn holder(state: &PlaceState, identity: &Identity) -> Option<PersonNumber> {
+    IdentityKey::of(identity).find_map(|key| state.person_by_identity(&key))
+}
+
+/// The person that an identity provider knows so, made if there is none.
+///
+/// # Errors
+/// Where the identity is malformed.
+pub fn by_identity(draft: &mut Draft, identity: &Identity) -> Result<PersonNumber, Refusal> {
+    if let Some(number) = holder(&draft.state, identity) {
+        return Ok(number);
+    }
+    let edit = PersonEdit { identity: Some(Some(identity.clone())), ..PersonEdit::default() };
+    made(person::create(draft, &edit), "/subject/identity")
+}
+
 fn made(
     person: Result<Arc<crate::noun::person::Person>, Refusal>,
     pointer: &str,
@@ -250,6 +270,8 @@ fn check_receiver(flaws: &mut Flaws, state: &PlaceState, receiver: &Receiver) {
             let detail = "must be E.164 such as +46701234567, without spaces";
             flaws.check(is_phone(phone), "/subject/phone", "bad_phone", detail);
         }
+        // Who is made by it is checked as everybody.
+        Receiver::Identity(_) => {}
     }
 }
 

@@ -184,6 +184,9 @@ pub(crate) fn person_to_lock(person: &Value, lock: &Value) -> Value {
     json!({"subject": {"person_id": id(person)}, "target": {"lock_id": id(lock)}})
 }
 
+/// An id that nothing has.
+pub(crate) const NOBODYS: &str = "01890000-0000-7000-8000-000000000000";
+
 /// The path of one object.
 pub(crate) fn one(list: &str, object: &Value) -> String {
     format!("{list}/{}", id(object))

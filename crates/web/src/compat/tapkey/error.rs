@@ -47,6 +47,17 @@ impl Failure {
         Failure::new(400, "Duplicate", message)
     }
 
+    /// 409 for a grant that is there already.
+    pub(crate) fn duplicate_grant() -> Failure {
+        let message = "A live Grant of this contact or card to this lock already exists.";
+        Failure::new(409, "Duplicate", message)
+    }
+
+    /// 409 for what cannot be done as things stand.
+    pub(crate) fn conflict(message: impl Into<String>) -> Failure {
+        Failure::new(409, "Conflict", message)
+    }
+
     /// 401 where nothing was sent.
     pub(crate) fn unauthorized(message: &str) -> Failure {
         Failure::new(401, "Unauthorized", message)
@@ -139,8 +150,12 @@ impl From<Error> for Failure {
                 let message = "Too many failures; try again later.";
                 Failure::new(429, "TooManyRequests", message).later(retry_after_s)
             }
-            Error::Busy => conflict("Another change of the same object is under way.").later(1),
-            Error::KeyMismatch | Error::Answered => conflict("The request was answered already."),
+            Error::Busy => {
+                Failure::conflict("Another change of the same object is under way.").later(1)
+            }
+            Error::KeyMismatch | Error::Answered => {
+                Failure::conflict("The request was answered already.")
+            }
             Error::Full => Failure::new(507, "InsufficientStorage", "The disk is full."),
             Error::NotYet | Error::Unavailable => {
                 let message = "Storage does not answer; try again.";
@@ -153,20 +168,16 @@ impl From<Error> for Failure {
     }
 }
 
-fn conflict(message: impl Into<String>) -> Failure {
-    Failure::new(409, "Conflict", message)
-}
-
 fn refused(refusal: Refusal) -> Failure {
     match refusal {
         Refusal::Invalid(flaws) => Failure::invalid(&wrongs(&flaws)),
         Refusal::NotFound(Noun::Place) => Failure::no_role(),
         Refusal::NotFound(noun) => Failure::not_found(noun),
         Refusal::Taken(_) => Failure::duplicate(),
-        Refusal::InUse(detail) => conflict(detail),
+        Refusal::InUse(detail) => Failure::conflict(detail),
         Refusal::Escalation(detail) => Failure::forbidden(detail),
         Refusal::Stale | Refusal::PlanChanged => {
-            conflict("The object was changed at the same time; try again.")
+            Failure::conflict("The object was changed at the same time; try again.")
         }
     }
 }

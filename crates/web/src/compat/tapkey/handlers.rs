@@ -1,16 +1,17 @@
 //! What the rows do: decode, one call of a use case, encode. Holds no rule of access.
 
 pub(crate) mod contact;
-mod grant;
+pub(crate) mod grant;
 pub(crate) mod owner;
 pub(crate) mod permission;
+mod shower;
 
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use claviger_app::{Caller, Context, Error, Id, Via};
 use claviger_domain::ids::{Noun, Ref};
 use claviger_domain::noun::scope::Scope;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::error::{Failure, refuse};
 use super::odata::{Field, Query};
@@ -101,6 +102,26 @@ fn listed(query: &Query, items: Vec<Value>) -> Response {
         response.headers_mut().insert(COUNT, HeaderValue::from(count));
     }
     response
+}
+
+/// Whether only the effect is asked for. Some clients say so in the body as well, which must not
+/// take back what the query would have left.
+fn dry_run(call: &Call) -> Result<bool, Failure> {
+    let mut wrongs = Wrongs::default();
+    let mut asked = None;
+    for (name, text) in &call.query {
+        if !name.eq_ignore_ascii_case("dryRun") || asked.is_some() {
+            let name: String = name.chars().take(60).collect();
+            wrongs.add(name, "is not a parameter here, or is given twice; there is dryRun");
+            continue;
+        }
+        let word = text.to_ascii_lowercase();
+        wrongs.check(word == "true" || word == "false", "dryRun", "must be true or false");
+        asked = Some(word == "true");
+    }
+    refuse(wrongs)?;
+    let in_body = call.body.get("dryRun").is_some_and(|it| *it != json!(false) && !it.is_null());
+    Ok(asked == Some(true) || in_body)
 }
 
 /// What is not built.

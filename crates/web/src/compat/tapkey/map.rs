@@ -1,26 +1,30 @@
 //! The dictionary between the words of this API and ours. Pure, both ways.
 
+use claviger_app::grant::SubjectWish;
+use claviger_app::schedule::ScheduleWish;
 use claviger_domain::ids::Noun;
 use claviger_domain::noun::Json;
 use claviger_domain::noun::grant::{Grant, RightState};
 use claviger_domain::noun::lock::LockMode;
 use claviger_domain::noun::person::{Identity, PersonDetails, PersonEdit};
 use claviger_domain::noun::role::Role;
-use claviger_domain::noun::schedule::ScheduleRef;
+use claviger_domain::noun::schedule::{ScheduleRef, Timetable};
 use claviger_domain::offline::KeyClass;
 use claviger_domain::schedule::Definition;
 use claviger_domain::state::PlaceState;
-use claviger_domain::text::{is_email, is_phone};
-use claviger_domain::time::Instant;
+use claviger_domain::text::{is_email, is_line, is_phone};
+use claviger_domain::time::{Instant, WindowEdit};
 use serde_json::Value;
 
-use crate::compat::fields::{Fields, Wrongs};
+use crate::compat::fields::{Fields, Given, Wrongs};
 
 /// The provider of people who log in here.
 pub(crate) const OWN_PROVIDER: &str = "tapkey";
 /// The most characters of a title, and of a comment.
 const MOST_TITLE: usize = 200;
 const MOST_COMMENT: usize = 2000;
+/// The most characters of what a contact is known by.
+const MOST_IDENTIFIER: usize = 255;
 
 /// What is said of a noun.
 pub(crate) fn noun(noun: Noun) -> &'static str {
@@ -41,6 +45,13 @@ pub(crate) fn property(pointer: &str) -> &str {
         "/note" => "comment",
         "/email" | "/phone" => "identifier",
         "/identity" => "ipUserId",
+        "/valid_from" => "validFrom",
+        "/valid_until" => "validBefore",
+        "/schedule" => "timeRestrictionIcal",
+        "/subject" | "/subject/credential_id" => "boundCardId",
+        "/subject/person_id" => "contactId",
+        "/subject/email" | "/subject/phone" | "/subject/identity" => "contact.identifier",
+        "/target" | "/target/lock_id" | "/target/access_level_id" => "boundLockId",
         other => other.trim_start_matches('/'),
     }
 }
@@ -70,50 +81,96 @@ pub(crate) fn new_contact(
     wrongs: &mut Wrongs,
 ) -> PersonEdit {
     body.only(&["ipId", "identifier", "email", "ipUserId", "title", "comment"], wrongs);
+    let mut edit = details(body, wrongs);
+    match whom(body, place, wrongs) {
+        Some(SubjectWish::Email(email)) => edit.email = Some(Some(email)),
+        Some(SubjectWish::Phone(phone)) => edit.phone = Some(Some(phone)),
+        Some(SubjectWish::Identity(identity)) => edit.identity = Some(Some(identity)),
+        _ => {}
+    }
+    edit
+}
+
+/// Whom a grant is given that says by which name its contact is known, be it there or not.
+pub(crate) fn named_contact(
+    contact: &Fields<'_>,
+    place: &PlaceState,
+    wrongs: &mut Wrongs,
+) -> Option<SubjectWish> {
+    contact.only(&["ipId", "identifier", "email", "ipUserId"], wrongs);
+    whom(contact, place, wrongs)
+}
+
+/// By which name a contact is known; none where that is wrong.
+fn whom(body: &Fields<'_>, place: &PlaceState, wrongs: &mut Wrongs) -> Option<SubjectWish> {
     let mut given = |field| body.may_clear(field, wrongs).flatten();
     let [provider, identifier, email, subject] =
         ["ipId", "identifier", "email", "ipUserId"].map(&mut given);
+    let mut wrong = |field: &str, reason: &str| {
+        wrongs.add(body.name(field), reason);
+        None
+    };
     if identifier.is_some() && email.is_some_and(|email| Some(email) != identifier) {
-        wrongs.add("email", "must be the same as identifier, whose former name it is");
+        wrong("email", "must be the same as identifier, whose former name it is");
     }
     let identifier = identifier.or(email);
-    let mut edit = details(body, wrongs);
     if identifier.is_some() && subject.is_some() {
-        wrongs.add("ipUserId", "must not be passed beside identifier");
-        return edit;
+        return wrong("ipUserId", "must not be passed beside identifier");
     }
     for (name, text) in [("identifier", identifier), ("ipUserId", subject)] {
-        let fits = text.is_none_or(|text| claviger_domain::text::is_line(text, 255));
-        wrongs.check(fits, name, "must be one line of 1 to 255 characters");
+        let fits = |text: &str| !text.is_empty() && is_line(text, MOST_IDENTIFIER);
+        if text.is_some_and(|text| !fits(text)) {
+            return wrong(name, "must be one line of 1 to 255 characters");
+        }
     }
     match provider.unwrap_or(OWN_PROVIDER) {
         OWN_PROVIDER if subject.is_some() => {
-            wrongs.add("ipUserId", "must come with the ipId of another identity provider");
+            wrong("ipUserId", "must come with the ipId of another identity provider")
         }
         OWN_PROVIDER => match identifier {
-            Some(text) if is_email(text) => edit.email = Some(Some(text.to_owned())),
-            Some(text) if is_phone(text) => edit.phone = Some(Some(text.to_owned())),
-            Some(_) => {
-                let right = "must be an e-mail address, or a phone number such as +46701234567";
-                wrongs.add("identifier", right);
-            }
-            None => wrongs.add("identifier", "is required"),
+            Some(text) if is_email(text) => Some(SubjectWish::Email(text.to_owned())),
+            Some(text) if is_phone(text) => Some(SubjectWish::Phone(text.to_owned())),
+            Some(_) => wrong(
+                "identifier",
+                "must be an e-mail address, or a phone number such as +46701234567",
+            ),
+            None => wrong("identifier", "is required"),
         },
         other if !knows(place, other) => {
-            wrongs.add("ipId", "is no identity provider of this owner account");
+            wrong("ipId", "is no identity provider of this owner account")
         }
         _ if identifier.is_none() && subject.is_none() => {
-            wrongs.add("ipUserId", "is required where identifier is not there");
+            wrong("ipUserId", "is required where identifier is not there")
         }
-        other => {
-            edit.identity = Some(Some(Identity {
-                provider: other.to_owned(),
-                subject: subject.map(str::to_owned),
-                identifier: identifier.map(str::to_owned),
-            }));
-        }
+        other => Some(SubjectWish::Identity(Identity {
+            provider: other.to_owned(),
+            subject: subject.map(str::to_owned),
+            identifier: identifier.map(str::to_owned),
+        })),
     }
-    edit
+}
+
+/// When a right holds, as far as a body says so: its window, and its times.
+pub(crate) fn when(body: &Fields<'_>, wrongs: &mut Wrongs) -> (WindowEdit, Given<ScheduleWish>) {
+    let mut end = |field: &str| -> Given<Instant> {
+        let text = body.may_clear(field, wrongs)?;
+        let found = text.map(Instant::parse);
+        if found == Some(None) {
+            wrongs.add(field, "must be a date and time such as 2030-06-30T22:00:00Z");
+        }
+        Some(found.flatten())
+    };
+    let window = WindowEdit { from: end("validFrom"), until: end("validBefore") };
+    let text = body.may_clear("timeRestrictionIcal", wrongs);
+    let schedule = text.map(|text| match Timetable::new(Definition::Ical(text?.to_owned())) {
+        Ok(timetable) => Some(ScheduleWish::Inline(timetable)),
+        Err(flaws) => {
+            let said: Vec<&str> = flaws.iter().map(|flaw| flaw.detail.as_str()).collect();
+            wrongs.add("timeRestrictionIcal", said.join("; "));
+            None
+        }
+    });
+    (window, schedule)
 }
 
 /// Whether an identity provider is registered: the metadata of the place name them under `tapkey`.
@@ -198,6 +255,15 @@ pub(crate) fn technologies(mode: LockMode) -> &'static [&'static str] {
         LockMode::OfflineKeys => &["nfc", "ble"],
         LockMode::Online | LockMode::AllowList => &["nfc"],
     }
+}
+
+/// The most grants of a card.
+pub(crate) const MOST_OF_CARD: usize = 12;
+
+/// Bytes as people read them: in pairs of digits with dashes between.
+pub(crate) fn dashed(bytes: &[u8]) -> String {
+    let pairs: Vec<String> = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+    pairs.join("-")
 }
 
 /// The class of a revocation list.

@@ -10,7 +10,7 @@ mod odata;
 mod wire;
 
 use super::serve::{BODY, Row, Switch, Takes, Vendor, run};
-use handlers::{contact, owner, permission};
+use handlers::{contact, grant, owner, permission};
 
 /// Settings of this API.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub(crate) const VENDOR: Vendor = Vendor {
     }],
     not_built: &[
         "log-in and consent of people, refresh, PKCE and token exchange",
-        "grants by themselves, bound locks, lock groups, bound cards",
+        "bound locks, lock groups, bound cards",
         "identity-provider users, log entries",
     ],
     credentials: |ctx, place| Box::pin(auth::credentials(ctx, place)),
@@ -49,6 +49,9 @@ const CONTACTS: &str = "/api/v1/owners/{owner}/contacts";
 const CONTACT: &str = "/api/v1/owners/{owner}/contacts/{contact}";
 const GRANTS_OF: &str = "/api/v1/owners/{owner}/contacts/{contact}/grants";
 const REVOKE_OF: &str = "/api/v1/owners/{owner}/contacts/{contact}/revokegrants";
+const GRANTS: &str = "/api/v1/owners/{owner}/grants";
+const GRANT: &str = "/api/v1/owners/{owner}/grants/{grant}";
+const REVOKE: &str = "/api/v1/owners/{owner}/grants/{grant}/revoke";
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 const KEYS: &str = "/.well-known/openid-configuration/jwks";
 
@@ -75,6 +78,11 @@ pub(crate) fn table() -> Vec<Row> {
         Row::new("DELETE", CONTACT, "delete_contact", NONE, run!(contact::delete)),
         Row::new("GET", GRANTS_OF, "contact_grants", NONE, run!(contact::grants)),
         Row::new("POST", REVOKE_OF, "revoke_contact_grants", JSON, run!(contact::revoke_grants)),
+        Row::new("GET", GRANTS, "grants", NONE, run!(grant::list)),
+        Row::new("PUT", GRANTS, "create_grant", JSON, run!(grant::create)),
+        Row::new("GET", GRANT, "grant", NONE, run!(grant::get)),
+        Row::new("PATCH", GRANT, "update_grant", JSON, run!(grant::update)),
+        Row::new("POST", REVOKE, "revoke_grant", JSON, run!(grant::revoke)),
     ];
     for (path, methods) in NOT_BUILT {
         let rows = methods
@@ -87,9 +95,6 @@ pub(crate) fn table() -> Vec<Row> {
 
 /// What the vendor has and this does not yet: 501, so that nobody takes it for a wrong address.
 const NOT_BUILT: &[(&str, &[&str])] = &[
-    ("/api/v1/owners/{owner}/grants", &["GET", "PUT"]),
-    ("/api/v1/owners/{owner}/grants/{grant}", &["GET", "PATCH"]),
-    ("/api/v1/owners/{owner}/grants/{grant}/revoke", &["POST"]),
     ("/api/v1/owners/{owner}/grants/{grant}/deletefromcard", &["POST"]),
     ("/api/v1/owners/{owner}/boundlocks", &["GET", "PUT"]),
     ("/api/v1/owners/{owner}/boundlocks/{lock}", &["GET", "PATCH", "DELETE"]),

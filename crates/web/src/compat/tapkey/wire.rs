@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use claviger_app::{Id, Instant};
 use claviger_domain::noun::access_level::AccessLevel;
+use claviger_domain::noun::credential::{Credential, CredentialState};
 use claviger_domain::noun::grant::{Grant, RightState};
 use claviger_domain::noun::lock::Lock;
 use claviger_domain::noun::person::Person;
@@ -68,7 +69,19 @@ const LOCK: &[Field] = &[
     field("unbindDate", Kind::Time),
 ];
 
-const CARD: &[Field] = &[field("id", Kind::Text), field("title", Kind::Text)];
+/// A bound card.
+pub(crate) const CARD: &[Field] = &[
+    field("id", Kind::Text),
+    field("label", Kind::Text),
+    field("uid", Kind::Text),
+    field("isActive", Kind::Flag),
+    field("physicalCardId", Kind::Text),
+    field("ownerAccountId", Kind::Text),
+    field("bindDate", Kind::Time),
+    field("unbindDate", Kind::Time),
+    field("title", Kind::Text),
+    field("nofGrantsCapacity", Kind::Number),
+];
 
 /// A grant.
 pub(crate) const GRANT: &[Field] = &[
@@ -132,12 +145,50 @@ pub(crate) struct ListShown {
     pub(crate) seen: Option<(u32, Instant)>,
 }
 
+/// The number of bytes of an id, as two of them from the lowest on, and the id.
+fn physical(id: &[u8]) -> String {
+    let length = u16::try_from(id.len()).unwrap_or(u16::MAX).to_le_bytes();
+    STANDARD.encode([&length, id].concat())
+}
+
+/// A card; of one that is deleted no more than that it was.
+pub(crate) fn card(card: &Credential, owner: Id) -> Value {
+    let uid = card.parts.first().map(|part| {
+        let bytes = usize::from(part.card.bits).div_ceil(8);
+        part.card.value.to_be_bytes()[16 - bytes..].to_vec()
+    });
+    let deleted = card.header.deleted_at;
+    json!({
+        "id": card.header.id.to_string(),
+        "label": uid.as_deref().map(map::dashed),
+        "uid": uid.as_ref().map(|uid| STANDARD.encode(uid)),
+        "isActive": card.state == CredentialState::Active && deleted.is_none(),
+        "physicalCardId": uid.as_deref().map(physical),
+        "ownerAccountId": owner.to_string(),
+        "bindDate": map::time(card.header.created_at),
+        "unbindDate": maybe(deleted),
+        "title": card.label,
+        "nofGrantsCapacity": map::MOST_OF_CARD,
+    })
+}
+
+/// What is kept of a contact that was deleted.
+pub(crate) fn deleted_contact(id: Id, owner: Id) -> Value {
+    json!({
+        "id": id.to_string(),
+        "ownerId": owner.to_string(),
+        "comment": null,
+        "ipId": null,
+        "identifier": null,
+        "email": null,
+        "title": null,
+    })
+}
+
 /// A lock as it is in a place; `settings` are the owner's.
 pub(crate) fn lock(row: &Lock, settings: &Lock, owner: Id, list: ListShown) -> Value {
     let kind = settings.model.as_deref().unwrap_or("Claviger");
     let model = kind.rsplit_once('.').map_or(kind, |(_, model)| model);
-    // The number of bytes of the id, as two of them from the lowest on, and the id.
-    let physical = [&[16, 0], &row.header.id.0[..]].concat();
     json!({
         "active": row.header.deleted_at.is_none(),
         "bindDate": map::time(row.header.created_at),
@@ -155,7 +206,7 @@ pub(crate) fn lock(row: &Lock, settings: &Lock, owner: Id, list: ListShown) -> V
         "lockTypeId": kind,
         "membershipStatistics": null,
         "ownerAccountId": owner.to_string(),
-        "physicalLockId": STANDARD.encode(physical),
+        "physicalLockId": physical(&row.header.id.0),
         "rclDate": maybe(list.made_at),
         "rclSerialNo": list.serial,
         "supportedFeatures": { "timeRestrictionIcalSupport": "Supported" },
@@ -189,27 +240,47 @@ pub(crate) fn group(level: &AccessLevel, owner: Id) -> Value {
     })
 }
 
-/// A grant to a contact. `target` is the lock or group, null where nothing is kept of it.
+/// What stands around a grant; null where it is none of that, or nothing is kept of it.
+pub(crate) struct Around {
+    pub(crate) contact: Value,
+    pub(crate) card: Value,
+    /// The lock or group.
+    pub(crate) target: Value,
+}
+
+/// A grant to a contact or a card.
 pub(crate) fn grant(
     grant: &Grant,
     (stands, times): (RightState, Option<String>),
-    contact: Value,
-    target: Value,
+    Around { contact, card, target }: Around,
 ) -> Value {
     let (state, active) = map::state(stands);
     json!({
         "id": grant.header.id.to_string(),
         "boundLockId": target["id"],
         "contactId": contact["id"],
-        "boundCardId": null,
+        "boundCardId": card["id"],
         "validFrom": maybe(grant.window.from),
         "validBefore": maybe(grant.window.until),
         "timeRestrictionIcal": times,
         "state": state,
         "active": active,
         "contact": contact,
-        "boundCard": null,
+        "boundCard": card,
         "boundLock": target,
         "owner": null,
+    })
+}
+
+/// What the taking back of a grant comes to: the grants of others that it hits, and how long lists
+/// get.
+pub(crate) fn revocation(dry_run: bool, grant: Value, hit: Vec<Value>, lists: Vec<Value>) -> Value {
+    json!({
+        "dryRun": dry_run,
+        "grantRevoked": grant,
+        "grantsAffectedAsSideEffect": hit,
+        "rclState": {
+            "rclClassStates": if lists.is_empty() { Value::Null } else { lists.into() },
+        },
     })
 }

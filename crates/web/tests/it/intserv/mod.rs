@@ -15,7 +15,7 @@ mod status;
 use claviger_app::{Caller, Context, Id, Via};
 use serde_json::{Value, json};
 
-use crate::kit::Site;
+use crate::kit::{NOBODYS, Site};
 use crate::support::{Actor, Answer, World, id};
 
 /// A program with the key of one integration.
@@ -109,6 +109,3 @@ pub(crate) fn refused(answer: &Answer, status: u16, error_type: &str, named: &[&
         assert!(message.contains(name), "{name} is not named: {message}");
     }
 }
-
-/// An id that nothing has.
-pub(crate) const NOBODYS: &str = "01890000-0000-7000-8000-000000000000";

@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use super::{Tapkey, refused};
 use crate::kit::{in_seconds, one, person_to_lock};
-use crate::panel::Panel;
+use crate::panel::{Scene, with_card};
 use crate::support::{id, on_each_engine};
 
-fn words(grant: &Value) -> (&str, bool) {
+pub(super) fn words(grant: &Value) -> (&str, bool) {
     (grant["state"].as_str().unwrap(), grant["active"].as_bool().unwrap())
 }
 
@@ -134,11 +134,7 @@ async fn a_grant_is_pending_while_a_controllers_list_holds_it() {
     on_each_engine(|world| async move {
         let program = Tapkey::at(&world).await;
         let it = program.it.clone();
-        let mut panel = Panel::at(&it, json!({})).await;
-        let gate = panel.lock(&it, "Gate").await;
-        let ann = it.person("Ann").await;
-        it.card(&ann, "a1").await;
-        it.grant(&ann, &gate).await;
+        let Scene { mut panel, ann, .. } = with_card(&it).await;
         panel.settle().await;
         let path = format!("/contacts/{}", id(&ann));
         let revoke = format!("{path}/revokegrants");

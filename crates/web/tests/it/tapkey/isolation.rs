@@ -15,11 +15,17 @@ async fn another_accounts_ids_are_nothing_here() {
         let here = Tapkey::at(&world).await;
         let theirs = Tapkey::of(&world, here.it.neighbour("Next door").await).await;
         let contact = theirs.contact("bo@example.org").await;
-        theirs.it.grant(&contact, &theirs.it.lock("Door").await).await;
+        let door = theirs.it.lock("Door").await;
+        let grant = theirs.it.grant(&contact, &door).await;
+        let named = |parameter: &str| match parameter {
+            "{contact}" | "{permission}" => id(&contact).to_owned(),
+            "{grant}" => id(&grant).to_owned(),
+            other => panic!("whose id is {other}?"),
+        };
         let role = json!({ "contactId": id(&contact), "role": "Admin" });
         theirs.call("PUT", "/permissions", role.clone()).await.expect(200);
         let all = async || {
-            let lists = ["/contacts", "/permissions"];
+            let lists = ["/contacts", "/permissions", "/grants"];
             let mut found = Vec::new();
             for list in lists {
                 found.push(theirs.get(list).await.expect(200));
@@ -35,8 +41,11 @@ async fn another_accounts_ids_are_nothing_here() {
             // Their account, and one that is not there at all, are refused in the same words.
             let mut said = Vec::new();
             for owner in [theirs.it.place.as_str(), NOBODYS, "x"] {
-                let path = below.replace("{contact}", id(&contact));
-                let path = path.replace("{permission}", id(&contact));
+                let parts = below.split('/').map(|part| match part.starts_with('{') {
+                    true => named(part),
+                    false => part.to_owned(),
+                });
+                let path = parts.collect::<Vec<_>>().join("/");
                 let path = format!("/compat/tapkey/api/v1/owners/{owner}{path}");
                 let sent = body(route.method).to_string();
                 let answer = here.actor.send(route.method, &path, &[], Some(sent)).await;
@@ -47,14 +56,15 @@ async fn another_accounts_ids_are_nothing_here() {
             // Their objects in our account are not there.
             if let Some((_, parameter)) = below.split_once('{') {
                 let noun = parameter.split('}').next().unwrap();
-                for other in [id(&contact), NOBODYS, "x"] {
-                    let path = below.replace(&format!("{{{noun}}}"), other);
+                let parameter = format!("{{{noun}}}");
+                for other in [&named(&parameter), NOBODYS, "x"] {
+                    let path = below.replace(&parameter, other);
                     let answer = here.call(route.method, &path, body(route.method)).await;
                     refused(&answer, 404, "NotFound", &[noun]);
                 }
             }
         }
-        assert_eq!(walked, 13, "every row of an owner account");
+        assert_eq!(walked, 18, "every row of an owner account");
         let answer = here.call("PUT", "/permissions", role).await;
         refused(&answer, 400, "InvalidRequest", &["contactId"]);
         assert_eq!(all().await, before);

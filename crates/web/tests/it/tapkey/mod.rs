@@ -8,14 +8,16 @@ mod grants;
 mod isolation;
 mod owners;
 mod queries;
+mod rights;
 mod samples;
+mod scopes;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use claviger_app::{Caller, Context, Id, Via};
 use serde_json::{Value, json};
 
-use crate::kit::Site;
+use crate::kit::{NOBODYS, Site};
 use crate::support::{Actor, Answer, World};
 
 pub(crate) const TOKEN: &str = "/compat/tapkey/connect/token";
@@ -123,6 +125,3 @@ pub(crate) fn refused(answer: &Answer, status: u16, code: &str, named: &[&str]) 
     }
     assert_eq!(answer.header("www-authenticate").is_empty(), status != 401, "{}", answer.text);
 }
-
-/// An id that nothing has.
-pub(crate) const NOBODYS: &str = "01890000-0000-7000-8000-000000000000";

@@ -18,7 +18,7 @@ mod webhooks;
 
 use serde_json::{Value, json};
 
-use crate::kit::Site;
+use crate::kit::{NOBODYS, Site};
 use crate::support::{Actor, Answer, World, id};
 
 /// A program with a token for one project.
@@ -118,9 +118,6 @@ pub(crate) fn refused(answer: &Answer, status: u16, names: &[&str]) {
     assert_eq!(found, names, "{body}");
     assert!(params.iter().all(|it| it["reason"].as_str().is_some_and(|it| !it.is_empty())));
 }
-
-/// An id that nothing has.
-pub(crate) const NOBODYS: &str = "01890000-0000-7000-8000-000000000000";
 
 /// A phone number made of a count.
 pub(crate) fn phone(number: usize) -> String {

@@ -1,16 +1,17 @@
 //! Contacts: the people of a place, and what they may open.
 
+use claviger_app::grant::Whose;
 use claviger_app::person::{self, PersonFilter};
 use claviger_app::{Error, Paging};
 use claviger_domain::ids::{Noun, Ref};
 use claviger_domain::noun::scope::Scope;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::grant::Shower;
+use super::grant::{all, taken};
 use super::{
-    Answered, answer, at_owner, fields_of, lent, listed, named, nothing, query, without_parameters,
+    Answered, answer, at_owner, dry_run, fields_of, listed, named, nothing, query,
+    without_parameters,
 };
-use crate::compat::fields::Wrongs;
 use crate::compat::serve::Call;
 use crate::compat::tapkey::error::{Failure, refuse};
 use crate::compat::tapkey::{map, wire};
@@ -79,11 +80,7 @@ pub(crate) async fn grants(call: Call) -> Answered {
     let (ctx, owner) = at_owner(&call)?;
     ctx.authorize(owner, Scope::GrantsRead)?;
     let query = query(&call, wire::GRANT)?;
-    let held = claviger_app::grant::held(&ctx, owner, &contact(&call)?).await?;
-    let shower = Shower { ctx: &lent(&ctx, Scope::LocksRead), owner, state: &held.state };
-    let grants = held.grants.iter();
-    let shown = grants.map(|(grant, stands)| shower.grant(grant, *stands, &held.gone));
-    Ok(listed(&query, shown.collect()))
+    all(&ctx, owner, &query, &Whose::Person(contact(&call)?)).await
 }
 
 /// `POST /owners/{owner}/contacts/{contact}/revokegrants`.
@@ -92,28 +89,5 @@ pub(crate) async fn revoke_grants(call: Call) -> Answered {
     ctx.authorize(owner, Scope::GrantsWrite)?;
     let contact = contact(&call)?;
     ctx.dry_run = dry_run(&call)?;
-    let done = claviger_app::grant::revoke_held(&ctx, owner, contact).await?;
-    let shower = Shower { ctx: &lent(&ctx, Scope::LocksRead), owner, state: &done.state };
-    let shown = done.taken.iter().map(|taken| shower.revoked(taken, ctx.dry_run));
-    Ok(answer(&Value::Array(shown.collect())))
-}
-
-/// Whether only the effect is asked for. Some clients say so in the body as well, which must not
-/// take back what the query would have left.
-fn dry_run(call: &Call) -> Result<bool, Failure> {
-    let mut wrongs = Wrongs::default();
-    let mut asked = None;
-    for (name, text) in &call.query {
-        if !name.eq_ignore_ascii_case("dryRun") || asked.is_some() {
-            let name: String = name.chars().take(60).collect();
-            wrongs.add(name, "is not a parameter here, or is given twice; there is dryRun");
-            continue;
-        }
-        let word = text.to_ascii_lowercase();
-        wrongs.check(word == "true" || word == "false", "dryRun", "must be true or false");
-        asked = Some(word == "true");
-    }
-    refuse(wrongs)?;
-    let in_body = call.body.get("dryRun").is_some_and(|it| *it != json!(false) && !it.is_null());
-    Ok(asked == Some(true) || in_body)
+    taken(&ctx, owner, Whose::Person(contact)).await
 }

@@ -1,96 +1,183 @@
-//! Grants with what stands around them: the contact and the lock, as one answer.
+//! Grants of contacts and cards.
 
-use claviger_app::grant::Taken;
-use claviger_app::{Context, Gone, Id, lock, offline};
-use claviger_domain::ids::{Noun, Ref};
-use claviger_domain::noun::access_level::AccessLevel;
-use claviger_domain::noun::grant::{Grant, RightState, Subject, Target};
-use claviger_domain::noun::lock::Lock;
-use claviger_domain::record::Record;
+use claviger_app::grant::{self, GrantWish, SubjectWish, TargetWish, Whose};
+use claviger_app::{Context, Error, Id, Refusal};
+use claviger_domain::ids::{CredentialNumber, Noun, Ref};
+use claviger_domain::noun::credential::CredentialKind;
+use claviger_domain::noun::grant::{Grant, GrantEdit, Right};
+use claviger_domain::noun::scope::Scope;
 use claviger_domain::state::PlaceState;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::compat::tapkey::wire::ListShown;
+use super::shower::Shower;
+use super::{
+    Answered, answer, at_owner, dry_run, fields_of, lent, listed, named, query, without_parameters,
+};
+use crate::compat::fields::{Fields, Wrongs};
+use crate::compat::serve::Call;
+use crate::compat::tapkey::error::{Failure, refuse};
+use crate::compat::tapkey::odata::Query;
 use crate::compat::tapkey::{map, wire};
 
-/// Shows the grants of one place as it was at one moment.
-pub(super) struct Shower<'c> {
-    /// May read locks.
-    pub(super) ctx: &'c Context,
-    pub(super) owner: Id,
-    pub(super) state: &'c PlaceState,
+/// What says when a grant holds.
+const WHEN: [&str; 3] = ["validFrom", "validBefore", "timeRestrictionIcal"];
+/// What says to whom it is given, and where; `ipId` stands beside some clients' `contactId`.
+const WHOM: [&str; 5] = ["contactId", "contact", "ipId", "boundCardId", "boundLockId"];
+
+fn grant(call: &Call) -> Result<Ref, Failure> {
+    named(call, "grant", Noun::Grant)
 }
 
-impl Shower<'_> {
-    /// A grant; `gone` knows what it speaks of that is deleted.
-    pub(super) fn grant(&self, grant: &Grant, stands: RightState, gone: &Gone) -> Value {
-        let state = self.state;
-        let contact = match grant.subject {
-            Subject::Person(number) => Some(number),
-            Subject::Credential(number) => state.credentials.get(number).and_then(|it| it.person),
-        };
-        let contact = contact.and_then(|number| state.people.get(number));
-        let contact = contact.map_or(Value::Null, |person| wire::contact(person, self.owner));
-        let level = match grant.target {
-            Target::AccessLevel(number) => match gone.get(&(Noun::AccessLevel, number.0)) {
-                Some(Record::AccessLevel(level)) => Some(&**level),
-                _ => state.levels.get(number).map(|level| &**level),
-            },
-            Target::Lock(_) => None,
-        };
-        let target = match grant.target {
-            Target::Lock(number) => match gone.get(&(Noun::Lock, number.0)) {
-                Some(Record::Lock(lock)) => self.lock(lock),
-                _ => state.locks.get(number).map_or(Value::Null, |lock| self.lock(lock)),
-            },
-            Target::AccessLevel(_) => self.group(level),
-        };
-        let times = map::times(state, grant, level.and_then(|level| level.schedule.as_ref()));
-        wire::grant(grant, (stands, times), contact, target)
-    }
+/// The grants that are meant, those taken back too, oldest first.
+pub(super) async fn all(ctx: &Context, owner: Id, query: &Query, whose: &Whose) -> Answered {
+    let held = grant::held(ctx, owner, whose).await?;
+    let shower = Shower { ctx: &lent(ctx, Scope::LocksRead), owner, state: &held.state };
+    let grants = held.grants.iter();
+    let shown = grants.map(|(grant, stands)| shower.grant(grant, *stands, &held.gone));
+    Ok(listed(query, shown.collect()))
+}
 
-    fn group(&self, level: Option<&AccessLevel>) -> Value {
-        level.map_or(Value::Null, |level| wire::group(level, self.owner))
-    }
+/// Takes back all that are meant, or says what that would come to.
+pub(super) async fn taken(ctx: &Context, owner: Id, whose: Whose) -> Answered {
+    let done = grant::revoke_held(ctx, owner, whose).await?;
+    let shower = Shower { ctx: &lent(ctx, Scope::LocksRead), owner, state: &done.state };
+    let shown = done.taken.iter().map(|taken| shower.revoked(taken, ctx.dry_run));
+    Ok(answer(&Value::Array(shown.collect())))
+}
 
-    fn lock(&self, row: &Lock) -> Value {
-        let owned = lock::owner(self.ctx, row);
-        let settings = owned.as_ref().map_or(row, |(_, settings)| settings);
-        let list = offline::current(self.ctx, self.owner, &Ref::Id(row.header.id)).ok();
-        let list = list.map(|list| ListShown {
-            serial: list.version,
-            made_at: Some(list.made_at),
-            seen: list.told.map(|told| (told.version, told.at)),
-        });
-        wire::lock(row, settings, self.owner, list.unwrap_or_default())
-    }
+async fn shown(ctx: &Context, owner: Id, grant: Ref) -> Result<Value, Failure> {
+    let held = grant::held(ctx, owner, &Whose::One(grant)).await?;
+    let shower = Shower { ctx: &lent(ctx, Scope::LocksRead), owner, state: &held.state };
+    let (grant, stands) = held.grants.first().ok_or(Error::Internal)?;
+    Ok(shower.grant(grant, *stands, &held.gone))
+}
 
-    /// What the taking back of a grant comes to.
-    pub(super) fn revoked(&self, taken: &Taken, dry_run: bool) -> Value {
-        let none = Gone::new();
-        let stands = match taken.is_pending {
-            _ if taken.grant.window.past(self.ctx.app.now()) => RightState::Expired,
-            true => RightState::RevocationPending,
-            false => RightState::Revoked,
-        };
-        let hit = taken.side_effects.iter();
-        let hit: Vec<Value> = hit.map(|it| self.grant(it, RightState::Active, &none)).collect();
-        let lists = taken.lists.iter().map(|list| {
-            json!({
-                "rclClass": map::list_class(list.class),
-                "rclSerialNo": list.version,
-                "currentSize": list.keys,
-                "maxSize": list.most,
-            })
-        });
-        let lists: Vec<Value> = lists.collect();
-        json!({
-            "dryRun": dry_run,
-            "grantRevoked": self.grant(&taken.grant, stands, &none),
-            "grantsAffectedAsSideEffect": hit,
-            "rclState": {
-                "rclClassStates": if lists.is_empty() { Value::Null } else { lists.into() },
-            },
-        })
+/// `GET /owners/{owner}/grants`: those taken back too, oldest first.
+pub(crate) async fn list(call: Call) -> Answered {
+    let (ctx, owner) = at_owner(&call)?;
+    ctx.authorize(owner, Scope::GrantsRead)?;
+    let query = query(&call, wire::GRANT)?;
+    all(&ctx, owner, &query, &Whose::Everybody).await
+}
+
+/// `GET /owners/{owner}/grants/{grant}`.
+pub(crate) async fn get(call: Call) -> Answered {
+    let (ctx, owner) = at_owner(&call)?;
+    ctx.authorize(owner, Scope::GrantsRead)?;
+    let shown = shown(&ctx, owner, grant(&call)?).await?;
+    without_parameters(&call)?;
+    Ok(answer(&shown))
+}
+
+/// `PUT /owners/{owner}/grants`.
+pub(crate) async fn create(call: Call) -> Answered {
+    let (ctx, owner) = at_owner(&call)?;
+    ctx.authorize(owner, Scope::GrantsWrite)?;
+    without_parameters(&call)?;
+    let state = ctx.read(owner, Scope::GrantsRead)?;
+    let (body, mut wrongs) = fields_of(&call);
+    body.only(&[&WHOM[..], &WHEN].concat(), &mut wrongs);
+    let subject = subject(&body, &state, &mut wrongs);
+    let target = target(&body, &state, &mut wrongs);
+    let (window, schedule) = map::when(&body, &mut wrongs);
+    refuse(wrongs)?;
+    let (Some(subject), Some(target)) = (subject, target) else {
+        return Err(Error::Internal.into());
+    };
+    let most = matches!(subject, SubjectWish::Credential(_)).then_some(map::MOST_OF_CARD);
+    let edit = GrantEdit { window, ..GrantEdit::default() };
+    let wish =
+        GrantWish { subject, target, right: Right::Open, schedule, issued_under: None, edit };
+    let made = grant::create_once(&ctx, owner, wish, most).await.map_err(|error| match error {
+        Error::Refused(Refusal::Taken(_)) => Failure::duplicate_grant(),
+        other => other.into(),
+    })?;
+    let made = made.done().ok_or(Error::Internal)?;
+    written(&ctx, owner, &made).await
+}
+
+async fn written(ctx: &Context, owner: Id, grant: &Grant) -> Answered {
+    Ok(answer(&shown(ctx, owner, Ref::Id(grant.header.id)).await?))
+}
+
+/// `PATCH /owners/{owner}/grants/{grant}`: when it holds.
+pub(crate) async fn update(call: Call) -> Answered {
+    let (ctx, owner) = at_owner(&call)?;
+    ctx.authorize(owner, Scope::GrantsWrite)?;
+    let reference = grant(&call)?;
+    let held = grant::held(&ctx, owner, &Whose::One(reference.clone())).await?;
+    without_parameters(&call)?;
+    let (body, mut wrongs) = fields_of(&call);
+    for field in WHOM {
+        wrongs.check(!body.has(field), field, "never changes; when the grant holds does");
     }
+    body.only(&[&WHOM[..], &WHEN].concat(), &mut wrongs);
+    let (window, schedule) = map::when(&body, &mut wrongs);
+    refuse(wrongs)?;
+    if held.grants.iter().any(|(grant, _)| grant.closed.is_some()) {
+        return Err(Failure::conflict("The grant is revoked."));
+    }
+    let edit = GrantEdit { window, ..GrantEdit::default() };
+    let made = grant::edit(&ctx, owner, reference, edit, schedule).await?;
+    let made = made.done().ok_or(Error::Internal)?;
+    written(&ctx, owner, &made).await
+}
+
+/// `POST /owners/{owner}/grants/{grant}/revoke`; one that is revoked already is shown as it is.
+pub(crate) async fn revoke(call: Call) -> Answered {
+    let (mut ctx, owner) = at_owner(&call)?;
+    ctx.authorize(owner, Scope::GrantsWrite)?;
+    let reference = grant(&call)?;
+    ctx.dry_run = dry_run(&call)?;
+    let done = grant::revoke_held(&ctx, owner, Whose::One(reference.clone())).await?;
+    if let Some(taken) = done.taken.first() {
+        let shower = Shower { ctx: &lent(&ctx, Scope::LocksRead), owner, state: &done.state };
+        return Ok(answer(&shower.revoked(taken, ctx.dry_run)));
+    }
+    let shown = shown(&ctx, owner, reference).await?;
+    Ok(answer(&wire::revocation(ctx.dry_run, shown, Vec::new(), Vec::new())))
+}
+
+/// Who is given the right: a contact by its id or by its name, or a card.
+fn subject(body: &Fields<'_>, state: &PlaceState, wrongs: &mut Wrongs) -> Option<SubjectWish> {
+    let contact = body.get("contact").filter(|it| !it.is_null());
+    let person = body.may_clear("contactId", wrongs).flatten();
+    let card = body.may_clear("boundCardId", wrongs).flatten();
+    match (person, contact, card) {
+        (Some(id), None, None) => {
+            let found = Id::parse(id).and_then(|id| state.number_of(Noun::Person, id).map(|_| id));
+            let reason = "is no contact of this owner account";
+            wrongs.check(found.is_some(), "contactId", reason);
+            found.map(|id| SubjectWish::Person(Ref::Id(id)))
+        }
+        (None, Some(contact), None) => {
+            let contact = Fields::at(contact, "contact".to_owned(), wrongs);
+            map::named_contact(&contact, state, wrongs)
+        }
+        (None, None, Some(id)) => {
+            let found = Id::parse(id).filter(|id| is_card(state, *id));
+            wrongs.check(found.is_some(), "boundCardId", "is no card of this owner account");
+            found.map(|id| SubjectWish::Credential(Ref::Id(id)))
+        }
+        _ => {
+            wrongs.add("contactId", "or contact, or boundCardId, must be given, and one of them");
+            None
+        }
+    }
+}
+
+fn is_card(state: &PlaceState, id: Id) -> bool {
+    let number = state.number_of(Noun::Credential, id).map(CredentialNumber);
+    let found = number.and_then(|number| state.credentials.get(number));
+    found.is_some_and(|it| it.kind == CredentialKind::Card)
+}
+
+/// What the right reaches: a lock, or a group by its id in the same property.
+fn target(body: &Fields<'_>, state: &PlaceState, wrongs: &mut Wrongs) -> Option<TargetWish> {
+    let id = body.must("boundLockId", wrongs)?;
+    let there = |noun| Id::parse(id).filter(|id| state.number_of(noun, *id).is_some()).map(Ref::Id);
+    let found = there(Noun::Lock).map(TargetWish::Lock);
+    let found = found.or_else(|| there(Noun::AccessLevel).map(TargetWish::AccessLevel));
+    wrongs.check(found.is_some(), "boundLockId", "is no lock or group of this owner account");
+    found
 }

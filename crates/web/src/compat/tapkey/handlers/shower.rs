@@ -1,0 +1,104 @@
+//! Grants with what stands around them, the contact or card and the lock, as one answer.
+
+use claviger_app::grant::Taken;
+use claviger_app::{Context, Gone, Id, lock, offline};
+use claviger_domain::ids::{CredentialNumber, Noun, PersonNumber, Ref};
+use claviger_domain::noun::access_level::AccessLevel;
+use claviger_domain::noun::grant::{Grant, RightState, Subject, Target};
+use claviger_domain::noun::lock::Lock;
+use claviger_domain::record::Record;
+use claviger_domain::state::PlaceState;
+use serde_json::{Value, json};
+
+use crate::compat::tapkey::wire::{Around, ListShown};
+use crate::compat::tapkey::{map, wire};
+
+/// Shows the grants of one place as it was at one moment.
+pub(super) struct Shower<'c> {
+    /// May read locks.
+    pub(super) ctx: &'c Context,
+    pub(super) owner: Id,
+    pub(super) state: &'c PlaceState,
+}
+
+impl Shower<'_> {
+    /// A grant; `gone` knows what it speaks of that is deleted.
+    pub(super) fn grant(&self, grant: &Grant, stands: RightState, gone: &Gone) -> Value {
+        let state = self.state;
+        let (contact, card) = match grant.subject {
+            Subject::Person(number) => (self.contact(number, gone), Value::Null),
+            Subject::Credential(number) => (Value::Null, self.card(number, gone)),
+        };
+        let level = match grant.target {
+            Target::AccessLevel(number) => match gone.get(&(Noun::AccessLevel, number.0)) {
+                Some(Record::AccessLevel(level)) => Some(&**level),
+                _ => state.levels.get(number).map(|level| &**level),
+            },
+            Target::Lock(_) => None,
+        };
+        let target = match grant.target {
+            Target::Lock(number) => match gone.get(&(Noun::Lock, number.0)) {
+                Some(Record::Lock(lock)) => self.lock(lock),
+                _ => state.locks.get(number).map_or(Value::Null, |lock| self.lock(lock)),
+            },
+            Target::AccessLevel(_) => self.group(level),
+        };
+        let times = map::times(state, grant, level.and_then(|level| level.schedule.as_ref()));
+        wire::grant(grant, (stands, times), Around { contact, card, target })
+    }
+
+    fn contact(&self, number: PersonNumber, gone: &Gone) -> Value {
+        match (self.state.people.get(number), gone.get(&(Noun::Person, number.0))) {
+            (Some(person), _) => wire::contact(person, self.owner),
+            (None, Some(gone)) => wire::deleted_contact(gone.header().id, self.owner),
+            (None, None) => Value::Null,
+        }
+    }
+
+    fn card(&self, number: CredentialNumber, gone: &Gone) -> Value {
+        match (self.state.credentials.get(number), gone.get(&(Noun::Credential, number.0))) {
+            (Some(card), _) | (None, Some(Record::Credential(card))) => {
+                wire::card(card, self.owner)
+            }
+            _ => Value::Null,
+        }
+    }
+
+    fn group(&self, level: Option<&AccessLevel>) -> Value {
+        level.map_or(Value::Null, |level| wire::group(level, self.owner))
+    }
+
+    fn lock(&self, row: &Lock) -> Value {
+        let owned = lock::owner(self.ctx, row);
+        let settings = owned.as_ref().map_or(row, |(_, settings)| settings);
+        let list = offline::current(self.ctx, self.owner, &Ref::Id(row.header.id)).ok();
+        let list = list.map(|list| ListShown {
+            serial: list.version,
+            made_at: Some(list.made_at),
+            seen: list.told.map(|told| (told.version, told.at)),
+        });
+        wire::lock(row, settings, self.owner, list.unwrap_or_default())
+    }
+
+    /// What the taking back of a grant comes to.
+    pub(super) fn revoked(&self, taken: &Taken, dry_run: bool) -> Value {
+        let none = Gone::new();
+        let stands = match taken.is_pending {
+            _ if taken.grant.window.past(self.ctx.app.now()) => RightState::Expired,
+            true => RightState::RevocationPending,
+            false => RightState::Revoked,
+        };
+        let hit = taken.side_effects.iter();
+        let hit: Vec<Value> = hit.map(|it| self.grant(it, RightState::Active, &none)).collect();
+        let lists = taken.lists.iter().map(|list| {
+            json!({
+                "rclClass": map::list_class(list.class),
+                "rclSerialNo": list.version,
+                "currentSize": list.keys,
+                "maxSize": list.most,
+            })
+        });
+        let shown = self.grant(&taken.grant, stands, &none);
+        wire::revocation(dry_run, shown, hit, lists.collect())
+    }
+}
