@@ -67,6 +67,37 @@ pub async fn create(ctx: &Context, place: Id, wish: LockWish) -> Result<Written<
     .await
 }
 
+/// Makes a lock that no place may have under the same external id.
+///
+/// # Errors
+/// As [`create`]; taken, in this place or another.
+pub async fn create_sole(
+    ctx: &Context,
+    place: Id,
+    wish: LockWish,
+) -> Result<Written<Arc<Lock>>, Error> {
+    let place = ctx.authorize(place, Scope::LocksWrite)?;
+    let app = ctx.app.clone();
+    ctx.write(Some(place), move |work| {
+        let external_id = wish.edit.external_id.iter().flatten().next();
+        let has = |state: &PlaceState| {
+            external_id.is_some_and(|it| state.by_external_id(Noun::Lock, it).is_some())
+        };
+        let places: Vec<PlaceNumber> =
+            app.world().places().iter().map(|cell| cell.state().place.number()).collect();
+        if places.into_iter().filter_map(|place| work.before(place)).any(|state| has(&state)) {
+            let detail = "a place has a lock with this external id";
+            return Err(
+                Refusal::Taken(vec![FieldError::new("/external_id", "taken", detail)]).into()
+            );
+        }
+        let draft = work.place(place)?;
+        let edit = prepare(&draft.state, &wish)?;
+        Ok(rules::create(draft, &edit)?)
+    })
+    .await
+}
+
 /// Changes a lock.
 ///
 /// # Errors

@@ -1,7 +1,10 @@
 //! What the rows do: decode, one call of a use case, encode. Holds no rule of access.
 
+pub(crate) mod card;
 pub(crate) mod contact;
 pub(crate) mod grant;
+pub(crate) mod group;
+pub(crate) mod lock;
 pub(crate) mod owner;
 pub(crate) mod permission;
 mod shower;
@@ -68,8 +71,12 @@ fn fields_of(call: &Call) -> (Fields<'_>, Wrongs) {
 
 /// Refuses parameters, of which this operation has none.
 fn without_parameters(call: &Call) -> Result<(), Failure> {
+    none_of(&call.query)
+}
+
+fn none_of(parameters: &[(String, String)]) -> Result<(), Failure> {
     let mut wrongs = Wrongs::default();
-    for (name, _) in &call.query {
+    for (name, _) in parameters {
         let name: String = name.chars().take(60).collect();
         wrongs.add(name, "is not a parameter here");
     }
@@ -86,10 +93,37 @@ fn nothing() -> Response {
     axum::http::StatusCode::NO_CONTENT.into_response()
 }
 
+/// What `expand`, the vendor's own parameter, asks for of what there is; and the other parameters.
+fn expanded(
+    call: &Call,
+    known: &[&'static str],
+) -> Result<(Vec<&'static str>, Vec<(String, String)>), Failure> {
+    let mut wrongs = Wrongs::default();
+    let (mut found, mut others) = (Vec::new(), Vec::new());
+    for (name, text) in &call.query {
+        if !name.eq_ignore_ascii_case("expand") {
+            others.push((name.clone(), text.clone()));
+            continue;
+        }
+        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            match known.iter().find(|it| it.eq_ignore_ascii_case(part)) {
+                Some(name) => found.push(*name),
+                None => wrongs.add("expand", format!("must be of {}", known.join(", "))),
+            }
+        }
+    }
+    refuse(wrongs)?;
+    Ok((found, others))
+}
+
 /// The options of a list.
 fn query(call: &Call, shape: &'static [Field]) -> Result<Query, Failure> {
+    options(&call.query, shape)
+}
+
+fn options(parameters: &[(String, String)], shape: &'static [Field]) -> Result<Query, Failure> {
     let mut wrongs = Wrongs::default();
-    let query = Query::parse(&call.query, shape, &mut wrongs);
+    let query = Query::parse(parameters, shape, &mut wrongs);
     refuse(wrongs)?;
     Ok(query)
 }

@@ -1,11 +1,13 @@
 //! The dictionary between the words of this API and ours. Pure, both ways.
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use claviger_app::grant::SubjectWish;
 use claviger_app::schedule::ScheduleWish;
 use claviger_domain::ids::Noun;
 use claviger_domain::noun::Json;
 use claviger_domain::noun::grant::{Grant, RightState};
-use claviger_domain::noun::lock::LockMode;
+use claviger_domain::noun::lock::{Lock, LockMode};
 use claviger_domain::noun::person::{Identity, PersonDetails, PersonEdit};
 use claviger_domain::noun::role::Role;
 use claviger_domain::noun::schedule::{ScheduleRef, Timetable};
@@ -21,7 +23,7 @@ use crate::compat::fields::{Fields, Given, Wrongs};
 /// The provider of people who log in here.
 pub(crate) const OWN_PROVIDER: &str = "tapkey";
 /// The most characters of a title, and of a comment.
-const MOST_TITLE: usize = 200;
+pub(crate) const MOST_TITLE: usize = 200;
 const MOST_COMMENT: usize = 2000;
 /// The most characters of what a contact is known by.
 const MOST_IDENTIFIER: usize = 255;
@@ -41,7 +43,7 @@ pub(crate) fn noun(noun: Noun) -> &'static str {
 /// The property that a pointer into our words means.
 pub(crate) fn property(pointer: &str) -> &str {
     match pointer {
-        "/display_name" => "title",
+        "/display_name" | "/name" | "/label" => "title",
         "/note" => "comment",
         "/email" | "/phone" => "identifier",
         "/identity" => "ipUserId",
@@ -199,6 +201,37 @@ fn details(body: &Fields<'_>, wrongs: &mut Wrongs) -> PersonEdit {
     body.sized("comment", 0, MOST_COMMENT, wrongs);
     let mut text = |field| body.may_clear(field, wrongs).map(|it| it.map(str::to_owned));
     PersonEdit { display_name: text("title"), note: text("comment"), ..PersonEdit::default() }
+}
+
+/// What a body sets of a lock's or a group's title and description.
+pub(crate) fn named(
+    body: &Fields<'_>,
+    wrongs: &mut Wrongs,
+) -> (Option<String>, Option<Option<String>>) {
+    body.sized("title", 1, MOST_TITLE, wrongs);
+    body.sized("description", 0, MOST_COMMENT, wrongs);
+    let title = body.text("title", wrongs).map(str::to_owned);
+    let description = body.may_clear("description", wrongs);
+    (title, description.map(|it| it.map(str::to_owned)))
+}
+
+/// What the external id of a lock begins with that was bound here.
+const BOUND: &str = "tapkey:";
+/// The most bytes of a physical lock id: an external id has room for no more.
+const MOST_PHYSICAL: usize = 64;
+
+/// The external id of a lock that is bound by a physical id, in base64 of either alphabet.
+pub(crate) fn bound(physical: &str) -> Option<String> {
+    let folded = physical.trim_end_matches('=').replace('+', "-").replace('/', "_");
+    let bytes = URL_SAFE_NO_PAD.decode(folded).ok()?;
+    let fits = (1..=MOST_PHYSICAL).contains(&bytes.len());
+    fits.then(|| format!("{BOUND}{}", URL_SAFE_NO_PAD.encode(bytes)))
+}
+
+/// The physical id by which a lock was bound; none of one that was made otherwise.
+pub(crate) fn bound_as(lock: &Lock) -> Option<String> {
+    let kept = lock.header.external_id.as_deref()?.strip_prefix(BOUND)?;
+    Some(STANDARD.encode(URL_SAFE_NO_PAD.decode(kept).ok()?))
 }
 
 /// The role of a permission; none of those who have none.

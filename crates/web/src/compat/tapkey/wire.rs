@@ -48,7 +48,7 @@ const LOCK_TYPE: &[Field] = &[
 const FEATURES: &[Field] = &[field("timeRestrictionIcalSupport", Kind::Text)];
 
 /// A bound lock, and a lock group in its place.
-const LOCK: &[Field] = &[
+pub(crate) const LOCK: &[Field] = &[
     field("active", Kind::Flag),
     field("bindDate", Kind::Time),
     field("description", Kind::Text),
@@ -58,7 +58,7 @@ const LOCK: &[Field] = &[
     field("lastSeenRclUpdateDate", Kind::Time),
     field("lockType", Kind::Object(LOCK_TYPE)),
     field("lockTypeId", Kind::Text),
-    field("membershipStatistics", Kind::List),
+    field("membershipStatistics", Kind::Object(&[])),
     field("ownerAccountId", Kind::Text),
     field("physicalLockId", Kind::Text),
     field("rclDate", Kind::Time),
@@ -67,6 +67,20 @@ const LOCK: &[Field] = &[
     field("targetType", Kind::Text),
     field("title", Kind::Text),
     field("unbindDate", Kind::Time),
+];
+
+/// A lock group by itself.
+pub(crate) const GROUP: &[Field] = &[
+    field("active", Kind::Flag),
+    field("description", Kind::Text),
+    field("id", Kind::Text),
+    field("physicalLockId", Kind::Text),
+    field("rclDate", Kind::Time),
+    field("rclSerialNo", Kind::Number),
+    field("statistics", Kind::Object(&[])),
+    field("supportedFeatures", Kind::Object(FEATURES)),
+    field("targetType", Kind::Text),
+    field("title", Kind::Text),
 ];
 
 /// A bound card.
@@ -137,6 +151,28 @@ pub(crate) fn contact(person: &Person, owner: Id) -> Value {
     shown
 }
 
+/// The features of a lock or group, where they are shown.
+fn features(are_shown: bool) -> Value {
+    if are_shown { json!({ "timeRestrictionIcalSupport": "Supported" }) } else { Value::Null }
+}
+
+/// How many memberships there are, by the one state that they have here.
+fn joined(count: Option<usize>) -> Value {
+    match count {
+        Some(count) => json!({ "ByState": [{ "State": "Joined", "Count": count }] }),
+        None => Value::Null,
+    }
+}
+
+/// What is shown of a lock or group beside what always is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Expanded {
+    pub(crate) features: bool,
+    pub(crate) health: bool,
+    /// The groups of a lock, or the locks of a group.
+    pub(crate) joined: Option<usize>,
+}
+
 /// How far the revocation list of a lock is.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ListShown {
@@ -186,14 +222,19 @@ pub(crate) fn deleted_contact(id: Id, owner: Id) -> Value {
 }
 
 /// A lock as it is in a place; `settings` are the owner's.
-pub(crate) fn lock(row: &Lock, settings: &Lock, owner: Id, list: ListShown) -> Value {
+pub(crate) fn lock(
+    (row, settings): (&Lock, &Lock),
+    owner: Id,
+    list: ListShown,
+    more: Expanded,
+) -> Value {
     let kind = settings.model.as_deref().unwrap_or("Claviger");
     let model = kind.rsplit_once('.').map_or(kind, |(_, model)| model);
     json!({
         "active": row.header.deleted_at.is_none(),
         "bindDate": map::time(row.header.created_at),
         "description": settings.description,
-        "healthStatuses": null,
+        "healthStatuses": more.health.then(|| json!([])),
         "id": row.header.id.to_string(),
         "lastSeenRclSerialNo": list.seen.map(|(serial, _)| serial),
         "lastSeenRclUpdateDate": maybe(list.seen.map(|(_, at)| at)),
@@ -204,20 +245,36 @@ pub(crate) fn lock(row: &Lock, settings: &Lock, owner: Id, list: ListShown) -> V
             "supportedTechnologies": map::technologies(settings.mode),
         },
         "lockTypeId": kind,
-        "membershipStatistics": null,
+        "membershipStatistics": joined(more.joined),
         "ownerAccountId": owner.to_string(),
-        "physicalLockId": physical(&row.header.id.0),
+        "physicalLockId": map::bound_as(row).unwrap_or_else(|| physical(&row.header.id.0)),
         "rclDate": maybe(list.made_at),
         "rclSerialNo": list.serial,
-        "supportedFeatures": { "timeRestrictionIcalSupport": "Supported" },
+        "supportedFeatures": features(more.features),
         "targetType": "Lock",
         "title": settings.name,
         "unbindDate": maybe(row.header.deleted_at),
     })
 }
 
+/// A lock group by itself.
+pub(crate) fn lock_group(level: &AccessLevel, list: ListShown, more: Expanded) -> Value {
+    json!({
+        "active": level.header.deleted_at.is_none(),
+        "description": level.description,
+        "id": level.header.id.to_string(),
+        "physicalLockId": null,
+        "rclDate": maybe(list.made_at),
+        "rclSerialNo": list.serial,
+        "statistics": joined(more.joined),
+        "supportedFeatures": features(more.features),
+        "targetType": "Group",
+        "title": level.name,
+    })
+}
+
 /// A lock group where a grant speaks of one, in the members of a lock.
-pub(crate) fn group(level: &AccessLevel, owner: Id) -> Value {
+pub(crate) fn group(level: &AccessLevel, owner: Id, list: ListShown) -> Value {
     json!({
         "active": level.header.deleted_at.is_none(),
         "bindDate": map::time(level.header.created_at),
@@ -231,9 +288,9 @@ pub(crate) fn group(level: &AccessLevel, owner: Id) -> Value {
         "membershipStatistics": null,
         "ownerAccountId": owner.to_string(),
         "physicalLockId": null,
-        "rclDate": null,
-        "rclSerialNo": 0,
-        "supportedFeatures": { "timeRestrictionIcalSupport": "Supported" },
+        "rclDate": maybe(list.made_at),
+        "rclSerialNo": list.serial,
+        "supportedFeatures": features(true),
         "targetType": "Group",
         "title": level.name,
         "unbindDate": maybe(level.header.deleted_at),

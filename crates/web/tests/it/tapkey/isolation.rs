@@ -17,15 +17,27 @@ async fn another_accounts_ids_are_nothing_here() {
         let contact = theirs.contact("bo@example.org").await;
         let door = theirs.it.lock("Door").await;
         let grant = theirs.it.grant(&contact, &door).await;
+        let group = theirs.it.level("Staff", &[&door]).await;
+        let card = theirs.it.card(&contact, "a1").await;
         let named = |parameter: &str| match parameter {
             "{contact}" | "{permission}" => id(&contact).to_owned(),
             "{grant}" => id(&grant).to_owned(),
+            "{lock}" => id(&door).to_owned(),
+            "{group}" => id(&group).to_owned(),
+            "{card}" => id(&card).to_owned(),
             other => panic!("whose id is {other}?"),
         };
         let role = json!({ "contactId": id(&contact), "role": "Admin" });
         theirs.call("PUT", "/permissions", role.clone()).await.expect(200);
         let all = async || {
-            let lists = ["/contacts", "/permissions", "/grants"];
+            let lists = [
+                "/contacts",
+                "/permissions",
+                "/grants",
+                "/boundlocks",
+                "/lockgroups",
+                "/boundcards",
+            ];
             let mut found = Vec::new();
             for list in lists {
                 found.push(theirs.get(list).await.expect(200));
@@ -64,7 +76,7 @@ async fn another_accounts_ids_are_nothing_here() {
                 }
             }
         }
-        assert_eq!(walked, 18, "every row of an owner account");
+        assert_eq!(walked, 32, "every row of an owner account");
         let answer = here.call("PUT", "/permissions", role).await;
         refused(&answer, 400, "InvalidRequest", &["contactId"]);
         assert_eq!(all().await, before);

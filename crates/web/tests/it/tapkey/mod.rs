@@ -2,10 +2,12 @@
 
 mod auth;
 mod bad_input;
+mod cards;
 mod contacts;
 mod golden;
 mod grants;
 mod isolation;
+mod locks;
 mod owners;
 mod queries;
 mod rights;

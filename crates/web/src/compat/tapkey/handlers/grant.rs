@@ -4,7 +4,7 @@ use claviger_app::grant::{self, GrantWish, SubjectWish, TargetWish, Whose};
 use claviger_app::{Context, Error, Id, Refusal};
 use claviger_domain::ids::{CredentialNumber, Noun, Ref};
 use claviger_domain::noun::credential::CredentialKind;
-use claviger_domain::noun::grant::{Grant, GrantEdit, Right};
+use claviger_domain::noun::grant::{Grant, GrantEdit, Right, Subject};
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::state::PlaceState;
 use serde_json::Value;
@@ -125,10 +125,26 @@ pub(crate) async fn update(call: Call) -> Answered {
 
 /// `POST /owners/{owner}/grants/{grant}/revoke`; one that is revoked already is shown as it is.
 pub(crate) async fn revoke(call: Call) -> Answered {
-    let (mut ctx, owner) = at_owner(&call)?;
+    let (ctx, owner) = at_owner(&call)?;
     ctx.authorize(owner, Scope::GrantsWrite)?;
-    let reference = grant(&call)?;
-    ctx.dry_run = dry_run(&call)?;
+    take_back(ctx, owner, &call).await
+}
+
+/// `POST /owners/{owner}/grants/{grant}/deletefromcard`: takes back the grant of a card.
+pub(crate) async fn delete_from_card(call: Call) -> Answered {
+    let (ctx, owner) = at_owner(&call)?;
+    ctx.authorize(owner, Scope::GrantsWrite)?;
+    let held = grant::held(&ctx, owner, &Whose::One(grant(&call)?)).await?;
+    let of_card = |grant: &Grant| matches!(grant.subject, Subject::Credential(_));
+    if !held.grants.iter().all(|(grant, _)| of_card(grant)) {
+        return Err(Failure::field("grant", "must be the grant of a card"));
+    }
+    take_back(ctx, owner, &call).await
+}
+
+async fn take_back(mut ctx: Context, owner: Id, call: &Call) -> Answered {
+    let reference = grant(call)?;
+    ctx.dry_run = dry_run(call)?;
     let done = grant::revoke_held(&ctx, owner, Whose::One(reference.clone())).await?;
     if let Some(taken) = done.taken.first() {
         let shower = Shower { ctx: &lent(&ctx, Scope::LocksRead), owner, state: &done.state };

@@ -2,7 +2,7 @@
 
 use claviger_app::grant::Taken;
 use claviger_app::{Context, Gone, Id, lock, offline};
-use claviger_domain::ids::{CredentialNumber, Noun, PersonNumber, Ref};
+use claviger_domain::ids::{AccessLevelNumber, CredentialNumber, Noun, PersonNumber, Ref};
 use claviger_domain::noun::access_level::AccessLevel;
 use claviger_domain::noun::grant::{Grant, RightState, Subject, Target};
 use claviger_domain::noun::lock::Lock;
@@ -10,8 +10,11 @@ use claviger_domain::record::Record;
 use claviger_domain::state::PlaceState;
 use serde_json::{Value, json};
 
-use crate::compat::tapkey::wire::{Around, ListShown};
+use crate::compat::tapkey::wire::{Around, Expanded, ListShown};
 use crate::compat::tapkey::{map, wire};
+
+/// What grants show of their locks.
+const WITH_GRANTS: Expanded = Expanded { features: true, health: false, joined: None };
 
 /// Shows the grants of one place as it was at one moment.
 pub(super) struct Shower<'c> {
@@ -38,8 +41,11 @@ impl Shower<'_> {
         };
         let target = match grant.target {
             Target::Lock(number) => match gone.get(&(Noun::Lock, number.0)) {
-                Some(Record::Lock(lock)) => self.lock(lock),
-                _ => state.locks.get(number).map_or(Value::Null, |lock| self.lock(lock)),
+                Some(Record::Lock(lock)) => self.lock(lock, WITH_GRANTS),
+                _ => {
+                    let lock = state.locks.get(number);
+                    lock.map_or(Value::Null, |lock| self.lock(lock, WITH_GRANTS))
+                }
             },
             Target::AccessLevel(_) => self.group(level),
         };
@@ -65,19 +71,37 @@ impl Shower<'_> {
     }
 
     fn group(&self, level: Option<&AccessLevel>) -> Value {
-        level.map_or(Value::Null, |level| wire::group(level, self.owner))
+        level.map_or(Value::Null, |level| {
+            wire::group(level, self.owner, self.list_of_group(level.number()))
+        })
     }
 
-    fn lock(&self, row: &Lock) -> Value {
+    /// A lock.
+    pub(super) fn lock(&self, row: &Lock, more: Expanded) -> Value {
         let owned = lock::owner(self.ctx, row);
         let settings = owned.as_ref().map_or(row, |(_, settings)| settings);
-        let list = offline::current(self.ctx, self.owner, &Ref::Id(row.header.id)).ok();
+        wire::lock((row, settings), self.owner, self.list_of(row), more)
+    }
+
+    fn list_of(&self, lock: &Lock) -> ListShown {
+        let list = offline::current(self.ctx, self.owner, &Ref::Id(lock.header.id)).ok();
         let list = list.map(|list| ListShown {
             serial: list.version,
             made_at: Some(list.made_at),
             seen: list.told.map(|told| (told.version, told.at)),
         });
-        wire::lock(row, settings, self.owner, list.unwrap_or_default())
+        list.unwrap_or_default()
+    }
+
+    /// How far the lists of a group's locks are: their versions together, which grow with each.
+    pub(super) fn list_of_group(&self, level: AccessLevelNumber) -> ListShown {
+        let locks = self.state.level_locks(level);
+        let locks = locks.filter_map(|membership| self.state.locks.get(membership.lock));
+        locks.map(|lock| self.list_of(lock)).fold(ListShown::default(), |all, list| ListShown {
+            serial: all.serial.saturating_add(list.serial),
+            made_at: all.made_at.max(list.made_at),
+            seen: None,
+        })
     }
 
     /// What the taking back of a grant comes to.
