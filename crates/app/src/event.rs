@@ -35,6 +35,10 @@ pub struct EventWish {
     pub person: Option<Ref>,
     pub credential: Option<Ref>,
     pub granted: Option<bool>,
+    /// Decisions only.
+    pub decisions: bool,
+    /// How many of them are passed over first.
+    pub skip: u64,
 }
 
 /// A page of events.
@@ -83,6 +87,8 @@ pub async fn list(
         person,
         credential,
         granted: wish.granted,
+        decisions: wish.decisions,
+        skip: wish.skip,
         ..EventFilter::default()
     };
     let store = ctx.app.store();

@@ -153,7 +153,7 @@ fn open_of(state: &PlaceState, subject: Subject) -> Vec<Arc<Grant>> {
 #[allow(missing_docs)]
 pub struct ListSize {
     pub class: KeyClass,
-    /// The version of the lock's list.
+    /// The version of the lock's list that does.
     pub version: u32,
     pub keys: usize,
     /// The most, where the lock counts entries.
@@ -310,17 +310,20 @@ fn sizes(
         let capacity = owner.and_then(|owner| owner.locks.get(offline.key.lock)?.capacity);
         let live = offline.keys().filter(|key| key.exp > now_s);
         let mut count: BTreeMap<KeyClass, (usize, bool)> = BTreeMap::new();
+        let mut due = false;
         for key in live {
             let own = key.place == place && key.grant == grant.number();
             let goes = key.place == place && taken.contains(&key.grant);
             let entry = count.entry(key.class).or_default();
             entry.0 += usize::from(key.refused || goes);
             entry.1 |= own;
+            due |= goes && !key.refused;
         }
         let hit = count.into_iter().filter(|(_, (_, own))| *own);
         sizes.extend(hit.map(|(class, (keys, _))| ListSize {
             class,
-            version: offline.version,
+            // What no list refuses yet is refused by the next.
+            version: offline.version.saturating_add(u32::from(due)),
             keys,
             most: match capacity {
                 Some(Capacity::Entries(most)) => Some(most),

@@ -51,6 +51,8 @@ pub struct EventFilter {
     pub by_time: bool,
     /// In descending order.
     pub newest_first: bool,
+    /// How many are passed over first.
+    pub skip: u64,
 }
 
 /// What is looked for, with its arguments.
@@ -104,6 +106,9 @@ impl EventFilter {
         clause.and("{at}.id >=", self.from_id);
         let Roads { unfiled, ways } = self.roads(&mut clause);
         let direction = if self.newest_first { "desc" } else { "asc" };
+        // Each of two ways must reach as far as the page does, as it may have all of it.
+        let most = (ways.len() > 1).then(|| clause.arg(self.skip.saturating_add(limit.into())));
+        let skip = clause.arg(self.skip);
         let limit = clause.arg(limit);
         // The sequence is the second column, the id the third, the instant the sixth.
         let (order, columns) = match (self.by_time, self.by_id) {
@@ -114,7 +119,7 @@ impl EventFilter {
         let ways: Vec<String> = ways
             .into_iter()
             .map(|(at, from)| {
-                let end = format!("order by {order} {direction} limit ?{limit}");
+                let end = format!("order by {order} {direction} limit ?{}", most.unwrap_or(limit));
                 let further = format!("{} {end}", clause.sql).replace("{at}", at);
                 format!("select {COLUMNS} from {from}{further}")
             })
@@ -123,9 +128,9 @@ impl EventFilter {
             [filed, rest] => format!(
                 "with unfiled as materialized ({unfiled}) \
                  select * from ({filed}) filed union all select * from ({rest}) rest \
-                 order by {columns} {direction} limit ?{limit}"
+                 order by {columns} {direction} limit ?{limit} offset ?{skip}"
             ),
-            ways => ways.concat(),
+            ways => format!("{} offset ?{skip}", ways.concat()),
         };
         Statement::new(sql, clause.args)
     }

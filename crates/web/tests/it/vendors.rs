@@ -1,10 +1,14 @@
-//! One card is one credential, whichever vendor's program or native call speaks of it.
+//! What one vendor's program makes is there for another's and for native calls, and means the same:
+//! a card is one credential, a right is one grant.
 
 use serde_json::json;
 
 use crate::intserv::{Intserv, proximity};
+use crate::kit::one;
 use crate::support::{World, id, on_each_engine};
+use crate::tapkey::Tapkey;
 use crate::trackunit::{Trackunit, number};
+use crate::unloc::{self, Unloc};
 
 #[tokio::test]
 async fn a_card_is_the_same_in_every_notation() {
@@ -47,6 +51,78 @@ async fn a_card_is_the_same_in_every_notation() {
         let found = intserv.add(json!({ "key": proximity("0000000255") })).await;
         assert_eq!(found["id"], card["id"]);
         assert_eq!((it.list("/credentials").await.len(), trackunit.keys().await.len()), (3, 3));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_right_is_one_whoever_gives_it_and_whoever_takes_it_back() {
+    on_each_engine(|world| async move {
+        let (tapkey, unloc) = (Tapkey::at(&world).await, Unloc::at(&world).await);
+        let it = world.here();
+        let door = it.lock("Door").await;
+        let given = json!({
+            "contact": { "identifier": unloc::phone(1) }, "boundLockId": id(&door),
+            "validBefore": "2090-01-01T00:00:00Z",
+        });
+        let given = tapkey.call("PUT", "/grants", given).await.expect(200);
+        it.card(&json!({ "id": given["contactId"] }), "a1").await;
+        let path = format!("/grants/{}", id(&given));
+        let keys = unloc.keys("", 100).await;
+        let [key] = keys.as_slice() else { panic!("{keys:?}") };
+        let seen = ["id", "lockId", "end", "state"].map(|name| key[name].clone());
+        let end = "2090-01-01T00:00:00.000Z";
+        assert_eq!(json!(seen), json!([given["id"], door["id"], end, "active"]));
+        assert_eq!(key["appUser"]["id"], json!(unloc::phone(1)));
+        assert_eq!(it.get(&path).await["valid_until"], "2090-01-01T00:00:00Z");
+        assert!(it.opens(&door, "a1").await);
+        // An end that one sets is the end that the other sees.
+        let sooner = json!({ "validBefore": "2089-01-01T00:00:00Z" });
+        tapkey.call("PATCH", &path, sooner).await.expect(200);
+        let key = unloc.get(&format!("/keys/{}", id(&given))).await.expect(200)["key"].clone();
+        assert_eq!(key["end"], "2089-01-01T00:00:00.000Z");
+        unloc.delete(&format!("/keys/{}", id(&given))).await.expect(200);
+        let shown = tapkey.get(&path).await.expect(200);
+        assert_eq!((&shown["state"], &shown["active"]), (&json!("Revoked"), &json!(false)));
+        assert!(!it.opens(&door, "a1").await);
+
+        // And the other way, by a group.
+        let person = unloc::phone(1);
+        let group = unloc.group("Staff", &[id(&door)], &[person.as_str()]).await;
+        let shown = tapkey.list("/grants", "$filter=active eq true").await;
+        let [grant] = shown.as_slice() else { panic!("{shown:?}") };
+        assert_eq!(
+            (&grant["boundLockId"], &grant["contactId"]),
+            (&group["id"], &given["contactId"])
+        );
+        assert!(it.opens(&door, "a1").await);
+        let revoke = format!("/grants/{}/revoke", id(grant));
+        tapkey.call("POST", &revoke, json!({})).await.expect(200);
+        assert!(!it.opens(&door, "a1").await);
+        let keys = unloc.keys("", 100).await;
+        assert!(keys.iter().all(|key| key["state"] != "active"), "{keys:?}");
+        assert_eq!(it.get(&one("/grants", grant)).await["state"], "revoked");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_card_that_one_makes_is_a_bound_card_with_its_groups_for_another() {
+    on_each_engine(|world| async move {
+        let (tapkey, intserv) = (Tapkey::at(&world).await, Intserv::at(&world).await);
+        let it = world.here();
+        let door = it.lock("Door").await;
+        let staff = it.level("Staff", &[&door]).await;
+        let key = intserv.opening("0x00499602d2", &[&staff]).await;
+        let cards = tapkey.list("/boundcards", "").await;
+        let [card] = cards.as_slice() else { panic!("{cards:?}") };
+        assert_eq!((&card["id"], &card["label"]), (&key["id"], &json!("00-49-96-02-D2")));
+        let path = format!("/boundcards/{}", id(card));
+        let grants = tapkey.list(&format!("{path}/grants"), "").await;
+        let [grant] = grants.as_slice() else { panic!("{grants:?}") };
+        assert_eq!((&grant["boundLockId"], &grant["boundCardId"]), (&staff["id"], &card["id"]));
+        tapkey.call("POST", &format!("{path}/revokegrants"), json!({})).await.expect(200);
+        assert!(intserv.native_levels(&key).await.is_empty());
     })
     .await;
 }

@@ -79,6 +79,7 @@ async fn list(server: Shared, call: Request) -> Answered {
         person: call.query_reference("person_id"),
         credential: None,
         granted: call.text("result").map(|result| result == "granted"),
+        ..EventWish::default()
     };
     let paging = call.paging()?;
     let after = paging.after_number()?;

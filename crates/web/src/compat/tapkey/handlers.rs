@@ -5,6 +5,7 @@ pub(crate) mod contact;
 pub(crate) mod grant;
 pub(crate) mod group;
 pub(crate) mod lock;
+pub(crate) mod log;
 pub(crate) mod owner;
 pub(crate) mod permission;
 mod shower;

@@ -299,6 +299,15 @@ pub(crate) fn dashed(bytes: &[u8]) -> String {
     pairs.join("-")
 }
 
+/// What is asked of a lock in every log entry.
+pub(crate) const TRIGGER: &str = "TriggerLock";
+
+/// The type of a log entry: a command that was carried out, or one that was denied, which must not
+/// be taken for the former.
+pub(crate) fn log_type(granted: bool) -> &'static str {
+    if granted { "Command" } else { "Denied" }
+}
+
 /// The class of a revocation list.
 pub(crate) fn list_class(class: KeyClass) -> &'static str {
     match class {

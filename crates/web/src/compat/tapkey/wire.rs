@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use claviger_app::{Id, Instant};
 use claviger_domain::noun::access_level::AccessLevel;
 use claviger_domain::noun::credential::{Credential, CredentialState};
+use claviger_domain::noun::event::{Event, EventKind};
 use claviger_domain::noun::grant::{Grant, RightState};
 use claviger_domain::noun::lock::Lock;
 use claviger_domain::noun::person::Person;
@@ -112,6 +113,19 @@ pub(crate) const GRANT: &[Field] = &[
     field("boundCard", Kind::Object(CARD)),
     field("boundLock", Kind::Object(LOCK)),
     field("owner", Kind::Object(OWNER)),
+];
+
+/// A log entry.
+pub(crate) const ENTRY: &[Field] = &[
+    field("id", Kind::Text),
+    field("entryNo", Kind::Number),
+    field("lockTimestamp", Kind::Time),
+    field("receivedAt", Kind::Time),
+    field("boundLockId", Kind::Text),
+    field("boundCardId", Kind::Text),
+    field("contactId", Kind::Text),
+    field("logType", Kind::Text),
+    field("command", Kind::Text),
 ];
 
 fn maybe(at: Option<Instant>) -> Option<String> {
@@ -339,5 +353,28 @@ pub(crate) fn revocation(dry_run: bool, grant: Value, hit: Vec<Value>, lists: Ve
         "rclState": {
             "rclClassStates": if lists.is_empty() { Value::Null } else { lists.into() },
         },
+    })
+}
+
+/// Whom and what a log entry speaks of.
+pub(crate) struct Concerned {
+    pub(crate) lock: Option<Id>,
+    pub(crate) card: Option<Id>,
+    pub(crate) contact: Option<Id>,
+}
+
+/// A decision as a log entry.
+pub(crate) fn entry(event: &Event, concerned: &Concerned) -> Value {
+    let id = |id: Option<Id>| id.map(|id| id.to_string());
+    json!({
+        "id": event.id.to_string(),
+        "entryNo": event.seq,
+        "lockTimestamp": map::time(event.occurred_at),
+        "receivedAt": map::time(event.received_at),
+        "boundLockId": id(concerned.lock),
+        "boundCardId": id(concerned.card),
+        "contactId": id(concerned.contact),
+        "logType": map::log_type(event.kind == EventKind::AccessGranted),
+        "command": map::TRIGGER,
     })
 }

@@ -66,6 +66,9 @@ async fn locks(record: &mut Record, owner: &str, door: &Value) {
     let lock = format!("{locks}/{}", id(door));
     record.call("GET", &lock, Value::Null).await;
     record.call("PATCH", &lock, json!({ "title": "Front door" })).await;
+    let entries = "$filter=logType%20eq%20'Command'%20and%20command%20eq%20'TriggerLock'&$top=500";
+    record.call("GET", &format!("{owner}/logentries?{entries}"), Value::Null).await;
+    record.call("GET", &format!("{lock}/logentries?{entries}"), Value::Null).await;
     let groups = format!("{owner}/lockgroups");
     let group = record.call("PUT", &groups, json!({ "title": "Guests" })).await;
     record.call("GET", &groups, Value::Null).await;
@@ -139,6 +142,9 @@ async fn every_operation_is_answered_as_it_always_was() {
         record.call("POST", &format!("{revoke}?dryRun=true"), Value::Null).await;
         record.call("POST", &format!("{revoke}?dryRun=false"), json!({ "dryRun": false })).await;
         grants(&mut record, &owner, &ann, &door).await;
+        it.card(&ann, "b1").await;
+        it.grant(&ann, &door).await;
+        it.present(&door, "b1").await;
         locks(&mut record, &owner, &door).await;
         cards(&mut record, &owner, &it.card(&ann, "a1").await, &door).await;
         record.call("DELETE", &format!("{owner}/boundlocks/{}", id(&door)), Value::Null).await;

@@ -37,6 +37,7 @@ async fn another_accounts_ids_are_nothing_here() {
                 "/boundlocks",
                 "/lockgroups",
                 "/boundcards",
+                "/logentries",
             ];
             let mut found = Vec::new();
             for list in lists {
@@ -76,7 +77,7 @@ async fn another_accounts_ids_are_nothing_here() {
                 }
             }
         }
-        assert_eq!(walked, 32, "every row of an owner account");
+        assert_eq!(walked, 34, "every row of an owner account");
         let answer = here.call("PUT", "/permissions", role).await;
         refused(&answer, 400, "InvalidRequest", &["contactId"]);
         assert_eq!(all().await, before);

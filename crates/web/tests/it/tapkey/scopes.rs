@@ -38,6 +38,8 @@ const OPERATIONS: &[(&str, &str, &str, &str)] = &[
         "write:core:entities",
     ),
     ("PATCH", "/boundlocks/{lock}", r#"{"title": "X"}"#, "write:core:entities"),
+    ("GET", "/logentries", "null", "read:logs"),
+    ("GET", "/boundlocks/{lock}/logentries", "null", "read:logs"),
     ("GET", "/lockgroups", "null", "read:core:entities"),
     ("GET", "/lockgroups/{group}", "null", "read:core:entities"),
     ("PUT", "/lockgroups", r#"{"title": "New"}"#, "write:core:entities"),

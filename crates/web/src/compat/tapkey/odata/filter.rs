@@ -21,11 +21,12 @@ const MOST_DEPTH: usize = 100;
 /// A filter: steps in the order in which a stack needs them.
 #[derive(Debug)]
 pub(super) struct Filter {
-    steps: Vec<Step>,
+    pub(super) steps: Vec<Step>,
 }
 
+/// What is done with the stack.
 #[derive(Debug)]
-enum Step {
+pub(super) enum Step {
     Test(Test),
     Not,
     And,
@@ -34,7 +35,7 @@ enum Step {
 
 /// One question.
 #[derive(Debug)]
-enum Test {
+pub(super) enum Test {
     /// A member that is true or false.
     Is(Member),
     /// A member that is one of some texts.
@@ -44,13 +45,14 @@ enum Test {
 }
 
 #[derive(Debug)]
-enum Operand {
+pub(super) enum Operand {
     Member(Member),
     Literal(Scalar<'static>),
 }
 
+/// How two values are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Comparison {
+pub(crate) enum Comparison {
     Eq,
     Ne,
     Gt,
@@ -61,7 +63,7 @@ enum Comparison {
 
 /// Where in a text another is looked for.
 #[derive(Clone, Copy, Debug)]
-enum Find {
+pub(super) enum Find {
     Anywhere,
     AtStart,
     AtEnd,

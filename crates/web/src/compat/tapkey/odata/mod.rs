@@ -4,6 +4,7 @@
 //! What is not understood is an error, never the list as if it had not been asked for. Nothing here
 //! recurses: a filter is kept as steps for a stack, so that depth costs no stack of ours.
 
+mod demand;
 mod filter;
 mod lex;
 mod value;
@@ -16,6 +17,8 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use crate::compat::fields::Wrongs;
+pub(crate) use demand::Demand;
+pub(crate) use filter::Comparison;
 use filter::Filter;
 use value::Member;
 
@@ -58,8 +61,8 @@ pub(crate) struct Query {
     /// By which members, and whether from the greatest on.
     order: Vec<(Member, bool)>,
     select: Option<Vec<&'static str>>,
-    top: Option<usize>,
-    skip: usize,
+    pub(crate) top: Option<usize>,
+    pub(crate) skip: usize,
     count: bool,
 }
 
@@ -133,6 +136,21 @@ impl Query {
         Found { items, count }
     }
 
+    /// What every object must be that the filter lets through.
+    pub(crate) fn demands(&self) -> Vec<Demand<'_>> {
+        self.filter.as_ref().map(Filter::demands).unwrap_or_default()
+    }
+
+    /// Whether the filter lets an object through.
+    pub(crate) fn holds(&self, item: &Value) -> bool {
+        self.filter.as_ref().is_none_or(|filter| filter.holds(item))
+    }
+
+    /// Whether all objects are needed before the first is said.
+    pub(crate) fn needs_all(&self) -> bool {
+        self.count || !self.order.is_empty()
+    }
+
     fn compare(&self, one: &Value, other: &Value) -> Ordering {
         let by = self.order.iter().map(|(member, descending)| {
             let order = member.of(one).order(&member.of(other));
@@ -141,7 +159,8 @@ impl Query {
         by.fold(Ordering::Equal, Ordering::then)
     }
 
-    fn selected(&self, item: Value) -> Value {
+    /// What was selected of an object.
+    pub(crate) fn selected(&self, item: Value) -> Value {
         match (&self.select, item) {
             (Some(names), Value::Object(mut fields)) => {
                 fields.retain(|name, _| names.contains(&name.as_str()));

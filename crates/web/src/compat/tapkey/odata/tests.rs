@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Field, Found, Kind, Query, field};
+use super::{Demand, Field, Found, Kind, Query, field};
 use crate::compat::fields::Wrongs;
 
 const OWNER: &[Field] = &[field("name", Kind::Text), field("size", Kind::Number)];
@@ -407,6 +407,42 @@ fn objects() -> impl Strategy<Value = Value> {
             })
         },
     )
+}
+
+#[test]
+fn what_a_filter_demands_is_what_is_joined_by_and() {
+    let shown = |text: &str| {
+        let query = query(&[("$filter", text)]);
+        let query = query.unwrap_or_else(|wrong| panic!("{text}: {wrong:?}"));
+        let said = |demand: &Demand<'_>| match demand {
+            Demand::Among(name, texts) => {
+                let mut texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+                texts.sort_unstable();
+                format!("{name} {}", texts.join(","))
+            }
+            Demand::Time(name, how, at) => format!("{name} {how:?} {at}"),
+            Demand::Number(name, how, number) => format!("{name} {how:?} {number}"),
+            Demand::Other => "other".to_owned(),
+        };
+        query.demands().iter().map(said).collect::<Vec<_>>()
+    };
+    for (text, wanted) in [
+        ("id eq 'a'", &["id a"][..]),
+        ("id eq 'a' and size gt 1", &["id a", "size Gt 1"]),
+        ("(id eq 'a' or id eq 'b') and active", &["id a,b", "other"]),
+        ("id eq 'a' or size gt 1", &["other"]),
+        ("id eq 'a' and (size gt 1 or active)", &["id a", "other"]),
+        ("not (id eq 'a') and id in ('b', 'c')", &["other", "id b,c"]),
+        ("not (id eq 'a' and size gt 1)", &["other"]),
+        ("tolower(id) eq 'a' and owner/name eq 'b'", &["other", "other"]),
+        ("1 lt size and size ne null", &["other", "other"]),
+        (
+            "id eq 'a' and (size ge 1 and from lt 2030-01-01T00:00:00Z)",
+            &["id a", "size Ge 1", "from Lt 2030-01-01T00:00:00Z"],
+        ),
+    ] {
+        assert_eq!(shown(text), wanted, "{text}");
+    }
 }
 
 proptest! {

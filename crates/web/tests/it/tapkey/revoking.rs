@@ -1,0 +1,202 @@
+//! Taking back as the vendor tells it, at a lock whose list has room for a few: what is asked
+//! before, what is done, whom it hits besides, and until when it is pending.
+
+use claviger_offline::lock::code::Code;
+use serde_json::{Value, json};
+
+use super::Tapkey;
+use super::grants::words;
+use crate::kit::one;
+use crate::offline::door::Door;
+use crate::offline::phone::Phone;
+use crate::support::{World, id, on_each_engine};
+
+/// Somebody with a right at the lock, and what holds the key.
+struct Holder {
+    grant: Value,
+    device: Phone,
+}
+
+/// A lock with room for three entries, and those who may open it.
+struct Scene {
+    program: Tapkey,
+    door: Door,
+    phones: Vec<Holder>,
+    cards: Vec<Holder>,
+}
+
+impl Scene {
+    async fn of(world: &World, seed: u8) -> Scene {
+        let program = Tapkey::at(world).await;
+        let it = program.it.clone();
+        let body = json!({ "name": "Shed", "mode": "offline_keys", "capacity": { "entries": 3 } });
+        let door = Door::with(&it, body, seed).await;
+        let encoder = world.admin.makes_key(&["devices:sync"], &[&world.place]).await;
+        let (mut phones, mut cards) = (Vec::new(), Vec::new());
+        for at in 0..8 {
+            let person = it.person(&format!("p{at}")).await;
+            let body = json!({ "contactId": id(&person), "boundLockId": door.id() });
+            let grant = program.call("PUT", "/grants", body).await.expect(200);
+            let mut device = Phone::of(&it, &person).await;
+            device.sync().await;
+            phones.push(Holder { grant, device });
+        }
+        for at in 0..3 {
+            let person = it.person(&format!("h{at}")).await;
+            let card = it.card(&person, &format!("c{at}")).await;
+            let body = json!({ "boundCardId": id(&card), "boundLockId": door.id() });
+            let grant = program.call("PUT", "/grants", body).await.expect(200);
+            let mut device = Phone::card(&it, &card, &encoder).await;
+            device.sync().await;
+            cards.push(Holder { grant, device });
+        }
+        Scene { program, door, phones, cards }
+    }
+
+    fn path(&self, at: usize) -> String {
+        format!("/grants/{}", id(&self.phones[at].grant))
+    }
+
+    /// Asks what taking back one grant comes to, does it, and sees that it was the same.
+    async fn revoke(&self, world: &World, path: &str) -> Value {
+        let before = (world.revisions().await, self.program.get("/grants").await.text);
+        let dry = format!("{path}/revoke?dryRun=true");
+        let mut asked = self.program.call("POST", &dry, Value::Null).await.expect(200);
+        let after = (world.revisions().await, self.program.get("/grants").await.text);
+        assert_eq!(before, after, "asking changes nothing");
+        let done = format!("{path}/revoke?dryRun=false");
+        let body = json!({ "dryRun": false });
+        let mut done = self.program.call("POST", &done, body).await.expect(200);
+        let kept = done.clone();
+        assert_eq!((asked["dryRun"].take(), done["dryRun"].take()), (json!(true), json!(false)));
+        // The lock is shown as it stands at the moment.
+        for result in [&mut asked, &mut done] {
+            result["grantRevoked"]["boundLock"] = Value::Null;
+            for hit in result["grantsAffectedAsSideEffect"].as_array_mut().unwrap() {
+                hit["boundLock"] = Value::Null;
+            }
+        }
+        assert_eq!(asked, done);
+        kept
+    }
+
+    async fn state(&self, at: usize) -> (String, bool) {
+        let shown = self.program.get(&self.path(at)).await.expect(200);
+        let (state, active) = words(&shown);
+        (state.to_owned(), active)
+    }
+}
+
+fn ids(result: &Value) -> Vec<&str> {
+    result["grantsAffectedAsSideEffect"].as_array().unwrap().iter().map(id).collect()
+}
+
+#[tokio::test]
+async fn what_is_asked_before_is_what_is_done_until_the_list_is_full_and_after() {
+    on_each_engine(|world| async move {
+        let mut scene = Scene::of(&world, 61).await;
+        let serial = async |scene: &Scene| {
+            let path = format!("/boundlocks/{}", scene.door.id());
+            scene.program.get(&path).await.expect(200)["rclSerialNo"].as_u64().unwrap()
+        };
+        let mut size = 0;
+        // Those whose keys are apart, so that each is an entry of its own.
+        for at in [1, 3, 5] {
+            let first = serial(&scene).await;
+            let done = scene.revoke(&world, &scene.path(at)).await;
+            size += 1;
+            let state = &done["rclState"]["rclClassStates"];
+            let wanted = json!([{
+                "rclClass": "Mobile", "rclSerialNo": first + 1, "currentSize": size, "maxSize": 3,
+            }]);
+            assert_eq!(*state, wanted);
+            assert_eq!(ids(&done), Vec::<&str>::new(), "there is room for it");
+            assert_eq!(words(&done["grantRevoked"]), ("RevocationPending", false));
+            assert_eq!(serial(&scene).await, first + 1);
+            let again = format!("{}/revoke", scene.path(at));
+            let again = scene.program.call("POST", &again, Value::Null).await.expect(200);
+            assert_eq!(words(&again["grantRevoked"]), ("RevocationPending", false));
+            assert_eq!(serial(&scene).await, first + 1, "no other list for it");
+        }
+        let full = scene.revoke(&world, &scene.path(7)).await;
+        let hit = ids(&full);
+        assert_eq!(full["rclState"]["rclClassStates"][0]["currentSize"], 4);
+        assert_eq!(hit.len(), 1, "{full}");
+        let live: Vec<&str> = [0, 2, 4, 6].map(|at| id(&scene.phones[at].grant)).to_vec();
+        assert!(hit.iter().all(|it| live.contains(it)), "whose key is refused has done nothing");
+        let struck: Vec<usize> =
+            (0..8).filter(|at| hit.contains(&id(&scene.phones[*at].grant))).collect();
+        for at in &struck {
+            assert_eq!(scene.state(*at).await, ("Ok".to_owned(), true));
+        }
+
+        // A phone with a good key brings the list; the lock's word for it comes back the same way.
+        let carrier = (0..8).step_by(2).find(|at| !struck.contains(at)).unwrap();
+        scene.phones[carrier].device.sync().await;
+        let Scene { door, phones, cards, .. } = &mut scene;
+        assert_eq!(door.take_list(&mut phones[carrier].device), Code::Applied);
+        for at in 0..8 {
+            let refused = at % 2 == 1 || struck.contains(&at);
+            let code = if refused { Code::Revoked } else { Code::Done };
+            assert_eq!(door.answers(&phones[at].device), code, "phone {at}");
+        }
+        for card in cards.iter() {
+            assert_eq!(door.answers(&card.device), Code::Done, "cards have a list of their own");
+        }
+        assert_eq!(scene.state(1).await, ("RevocationPending".to_owned(), false));
+        scene.phones[carrier].device.sync().await;
+        for at in [1, 3, 5, 7] {
+            assert_eq!(scene.state(at).await, ("Revoked".to_owned(), false));
+        }
+        let path = format!("/boundlocks/{}", scene.door.id());
+        let lock = scene.program.get(&path).await.expect(200);
+        assert_eq!(lock["lastSeenRclSerialNo"], lock["rclSerialNo"]);
+        assert!(lock["lastSeenRclUpdateDate"].is_string());
+        // Whoever was hit is let in again once their phone has called.
+        for at in struck {
+            scene.phones[at].device.sync().await;
+            let Scene { door, phones, .. } = &mut scene;
+            assert_eq!(door.answers(&phones[at].device), Code::Done, "phone {at}");
+        }
+        let tasks = scene.program.it.list("/devices/tasks").await;
+        assert_eq!(tasks, Vec::<Value>::new(), "phones need nobody");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_list_of_cards_is_not_that_of_phones() {
+    on_each_engine(|world| async move {
+        let scene = Scene::of(&world, 62).await;
+        scene.revoke(&world, &scene.path(0)).await;
+        let path = format!("/grants/{}", id(&scene.cards[1].grant));
+        let done = scene.revoke(&world, &path).await;
+        let states = done["rclState"]["rclClassStates"].as_array().unwrap();
+        assert_eq!(states.len(), 1);
+        let size = (&states[0]["rclClass"], &states[0]["currentSize"]);
+        assert_eq!(size, (&json!("Card"), &json!(1)), "no phone counts");
+        let native = scene.program.it.get(&one("/grants", &scene.cards[1].grant)).await;
+        assert_eq!(native["state"], "revocation_pending");
+        assert_eq!(native["revocation"]["locks_confirmed"], 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_right_that_no_key_was_made_of_is_revoked_at_once() {
+    on_each_engine(|world| async move {
+        let program = Tapkey::at(&world).await;
+        let it = &program.it;
+        let door = Door::at(it, "Shed", 63).await;
+        let ann = it.person("Ann").await;
+        let body = json!({ "contactId": id(&ann), "boundLockId": door.id() });
+        let grant = program.call("PUT", "/grants", body).await.expect(200);
+        let path = format!("/grants/{}/revoke", id(&grant));
+        let done = program.call("POST", &path, Value::Null).await.expect(200);
+        assert_eq!(words(&done["grantRevoked"]), ("Revoked", false));
+        assert_eq!(done["rclState"]["rclClassStates"], Value::Null);
+        let shown = program.get(&format!("/grants/{}", id(&grant))).await.expect(200);
+        assert_eq!(words(&shown), ("Revoked", false));
+    })
+    .await;
+}
