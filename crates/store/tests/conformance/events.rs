@@ -231,10 +231,11 @@ async fn filters_find_with_filed(chunk: Option<u64>, interrupted: bool) {
         assert_eq!(found(EventFilter { skip: 1, ..narrow }).await, [10]);
         let all = EventFilter::default();
         assert_eq!(found(EventFilter { skip: 10, ..all.clone() }).await, [11, 12]);
-        assert_eq!(found(EventFilter { skip: 12, ..all.clone() }).await, []);
+        let beyond = found(EventFilter { skip: 12, ..all.clone() }).await;
+        assert!(beyond.is_empty(), "{beyond:?}");
         let late = EventFilter { skip: 2, after_seq: 4, ..all.clone() };
         assert_eq!(found(late).await, [7, 8, 9, 10]);
-        let at_lock = EventFilter { lock: Some(LockNumber(1)), skip: 9, ..all.clone() };
+        let at_lock = EventFilter { lock: Some(LockNumber(1)), skip: 9, ..all };
         assert_eq!(found(at_lock).await, [11, 12]);
         assert_eq!(found(EventFilter { person, skip: 1, ..newest }).await, [7, 4, 1]);
     })
