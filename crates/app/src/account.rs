@@ -1,4 +1,4 @@
-//! Accounts: the set-up code redeemed, passwords changed and set anew by mail.
+//! Accounts: one-time secrets redeemed, passwords changed and set anew by mail.
 
 use std::net::IpAddr;
 
@@ -38,7 +38,7 @@ fn system(app: &App) -> Context {
 }
 
 /// Takes a one-time secret out of the directory, if it is still good.
-fn redeem(work: &mut Work, kind: TicketKind, hash: &[u8; 32]) -> Result<Ticket, Error> {
+fn take(work: &mut Work, kind: TicketKind, hash: &[u8; 32]) -> Result<Ticket, Error> {
     let now = work.now;
     let draft = work.directory();
     let ticket = draft.state.ticket(hash).cloned();
@@ -59,6 +59,46 @@ pub async fn redeem_setup_code(
     password: String,
     address: Option<IpAddr>,
 ) -> Result<Session, Error> {
+    redeem(app, TicketKind::SetupCode, code, password, address, |work, ticket, password| {
+        let place = ticket.place.ok_or(Error::Internal)?;
+        let (now, directory) = (work.now, work.directory());
+        let email = ticket.email.unwrap_or_default();
+        let account = match directory.state.account_by_email(&email) {
+            Some(account) => {
+                let mut account = open(account);
+                account.password = Some(password.to_owned());
+                account.proven_at = account.proven_at.or(Some(now));
+                account
+            }
+            None => Account {
+                header: directory.header(Noun::Account, None)?,
+                email: Some(email),
+                phone: None,
+                proven_at: Some(now),
+                password: Some(password.to_owned()),
+            },
+        };
+        let fields = vec![Changed::hidden("password")];
+        directory.note("redeem", Noun::Account, Some(account.header.id), fields);
+        directory.put(account.clone());
+        // Whoever was let in by a password that is void is not any longer.
+        end_all(directory, account.number(), None);
+        place::make_owner(work, place, &account)?;
+        Ok(account)
+    })
+    .await
+}
+
+/// Redeems a one-time secret of a kind with a password, and begins a session of the account that
+/// `prove` makes of it.
+pub(crate) async fn redeem(
+    app: &App,
+    kind: TicketKind,
+    code: &str,
+    password: String,
+    address: Option<IpAddr>,
+    prove: impl Fn(&mut Work, Ticket, &str) -> Result<Account, Error> + Send + 'static,
+) -> Result<Session, Error> {
     let now = app.now();
     app.limits().check("setup", address, now)?;
     check_password(&password, "/password")?;
@@ -67,7 +107,7 @@ pub async fn redeem_setup_code(
         .world()
         .directory()
         .ticket(&known)
-        .is_some_and(|ticket| ticket.kind == TicketKind::SetupCode && now < ticket.expires_at);
+        .is_some_and(|ticket| ticket.kind == kind && now < ticket.expires_at);
     if !good {
         app.limits().fail("setup", address, now);
         return Err(Error::Unauthenticated);
@@ -75,30 +115,8 @@ pub async fn redeem_setup_code(
     let password = hash(app, password).await?;
     let account = system(app)
         .commit(None, move |work| {
-            let ticket = redeem(work, TicketKind::SetupCode, &known)?;
-            let place = ticket.place.ok_or(Error::Internal)?;
-            let (now, directory) = (work.now, work.directory());
-            let email = ticket.email.unwrap_or_default();
-            let account = match directory.state.account_by_email(&email) {
-                Some(account) => {
-                    let mut account = open(account);
-                    account.password = Some(password.clone());
-                    account.proven_at = account.proven_at.or(Some(now));
-                    account
-                }
-                None => Account {
-                    header: directory.header(Noun::Account, None)?,
-                    email: Some(email),
-                    phone: None,
-                    proven_at: Some(now),
-                    password: Some(password.clone()),
-                },
-            };
-            let fields = vec![Changed::hidden("password")];
-            directory.note("redeem", Noun::Account, Some(account.header.id), fields);
-            directory.put(account.clone());
-            place::make_owner(work, place, &account)?;
-            Ok(account)
+            let ticket = take(work, kind, &known)?;
+            prove(work, ticket, &password)
         })
         .await?;
     session::open(app, &account).await
@@ -189,7 +207,9 @@ async fn mail_reset(app: &App, login: &Login) -> Result<(), Error> {
             Ok(())
         })
         .await?;
-    mail::password_reset(app, &email, &secret).await
+    let settings = app.settings();
+    let mail = mail::password_reset(&settings.public_url, &email, &secret);
+    mail::Outbox::of(settings).post(mail).await
 }
 
 /// Sets a password by a mailed secret; every session ends.
@@ -213,7 +233,7 @@ pub async fn reset_password(
     let password = hash(app, password).await?;
     system(app)
         .commit(None, move |work| {
-            let ticket = redeem(work, TicketKind::PasswordReset, &known)?;
+            let ticket = take(work, TicketKind::PasswordReset, &known)?;
             let number = ticket.account.ok_or(Error::Internal)?;
             let now = work.now;
             let draft = work.directory();

@@ -32,7 +32,7 @@ const FREE_FAILURES: u32 = 10;
 /// How many names and addresses are remembered, twice over.
 const MOST_REMEMBERED: usize = 50_000;
 
-/// Who failed: the hash of a name, as names may be of any length, and the address it was tried from.
+/// Who failed: the hash of a name, as names may be of any length, and the address of the try.
 type Failed = ([u8; 32], Option<IpAddr>);
 /// When each began to fail, and how often they did since.
 type Failures = HashMap<Failed, (Instant, u32)>;

@@ -1,6 +1,8 @@
 //! API clients: made, changed, rotated, deleted. Nobody gives what they do not hold.
 
-use std::collections::BTreeSet;
+mod own;
+mod trail;
+
 use std::sync::Arc;
 
 use claviger_domain::draft::{Changed, Draft, open};
@@ -8,7 +10,6 @@ use claviger_domain::ids::{
     ClientNumber, ControllerNumber, Id, Noun, OrganizationNumber, PlaceNumber, Ref,
 };
 use claviger_domain::noun::client::{Client, ClientKind};
-use claviger_domain::noun::place::Organization;
 use claviger_domain::noun::scope::{Scope, Scopes};
 use claviger_domain::refusal::{FieldError, Flaws, Refusal};
 use claviger_domain::state::Directory;
@@ -19,8 +20,10 @@ use crate::context::{Caller, Context};
 use crate::error::Error;
 use crate::random::{secret, sha256};
 use crate::read::Paging;
-use crate::work::Work;
 use crate::{Written, not_here};
+
+pub use self::own::{Own, own};
+use self::trail::{note, places_shown, words};
 
 /// The start of every client's secret.
 pub const SECRET_PREFIX: &str = "clvk_";
@@ -485,51 +488,4 @@ pub async fn delete(ctx: &Context, id: Id) -> Result<Written<()>, Error> {
         Ok(())
     })
     .await
-}
-
-/// Says in the trail of the directory, and of each place that the client is or was for, what was done
-/// to it: what a client may do in a place is that place's business.
-fn note(
-    work: &mut Work,
-    verb: &'static str,
-    client: &Client,
-    former: &[PlaceNumber],
-    fields: Vec<Changed>,
-) -> Result<(), Error> {
-    let id = Some(client.header.id);
-    work.directory().note(verb, Noun::Client, id, fields.clone());
-    let places: BTreeSet<PlaceNumber> = client.places.iter().chain(former).copied().collect();
-    for place in places {
-        work.place(place)?.note_act(verb, Noun::Client, id, fields.clone());
-    }
-    Ok(())
-}
-
-fn words(scopes: Scopes) -> String {
-    scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ")
-}
-
-fn places_shown(ctx: &Context, places: &[PlaceNumber]) -> Changed {
-    let id = |place: &PlaceNumber| Some(ctx.app.state(*place).ok()?.place.header.id.to_string());
-    Changed::shown("place_ids", places.iter().filter_map(id).collect::<Vec<_>>().join(" "))
-}
-
-/// The client that calls, with its organization.
-#[derive(Clone, Debug)]
-#[allow(missing_docs)]
-pub struct Own {
-    pub client: Arc<Client>,
-    pub organization: Arc<Organization>,
-}
-
-/// The client that calls.
-///
-/// # Errors
-/// Somebody else calls.
-pub fn own(ctx: &Context) -> Result<Own, Error> {
-    let Caller::Client { number, .. } = &ctx.caller else { return Err(Error::Unauthenticated) };
-    let directory = ctx.app.world().directory();
-    let client = directory.clients.get(*number).cloned().ok_or(Error::Unauthenticated)?;
-    let organization = directory.organizations.get(client.organization).cloned();
-    Ok(Own { client, organization: organization.ok_or(Error::Internal)? })
 }

@@ -4,7 +4,8 @@ use std::any::Any;
 use std::sync::Arc;
 
 use claviger_domain::ids::{
-    AccountNumber, ClientNumber, ControllerNumber, CredentialNumber, Id, Noun, PlaceNumber,
+    AccountNumber, ClientNumber, ControllerNumber, CredentialNumber, Id, Noun, PersonNumber,
+    PlaceNumber,
 };
 use claviger_domain::noun::grant::Via;
 use claviger_domain::noun::person::PersonState;
@@ -118,6 +119,26 @@ pub struct Keep {
     pub encode: Arc<Encode>,
 }
 
+/// The roles somebody has in a place and in those above it, as far as they count there: who is
+/// suspended has none, and from above only authority counts, for a guest of the parent is nobody
+/// below.
+pub(crate) fn roles_of(
+    app: &App,
+    place: PlaceNumber,
+    known_as: impl Fn(&PlaceState) -> Option<PersonNumber>,
+) -> Vec<Role> {
+    let mut roles = Vec::new();
+    let mut at = Some(place);
+    while let Some(cell) = at.and_then(|number| app.world().cell(number)) {
+        let state = cell.state();
+        let person = known_as(&state).and_then(|number| state.people.get(number));
+        let role = person.filter(|it| it.state == PersonState::Active).map(|it| it.role);
+        roles.extend(role.filter(|it| at == Some(place) || *it > Role::Guest));
+        at = state.place.parent;
+    }
+    roles
+}
+
 /// Who calls and how.
 #[derive(Clone)]
 pub struct Context {
@@ -182,30 +203,20 @@ impl Context {
             Caller::Client { scopes, places, .. } => {
                 places.iter().any(|own| world.is_within(place, *own)).then_some(*scopes)
             }
-            Caller::Account { .. } => self.role_in(place).map(Role::scopes),
+            Caller::Account { .. } => {
+                let roles = self.roles_in(place).into_iter().map(Role::scopes);
+                roles.reduce(Scopes::or)
+            }
             Caller::Device { place: own, .. } => {
                 (*own == place).then_some(Scopes::NONE.with(Scope::DevicesSync))
             }
         }
     }
 
-    /// The role of the account that calls, in a place or the nearest place above.
-    #[must_use]
-    pub fn role_in(&self, place: PlaceNumber) -> Option<Role> {
-        let Caller::Account { number, .. } = &self.caller else { return None };
-        let mut at = Some(place);
-        let mut role = None;
-        while let Some(number_of_place) = at {
-            let cell = self.app.world().cell(number_of_place)?;
-            let state = cell.state();
-            let person = state.person_by_account(*number).and_then(|it| state.people.get(it));
-            let own = person.filter(|it| it.state == PersonState::Active).map(|it| it.role);
-            // From above only authority counts: a guest of the parent is nobody here.
-            let counts = number_of_place == place || own > Some(Role::Guest);
-            role = if counts { role.max(own) } else { role };
-            at = state.place.parent;
-        }
-        role
+    /// The roles of the account that calls that count in a place; none where it is nobody there.
+    pub(crate) fn roles_in(&self, place: PlaceNumber) -> Vec<Role> {
+        let Caller::Account { number, .. } = &self.caller else { return Vec::new() };
+        roles_of(&self.app, place, |state| state.person_by_account(*number))
     }
 
     /// Refuses to give a role the caller may not give.
@@ -218,7 +229,7 @@ impl Context {
             Caller::Client { scopes, .. } => client_may_give(*scopes, role),
             Caller::Device { .. } => false,
             Caller::Account { .. } => {
-                role == Role::Guest || self.role_in(place).is_some_and(|own| own.may_give(role))
+                role == Role::Guest || self.roles_in(place).iter().any(|own| own.may_give(role))
             }
         };
         if may {

@@ -1,20 +1,19 @@
 //! Grants of a place, and the batch that gives and takes back many at once.
 
+mod find;
 mod held;
 mod once;
 
 use std::sync::Arc;
 
-use claviger_domain::command::grant::{self as rules, NewGrant, Receiver};
+use claviger_domain::command::grant::{self as rules, NewGrant};
 use claviger_domain::draft::Draft;
 use claviger_domain::ids::{
     AccessLevelNumber, CredentialNumber, GrantNumber, Id, LockNumber, Noun, PersonNumber,
     PlaceNumber, Ref,
 };
 use claviger_domain::key::grant_state;
-use claviger_domain::noun::grant::{
-    Grant, GrantEdit, Right, RightState, Source, SourceKind, Subject, Target, Via,
-};
+use claviger_domain::noun::grant::{Grant, GrantEdit, Right, RightState, Subject, Target};
 use claviger_domain::noun::person::Identity;
 use claviger_domain::noun::schedule::ScheduleRef;
 use claviger_domain::noun::scope::Scope;
@@ -28,8 +27,10 @@ use crate::error::Error;
 use crate::plan::Planned;
 use crate::read::{Gone, Page, Paging, Seen, gone, page, resolve};
 use crate::schedule::{ScheduleWish, find_wish};
-use crate::{App, Put, Written, sharing};
+use crate::work::Work;
+use crate::{App, Put, Written, invitation, sharing};
 
+pub(crate) use self::find::prepare;
 pub use self::held::{Held, ListSize, Taken, TakenHeld, Whose, held, revoke_held};
 pub use self::once::create_once;
 
@@ -76,69 +77,10 @@ pub struct GrantWish {
     pub schedule: Option<Option<ScheduleWish>>,
     /// The right to share it is made under.
     pub issued_under: Option<Ref>,
+    /// Whether the person is invited, unless they have come in by their account already.
+    pub invite: bool,
     /// The rest.
     pub edit: GrantEdit,
-}
-
-/// References as numbers, where they name something of the place; the others are noted.
-struct Finder<'s> {
-    state: &'s PlaceState,
-    missing: Vec<FieldError>,
-}
-
-impl Finder<'_> {
-    /// The number; any number where there is no such thing.
-    fn find(&mut self, noun: Noun, reference: &Ref, pointer: &str, what: &str) -> u32 {
-        let found = self.state.resolve(noun, reference);
-        found.unwrap_or_else(|| {
-            let detail = format!("there is no such {what} in this place");
-            self.missing.push(FieldError::new(pointer, "not_found", detail));
-            0
-        })
-    }
-}
-
-pub(crate) fn prepare(state: &PlaceState, wish: &GrantWish, via: Via) -> Result<NewGrant, Error> {
-    let mut finder = Finder { state, missing: Vec::new() };
-    let receiver = match &wish.subject {
-        SubjectWish::Person(person) => {
-            let number = finder.find(Noun::Person, person, "/subject/person_id", "person");
-            Receiver::Known(Subject::Person(PersonNumber(number)))
-        }
-        SubjectWish::Credential(credential) => {
-            let pointer = "/subject/credential_id";
-            let number = finder.find(Noun::Credential, credential, pointer, "credential");
-            Receiver::Known(Subject::Credential(CredentialNumber(number)))
-        }
-        SubjectWish::Email(email) => Receiver::Email(email.clone()),
-        SubjectWish::Phone(phone) => Receiver::Phone(phone.clone()),
-        SubjectWish::Identity(identity) => Receiver::Identity(identity.clone()),
-    };
-    let target = match &wish.target {
-        TargetWish::Lock(lock) => {
-            Target::Lock(LockNumber(finder.find(Noun::Lock, lock, "/target/lock_id", "lock")))
-        }
-        TargetWish::AccessLevel(level) => {
-            let pointer = "/target/access_level_id";
-            let number = finder.find(Noun::AccessLevel, level, pointer, "access level");
-            Target::AccessLevel(AccessLevelNumber(number))
-        }
-    };
-    let issued_under = wish.issued_under.as_ref().map(|issuer| {
-        GrantNumber(finder.find(Noun::Grant, issuer, "/issued_under", "open right to share"))
-    });
-    let mut edit = wish.edit.clone();
-    match find_wish(state, wish.schedule.as_ref().map(Option::as_ref), "/schedule") {
-        Ok(schedule) => edit.schedule = schedule,
-        Err(Error::Refused(Refusal::Invalid(errors))) => finder.missing.extend(errors),
-        Err(other) => return Err(other),
-    }
-    if !finder.missing.is_empty() {
-        return Err(Refusal::Invalid(finder.missing).into());
-    }
-    let kind = if issued_under.is_some() { SourceKind::Sharing } else { SourceKind::Direct };
-    let source = Source { kind, via };
-    Ok(NewGrant { receiver, target, right: wish.right, source, issued_under, edit })
 }
 
 /// Gives a right. Who may not give rights but holds a right to share gives a key under that.
@@ -163,9 +105,22 @@ pub async fn create(
         if shares {
             sharing::issue(&ctx2, draft, &mut new)?;
         }
-        Ok(rules::create(draft, &new)?)
+        give(&ctx2, work, place, (&new, wish.invite))
     })
     .await
+}
+
+fn give(
+    ctx: &Context,
+    work: &mut Work,
+    place: PlaceNumber,
+    (new, invite): (&NewGrant, bool),
+) -> Result<Arc<Grant>, Error> {
+    let grant = rules::create(work.place(place)?, new)?;
+    if invite {
+        invitation::invite_subject(&ctx.app, work, place, grant.subject)?;
+    }
+    Ok(grant)
 }
 
 /// Changes an open grant.
@@ -472,8 +427,8 @@ pub async fn batch(
             }
         }
         for (at, wish) in create.iter().enumerate() {
-            let made = prepare(&draft.state, wish, ctx2.via)
-                .and_then(|new| Ok(rules::create(draft, &new)?));
+            let made = prepare(&work.place(place)?.state, wish, ctx2.via)
+                .and_then(|new| give(&ctx2, work, place, (&new, wish.invite)));
             match made {
                 Ok(grant) => results.push((201, grant.header.id)),
                 Err(Error::Refused(Refusal::Invalid(wrong) | Refusal::Taken(wrong))) => {

@@ -1,13 +1,15 @@
 //! Requests that are sent again: the twin waits, then gets the answer that was kept.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use claviger_domain::time::DAY;
+use claviger_domain::time::{DAY, Instant};
+use claviger_store::StoredAnswer;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::App;
-use crate::context::Kept;
+use crate::context::{Keep, Kept, Left};
 use crate::error::Error;
 use crate::world::guard;
 
@@ -67,4 +69,23 @@ pub async fn begin(
         }
         Some(_) => Err(Error::KeyMismatch),
     }
+}
+
+/// The answer of a command as it is kept for whoever asks again.
+pub(crate) fn answer(
+    keep: &Keep,
+    value: &(dyn Any + Send),
+    left: Left<'_>,
+    created_at: Instant,
+) -> Option<StoredAnswer> {
+    let kept = (keep.encode)(value, left)?;
+    Some(StoredAnswer {
+        scope: keep.scope.clone(),
+        key: keep.key.clone(),
+        request_hash: keep.request,
+        status: kept.status,
+        body: kept.body.into_bytes(),
+        headers: kept.headers,
+        created_at,
+    })
 }

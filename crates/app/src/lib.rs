@@ -31,6 +31,7 @@ pub mod export;
 pub mod grant;
 pub mod idempotency;
 pub mod import;
+pub mod invitation;
 pub mod jobs;
 pub mod key;
 pub mod lock;
@@ -197,7 +198,8 @@ impl App {
         let (secrets, kept) = (store.secrets().clone(), store.issuers().await?);
         let signers = Arc::new(offline::Signers::new(secrets, kept, &settings));
         let (kept, shown, clock) = (store.clone(), world.clone(), settings.clock);
-        let writer = Writer::start(kept, shown, clock, heads, signers.clone());
+        let outbox = mail::Outbox::of(&settings);
+        let writer = Writer::start(kept, shown, clock, heads, signers.clone(), outbox);
         let recorder = decision::Recorder::start(store.clone(), world.clone());
         let app = App {
             inner: Arc::new(Inner {

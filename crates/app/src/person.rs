@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use claviger_domain::command::person as rules;
 use claviger_domain::draft::Draft;
-use claviger_domain::ids::{GrantNumber, Id, Noun, PersonNumber, Ref};
+use claviger_domain::ids::{GrantNumber, Id, Noun, PersonNumber, PlaceNumber, Ref};
 use claviger_domain::noun::credential::Credential;
 use claviger_domain::noun::event::Event;
 use claviger_domain::noun::grant::{Grant, Subject};
@@ -17,7 +17,7 @@ use claviger_store::{ClosedGrants, EventFilter, Reason};
 use crate::context::Context;
 use crate::error::Error;
 use crate::read::{Gone, Page, Paging, Seen, page, resolve};
-use crate::{Put, Written};
+use crate::{Put, Written, invitation};
 
 /// Which people are wanted; every filter given must hold.
 #[derive(Clone, Debug, Default)]
@@ -34,18 +34,27 @@ pub struct PersonFilter {
     pub has_phone: bool,
 }
 
-/// Makes a person.
+/// Makes a person, and invites them where that is asked.
 ///
 /// # Errors
-/// As the rules say; a role the caller may not give.
+/// As the rules say; a role the caller may not give; nowhere to send an invitation.
 pub async fn create(
     ctx: &Context,
     place: Id,
     edit: PersonEdit,
+    invite: bool,
 ) -> Result<Written<Arc<Person>>, Error> {
     let place = ctx.authorize(place, Scope::PeopleWrite)?;
     ctx.may_give(place, edit.role.unwrap_or(Role::Guest))?;
-    ctx.write(Some(place), move |work| Ok(rules::create(work.place(place)?, &edit)?)).await
+    let app = ctx.app.clone();
+    ctx.write(Some(place), move |work| {
+        let person = rules::create(work.place(place)?, &edit)?;
+        if invite {
+            invitation::invite(&app, work, place, person.number())?;
+        }
+        Ok(person)
+    })
+    .await
 }
 
 /// A name for somebody of whom none is known: so many lower-case letters and digits at random.
@@ -64,12 +73,31 @@ pub async fn edit(
     person: Ref,
     edit: PersonEdit,
 ) -> Result<Written<Arc<Person>>, Error> {
+    let only_role = edit == PersonEdit { role: edit.role, ..PersonEdit::default() };
+    let scope = match ctx.authorize(place, Scope::PeopleWrite) {
+        Err(Error::Forbidden(scope)) if only_role => {
+            authorize_role(ctx, place, scope)?;
+            Scope::RolesWrite
+        }
+        _ => Scope::PeopleWrite,
+    };
     let ctx2 = ctx.clone();
     let rule = move |draft: &mut Draft, number| {
         may_edit(&ctx2, draft, number, &edit)?;
         Ok(rules::edit(draft, number, &edit)?)
     };
-    ctx.change(place, Scope::PeopleWrite, Noun::Person, person, rule).await
+    ctx.change(place, scope, Noun::Person, person, rule).await
+}
+
+/// The place with that id, if who calls may give roles to people who are there.
+///
+/// # Errors
+/// Not found; neither that scope nor the one asked for.
+pub fn authorize_role(ctx: &Context, place: Id, instead_of: Scope) -> Result<PlaceNumber, Error> {
+    ctx.authorize(place, Scope::RolesWrite).map_err(|error| match error {
+        Error::Forbidden(_) => Error::Forbidden(instead_of),
+        other => other,
+    })
 }
 
 /// Refuses a change of role that the caller may not make, and a change of the addresses by which
@@ -250,7 +278,9 @@ pub async fn export(ctx: &Context, place: Id, person: &Ref) -> Result<Export, Er
     let filter = EventFilter { person: Some(number), ..EventFilter::default() };
     let events = store.events(place, &filter, MOST_EVENTS).await?;
     let account = person.account.and_then(|it| {
-        ctx.app.world().directory().accounts.get(it).map(|account| account.header.id)
+        let directory = ctx.app.world().directory();
+        let account = directory.accounts.get(it).filter(|account| account.proven_at.is_some());
+        account.map(|account| account.header.id)
     });
     let mut gone = crate::grant::speak_of(ctx, &state, &grants).await?;
     gone.extend(crate::event::speak_of(ctx, &state, &events).await?);

@@ -162,8 +162,9 @@ fn organization(ctx: &Context, parent: Option<PlaceNumber>) -> Result<Organizati
         Caller::Account { .. } => {
             let owned = ctx.app.world().places().into_iter().find_map(|cell| {
                 let state = cell.state();
-                let role = ctx.role_in(state.place.number());
-                (role >= Some(Role::Administrator)).then_some(state.place.organization)
+                let roles = ctx.roles_in(state.place.number());
+                let administers = roles.iter().any(|role| *role >= Role::Administrator);
+                administers.then_some(state.place.organization)
             });
             owned.ok_or(Error::Forbidden(Scope::PlacesWrite))
         }

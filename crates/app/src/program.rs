@@ -1,5 +1,7 @@
 //! Clients for programs written for a vendor's API. Which vendor's is no matter here.
 
+use std::sync::Arc;
+
 use claviger_domain::ids::{Id, PlaceNumber};
 use claviger_domain::noun::client::{Client, ClientKind};
 use claviger_domain::noun::grant::Via;
@@ -7,9 +9,10 @@ use claviger_domain::noun::person::{PersonEdit, PersonState};
 use claviger_domain::noun::role::Role;
 use claviger_domain::noun::scope::{Scope, Scopes};
 use claviger_domain::refusal::Refusal;
+use claviger_domain::state::PlaceState;
 
 use crate::client::{ClientWish, SECRET_PREFIX, create, create_with, edit, replace_secret};
-use crate::context::{Caller, Context};
+use crate::context::{Caller, Context, roles_of};
 use crate::error::Error;
 use crate::random::{hex_secret, secret};
 use crate::signed::{Claims, SignedError};
@@ -72,7 +75,7 @@ pub async fn make_with_role(ctx: &Context, place: Id, name: &str) -> Result<Prog
         role: Some(Role::Administrator),
         ..PersonEdit::default()
     };
-    if let Err(error) = person::create(ctx, place, edit).await {
+    if let Err(error) = person::create(ctx, place, edit, false).await {
         // Nobody has seen its secret.
         crate::client::delete(ctx, made.client).await?;
         return Err(error);
@@ -112,27 +115,23 @@ pub fn by_role(
 /// Where somebody with an e-mail address administers: the places themselves, without those below;
 /// where a place is named, that one, also by what holds above it.
 fn administered(app: &App, email: &str, named: Option<Id>) -> Vec<PlaceNumber> {
-    let is_administrator = |state: &claviger_domain::state::PlaceState| {
+    let world = app.world();
+    if let Some(named) = named {
+        let place = world.by_id(named).into_iter();
+        let administers = |place: &PlaceNumber| {
+            let roles = roles_of(app, *place, |state| state.person_by_email(email));
+            roles.iter().any(|role| *role >= Role::Administrator)
+        };
+        return place.filter(administers).collect();
+    }
+    let places = world.places().into_iter().map(|cell| cell.state().clone());
+    let administers = |state: &Arc<PlaceState>| {
         let found = state.person_by_email(email).and_then(|number| state.people.get(number));
         found.is_some_and(|person| {
             person.state == PersonState::Active && person.role >= Role::Administrator
         })
     };
-    let world = app.world();
-    let Some(named) = named else {
-        let places = world.places().into_iter().map(|cell| cell.state().clone());
-        return places.filter(|it| is_administrator(it)).map(|it| it.place.number()).collect();
-    };
-    let Some(wanted) = world.by_id(named) else { return Vec::new() };
-    let mut at = Some(wanted);
-    while let Some(cell) = at.and_then(|number| world.cell(number)) {
-        let state = cell.state();
-        if is_administrator(&state) {
-            return vec![wanted];
-        }
-        at = state.place.parent;
-    }
-    Vec::new()
+    places.filter(administers).map(|state| state.place.number()).collect()
 }
 
 async fn made(

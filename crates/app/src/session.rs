@@ -7,13 +7,14 @@ use claviger_domain::ids::{AccountNumber, Id, Noun};
 use claviger_domain::noun::account::{Account, Ticket, TicketKind};
 use claviger_domain::noun::grant::Via;
 use claviger_domain::noun::role::Role;
+use claviger_domain::refusal::Refusal;
 use claviger_domain::text::folded;
 use claviger_domain::time::{DAY, Instant};
 
 use crate::context::{Caller, Context};
 use crate::error::Error;
 use crate::random::{secret, sha256};
-use crate::{App, auth};
+use crate::{App, auth, invitation};
 
 /// How long a session lives.
 const SESSION_LIFE: i64 = 14 * DAY;
@@ -105,11 +106,16 @@ pub async fn begin(
     app.limits().check(&name, address, now)?;
     let found = account(app, login);
     let hash = found.as_ref().and_then(|account| account.password.clone());
+    let one_time = sha256(password.as_bytes());
     let right = verify(app, password, hash).await?;
     // Of tries sent at once, too, those after the last free one learn nothing.
     app.limits().check(&name, address, now)?;
     match found.filter(|_| right) {
         Some(account) => open(app, &account).await,
+        None if invitation::is_one_time(app, login, &one_time) => {
+            let detail = "is a one-time password: choose your own at /api/v1/account/invitation";
+            Err(Refusal::field("/password", "one_time", detail).into())
+        }
         None => {
             app.limits().fail(&name, address, now);
             Err(Error::Unauthenticated)
@@ -117,7 +123,7 @@ pub async fn begin(
     }
 }
 
-/// Begins a session for an account that has proved itself.
+/// Begins a session for an account that has proved itself, and accepts the invitations it has.
 pub(crate) async fn open(app: &App, account: &Account) -> Result<Session, Error> {
     let secret = secret(SESSION_PREFIX);
     let hash = sha256(secret.as_bytes());
@@ -125,7 +131,11 @@ pub(crate) async fn open(app: &App, account: &Account) -> Result<Session, Error>
     let ctx = Context::new(app.clone(), caller, Via::Native);
     let now = app.now();
     let (number, expires_at) = (account.number(), now.plus(SESSION_LIFE));
+    let known = account.clone();
     ctx.commit(None, move |work| {
+        if known.proven_at.is_some() {
+            invitation::accept(work, &known)?;
+        }
         let draft = work.directory();
         auth::sweep(draft, now);
         let header = draft.header(Noun::Ticket, None)?;

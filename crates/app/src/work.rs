@@ -14,6 +14,7 @@ use claviger_domain::time::Instant;
 use claviger_store::{Device, NewDelivery, Operation};
 
 use crate::error::Error;
+use crate::mail::Mail;
 use crate::offline::Cause;
 use crate::random;
 
@@ -59,6 +60,8 @@ pub struct Work<'s> {
     pub(crate) alarms: Vec<Cause>,
     /// Revocations that have come to their end.
     pub(crate) settled: Vec<Revocation>,
+    /// Mails that go out once it is durable.
+    pub(crate) mails: Vec<Mail>,
     /// Why, of what is changed in the place the command is about.
     pub(crate) reason: Option<String>,
 }
@@ -80,6 +83,7 @@ impl<'s> Work<'s> {
             devices: Vec::new(),
             alarms: Vec::new(),
             settled: Vec::new(),
+            mails: Vec::new(),
             reason: None,
         }
     }

@@ -18,13 +18,15 @@ use claviger_domain::provision::{AtList, List, ListKey, Revocation, Taken};
 use claviger_domain::state::{Directory, PlaceState, Working};
 use claviger_domain::time::Instant;
 use claviger_store::{
-    Commit, Committed, Head, ListWrite, OfflineWrite, Part, Reason, Store, StoreError, StoredAnswer,
+    Commit, Committed, Head, ListWrite, OfflineWrite, Part, Reason, Store, StoreError,
 };
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::context::{Keep, Left};
 use crate::error::Error;
+use crate::idempotency;
+use crate::mail::{Mail, Outbox};
 use crate::offline::{About, Places, Signers, renew, take_back};
 use crate::outbox;
 use crate::provision::{self, Kept, TakenBack};
@@ -54,6 +56,8 @@ pub(crate) struct Done {
     pub(crate) state: Option<Box<PlaceState>>,
     /// The rights it took back at lists and at locks with no network.
     pub(crate) taken_back: Option<Box<TakenBack>>,
+    /// What goes out once it is durable.
+    mails: Vec<Mail>,
 }
 
 pub(crate) struct Job {
@@ -79,9 +83,10 @@ impl Writer {
         clock: Clock,
         heads: HashMap<PlaceNumber, Head>,
         signers: Arc<Signers>,
+        outbox: Outbox,
     ) -> Writer {
         let (jobs, waiting) = mpsc::channel(4096);
-        tokio::spawn(Task { signers, store, world, clock, heads }.run(waiting));
+        tokio::spawn(Task { signers, outbox, store, world, clock, heads }.run(waiting));
         Writer { jobs }
     }
 
@@ -92,6 +97,7 @@ impl Writer {
 
 struct Task {
     signers: Arc<Signers>,
+    outbox: Outbox,
     store: Store,
     world: Arc<World>,
     clock: Clock,
@@ -174,7 +180,10 @@ impl Task {
             world.tell(batch.alarms, now);
             places.into_values().for_each(|state| self.world.publish(state));
             directory.into_iter().for_each(|state| self.world.publish_directory(state));
-            for (job, result) in jobs.into_iter().zip(results) {
+            for (job, mut result) in jobs.into_iter().zip(results) {
+                if let Ok(done) = &mut result {
+                    self.outbox.post_all(std::mem::take(&mut done.mails));
+                }
                 // A caller who went away is told nothing; what was committed stays.
                 let _ = job.answer.send(result);
             }
@@ -214,7 +223,7 @@ impl Task {
         };
         let draft = job.place.and_then(|place| work.places.get(&place));
         let state = draft.map(|draft| Box::new(draft.state.clone()));
-        let Work { places, directory, events, operations, deliveries, reason, .. } = work;
+        let Work { places, directory, events, operations, deliveries, mails, reason, .. } = work;
         let (lists, dropped, settled) = (work.lists, work.dropped, work.settled);
         let (offline, enrolled) = (work.offline, work.devices);
         let alarms = work.alarms;
@@ -254,8 +263,8 @@ impl Task {
         }
         let left = Left { state: state.as_deref(), revision, taken_back: taken_back.as_deref() };
         let keep = job.keep.as_ref();
-        batch.answers.extend(keep.and_then(|keep| answer(keep, &*value, left, now)));
-        Ok(Done { value, revision, state, taken_back })
+        batch.answers.extend(keep.and_then(|keep| idempotency::answer(keep, &*value, left, now)));
+        Ok(Done { value, revision, state, taken_back, mails })
     }
 
     /// Adds what a command did to lists.
@@ -414,23 +423,4 @@ impl Task {
         }
         (state, true)
     }
-}
-
-/// The answer of a command as it is kept for whoever asks again.
-fn answer(
-    keep: &Keep,
-    value: &(dyn Any + Send),
-    left: Left<'_>,
-    created_at: Instant,
-) -> Option<StoredAnswer> {
-    let kept = (keep.encode)(value, left)?;
-    Some(StoredAnswer {
-        scope: keep.scope.clone(),
-        key: keep.key.clone(),
-        request_hash: keep.request,
-        status: kept.status,
-        body: kept.body.into_bytes(),
-        headers: kept.headers,
-        created_at,
-    })
 }

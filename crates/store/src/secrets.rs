@@ -147,8 +147,8 @@ impl Secrets {
         tag
     }
 
-    /// The same of a whole request, by which its twin is known: 32 bytes. A bare hash would tell who
-    /// has only the database the PIN or code of a request of which all else is known.
+    /// The same of a whole request, by which its twin is known: 32 bytes. A bare hash would tell
+    /// who has only the database the PIN or code of a request of which all else is known.
     pub fn request_tag(&self, request: &[u8]) -> [u8; 32] {
         *mac(&self.tag_key, "request", &[request])
     }

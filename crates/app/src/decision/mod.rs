@@ -7,13 +7,14 @@ mod access;
 mod enrol;
 mod record;
 mod recorder;
+mod sides;
 mod tries;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use claviger_domain::decision::{
-    Decision, Door, Hint, Lockouts, Pin, Presented, Request, decide, identify,
+    Decision, Hint, Lockouts, Pin, Presented, Request, decide, identify,
 };
 use claviger_domain::ids::{
     CredentialNumber, Id, LockNumber, Noun, PersonNumber, PlaceNumber, Ref,
@@ -21,7 +22,6 @@ use claviger_domain::ids::{
 use claviger_domain::noun::card::CardValue;
 use claviger_domain::noun::credential::{SessionHints, Tag};
 use claviger_domain::noun::event::{EventSubject, Method};
-use claviger_domain::noun::lock::Privacy;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::reason::Reasons;
 use claviger_domain::refusal::{FieldError, Refusal};
@@ -32,6 +32,7 @@ pub use access::{AccessRow, of_lock, of_person};
 pub use enrol::{EnrolWish, enrol};
 pub(crate) use record::{Recording, Waiting, drain, recorded_until};
 pub(crate) use recorder::Recorder;
+pub(crate) use sides::{Side, Sides};
 pub(crate) use tries::{Tried, rebuild_attempts};
 
 use crate::context::Context;
@@ -93,92 +94,6 @@ pub struct Decided {
     pub event: Option<Id>,
     /// Whether the event is durable; false only where the lock opens all the same.
     pub recorded: bool,
-}
-
-/// One place's view of the lock: its state, and the lock's number there.
-#[derive(Clone)]
-pub(crate) struct Side {
-    pub(crate) state: Arc<PlaceState>,
-    pub(crate) lock: LockNumber,
-}
-
-impl Side {
-    pub(crate) fn place(&self) -> PlaceNumber {
-        self.state.place.number()
-    }
-
-    /// The places that have this lock of the owner's, with its number there, but for one of them.
-    fn shared_to(&self, but: PlaceNumber) -> Vec<(PlaceNumber, LockNumber)> {
-        let shares = self.state.lock_shares(self.lock).iter();
-        shares
-            .filter_map(|share| self.state.shares.get(share))
-            .filter(|share| share.place != but)
-            .filter_map(|share| Some((share.place, share.as_lock?)))
-            .collect()
-    }
-}
-
-/// The places a lock is in: the owner, and every place that has accepted it.
-pub(crate) struct Sides {
-    pub(crate) owner: Side,
-    /// The place that is asked, which may be the owner.
-    pub(crate) own: Side,
-    /// The others.
-    pub(crate) others: Vec<Side>,
-}
-
-impl Sides {
-    /// The sides of a lock as `own` knows it.
-    pub(crate) fn of(app: &App, own: Side) -> Result<Sides, Error> {
-        let lock = own.state.locks.get(own.lock).ok_or(Error::not_found(Noun::Lock))?;
-        let owner = match lock.borrowed {
-            None => own.clone(),
-            Some((place, lock)) => Side { state: app.state(place)?, lock },
-        };
-        let mut others = Vec::new();
-        for (place, lock) in owner.shared_to(own.place()) {
-            others.push(Side { state: app.state(place)?, lock });
-        }
-        Ok(Sides::with(owner, own, others))
-    }
-
-    /// The same at an instant gone by, each place as it was; `own` is as it was already.
-    async fn then(ctx: &Context, own: Side, at: Instant) -> Result<Sides, Error> {
-        let lock = own.state.locks.get(own.lock).ok_or(Error::not_found(Noun::Lock))?;
-        let owner = match lock.borrowed {
-            None => own.clone(),
-            Some((place, lock)) => {
-                Side { state: access::as_of(ctx, &ctx.app.state(place)?, at, "/at").await?, lock }
-            }
-        };
-        let mut others = Vec::new();
-        for (place, lock) in owner.shared_to(own.place()) {
-            let state = access::as_of(ctx, &ctx.app.state(place)?, at, "/at").await?;
-            others.push(Side { state, lock });
-        }
-        Ok(Sides::with(owner, own, others))
-    }
-
-    fn with(owner: Side, own: Side, mut others: Vec<Side>) -> Sides {
-        if owner.place() != own.place() {
-            others.insert(0, owner.clone());
-        }
-        Sides { owner, own, others }
-    }
-
-    fn all(&self) -> impl Iterator<Item = &Side> {
-        std::iter::once(&self.own).chain(&self.others)
-    }
-
-    /// What events at the lock keep; the owner's to say.
-    fn privacy(&self) -> Privacy {
-        let lock = self.owner.state.locks.get(self.owner.lock);
-        lock.map_or(Privacy::Full, |lock| lock.privacy)
-    }
-
-    pub(crate) fn door(&self) -> Result<Door<'_>, Error> {
-        Door::at(&self.owner.state, self.owner.lock).ok_or(Error::not_found(Noun::Lock))
-    }
 }
 
 /// What was presented, for one side: codes have a tag of their own in each place, ids belong to the

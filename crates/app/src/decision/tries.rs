@@ -72,7 +72,8 @@ impl Tried {
 }
 
 /// Counts what was tried: a wrong PIN where any place looked at it, at every place that knows the
-/// credential; an unknown code where no place knows it. Being let in with a right one ends the count.
+/// credential; an unknown code where no place knows it. Being let in with a right one ends the
+/// count.
 pub(super) fn count(app: &App, sides: &Sides, found: &Found, tried: &Tried, now: Instant) {
     let mut known_somewhere = false;
     for (side, known) in known_to(app, sides, found) {
@@ -106,8 +107,8 @@ pub(crate) async fn rebuild_attempts(app: &App) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Whether a PIN was looked at follows from the rule of the lock as it is at the start; an event does
-/// not tell.
+/// Whether a PIN was looked at follows from the rule of the lock as it is at the start; an event
+/// does not tell.
 fn recount(app: &App, place: PlaceNumber, event: &Event) {
     let Ok(state) = app.state(place) else { return };
     let Ok(sides) = Sides::of(app, Side { state, lock: event.lock }) else { return };

@@ -12,47 +12,141 @@ use std::path::PathBuf;
 
 use lettre::Message;
 use lettre::message::Mailbox;
+use lettre::message::header::ContentType;
 
-use crate::App;
+use crate::clock::Clock;
 use crate::error::Error;
-use crate::random;
+use crate::{Settings, random};
 
-/// Mails the secret that sets a password anew.
-pub(crate) async fn password_reset(app: &App, to: &str, secret: &str) -> Result<(), Error> {
-    let body = format!(
-        "Somebody, hopefully you, asked to set a new password for Claviger at {}.\n\n\
-         Your one-time secret, good for an hour:\n\n    {secret}\n\n\
-         Send it with a new password to /api/v1/account/password-reset.\n\
-         If it was not you, do nothing: your password stays as it is.\n",
-        app.settings().public_url
-    );
-    post(app, to, "Set a new password", body).await
+/// One mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mail {
+    to: String,
+    subject: &'static str,
+    body: String,
 }
 
-async fn post(app: &App, to: &str, subject: &str, body: String) -> Result<(), Error> {
-    let Ok(to) = to.parse::<Mailbox>() else {
-        tracing::warn!("an address cannot be mailed to");
-        return Ok(());
+/// The mail with the secret that sets a password anew.
+pub(crate) fn password_reset(public_url: &str, to: &str, secret: &str) -> Mail {
+    let body = format!(
+        "Somebody, hopefully you, asked to set a new password for Claviger at {public_url}.\n\n\
+         Your one-time secret, good for an hour:\n\n    {secret}\n\n\
+         Send it with a new password to /api/v1/account/password-reset.\n\
+         If it was not you, do nothing: your password stays as it is.\n"
+    );
+    Mail { to: to.to_owned(), subject: "Set a new password", body }
+}
+
+/// Invites somebody to a place: with a one-time password who has yet to prove that the address is
+/// theirs, else by saying that they have an account. `language` is `sv`, or English.
+pub(crate) fn invitation(
+    public_url: &str,
+    to: &str,
+    (place, language): (&str, &str),
+    secret: Option<&str>,
+) -> Mail {
+    let (subject, body) = match (language, secret) {
+        ("sv", Some(secret)) => (
+            "Du har fått nycklar",
+            format!(
+                "{place} har bjudit in dig till Claviger på {public_url}.\n\n\
+                 Ditt engångslösenord, som gäller i sju dagar:\n\n    {secret}\n\n\
+                 Så kommer du igång: skicka det som secret, med ett eget lösenord som \
+                 password, till\n\
+                 {public_url}/api/v1/account/invitation. Därefter loggar du in med din \
+                 e-postadress\noch det lösenordet.\n\
+                 Om du inte känner till detta behöver du inte göra något.\n"
+            ),
+        ),
+        ("sv", None) => (
+            "Du har fått nycklar",
+            format!(
+                "{place} har bjudit in dig till Claviger på {public_url}.\n\n\
+                 Du har redan ett konto med den här e-postadressen: logga in som vanligt för att \
+                 tacka ja.\n\
+                 Om du inte känner till detta behöver du inte göra något.\n"
+            ),
+        ),
+        (_, Some(secret)) => (
+            "You have been given keys",
+            format!(
+                "{place} has invited you to Claviger at {public_url}.\n\n\
+                 Your one-time password, good for seven days:\n\n    {secret}\n\n\
+                 To begin, send it as secret, with a password of your own as password, to\n\
+                 {public_url}/api/v1/account/invitation. From then on you log in with your e-mail\n\
+                 address and that password.\n\
+                 If you know nothing of this, do nothing.\n"
+            ),
+        ),
+        (_, None) => (
+            "You have been given keys",
+            format!(
+                "{place} has invited you to Claviger at {public_url}.\n\n\
+                 You have an account with this e-mail address already: log in as always to \
+                 accept.\n\
+                 If you know nothing of this, do nothing.\n"
+            ),
+        ),
     };
-    let from = match &app.settings().smtp {
-        Some(smtp) => smtp.from.clone(),
-        None => "Claviger <no-reply@localhost>".parse().map_err(|_| Error::Internal)?,
-    };
-    let id = random::ids(app.now()).next_id();
-    let message = Message::builder()
-        .message_id(Some(format!("<{id}@{}>", from.email.domain())))
-        .from(from)
-        .to(to)
-        .subject(subject)
-        .body(body);
-    let message = message.map_err(|_| Error::Internal)?.formatted();
-    let folder = app.settings().outbox.clone();
-    let name = format!("{id}.eml");
-    let written = tokio::task::spawn_blocking(move || write(folder, &name, &message)).await;
-    written.map_err(|_| Error::Internal)?.map_err(|error| {
-        tracing::error!(%error, "the outbox folder cannot be written to");
-        Error::Unavailable
-    })
+    Mail { to: to.to_owned(), subject, body }
+}
+
+/// Where mails go: a folder, and whose they are.
+#[derive(Clone, Debug)]
+pub(crate) struct Outbox {
+    folder: PathBuf,
+    from: Option<Mailbox>,
+    clock: Clock,
+}
+
+impl Outbox {
+    /// That of a server.
+    pub(crate) fn of(settings: &Settings) -> Outbox {
+        let from = settings.smtp.as_ref().map(|smtp| smtp.from.clone());
+        Outbox { folder: settings.outbox.clone(), from, clock: settings.clock }
+    }
+
+    /// Writes mails behind the caller's back: who waits for an answer does not wait for them.
+    pub(crate) fn post_all(&self, mails: Vec<Mail>) {
+        if mails.is_empty() {
+            return;
+        }
+        let outbox = self.clone();
+        tokio::spawn(async move {
+            for mail in mails {
+                if let Err(error) = outbox.post(mail).await {
+                    tracing::error!(%error, "a mail could not be written");
+                }
+            }
+        });
+    }
+
+    /// Writes a mail.
+    pub(crate) async fn post(&self, mail: Mail) -> Result<(), Error> {
+        let Ok(to) = mail.to.parse::<Mailbox>() else {
+            tracing::warn!("an address cannot be mailed to");
+            return Ok(());
+        };
+        let from = match &self.from {
+            Some(from) => from.clone(),
+            None => "Claviger <no-reply@localhost>".parse().map_err(|_| Error::Internal)?,
+        };
+        let id = random::ids(self.clock.now()).next_id();
+        let message = Message::builder()
+            .message_id(Some(format!("<{id}@{}>", from.email.domain())))
+            .from(from)
+            .to(to)
+            .subject(mail.subject)
+            .header(ContentType::TEXT_PLAIN)
+            .body(mail.body);
+        let message = message.map_err(|_| Error::Internal)?.formatted();
+        let (folder, name) = (self.folder.clone(), format!("{id}.eml"));
+        let written = tokio::task::spawn_blocking(move || write(folder, &name, &message)).await;
+        written.map_err(|_| Error::Internal)?.map_err(|error| {
+            tracing::error!(%error, "the outbox folder cannot be written to");
+            Error::Unavailable
+        })
+    }
 }
 
 /// Writes a mail that only the operator may read, whole or not at all.

@@ -139,10 +139,6 @@ fn check(state: &PlaceState, number: PersonNumber, edit: &PersonEdit) -> Result<
         tags.iter().for_each(|tag| flaws.line(Some(tag), "/tags", MOST_NAME));
         flaws.check(tags.len() <= 100, "/tags", "too_many", "at most 100 tags");
     }
-    if let Some(role) = edit.role {
-        let detail = "this role is not built yet; use guest, administrator or owner";
-        flaws.check(role.is_built(), "/role", "not_built", detail);
-    }
     check_identity(&mut flaws, state, number, edit);
     flaws.refuse()
 }

@@ -281,9 +281,9 @@ impl<'s> Decision<'s> {
         self.credential().filter(|_| self.granted).and_then(|credential| credential.session)
     }
 
-    /// How the PIN was found where check 7 looked at it: `Right` or `Wrong`. None where the door asks
-    /// for none, the credential has none, none was presented or tries were locked out: then the answer
-    /// says nothing about it, and it proves nothing.
+    /// How the PIN was found where check 7 looked at it: `Right` or `Wrong`. None where the door
+    /// asks for none, the credential has none, none was presented or tries were locked out: then
+    /// the answer says nothing about it, and it proves nothing.
     #[must_use]
     pub fn checked_pin(&self) -> Option<Pin> {
         let asked = self.door.asks_pin(self.request.now) && !self.request.lockouts.pin;

@@ -39,6 +39,8 @@ words! {
         SetupCode "setup_code",
         /// A mailed secret that sets a password anew.
         PasswordReset "password_reset",
+        /// An invitation to a place, with a mailed secret while the account is not proven.
+        Invitation "invitation",
     }
 }
 
@@ -53,9 +55,9 @@ pub struct Ticket {
     pub hash: [u8; 32],
     /// The client of an access token.
     pub client: Option<ClientNumber>,
-    /// The account of a session or reset.
+    /// The account of a session, reset or invitation.
     pub account: Option<AccountNumber>,
-    /// The place of a set-up code.
+    /// The place of a set-up code or invitation.
     pub place: Option<PlaceNumber>,
     /// What an access token may do.
     pub scopes: Scopes,

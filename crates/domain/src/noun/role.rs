@@ -8,9 +8,9 @@ words! {
     Role {
         /// Own access only.
         Guest "guest",
-        /// People, credentials and grants, from the app.
+        /// People, credentials and grants; sees no events.
         AppGuestManager "app_guest_manager",
-        /// People, credentials and grants.
+        /// The same, and sees events.
         GuestManager "guest_manager",
         /// Locks, controllers, operating locks.
         Installer "installer",
@@ -21,15 +21,44 @@ words! {
     }
 }
 
+/// What both managers of guests may do: give people what opens doors, and see what there is.
+const GUESTS: &[Scope] = &[
+    Scope::PlacesRead,
+    Scope::PeopleWrite,
+    Scope::CredentialsWrite,
+    Scope::LocksRead,
+    Scope::AccessLevelsRead,
+    Scope::GrantsWrite,
+    Scope::SchedulesRead,
+];
+
+/// What an installer may do. `roles:write` lets them make an installer of somebody, no more.
+const INSTALLER: &[Scope] = &[
+    Scope::PlacesRead,
+    Scope::PeopleRead,
+    Scope::LocksWrite,
+    Scope::ControllersWrite,
+    Scope::SchedulesRead,
+    Scope::RolesWrite,
+    Scope::LocksOperate,
+];
+
 impl Role {
-    /// What somebody with this role may do in the place.
+    /// What somebody with this role may do in the place: the table of `docs/roles.md`.
     #[must_use]
     pub fn scopes(self) -> Scopes {
+        let named = |scopes: &[Scope]| scopes.iter().copied().collect::<Scopes>();
         match self {
-            Role::Administrator | Role::Owner => Scopes::ALL,
-            Role::Guest | Role::AppGuestManager | Role::GuestManager | Role::Installer => {
-                Scopes::NONE
+            Role::Guest => Scopes::NONE,
+            Role::AppGuestManager => named(GUESTS),
+            Role::GuestManager => named(GUESTS).with(Scope::EventsRead),
+            Role::Installer => named(INSTALLER),
+            // What the owner has beyond it keeps a program of an administrator's from giving
+            // `owner`, which needs every scope.
+            Role::Administrator => {
+                Scopes::ALL.iter().filter(|it| *it != Scope::OrganizationWrite).collect()
             }
+            Role::Owner => Scopes::ALL,
         }
     }
 
@@ -42,12 +71,6 @@ impl Role {
             Role::Installer => other == Role::Installer,
             Role::Guest | Role::AppGuestManager | Role::GuestManager => false,
         }
-    }
-
-    /// Whether this role can be set in this version; the others are refused with `not_built`.
-    #[must_use]
-    pub fn is_built(self) -> bool {
-        matches!(self, Role::Guest | Role::Administrator | Role::Owner)
     }
 }
 

@@ -91,6 +91,12 @@ impl Scopes {
         Scope::ALL.iter().copied().filter(move |scope| self.0 & (1 << *scope as u8) != 0)
     }
 
+    /// What either set allows.
+    #[must_use]
+    pub fn or(self, other: Scopes) -> Scopes {
+        Scopes(self.0 | other.0)
+    }
+
     /// The set with `scope` in it.
     #[must_use]
     pub fn with(self, scope: Scope) -> Scopes {

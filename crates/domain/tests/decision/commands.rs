@@ -152,10 +152,9 @@ fn a_refused_person_is_told_every_wrong_field() {
         email: text("ann"),
         phone: text("070-1234567"),
         language: text("fi"),
-        role: Some(Role::Installer),
         ..PersonEdit::default()
     };
-    let all = ["/email", "/external_id", "/first_name", "/language", "/phone", "/role"];
+    let all = ["/email", "/external_id", "/first_name", "/language", "/phone"];
     assert_eq!(wrong(person::create(&mut fresh(), &edit)), all);
 }
 

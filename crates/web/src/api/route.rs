@@ -123,6 +123,8 @@ pub(crate) struct Route<H> {
     pub(crate) access: Access,
     /// Whether whoever holds a right to share in the place is let in without the scope.
     pub(crate) or_sharing: bool,
+    /// Whether whoever may give roles is let in without the scope.
+    pub(crate) or_roles: bool,
     pub(crate) body: Option<&'static Shape>,
     pub(crate) usage: Use,
     pub(crate) query: &'static [Param],
@@ -158,6 +160,7 @@ impl<H: Copy> Route<H> {
             tag: "",
             access: Access::Known,
             or_sharing: false,
+            or_roles: false,
             body: None,
             usage: Use::Create,
             query: &[],
@@ -263,6 +266,12 @@ impl<H: Copy> Route<H> {
     /// Lets whoever holds a right to share in the place in without the scope.
     pub(crate) const fn or_sharing(mut self) -> Route<H> {
         self.or_sharing = true;
+        self
+    }
+
+    /// Lets whoever may give roles in without the scope.
+    pub(crate) const fn or_roles(mut self) -> Route<H> {
+        self.or_roles = true;
         self
     }
 

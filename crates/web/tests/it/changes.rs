@@ -242,6 +242,7 @@ async fn every_mutation_of_the_route_table_leaves_one_entry() {
         }
         let wanted = [
             "access_level",
+            "account",
             "client",
             "controller",
             "credential",

@@ -318,6 +318,7 @@ const NO_RIGHTS: &[(&str, &[&str])] = &[
             "change_password",
             "reset_password",
             "redeem_invitation",
+            "invite_person",
         ],
     ),
     (

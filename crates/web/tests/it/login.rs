@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::{Actor, Answer, World, id, on_each_engine};
 use crate::tour::revisions;
 
-const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 const ORIGIN: &str = "http://localhost:8080";
 
 /// A browser with a session.
@@ -21,7 +21,7 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    fn of(world: &World, answer: &Answer) -> Browser {
+    pub(crate) fn of(world: &World, answer: &Answer) -> Browser {
         let cookie = answer.header("set-cookie").split(';').next().unwrap().to_owned();
         Browser { nobody: world.nobody(), cookie }
     }
@@ -47,7 +47,7 @@ impl Browser {
         self.nobody.send(method, path, &all, body.map(|body| body.to_string())).await
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.from("GET", path, &[], None).await
     }
 }
@@ -64,7 +64,7 @@ pub(crate) async fn owner(world: &World) -> Browser {
     Browser::of(world, &answer)
 }
 
-async fn log_in(world: &World, email: &str, password: &str) -> Answer {
+pub(crate) async fn log_in(world: &World, email: &str, password: &str) -> Answer {
     let body = json!({"email": email, "password": password});
     world.nobody().post("/api/v1/session", body).await
 }
@@ -108,26 +108,6 @@ async fn the_set_up_code_makes_the_owner_once() {
         assert_eq!(revisions(&world).await, before, "a second time nothing happens");
         let world = world.restarted().await;
         redeem(&world, &world.setup_code).await.problem(401, "unauthorized");
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn an_invitation_by_a_secret_is_not_built_and_uses_nothing_up() {
-    on_each_engine(|world| async move {
-        let path = "/api/v1/account/invitation";
-        let before = revisions(&world).await;
-        // The set-up code is no secret of an invitation either.
-        for secret in ["clvi_000000000000000000000000000000000000", &world.setup_code] {
-            let body = json!({"secret": secret, "password": PASSWORD});
-            let refused = world.nobody().post(path, body).await;
-            assert_eq!(refused.header("set-cookie"), "");
-            let problem = refused.problem(422, "not_built");
-            assert!(problem["detail"].as_str().unwrap().contains("setup_code"), "{problem}");
-        }
-        assert_eq!(revisions(&world).await, before);
-        log_in(&world, "admin@localhost", PASSWORD).await.problem(401, "unauthorized");
-        redeem(&world, &world.setup_code).await.expect(201);
     })
     .await;
 }
@@ -370,7 +350,7 @@ async fn a_password_is_stored_as_argon2id_and_nowhere_else() {
 }
 
 /// The mails in the outbox folder once there are that many, in the order they were written.
-async fn mails(world: &World, wanted: usize) -> Vec<String> {
+pub(crate) async fn mails(world: &World, wanted: usize) -> Vec<String> {
     let mut found = Vec::new();
     for _ in 0..200 {
         let entries = std::fs::read_dir(&world.outbox).into_iter().flatten().flatten();
@@ -390,7 +370,7 @@ async fn mails(world: &World, wanted: usize) -> Vec<String> {
     found
 }
 
-fn secret_of(mail: &str) -> &str {
+pub(crate) fn secret_of(mail: &str) -> &str {
     mail.split_whitespace().find(|word| word.starts_with("clvo_")).unwrap()
 }
 

@@ -381,6 +381,7 @@ fn bodies(operation: &str, things: &Furniture, turn: usize) -> Vec<Value> {
         "change_client" => vec![json!({"place_ids": [of("place")]})],
         "suspend_person"
         | "resume_person"
+        | "invite_person"
         | "report_credential_lost"
         | "revoke_grant"
         | "test_webhook"

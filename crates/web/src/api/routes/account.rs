@@ -4,9 +4,9 @@ use axum::http::HeaderValue;
 use axum::http::header::{SET_COOKIE, WWW_AUTHENTICATE};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use claviger_app::account;
 use claviger_app::auth::{self, TokenError};
 use claviger_app::session::{self, Login, Session};
+use claviger_app::{account, invitation};
 use claviger_domain::noun::scope::Scope;
 use serde_json::json;
 
@@ -73,7 +73,7 @@ pub(super) fn table() -> Vec<Row> {
         Route::post(
             "/api/v1/account/invitation",
             "redeem_invitation",
-            "Redeem a set-up code",
+            "Redeem an invitation or a set-up code",
             Answer::Created(&shape::SESSION),
             run!(redeem),
         )
@@ -215,12 +215,13 @@ async fn reset(server: Shared, call: Request) -> Answered {
 
 async fn redeem(server: Shared, call: Request) -> Answered {
     let fields = call.fields();
-    let Some(code) = fields.str("setup_code") else {
-        let detail = "invitations are not built yet; give setup_code";
-        return Err(Problem::new(Code::NotBuilt, detail));
-    };
     let password = fields.must_text("password").unwrap_or_default();
-    let address = address(&call.parts);
-    let session = account::redeem_setup_code(&server.app, code, password, address).await;
+    let (app, address) = (&server.app, address(&call.parts));
+    let session = match (fields.str("setup_code"), fields.str("secret")) {
+        (Some(code), _) => account::redeem_setup_code(app, code, password, address).await,
+        (None, secret) => {
+            invitation::redeem(app, secret.unwrap_or_default(), password, address).await
+        }
+    };
     Ok(begun(&session.map_err(problem)?))
 }

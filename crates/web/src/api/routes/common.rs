@@ -12,7 +12,7 @@ use axum::http::request::Parts;
 use claviger_app::rate::Standing;
 use claviger_app::{
     App, Caller, Context, Error, Expected, Gone, Keep, Left, Paging, PlanRow, Planned, Written,
-    auth, idempotency, place, provision::TakenBack, sharing,
+    auth, idempotency, person, place, provision::TakenBack, sharing,
 };
 use claviger_domain::ids::{Id, Noun, Ref};
 use claviger_domain::noun::grant::Via;
@@ -26,7 +26,7 @@ use crate::api::encode::ids_of;
 use crate::api::problem::{Code, Problem};
 use crate::api::reply::Reply;
 use crate::api::route::{Access, Method, Route};
-use crate::api::shape::FieldError;
+use crate::api::shape::{FieldError, Use};
 use crate::bearer::bearer;
 use crate::rate;
 
@@ -77,6 +77,9 @@ pub(crate) fn authenticate<'a>(
             match ctx.authorize(place, scope) {
                 Err(Error::Forbidden(scope)) if route.or_sharing => {
                     sharing::authorize(&ctx, place, scope)
+                }
+                Err(Error::Forbidden(scope)) if route.or_roles => {
+                    person::authorize_role(&ctx, place, scope)
                 }
                 other => other,
             }
@@ -165,6 +168,18 @@ pub(crate) fn object(call: &Request) -> Result<Ref, Problem> {
 /// Why, where the body of an action says so.
 pub(crate) fn reason(call: &Request) -> Option<String> {
     call.fields().str("reason").map(str::to_owned)
+}
+
+/// Whether whom it is about is to be invited.
+///
+/// # Errors
+/// A PUT asks for it: sent again, it would invite again.
+pub(crate) fn invite(call: &Request) -> Result<bool, Problem> {
+    let wanted = call.fields().bool("invite", false).unwrap_or(false);
+    if wanted && call.usage == Use::Put {
+        return Err(Problem::field("/invite", "not_here", "is asked for by POST"));
+    }
+    Ok(wanted)
 }
 
 /// The external id of the path of a PUT.

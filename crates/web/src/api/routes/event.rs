@@ -118,8 +118,8 @@ async fn stream(server: Shared, call: Request) -> Answered {
     Ok(Reply::raw("text/event-stream", Body::from_stream(chunks)))
 }
 
-/// Refuses a cursor from beyond the last event: after a restore there are fewer, and whoever waits for
-/// the next would miss those that come before it.
+/// Refuses a cursor from beyond the last event: after a restore there are fewer, and whoever waits
+/// for the next would miss those that come before it.
 async fn check_cursor(
     ctx: &Context,
     place: Id,

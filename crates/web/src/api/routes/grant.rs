@@ -12,8 +12,8 @@ use claviger_domain::state::PlaceState;
 use serde_json::{Value, json};
 
 use super::common::{
-    After, Answered, Request, Row, Shared, at_place, external, ids_with, object, page, paging,
-    problem, reason, upserted, write,
+    After, Answered, Request, Row, Shared, at_place, external, ids_with, invite, object, page,
+    paging, problem, reason, upserted, write,
 };
 use super::schedule;
 use crate::api::call::run;
@@ -164,6 +164,7 @@ fn wish(fields: Fields<'_>, pointer: &str) -> Result<GrantWish, Problem> {
         right: fields.word("right", Right::Open, Right::parse).unwrap_or(Right::Open),
         schedule: schedule::wish(fields.schedule("schedule"), &format!("{pointer}/schedule"))?,
         issued_under: fields.reference("issued_under").flatten(),
+        invite: fields.bool("invite", false).unwrap_or(false),
         edit: edit(fields),
     })
 }
@@ -222,6 +223,7 @@ async fn get(server: Shared, call: Request) -> Answered {
 
 async fn put(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
+    invite(&call)?;
     let (external_id, wish) = (external(&call)?, wish(call.fields(), "")?);
     let app = server.app.clone();
     let encode = move |put: &claviger_app::Put<Arc<Grant>>, after: &After| {

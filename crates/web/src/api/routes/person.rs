@@ -2,17 +2,17 @@
 
 use claviger_app::decision::{AccessRow, of_person};
 use claviger_app::person::{self as app, PersonFilter};
-use claviger_app::provision;
+use claviger_app::{invitation, provision};
 use claviger_domain::noun::grant::Subject;
 use claviger_domain::noun::person::PersonState;
 use claviger_domain::noun::scope::Scope;
 use serde_json::{Value, json};
 
 use super::common::{
-    Answered, Request, Row, Shared, at_place, external, ids_with, object, page, paging, problem,
-    reason, write,
+    Answered, Known, Request, Row, Server, Shared, at_place, external, ids_with, invite, object,
+    page, paging, problem, reason, write,
 };
-use crate::api::call::run;
+use crate::api::call::{Handler, run};
 use crate::api::decode::person as decode;
 use crate::api::encode::{self, event};
 use crate::api::format::Format;
@@ -47,31 +47,37 @@ pub(super) fn table() -> Vec<Row> {
         Route::get(ONE, "get_person", "Read a person", Answer::Object(shape), run!(get))
             .scope(read),
         Route::put(ONE, "put_person", "Make or replace a person", shape, run!(put)).scope(write),
-        Route::patch(ONE, "change_person", "Change a person", shape, run!(change)).scope(write),
+        Route::patch(ONE, "change_person", "Change a person", shape, run!(change))
+            .scope(write)
+            .or_roles()
+            .doc("To set the role and nothing else, `roles:write` is enough."),
         Route::delete(ONE, "delete_person", "Delete a person", run!(delete))
             .scope(write)
             .dry_run()
             .doc("Personal data goes, grants close, the person's credentials are deleted."),
-        Route::post(
+        action(
             "/api/v1/places/{place}/people/{id}/suspend",
-            "suspend_person",
-            "Suspend a person",
-            Answer::Object(shape),
+            ("suspend_person", "Suspend a person"),
             run!(suspend),
         )
-        .scope(write)
-        .body(&ACTION)
         .dry_run(),
-        Route::post(
+        action(
             "/api/v1/places/{place}/people/{id}/resume",
-            "resume_person",
-            "Resume a person",
-            Answer::Object(shape),
+            ("resume_person", "Resume a person"),
             run!(resume),
         )
-        .scope(write)
-        .body(&ACTION)
         .dry_run(),
+        action(
+            "/api/v1/places/{place}/people/{id}/invite",
+            ("invite_person", "Send a person an invitation, or send it again"),
+            run!(send_invitation),
+        )
+        .if_match()
+        .doc(
+            "By mail to their address, with a one-time password that is good for seven days; the \
+             invitation before is void. Refused (`in_use`) once they have logged in, and for a \
+             minute after the last one. Answers the same whether or not they have an account.",
+        ),
         Route::get(
             "/api/v1/places/{place}/people/{id}/access",
             "person_access",
@@ -93,6 +99,17 @@ pub(super) fn table() -> Vec<Row> {
     rows.into_iter().map(|row| row.tag("people")).collect()
 }
 
+/// An action on a person, answered with the person.
+fn action(
+    path: &'static str,
+    (operation_id, summary): (&'static str, &'static str),
+    handler: Handler<Server, Known>,
+) -> Row {
+    let answer = Answer::Object(&shape::PERSON);
+    let row = Route::post(path, operation_id, summary, answer, handler);
+    row.scope(Scope::PeopleWrite).body(&ACTION)
+}
+
 async fn list(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
     let filter = PersonFilter {
@@ -108,12 +125,13 @@ async fn list(server: Shared, call: Request) -> Answered {
 
 async fn create(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
-    let edit = decode::edit(call.fields());
+    let (edit, invite) = (decode::edit(call.fields()), invite(&call)?);
     let encode = |person: &std::sync::Arc<_>, after: &super::common::After| {
         let person: &claviger_domain::noun::person::Person = person;
         Reply::created(encode::person(person), after.location(person.header.id))
     };
-    write(ctx, &call, encode, |ctx| async move { app::create(&ctx, place, edit).await }).await
+    let run = |ctx| async move { app::create(&ctx, place, edit, invite).await };
+    write(ctx, &call, encode, run).await
 }
 
 async fn get(server: Shared, call: Request) -> Answered {
@@ -124,6 +142,7 @@ async fn get(server: Shared, call: Request) -> Answered {
 
 async fn put(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
+    invite(&call)?;
     let (external_id, edit) = (external(&call)?, decode::edit(call.fields()));
     let run = |ctx| async move { app::put(&ctx, place, external_id, edit).await };
     write(
@@ -151,6 +170,13 @@ async fn delete(server: Shared, call: Request) -> Answered {
 
 async fn suspend(server: Shared, call: Request) -> Answered {
     set_state(server, call, PersonState::Suspended).await
+}
+
+async fn send_invitation(server: Shared, call: Request) -> Answered {
+    let (ctx, place) = at_place(&server, &call).await?;
+    let person = object(&call)?;
+    let run = |ctx| async move { invitation::send(&ctx, place, person).await };
+    write(ctx, &call, |it: &std::sync::Arc<_>, _| Reply::object(encode::person(it)), run).await
 }
 
 async fn resume(server: Shared, call: Request) -> Answered {

@@ -18,7 +18,12 @@ pub(crate) const QUESTION: Shape = Shape::new(
         Field::has("card", Kind::Object(&CARD), "One part of a card, as the reader sent it."),
         Field::has("code", TYPED, "What was typed: a code, or the text of an opaque card."),
         Field::has("pin", PIN, "The PIN that was entered."),
-        Field::has("at", INSTANT, "A preview of another time, back to what is kept of rights that ended (400 days); makes no event. A card is looked up by the values it has at present."),
+        Field::has(
+            "at",
+            INSTANT,
+            "A preview of another time, back to what is kept of rights that ended (400 days); \
+             makes no event. A card is looked up by the values it has at present.",
+        ),
         Field::has("record", Kind::Bool, "Whether an event is made; true unless a preview."),
     ]],
 )

@@ -74,6 +74,14 @@ pub(crate) const GRANT: Shape = Shape::new(
                 "Whether it opens in lockdown; false unless given.",
             ),
             METADATA,
+            Field::has(
+                "invite",
+                Kind::Bool,
+                "Whether the person is mailed an invitation, unless they have logged in already; \
+                 by POST only.",
+            )
+            .fixed()
+            .hidden(),
             Field::may(
                 "issued_under",
                 REF,

@@ -53,6 +53,13 @@ pub(crate) const PERSON: Shape = Shape::new(
                  roles:write and stops at one's own.",
             ),
             METADATA,
+            Field::has(
+                "invite",
+                Kind::Bool,
+                "Whether the person is mailed an invitation; by POST only.",
+            )
+            .fixed()
+            .hidden(),
             Field::must(
                 "state",
                 Kind::Enum(PersonState::WORDS),

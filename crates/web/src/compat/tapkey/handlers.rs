@@ -94,11 +94,14 @@ fn nothing() -> Response {
     axum::http::StatusCode::NO_CONTENT.into_response()
 }
 
+/// Names and values of a query.
+type Parameters = Vec<(String, String)>;
+
 /// What `expand`, the vendor's own parameter, asks for of what there is; and the other parameters.
 fn expanded(
     call: &Call,
     known: &[&'static str],
-) -> Result<(Vec<&'static str>, Vec<(String, String)>), Failure> {
+) -> Result<(Vec<&'static str>, Parameters), Failure> {
     let mut wrongs = Wrongs::default();
     let (mut found, mut others) = (Vec::new(), Vec::new());
     for (name, text) in &call.query {

@@ -83,7 +83,7 @@ async fn a_card_is_given_rights_of_its_own_at_most_twelve() {
         it.grant(&ann, &gate).await;
         let path = format!("/boundcards/{}", id(&card));
         let shown = program.list(&format!("{path}/Grants"), "").await;
-        assert_eq!(shown, [made.clone()]);
+        assert_eq!(shown, std::slice::from_ref(&made));
         assert_eq!(program.list(&format!("/contacts/{}/grants", id(&ann)), "").await.len(), 1);
         let cards = program.list("/grants", "$filter=boundCardId ne null&$select=id").await;
         assert_eq!(cards, [json!({ "id": made["id"] })]);

@@ -48,7 +48,7 @@ pub(crate) async fn create(call: Call) -> Answered {
     let state = ctx.read(owner, Scope::PeopleRead)?;
     let edit = map::new_contact(&body, &state, &mut wrongs);
     refuse(wrongs)?;
-    let made = person::create(&ctx, owner, edit).await?.done().ok_or(Error::Internal)?;
+    let made = person::create(&ctx, owner, edit, false).await?.done().ok_or(Error::Internal)?;
     Ok(answer(&wire::contact(&made, owner)))
 }
 

@@ -86,8 +86,15 @@ pub(crate) async fn create(call: Call) -> Answered {
     };
     let most = matches!(subject, SubjectWish::Credential(_)).then_some(map::MOST_OF_CARD);
     let edit = GrantEdit { window, ..GrantEdit::default() };
-    let wish =
-        GrantWish { subject, target, right: Right::Open, schedule, issued_under: None, edit };
+    let wish = GrantWish {
+        subject,
+        target,
+        right: Right::Open,
+        schedule,
+        issued_under: None,
+        invite: false,
+        edit,
+    };
     let made = grant::create_once(&ctx, owner, wish, most).await.map_err(|error| match error {
         Error::Refused(Refusal::Taken(_)) => Failure::duplicate_grant(),
         other => other.into(),

@@ -77,6 +77,7 @@ fn wish(fields: &Fields<'_>, now: Instant, wrongs: &mut Wrongs) -> Option<GrantW
         right: Right::Open,
         schedule: schedule.map(|it| Some(claviger_app::schedule::ScheduleWish::Inline(it))),
         issued_under: None,
+        invite: false,
         edit: GrantEdit {
             window: WindowEdit { from: from.map(Some), until: until.map(Some) },
             metadata,

@@ -44,7 +44,7 @@ pub(crate) async fn create(call: Call) -> Answered {
     wrongs.check(body.has("appUserId"), "appUserId", "is required");
     let edit = edit(&body, None, &mut wrongs);
     refuse(wrongs)?;
-    let made = person::create(&ctx, place, edit).await?.done().ok_or(Error::Internal)?;
+    let made = person::create(&ctx, place, edit, false).await?.done().ok_or(Error::Internal)?;
     Ok(named_with(201, "managedUser", wire::managed_user(&made)))
 }
 

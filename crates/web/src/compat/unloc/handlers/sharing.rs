@@ -54,6 +54,7 @@ fn wish(fields: &Fields<'_>, wrongs: &mut Wrongs) -> Option<GrantWish> {
         right: Right::Share,
         schedule: None,
         issued_under: None,
+        invite: false,
         edit: GrantEdit { metadata, ..GrantEdit::default() },
     })
 }

@@ -1,0 +1,209 @@
+//! Invitations: an account on first contact, a one-time password by mail, a password of one's own;
+//! and that nobody learns by them who has an account.
+
+use serde_json::{Value, json};
+
+use crate::login::{Browser, PASSWORD, log_in, mails, owner, secret_of};
+use crate::support::{Answer, World, id, on_each_engine};
+
+const ANN: &str = "ann@example.org";
+
+async fn redeem(world: &World, secret: &str, password: &str) -> Answer {
+    let body = json!({"secret": secret, "password": password});
+    world.nobody().post("/api/v1/account/invitation", body).await
+}
+
+async fn made(world: &World, more: Value) -> Value {
+    let mut body = json!({"email": ANN, "first_name": "Ann"});
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    world.made("/people", body).await
+}
+
+async fn invite(world: &World, person: &Value) -> Answer {
+    let path = world.at(&format!("/people/{}/invite", id(person)));
+    world.admin.post(&path, json!({})).await
+}
+
+#[tokio::test]
+async fn who_is_invited_chooses_a_password_before_anything_else() {
+    on_each_engine(|world| async move {
+        let ann = made(&world, json!({"invite": true, "role": "administrator"})).await;
+        let told = mails(&world, 1).await.remove(0);
+        assert!(told.contains("To: ann@example.org") && told.contains("Main house"), "{told}");
+        let secret = secret_of(&told).to_owned();
+        assert!(!ann.to_string().contains("clvo_"), "{ann}");
+        assert_eq!(ann.get("invite"), None);
+
+        // The one-time password opens nothing but the way to a password of one's own.
+        let refused = log_in(&world, ANN, &secret).await;
+        assert_eq!(refused.header("set-cookie"), "");
+        let errors = refused.problem(422, "invalid")["errors"].clone();
+        assert_eq!(
+            (&errors[0]["pointer"], &errors[0]["code"]),
+            (&json!("/password"), &json!("one_time"))
+        );
+        // Of another it says no more than of any wrong password.
+        log_in(&world, "bo@example.org", &secret).await.problem(401, "unauthorized");
+        redeem(&world, "clvo_000000000000000000000000000000000000", PASSWORD)
+            .await
+            .problem(401, "unauthorized");
+        let short = redeem(&world, &secret, "short").await.problem(422, "invalid");
+        assert_eq!(short["errors"][0]["pointer"], "/password");
+
+        let answer = redeem(&world, &secret, PASSWORD).await;
+        let browser = Browser::of(&world, &answer);
+        let session = answer.expect(201);
+        let places = json!([{"place_id": world.place, "role": "administrator"}]);
+        assert_eq!(session["places"], places);
+        browser.get(&world.at("/people")).await.expect(200);
+        redeem(&world, &secret, PASSWORD).await.problem(401, "unauthorized");
+        log_in(&world, ANN, &secret).await.problem(401, "unauthorized");
+        let again = log_in(&world, "ANN@example.org", PASSWORD).await.expect(201);
+        assert_eq!((&again["places"], &again["account_id"]), (&places, &session["account_id"]));
+        let export = world.at(&format!("/people/{}/export", id(&ann)));
+        let export = world.admin.get(&export).await.expect(200);
+        assert_eq!(export["account_id"], session["account_id"]);
+        invite(&world, &ann).await.problem(409, "in_use");
+        mails(&world, 1).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_invitation_sent_again_voids_the_one_before_and_lasts_seven_days() {
+    on_each_engine(|world| async move {
+        let mut world = world.lasting().await;
+        let ann = made(&world, json!({"language": "sv"})).await;
+        let none = world.made("/people", json!({"first_name": "Bo"})).await;
+        let refused = invite(&world, &none).await.problem(422, "invalid");
+        assert_eq!(refused["errors"][0]["pointer"], "/email");
+        invite(&world, &ann).await.expect(200);
+        let first = mails(&world, 1).await.remove(0);
+        assert!(
+            first.contains("eng=C3=A5ngsl=C3=B6senord") || first.contains("engångslösenord"),
+            "in Swedish: {first}"
+        );
+        let soon = invite(&world, &ann).await;
+        let wait: u64 = soon.header("retry-after").parse().unwrap();
+        assert!((1..=61).contains(&wait), "{wait}");
+        soon.problem(429, "too_many_requests");
+
+        world = world.later(120).await;
+        invite(&world, &ann).await.expect(200);
+        let both = mails(&world, 2).await;
+        let secrets: Vec<&str> = both.iter().map(|mail| secret_of(mail)).collect();
+        let first = secret_of(&first);
+        let second = secrets.into_iter().find(|it| *it != first).unwrap();
+        redeem(&world, first, PASSWORD).await.problem(401, "unauthorized");
+
+        world = world.later(120 + 7 * 86_400).await;
+        redeem(&world, second, PASSWORD).await.problem(401, "unauthorized");
+        log_in(&world, ANN, second).await.problem(401, "unauthorized");
+        invite(&world, &ann).await.expect(200);
+        let third = mails(&world, 3).await;
+        let third = third.iter().map(|it| secret_of(it)).find(|it| ![first, second].contains(it));
+        redeem(&world, third.unwrap(), PASSWORD).await.expect(201);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_place_does_not_learn_whether_somebody_has_an_account() {
+    on_each_engine(|world| async move {
+        made(&world, json!({"invite": true})).await;
+        let secret = secret_of(&mails(&world, 1).await[0]).to_owned();
+        redeem(&world, &secret, PASSWORD).await.expect(201);
+
+        let (stranger, there) = world.another("other@localhost").await;
+        let at = |path: &str| format!("/api/v1/places/{}{path}", there.place);
+        let wish = |email: &str| json!({"email": email, "invite": true, "role": "administrator"});
+        let known = stranger.post(&at("/people"), wish(ANN)).await;
+        let unknown = stranger.post(&at("/people"), wish("bo@example.org")).await;
+        assert_eq!((known.status, unknown.status), (201, 201));
+        let mut keys = [known.body.clone(), unknown.body.clone()];
+        for body in &mut keys {
+            for own in ["id", "number", "email", "created_at", "updated_at", "revision"] {
+                body.as_object_mut().unwrap().remove(own);
+            }
+        }
+        assert_eq!(keys[0], keys[1]);
+        let all = mails(&world, 3).await;
+        assert_eq!(all.iter().filter(|it| it.contains("clvo_")).count(), 2, "Ann needs none");
+
+        // Nobody has come in yet: the place sees the same of both, and Ann has no role there.
+        let export = at(&format!("/people/{}/export", id(&known.body)));
+        for person in [&known.body, &unknown.body] {
+            let export = at(&format!("/people/{}/export", id(person)));
+            assert_eq!(stranger.get(&export).await.expect(200)["account_id"], Value::Null);
+            let again = at(&format!("/people/{}/invite", id(person)));
+            stranger.post(&again, json!({})).await.problem(429, "too_many_requests");
+        }
+        let answer = log_in(&world, ANN, PASSWORD).await;
+        let browser = Browser::of(&world, &answer);
+        let places = answer.expect(201)["places"].clone();
+        assert_eq!(places.as_array().unwrap().len(), 2, "{places}");
+        browser.get(&at("/people")).await.expect(200);
+        assert!(stranger.get(&export).await.expect(200)["account_id"].is_string());
+        // Her password is the one she chose: an invitation never sets another.
+        log_in(&world, "bo@example.org", PASSWORD).await.problem(401, "unauthorized");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_right_given_with_an_invitation_makes_account_and_person_at_once() {
+    on_each_engine(|world| async move {
+        let lock = world.made("/locks", json!({"name": "Door"})).await;
+        let grant = |subject: Value| {
+            json!({"subject": subject, "target": {"lock_id": id(&lock)}, "invite": true})
+        };
+        let path = world.at("/grants");
+        let dry = format!("{path}?dry_run=true");
+        world.admin.post(&dry, grant(json!({"email": ANN}))).await.expect(200);
+        let phone = world.admin.post(&path, grant(json!({"phone": "+46701234567"}))).await;
+        assert_eq!(phone.problem(422, "invalid")["errors"][0]["pointer"], "/invite");
+        let one = format!("{path}/external:a");
+        let put = world.admin.put(&one, grant(json!({"email": ANN}))).await;
+        assert_eq!(put.problem(422, "invalid")["errors"][0]["pointer"], "/invite");
+        mails(&world, 0).await;
+
+        world.admin.post(&path, grant(json!({"email": ANN}))).await.expect(201);
+        // Twice within a minute mails once; without being asked for, not at all.
+        world.admin.post(&path, grant(json!({"email": ANN}))).await.expect(201);
+        let quiet = json!({
+            "subject": {"email": "bo@example.org"}, "target": {"lock_id": id(&lock)},
+        });
+        world.admin.post(&path, quiet).await.expect(201);
+        let batch = json!({"create": [grant(json!({"email": "eve@example.org"}))]});
+        world.admin.post(&format!("{path}/batch"), batch).await.expect(200);
+        let all = mails(&world, 2).await;
+        assert!(all.iter().any(|it| it.contains("To: eve@example.org")), "{all:?}");
+        let ann = all.iter().find(|it| it.contains("To: ann@example.org")).unwrap();
+        let session = redeem(&world, secret_of(ann), PASSWORD).await.expect(201);
+        assert_eq!(session["places"], json!([{"place_id": world.place, "role": "guest"}]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_invitation_is_gone_with_the_person_and_leaves_the_account() {
+    on_each_engine(|world| async move {
+        let browser = owner(&world).await;
+        let ann = made(&world, json!({"invite": true})).await;
+        let secret = secret_of(&mails(&world, 1).await[0]).to_owned();
+        world.admin.delete(&world.at(&format!("/people/{}", id(&ann)))).await.expect(204);
+        let session = redeem(&world, &secret, PASSWORD).await.expect(201);
+        assert_eq!(session["places"], json!([]), "she is nobody there any more");
+        // A manager of guests invites as well; a guest does not.
+        let people = world.admin.get(&world.at("/people?email=admin@localhost")).await.expect(200);
+        let own = world.at(&format!("/people/{}", id(&people["items"][0])));
+        let path = world.at("/people");
+        world.admin.patch(&own, json!({"role": "guest_manager"})).await.expect(200);
+        let wish = || Some(json!({"email": "bo@example.org", "invite": true}));
+        browser.send("POST", &path, wish()).await.expect(201);
+        mails(&world, 2).await;
+        world.admin.patch(&own, json!({"role": "guest"})).await.expect(200);
+        browser.send("POST", &path, wish()).await.problem(403, "forbidden_scope");
+    })
+    .await;
+}
