@@ -88,6 +88,22 @@ impl Failure {
         Failure::new(404, "NotFound", "There is no such permission.")
     }
 
+    /// 404 of an identity provider.
+    pub(crate) fn no_provider() -> Failure {
+        Failure::new(404, "NotFound", "There is no such identity provider.")
+    }
+
+    /// 404 of a user of an identity provider.
+    pub(crate) fn no_user() -> Failure {
+        Failure::new(404, "NotFound", "There is no such user of this identity provider.")
+    }
+
+    /// 409 for a user who is there already.
+    pub(crate) fn duplicate_user() -> Failure {
+        let message = "A user with this ipUserId already exists for this identity provider.";
+        Failure::new(409, "Duplicate", message)
+    }
+
     /// 501.
     pub(crate) fn not_built() -> Failure {
         let message = "This operation is not built yet.";

@@ -9,6 +9,7 @@ pub(crate) mod log;
 pub(crate) mod owner;
 pub(crate) mod permission;
 mod shower;
+pub(crate) mod user;
 
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
@@ -94,14 +95,11 @@ fn nothing() -> Response {
     axum::http::StatusCode::NO_CONTENT.into_response()
 }
 
-/// Names and values of a query.
-type Parameters = Vec<(String, String)>;
+/// What is asked for beside what is always shown, and the other parameters.
+type Asked = (Vec<&'static str>, Vec<(String, String)>);
 
-/// What `expand`, the vendor's own parameter, asks for of what there is; and the other parameters.
-fn expanded(
-    call: &Call,
-    known: &[&'static str],
-) -> Result<(Vec<&'static str>, Parameters), Failure> {
+/// Reads `expand`, the vendor's own parameter, which asks for some of what is known.
+fn expanded(call: &Call, known: &[&'static str]) -> Result<Asked, Failure> {
     let mut wrongs = Wrongs::default();
     let (mut found, mut others) = (Vec::new(), Vec::new());
     for (name, text) in &call.query {

@@ -8,15 +8,16 @@ use claviger_domain::ids::Noun;
 use claviger_domain::noun::Json;
 use claviger_domain::noun::grant::{Grant, RightState};
 use claviger_domain::noun::lock::{Lock, LockMode};
-use claviger_domain::noun::person::{Identity, PersonDetails, PersonEdit};
+use claviger_domain::noun::person::{Identity, Person, PersonDetails, PersonEdit};
 use claviger_domain::noun::role::Role;
 use claviger_domain::noun::schedule::{ScheduleRef, Timetable};
+use claviger_domain::noun::scope::Scope;
 use claviger_domain::offline::KeyClass;
 use claviger_domain::schedule::Definition;
 use claviger_domain::state::PlaceState;
 use claviger_domain::text::{is_email, is_line, is_phone};
 use claviger_domain::time::{Instant, WindowEdit};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::compat::fields::{Fields, Given, Wrongs};
 
@@ -175,8 +176,57 @@ pub(crate) fn when(body: &Fields<'_>, wrongs: &mut Wrongs) -> (WindowEdit, Given
     (window, schedule)
 }
 
+/// What reads, and what writes, users of identity providers: no scope of ours is about them alone,
+/// so that one stands for it which nothing else here asks for.
+pub(crate) const READ_USERS: Scope = Scope::ClientsRead;
+pub(crate) const WRITE_USERS: Scope = Scope::ClientsWrite;
+
+/// What a body sets on a user that is made.
+pub(crate) fn new_user(body: &Fields<'_>, provider: &str, wrongs: &mut Wrongs) -> PersonEdit {
+    body.only(&["ipId", "ipUserId"], wrongs);
+    let own = body.may_clear("ipId", wrongs).flatten();
+    let reason = "must be the identity provider of the path";
+    wrongs.check(own.is_none_or(|own| own == provider), "ipId", reason);
+    let subject = body.must("ipUserId", wrongs);
+    let fits = subject.is_none_or(|it| !it.is_empty() && is_line(it, MOST_IDENTIFIER));
+    wrongs.check(fits, "ipUserId", "must be one line of 1 to 255 characters");
+    let identity = Identity {
+        provider: provider.to_owned(),
+        subject: subject.map(str::to_owned),
+        identifier: None,
+    };
+    PersonEdit {
+        identity: Some(Some(identity)),
+        metadata: Some(Some(Json(json!({ "tapkey": { "contact": false } }).to_string()))),
+        ..PersonEdit::default()
+    }
+}
+
+/// Whether somebody is a contact: all but those who were made as users alone.
+pub(crate) fn is_contact(person: &Person) -> bool {
+    let said = said_of(person);
+    said.and_then(|it| it.pointer("/tapkey/contact").cloned()) != Some(Value::Bool(false))
+}
+
+fn said_of(person: &Person) -> Option<Value> {
+    let Json(text) = person.details.metadata.as_ref()?;
+    serde_json::from_str(text).ok()
+}
+
+/// What makes a contact of a user who is none yet, beside what is set on it.
+pub(crate) fn now_contact(person: &Person, edit: PersonEdit) -> PersonEdit {
+    let mut said = said_of(person).unwrap_or_default();
+    let rest = said.as_object_mut().map(|said| {
+        said.remove("tapkey");
+        said.clone()
+    });
+    let rest = rest.filter(|rest| !rest.is_empty());
+    let metadata = Some(rest.map(|rest| Json(Value::Object(rest).to_string())));
+    PersonEdit { identity: None, metadata, ..edit }
+}
+
 /// Whether an identity provider is registered: the metadata of the place name them under `tapkey`.
-fn knows(place: &PlaceState, provider: &str) -> bool {
+pub(crate) fn knows(place: &PlaceState, provider: &str) -> bool {
     let metadata = place.place.metadata.as_ref();
     let read = |Json(text): &Json| serde_json::from_str::<Value>(text).ok();
     let named = metadata.and_then(read);

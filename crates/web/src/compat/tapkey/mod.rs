@@ -10,7 +10,7 @@ mod odata;
 mod wire;
 
 use super::serve::{BODY, Row, Switch, Takes, Vendor, run};
-use handlers::{card, contact, grant, group, lock, log, owner, permission};
+use handlers::{card, contact, grant, group, lock, log, owner, permission, user};
 
 /// Settings of this API.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,10 +27,7 @@ pub(crate) const VENDOR: Vendor = Vendor {
         name: "ignore_unknown",
         field: |options| &mut options.tapkey.ignore_unknown,
     }],
-    not_built: &[
-        "log-in and consent of people, refresh, PKCE and token exchange",
-        "identity-provider users",
-    ],
+    not_built: &["log-in and consent of people, refresh, PKCE and token exchange"],
     credentials: |ctx, place| Box::pin(auth::credentials(ctx, place)),
     authenticate: auth::authenticate,
     refuse: error::trouble,
@@ -56,6 +53,8 @@ const LOCKS: &str = "/api/v1/owners/{owner}/boundlocks";
 const LOCK: &str = "/api/v1/owners/{owner}/boundlocks/{lock}";
 const ENTRIES_OF: &str = "/api/v1/owners/{owner}/boundlocks/{lock}/logentries";
 const ENTRIES: &str = "/api/v1/owners/{owner}/logentries";
+const USERS: &str = "/api/v1/owners/{owner}/identityproviders/{provider}/users";
+const USER: &str = "/api/v1/owners/{owner}/identityproviders/{provider}/users/{user}";
 const GROUPS: &str = "/api/v1/owners/{owner}/lockgroups";
 const GROUP: &str = "/api/v1/owners/{owner}/lockgroups/{group}";
 const CARDS: &str = "/api/v1/owners/{owner}/boundcards";
@@ -68,7 +67,7 @@ const KEYS: &str = "/.well-known/openid-configuration/jwks";
 /// Every row. Paths are in lower case; clients write them in any.
 pub(crate) fn table() -> Vec<Row> {
     let form = Takes::JsonOrForm(BODY);
-    let mut table = vec![
+    vec![
         Row::new("GET", DISCOVERY, "discovery", NONE, run!(auth::discovery)).open(),
         Row::new("GET", KEYS, "keys", NONE, run!(auth::keys)).open(),
         Row::new("POST", "/connect/token", "token", form, run!(auth::token)).open(),
@@ -101,6 +100,9 @@ pub(crate) fn table() -> Vec<Row> {
         Row::new("DELETE", LOCK, "delete_bound_lock", NONE, run!(lock::delete)),
         Row::new("GET", ENTRIES_OF, "lock_log_entries", NONE, run!(log::of_lock)),
         Row::new("GET", ENTRIES, "log_entries", NONE, run!(log::list)),
+        Row::new("GET", USERS, "users", NONE, run!(user::list)),
+        Row::new("PUT", USERS, "create_user", JSON, run!(user::create)),
+        Row::new("GET", USER, "user", NONE, run!(user::get)),
         Row::new("GET", GROUPS, "lock_groups", NONE, run!(group::list)),
         Row::new("PUT", GROUPS, "create_lock_group", JSON, run!(group::create)),
         Row::new("GET", GROUP, "lock_group", NONE, run!(group::get)),
@@ -109,21 +111,8 @@ pub(crate) fn table() -> Vec<Row> {
         Row::new("PATCH", CARD, "update_bound_card", JSON, run!(card::update)),
         Row::new("GET", GRANTS_OF_CARD, "card_grants", NONE, run!(card::grants)),
         Row::new("POST", REVOKE_OF_CARD, "revoke_card_grants", JSON, run!(card::revoke_grants)),
-    ];
-    for (path, methods) in NOT_BUILT {
-        let rows = methods
-            .iter()
-            .map(|method| Row::new(method, path, "not_built", NONE, run!(handlers::not_built)));
-        table.extend(rows);
-    }
-    table
+    ]
 }
-
-/// What the vendor has and this does not yet: 501, so that nobody takes it for a wrong address.
-const NOT_BUILT: &[(&str, &[&str])] = &[
-    ("/api/v1/owners/{owner}/identityproviders/{provider}/users", &["GET", "PUT"]),
-    ("/api/v1/owners/{owner}/identityproviders/{provider}/users/{user}", &["GET"]),
-];
 
 /// The path of a row that a path below the base means: names in lower case, ids as they are, and
 /// without slashes that follow a slash, which clients leave that join addresses.

@@ -187,6 +187,27 @@ pub(crate) struct Expanded {
     pub(crate) joined: Option<usize>,
 }
 
+/// A user of an identity provider.
+pub(crate) const USER: &[Field] = &[
+    field("id", Kind::Text),
+    field("ipId", Kind::Text),
+    field("ipUserId", Kind::Text),
+    field("identifier", Kind::Text),
+    field("status", Kind::Text),
+];
+
+/// A user of an identity provider; none of somebody whom no provider knows by an id.
+pub(crate) fn user(person: &Person) -> Option<Value> {
+    let identity = person.details.identity.as_ref()?;
+    Some(json!({
+        "id": person.header.id.to_string(),
+        "ipId": identity.provider,
+        "ipUserId": identity.subject.as_ref()?,
+        "identifier": identity.identifier,
+        "status": "Normal",
+    }))
+}
+
 /// How far the revocation list of a lock is.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ListShown {

@@ -1,5 +1,7 @@
 //! An owner account holds its own contacts only, and says nothing of others.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::{NOBODYS, Tapkey, refused};
@@ -9,25 +11,41 @@ fn body(method: &str) -> Value {
     if ["PUT", "PATCH"].contains(&method) { json!({}) } else { Value::Null }
 }
 
+/// One object of each kind in an account, by the parameter that names it in paths.
+async fn furnished(theirs: &Tapkey) -> BTreeMap<&'static str, String> {
+    let contact = theirs.contact("bo@example.org").await;
+    let door = theirs.it.lock("Door").await;
+    let grant = theirs.it.grant(&contact, &door).await;
+    let group = theirs.it.level("Staff", &[&door]).await;
+    let providers = json!({ "metadata": { "tapkey": { "identity_providers": ["okta"] } } });
+    theirs.it.patch("", providers).await.expect(200);
+    let user = json!({ "ipUserId": "u1" });
+    let user = theirs.call("PUT", "/identityproviders/okta/users", user).await.expect(200);
+    let card = theirs.it.card(&contact, "a1").await;
+    let named = [
+        ("{contact}", &contact),
+        ("{permission}", &contact),
+        ("{grant}", &grant),
+        ("{lock}", &door),
+        ("{group}", &group),
+        ("{card}", &card),
+        ("{user}", &user),
+    ];
+    let mut named: BTreeMap<_, _> =
+        named.into_iter().map(|(name, it)| (name, id(it).to_owned())).collect();
+    named.insert("{provider}", "okta".to_owned());
+    named
+}
+
 #[tokio::test]
 async fn another_accounts_ids_are_nothing_here() {
     on_each_engine(|world| async move {
         let here = Tapkey::at(&world).await;
         let theirs = Tapkey::of(&world, here.it.neighbour("Next door").await).await;
-        let contact = theirs.contact("bo@example.org").await;
-        let door = theirs.it.lock("Door").await;
-        let grant = theirs.it.grant(&contact, &door).await;
-        let group = theirs.it.level("Staff", &[&door]).await;
-        let card = theirs.it.card(&contact, "a1").await;
-        let named = |parameter: &str| match parameter {
-            "{contact}" | "{permission}" => id(&contact).to_owned(),
-            "{grant}" => id(&grant).to_owned(),
-            "{lock}" => id(&door).to_owned(),
-            "{group}" => id(&group).to_owned(),
-            "{card}" => id(&card).to_owned(),
-            other => panic!("whose id is {other}?"),
-        };
-        let role = json!({ "contactId": id(&contact), "role": "Admin" });
+        let named = furnished(&theirs).await;
+        let named = |parameter: &str| named[parameter].as_str();
+        let contact = named("{contact}");
+        let role = json!({ "contactId": contact, "role": "Admin" });
         theirs.call("PUT", "/permissions", role.clone()).await.expect(200);
         let all = async || {
             let lists = [
@@ -38,6 +56,7 @@ async fn another_accounts_ids_are_nothing_here() {
                 "/lockgroups",
                 "/boundcards",
                 "/logentries",
+                "/identityproviders/okta/users",
             ];
             let mut found = Vec::new();
             for list in lists {
@@ -55,7 +74,7 @@ async fn another_accounts_ids_are_nothing_here() {
             let mut said = Vec::new();
             for owner in [theirs.it.place.as_str(), NOBODYS, "x"] {
                 let parts = below.split('/').map(|part| match part.starts_with('{') {
-                    true => named(part),
+                    true => named(part).to_owned(),
                     false => part.to_owned(),
                 });
                 let path = parts.collect::<Vec<_>>().join("/");
@@ -70,18 +89,18 @@ async fn another_accounts_ids_are_nothing_here() {
             if let Some((_, parameter)) = below.split_once('{') {
                 let noun = parameter.split('}').next().unwrap();
                 let parameter = format!("{{{noun}}}");
-                for other in [&named(&parameter), NOBODYS, "x"] {
+                for other in [named(&parameter), NOBODYS, "x"] {
                     let path = below.replace(&parameter, other);
                     let answer = here.call(route.method, &path, body(route.method)).await;
                     refused(&answer, 404, "NotFound", &[noun]);
                 }
             }
         }
-        assert_eq!(walked, 34, "every row of an owner account");
+        assert_eq!(walked, 37, "every row of an owner account");
         let answer = here.call("PUT", "/permissions", role).await;
         refused(&answer, 400, "InvalidRequest", &["contactId"]);
         assert_eq!(all().await, before);
-        let filter = format!("/contacts?$filter=id%20eq%20'{}'", id(&contact));
+        let filter = format!("/contacts?$filter=id%20eq%20'{}'", contact);
         assert_eq!(here.get(&filter).await.expect(200), json!([]));
     })
     .await;

@@ -15,6 +15,7 @@ mod revoking;
 mod rights;
 mod samples;
 mod scopes;
+mod users;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

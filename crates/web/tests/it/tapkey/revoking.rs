@@ -80,6 +80,28 @@ impl Scene {
         kept
     }
 
+    /// Has the lock told of its list, and its word for that brought back.
+    async fn told(&mut self, struck: &[usize]) {
+        // A phone with a good key brings the list; the lock's word for it comes back the same way.
+        let carrier = (0..8).step_by(2).find(|at| !struck.contains(at)).unwrap();
+        self.phones[carrier].device.sync().await;
+        let Scene { door, phones, cards, .. } = self;
+        assert_eq!(door.take_list(&mut phones[carrier].device), Code::Applied);
+        for at in 0..8 {
+            let refused = at % 2 == 1 || struck.contains(&at);
+            let code = if refused { Code::Revoked } else { Code::Done };
+            assert_eq!(door.answers(&phones[at].device), code, "phone {at}");
+        }
+        for card in cards.iter() {
+            assert_eq!(door.answers(&card.device), Code::Done, "cards have a list of their own");
+        }
+        assert_eq!(self.state(1).await, ("RevocationPending".to_owned(), false));
+        self.phones[carrier].device.sync().await;
+        for at in [1, 3, 5, 7] {
+            assert_eq!(self.state(at).await, ("Revoked".to_owned(), false));
+        }
+    }
+
     async fn state(&self, at: usize) -> (String, bool) {
         let shown = self.program.get(&self.path(at)).await.expect(200);
         let (state, active) = words(&shown);
@@ -130,24 +152,7 @@ async fn what_is_asked_before_is_what_is_done_until_the_list_is_full_and_after()
             assert_eq!(scene.state(*at).await, ("Ok".to_owned(), true));
         }
 
-        // A phone with a good key brings the list; the lock's word for it comes back the same way.
-        let carrier = (0..8).step_by(2).find(|at| !struck.contains(at)).unwrap();
-        scene.phones[carrier].device.sync().await;
-        let Scene { door, phones, cards, .. } = &mut scene;
-        assert_eq!(door.take_list(&mut phones[carrier].device), Code::Applied);
-        for (at, phone) in phones.iter().enumerate() {
-            let refused = at % 2 == 1 || struck.contains(&at);
-            let code = if refused { Code::Revoked } else { Code::Done };
-            assert_eq!(door.answers(&phone.device), code, "phone {at}");
-        }
-        for card in cards.iter() {
-            assert_eq!(door.answers(&card.device), Code::Done, "cards have a list of their own");
-        }
-        assert_eq!(scene.state(1).await, ("RevocationPending".to_owned(), false));
-        scene.phones[carrier].device.sync().await;
-        for at in [1, 3, 5, 7] {
-            assert_eq!(scene.state(at).await, ("Revoked".to_owned(), false));
-        }
+        scene.told(&struck).await;
         let path = format!("/boundlocks/{}", scene.door.id());
         let lock = scene.program.get(&path).await.expect(200);
         assert_eq!(lock["lastSeenRclSerialNo"], lock["rclSerialNo"]);

@@ -40,6 +40,9 @@ const OPERATIONS: &[(&str, &str, &str, &str)] = &[
     ("PATCH", "/boundlocks/{lock}", r#"{"title": "X"}"#, "write:core:entities"),
     ("GET", "/logentries", "null", "read:logs"),
     ("GET", "/boundlocks/{lock}/logentries", "null", "read:logs"),
+    ("GET", "/identityproviders/okta/users", "null", "read:ip:users"),
+    ("GET", "/identityproviders/okta/users/{user}", "null", "read:ip:users"),
+    ("PUT", "/identityproviders/okta/users", r#"{"ipUserId": "new"}"#, "write:ip:users"),
     ("GET", "/lockgroups", "null", "read:core:entities"),
     ("GET", "/lockgroups/{group}", "null", "read:core:entities"),
     ("PUT", "/lockgroups", r#"{"title": "New"}"#, "write:core:entities"),
@@ -62,6 +65,10 @@ async fn each_operation_takes_its_scope_and_a_write_scope_reads() {
         let (ann, door) = (program.contact("ann@example.org").await, it.lock("Door").await);
         let grant = it.grant(&ann, &door).await;
         let group = it.level("Staff", &[]).await;
+        let providers = json!({ "metadata": { "tapkey": { "identity_providers": ["okta"] } } });
+        it.patch("", providers).await.expect(200);
+        let user = json!({ "ipUserId": "u1" });
+        let user = program.call("PUT", "/identityproviders/okta/users", user).await.expect(200);
         let card = it.card(&ann, "a1").await;
         let own = json!({
             "subject": { "credential_id": id(&card) }, "target": { "lock_id": id(&door) },
@@ -76,6 +83,7 @@ async fn each_operation_takes_its_scope_and_a_write_scope_reads() {
             ("{group}", &group),
             ("{card}", &card),
             ("{own}", &own),
+            ("{user}", &user),
         ];
         let filled = |text: &str| {
             named.iter().fold(text.to_owned(), |text, (name, it)| text.replace(name, id(it)))
@@ -113,7 +121,7 @@ fn no_operation_is_left_out() {
     let base = "/compat/tapkey/api/v1/owners/{owner}";
     for route in claviger_web::vendor_routes() {
         let Some(path) = route.path.strip_prefix(base) else { continue };
-        let named = path.replace("{permission}", "{contact}");
+        let named = path.replace("{permission}", "{contact}").replace("{provider}", "okta");
         let mut known =
             OPERATIONS.iter().map(|(method, path, ..)| (*method, path.replace("{own}", "{grant}")));
         let known = known.any(|it| it == (route.method, named.clone()));

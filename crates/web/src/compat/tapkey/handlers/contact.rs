@@ -2,22 +2,27 @@
 
 use claviger_app::grant::Whose;
 use claviger_app::person::{self, PersonFilter};
-use claviger_app::{Error, Paging};
+use claviger_app::{Context, Error, Id, Paging};
 use claviger_domain::ids::{Noun, Ref};
 use claviger_domain::noun::scope::Scope;
 use serde_json::json;
 
 use super::grant::{all, taken};
+use super::user;
 use super::{
-    Answered, answer, at_owner, dry_run, fields_of, listed, named, nothing, query,
+    Answered, answer, at_owner, dry_run, fields_of, lent, listed, named, nothing, query,
     without_parameters,
 };
 use crate::compat::serve::Call;
 use crate::compat::tapkey::error::{Failure, refuse};
 use crate::compat::tapkey::{map, wire};
 
-fn contact(call: &Call) -> Result<Ref, Failure> {
-    named(call, "contact", Noun::Person)
+/// The contact that the path names; a user of an identity provider alone is none.
+fn contact(ctx: &Context, owner: Id, call: &Call) -> Result<Ref, Failure> {
+    let reference = named(call, "contact", Noun::Person)?;
+    let found = person::get(&lent(ctx, Scope::PeopleRead), owner, &reference)?;
+    let is_one = map::is_contact(&found.value);
+    is_one.then_some(reference).ok_or_else(|| Failure::not_found(Noun::Person))
 }
 
 /// `GET /owners/{owner}/contacts`: all of them, oldest first.
@@ -27,14 +32,15 @@ pub(crate) async fn list(call: Call) -> Answered {
     let query = query(&call, wire::CONTACT)?;
     let paging = Paging::ALL;
     let page = person::list(&ctx, owner, paging, &PersonFilter::default())?;
-    let shown = page.items.iter().map(|person| wire::contact(person, owner));
+    let contacts = page.items.iter().filter(|person| map::is_contact(person));
+    let shown = contacts.map(|person| wire::contact(person, owner));
     Ok(listed(&query, shown.collect()))
 }
 
 /// `GET /owners/{owner}/contacts/{contact}`.
 pub(crate) async fn get(call: Call) -> Answered {
     let (ctx, owner) = at_owner(&call)?;
-    let person = person::get(&ctx, owner, &contact(&call)?)?;
+    let person = person::get(&ctx, owner, &contact(&ctx, owner, &call)?)?;
     without_parameters(&call)?;
     Ok(answer(&wire::contact(&person.value, owner)))
 }
@@ -48,7 +54,14 @@ pub(crate) async fn create(call: Call) -> Answered {
     let state = ctx.read(owner, Scope::PeopleRead)?;
     let edit = map::new_contact(&body, &state, &mut wrongs);
     refuse(wrongs)?;
-    let made = person::create(&ctx, owner, edit, false).await?.done().ok_or(Error::Internal)?;
+    let waiting = edit.identity.iter().flatten().find_map(|it| user::waiting(&state, it));
+    let made = match waiting {
+        Some(user) => {
+            person::edit(&ctx, owner, Ref::Id(user.header.id), map::now_contact(user, edit)).await?
+        }
+        None => person::create(&ctx, owner, edit, false).await?,
+    };
+    let made = made.done().ok_or(Error::Internal)?;
     Ok(answer(&wire::contact(&made, owner)))
 }
 
@@ -56,7 +69,7 @@ pub(crate) async fn create(call: Call) -> Answered {
 pub(crate) async fn update(call: Call) -> Answered {
     let (ctx, owner) = at_owner(&call)?;
     ctx.authorize(owner, Scope::PeopleWrite)?;
-    let contact = contact(&call)?;
+    let contact = contact(&ctx, owner, &call)?;
     without_parameters(&call)?;
     let (body, mut wrongs) = fields_of(&call);
     let edit = map::contact_edit(&body, &mut wrongs);
@@ -69,7 +82,7 @@ pub(crate) async fn update(call: Call) -> Answered {
 pub(crate) async fn delete(call: Call) -> Answered {
     let (ctx, owner) = at_owner(&call)?;
     ctx.authorize(owner, Scope::PeopleWrite)?;
-    let contact = contact(&call)?;
+    let contact = contact(&ctx, owner, &call)?;
     without_parameters(&call)?;
     person::delete(&ctx, owner, contact).await?;
     Ok(nothing())
@@ -80,14 +93,14 @@ pub(crate) async fn grants(call: Call) -> Answered {
     let (ctx, owner) = at_owner(&call)?;
     ctx.authorize(owner, Scope::GrantsRead)?;
     let query = query(&call, wire::GRANT)?;
-    all(&ctx, owner, &query, &Whose::Person(contact(&call)?)).await
+    all(&ctx, owner, &query, &Whose::Person(contact(&ctx, owner, &call)?)).await
 }
 
 /// `POST /owners/{owner}/contacts/{contact}/revokegrants`.
 pub(crate) async fn revoke_grants(call: Call) -> Answered {
     let (mut ctx, owner) = at_owner(&call)?;
     ctx.authorize(owner, Scope::GrantsWrite)?;
-    let contact = contact(&call)?;
+    let contact = contact(&ctx, owner, &call)?;
     ctx.dry_run = dry_run(&call)?;
     taken(&ctx, owner, Whose::Person(contact)).await
 }

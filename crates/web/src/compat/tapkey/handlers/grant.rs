@@ -1,15 +1,17 @@
 //! Grants of contacts and cards.
 
 use claviger_app::grant::{self, GrantWish, SubjectWish, TargetWish, Whose};
-use claviger_app::{Context, Error, Id, Refusal};
-use claviger_domain::ids::{CredentialNumber, Noun, Ref};
+use claviger_app::{Context, Error, Id, Refusal, person};
+use claviger_domain::ids::{CredentialNumber, Noun, PersonNumber, Ref};
 use claviger_domain::noun::credential::CredentialKind;
 use claviger_domain::noun::grant::{Grant, GrantEdit, Right, Subject};
+use claviger_domain::noun::person::PersonEdit;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::state::PlaceState;
 use serde_json::Value;
 
 use super::shower::Shower;
+use super::user;
 use super::{
     Answered, answer, at_owner, dry_run, fields_of, lent, listed, named, query, without_parameters,
 };
@@ -84,6 +86,7 @@ pub(crate) async fn create(call: Call) -> Answered {
     let (Some(subject), Some(target)) = (subject, target) else {
         return Err(Error::Internal.into());
     };
+    let subject = contact_of(&ctx, owner, &state, subject).await?;
     let most = matches!(subject, SubjectWish::Credential(_)).then_some(map::MOST_OF_CARD);
     let edit = GrantEdit { window, ..GrantEdit::default() };
     let wish = GrantWish {
@@ -168,7 +171,7 @@ fn subject(body: &Fields<'_>, state: &PlaceState, wrongs: &mut Wrongs) -> Option
     let card = body.may_clear("boundCardId", wrongs).flatten();
     match (person, contact, card) {
         (Some(id), None, None) => {
-            let found = Id::parse(id).and_then(|id| state.number_of(Noun::Person, id).map(|_| id));
+            let found = Id::parse(id).filter(|id| is_contact(state, *id));
             let reason = "is no contact of this owner account";
             wrongs.check(found.is_some(), "contactId", reason);
             found.map(|id| SubjectWish::Person(Ref::Id(id)))
@@ -187,6 +190,29 @@ fn subject(body: &Fields<'_>, state: &PlaceState, wrongs: &mut Wrongs) -> Option
             None
         }
     }
+}
+
+/// Makes a contact of whoever is a user of an identity provider and no contact yet.
+async fn contact_of(
+    ctx: &Context,
+    owner: Id,
+    state: &PlaceState,
+    subject: SubjectWish,
+) -> Result<SubjectWish, Failure> {
+    if let SubjectWish::Identity(identity) = &subject
+        && let Some(person) = user::waiting(state, identity)
+    {
+        let edit = map::now_contact(person, PersonEdit::default());
+        let ctx = lent(ctx, Scope::PeopleWrite);
+        person::edit(&ctx, owner, Ref::Id(person.header.id), edit).await?;
+    }
+    Ok(subject)
+}
+
+fn is_contact(state: &PlaceState, id: Id) -> bool {
+    let number = state.number_of(Noun::Person, id).map(PersonNumber);
+    let found = number.and_then(|number| state.people.get(number));
+    found.is_some_and(|person| map::is_contact(person))
 }
 
 fn is_card(state: &PlaceState, id: Id) -> bool {
