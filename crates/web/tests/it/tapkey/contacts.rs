@@ -6,6 +6,10 @@ use super::{Tapkey, refused};
 use crate::kit::one;
 use crate::support::{id, on_each_engine};
 
+/// What is asked of a contact.
+pub(super) const BELOW: [(&str, &str); 5] =
+    [("GET", ""), ("PATCH", ""), ("DELETE", ""), ("GET", "/grants"), ("POST", "/revokegrants")];
+
 #[tokio::test]
 async fn a_contact_is_a_person_of_the_place_and_the_other_way_round() {
     on_each_engine(|world| async move {
@@ -100,13 +104,7 @@ async fn a_contact_that_is_deleted_takes_its_rights_along() {
         program.call("DELETE", &path, Value::Null).await.expect(204);
         assert!(!it.opens(&door, "a1").await);
         assert_eq!(it.get(&one("/grants", &grant)).await["state"], "revoked");
-        for (method, below) in [
-            ("GET", ""),
-            ("PATCH", ""),
-            ("DELETE", ""),
-            ("GET", "/grants"),
-            ("POST", "/revokegrants"),
-        ] {
+        for (method, below) in BELOW {
             let body = if method == "PATCH" { json!({}) } else { Value::Null };
             let answer = program.call(method, &format!("{path}{below}"), body).await;
             refused(&answer, 404, "NotFound", &["contact"]);

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::contacts::BELOW;
 use super::{NOBODYS, Tapkey, refused};
 use crate::kit::one;
 use crate::support::{World, id, on_each_engine};
@@ -77,13 +78,7 @@ async fn a_user_is_a_contact_once_somebody_makes_one() {
         }
         let service = program.list("/contacts", "").await.len();
         assert_eq!(service, 1, "the service account alone");
-        for (method, below) in [
-            ("GET", ""),
-            ("PATCH", ""),
-            ("DELETE", ""),
-            ("GET", "/grants"),
-            ("POST", "/revokegrants"),
-        ] {
+        for (method, below) in BELOW {
             let body = if method == "PATCH" { json!({}) } else { Value::Null };
             let path = format!("/contacts/{}{below}", id(&users[0]));
             refused(&program.call(method, &path, body).await, 404, "NotFound", &["contact"]);

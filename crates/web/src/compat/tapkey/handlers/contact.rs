@@ -40,6 +40,7 @@ pub(crate) async fn list(call: Call) -> Answered {
 /// `GET /owners/{owner}/contacts/{contact}`.
 pub(crate) async fn get(call: Call) -> Answered {
     let (ctx, owner) = at_owner(&call)?;
+    ctx.authorize(owner, Scope::PeopleRead)?;
     let person = person::get(&ctx, owner, &contact(&ctx, owner, &call)?)?;
     without_parameters(&call)?;
     Ok(answer(&wire::contact(&person.value, owner)))
