@@ -26,7 +26,7 @@ use crate::import::{BETWEEN_TAGS, What, person};
 const PAGE: usize = 1000;
 
 /// The columns of the events.
-const EVENTS: [&str; 10] = [
+const EVENTS: [&str; 11] = [
     "seq",
     "id",
     "kind",
@@ -37,6 +37,7 @@ const EVENTS: [&str; 10] = [
     "reasons",
     "person",
     "credential",
+    "pseudonym",
 ];
 
 /// One file.
@@ -262,6 +263,7 @@ fn event_cells(state: &PlaceState, event: &Event) -> Vec<String> {
         reasons.join(" "),
         event.subject.person.and_then(person).unwrap_or_default(),
         event.subject.credential.and_then(credential).unwrap_or_default(),
+        event.subject.stand_in.map(|it| it.to_string()).unwrap_or_default(),
     ]
 }
 

@@ -255,7 +255,8 @@ pub async fn run(
     };
     if ctx.dry_run {
         let world = ctx.app.world();
-        let mut work = Work::new(&**world, ctx.app.now(), ctx.caller.actor());
+        let secrets = ctx.app.store().secrets().clone();
+        let mut work = Work::new(&**world, ctx.app.now(), ctx.caller.actor(), secrets);
         return wish(&mut work);
     }
     ctx.commit(Some(place), wish).await

@@ -84,6 +84,7 @@ fn standard(state: &PlaceState, event: &Event) -> String {
             "person_id": text(person),
             "credential_id": text(credential),
             "grant_id": text(grant),
+            "pseudonym": subject.stand_in.map(|it| it.to_string()),
         }
     })
     .to_string()

@@ -12,12 +12,13 @@ use claviger_domain::noun::person::{Person, PersonEdit, PersonState};
 use claviger_domain::noun::role::Role;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::state::PlaceState;
+use claviger_domain::time::Instant;
 use claviger_store::{ClosedGrants, EventFilter, Reason};
 
 use crate::context::Context;
 use crate::error::Error;
 use crate::read::{Gone, Page, Paging, Seen, page, resolve};
-use crate::{Put, Written, invitation};
+use crate::{Put, Written, invitation, privacy};
 
 /// Which people are wanted; every filter given must hold.
 #[derive(Clone, Debug, Default)]
@@ -182,6 +183,51 @@ pub async fn set_state(
         Ok(rules::set_state(draft, number, state)?)
     };
     ctx.change(place, Scope::PeopleWrite, Noun::Person, person, rule).await
+}
+
+/// Says until when nothing about a person is forgotten; none: no longer.
+///
+/// # Errors
+/// As the rules say; as [`delete`].
+pub async fn hold(
+    ctx: &Context,
+    place: Id,
+    person: Ref,
+    until: Option<Instant>,
+) -> Result<Written<Arc<Person>>, Error> {
+    ctx.authorize(place, Scope::EventsWrite)?;
+    let rule = move |draft: &mut Draft, number| Ok(rules::hold(draft, number, until)?);
+    ctx.change(place, Scope::PeopleWrite, Noun::Person, person, rule).await
+}
+
+/// Forgets that any event of the place concerned a person, who may be deleted; says how many did.
+///
+/// # Errors
+/// There never was such a person; somebody with more authority than the caller; a hold.
+pub async fn forget(ctx: &Context, place: Id, person: Ref) -> Result<u64, Error> {
+    ctx.authorize(place, Scope::PeopleWrite)?;
+    let place = ctx.authorize(place, Scope::EventsWrite)?;
+    let state = ctx.app.state(place)?;
+    let nobody = || Error::not_found(Noun::Person);
+    let found = match &person {
+        Ref::Id(id) => ctx.number_of(&state, Noun::Person, *id).await?.zip(Some(*id)),
+        Ref::External(_) => {
+            let number: PersonNumber = resolve(&state, Noun::Person, &person)?;
+            state.people.get(number).map(|person| (number.0, person.header.id))
+        }
+    };
+    let (number, id) = found.map(|(number, id)| (PersonNumber(number), id)).ok_or_else(nobody)?;
+    let ctx2 = ctx.clone();
+    ctx.commit(Some(place), move |work| {
+        let draft = work.place(place)?;
+        if draft.state.people.get(number).is_some() {
+            outranks(&ctx2, draft, number)?;
+        }
+        Ok(rules::forget_events(draft, number, id)?)
+    })
+    .await?;
+    let stand_in = privacy::stand_in(ctx.app.secrets(), place, Noun::Person, number.0);
+    Ok(ctx.app.store().forget_person(place, number, stand_in).await?)
 }
 
 /// One person.

@@ -41,6 +41,8 @@ pub(crate) fn blank(organization: OrganizationNumber, parent: Option<PlaceNumber
         zone: Zone::utc(),
         retention_days: 30,
         retention_reason: None,
+        used_for: None,
+        held_until: None,
         language: "en".to_owned(),
         default_privacy: Privacy::Full,
         metadata: None,
@@ -278,9 +280,29 @@ async fn write(
         ctx2.check_seen(&draft.state.place.header)?;
         let made = rules::edit(draft, &edit)?;
         if locks_too {
-            lock::set_privacy(draft, made.default_privacy)?;
+            lock::set_privacy(draft, made.default_privacy);
         }
         Ok(made)
+    })
+    .await
+}
+
+/// Says until when nothing of a place is forgotten, whatever its retention; none: no longer.
+///
+/// # Errors
+/// As the rules say; not found; stale.
+pub async fn hold(
+    ctx: &Context,
+    place: Id,
+    until: Option<Instant>,
+) -> Result<Written<Arc<Place>>, Error> {
+    ctx.authorize(place, Scope::PlacesWrite)?;
+    let place = ctx.authorize(place, Scope::EventsWrite)?;
+    let ctx2 = ctx.clone();
+    ctx.write(Some(place), move |work| {
+        let draft = work.place(place)?;
+        ctx2.check_seen(&draft.state.place.header)?;
+        Ok(rules::hold(draft, until)?)
     })
     .await
 }

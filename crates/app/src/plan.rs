@@ -227,7 +227,8 @@ pub(crate) fn dry_run<T>(
     wish: impl Fn(&mut Work) -> Result<T, Error>,
 ) -> Result<Planned, Error> {
     let source = ctx.app.world();
-    let mut work = Work::new(&**source, ctx.app.now(), ctx.caller.actor());
+    let secrets = ctx.app.store().secrets().clone();
+    let mut work = Work::new(&**source, ctx.app.now(), ctx.caller.actor(), secrets);
     wish(&mut work)?;
     Ok(planned(ctx, &work, work.now))
 }

@@ -1,22 +1,24 @@
 //! One command at work: the drafts of the places it touches, and what else goes with its commit.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use claviger_domain::draft::Draft;
 use claviger_domain::ids::{Id, IdSource, Noun, PlaceNumber};
 use claviger_domain::noun::Actor;
 use claviger_domain::noun::event::Event;
+use claviger_domain::noun::lock::Privacy;
 use claviger_domain::noun::place::Place;
 use claviger_domain::offline::{LockKey, OfflineLock};
 use claviger_domain::provision::{List, ListKey, Revocation};
 use claviger_domain::state::{Directory, PlaceState, Working};
 use claviger_domain::time::Instant;
-use claviger_store::{Device, NewDelivery, Operation};
+use claviger_store::{Device, NewDelivery, Operation, Secrets};
 
 use crate::error::Error;
 use crate::mail::Mail;
 use crate::offline::Cause;
-use crate::random;
+use crate::{privacy, random};
 
 /// Working copies of what a batch of commands has changed so far, over what is published.
 pub(crate) trait Source {
@@ -43,6 +45,7 @@ pub struct Work<'s> {
     pub now: Instant,
     /// Who commands.
     pub actor: Actor,
+    secrets: Arc<Secrets>,
     pub(crate) places: BTreeMap<PlaceNumber, Draft>,
     pub(crate) directory: Option<Draft<Directory>>,
     pub(crate) events: Vec<(PlaceNumber, Event)>,
@@ -67,11 +70,17 @@ pub struct Work<'s> {
 }
 
 impl<'s> Work<'s> {
-    pub(crate) fn new(source: &'s (dyn Source + 's), now: Instant, actor: Actor) -> Work<'s> {
+    pub(crate) fn new(
+        source: &'s (dyn Source + 's),
+        now: Instant,
+        actor: Actor,
+        secrets: Arc<Secrets>,
+    ) -> Work<'s> {
         Work {
             source,
             now,
             actor,
+            secrets,
             places: BTreeMap::new(),
             directory: None,
             events: Vec::new(),
@@ -153,7 +162,7 @@ impl<'s> Work<'s> {
         let number = PlaceNumber(header.number);
         place.header = header;
         place.header.revision = 0;
-        let state = PlaceState::new(std::sync::Arc::new(place));
+        let state = PlaceState::new(Arc::new(place));
         let draft = Draft::new(state, self.now, self.actor, self.ids());
         Ok(self.places.entry(number).or_insert(draft))
     }
@@ -193,6 +202,12 @@ impl<'s> Work<'s> {
     /// Adds an event to the commit.
     pub fn event(&mut self, place: PlaceNumber, event: Event) {
         self.events.push((place, event));
+    }
+
+    /// Adds what is kept of an event at a lock with this privacy.
+    pub(crate) fn keep(&mut self, place: PlaceNumber, event: Event, privacy: Privacy) {
+        let kept = privacy::kept(&self.secrets, place, event, privacy);
+        kept.into_iter().for_each(|event| self.event(place, event));
     }
 
     /// Adds a stored result to the commit.

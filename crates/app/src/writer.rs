@@ -215,7 +215,7 @@ impl Task {
     }
 
     fn decide(&self, batch: &mut Batch, job: &Job, now: Instant) -> Result<Done, Error> {
-        let mut work = Work::new(&*batch, now, job.actor);
+        let mut work = Work::new(&*batch, now, job.actor, self.store.secrets().clone());
         let value = (job.wish)(&mut work)?;
         let revision = match job.place {
             Some(place) => revision_after(work.place(place)?),

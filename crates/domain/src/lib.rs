@@ -15,6 +15,7 @@ pub mod provision;
 pub mod reason;
 pub mod record;
 pub mod refusal;
+pub mod retention;
 pub mod schedule;
 pub mod state;
 pub mod text;

@@ -86,6 +86,6 @@ impl Store {
     /// # Errors
     /// As for any write.
     pub async fn trim_answers(&self, before: Instant) -> Result<(), StoreError> {
-        self.run("delete from answers where created_at < ?1", values![before]).await
+        self.erase("answers where created_at < ?1", values![before]).await.map(drop)
     }
 }

@@ -124,9 +124,8 @@ impl Store {
     /// # Errors
     /// As for any write.
     pub async fn trim_tickets(&self, expired_before: Instant) -> Result<(), StoreError> {
-        let sql = "delete from tickets where expires_at < ?1 \
-             and number < (select max(number) from tickets)";
-        self.run(sql, values![expired_before]).await
+        let rows = "tickets where expires_at < ?1 and number < (select max(number) from tickets)";
+        self.erase(rows, values![expired_before]).await.map(drop)
     }
 
     /// Removes what was noted for other nodes, and ids of commits, before an instant.

@@ -16,6 +16,7 @@ use claviger_domain::provision::Revocation;
 use claviger_domain::time::Instant;
 
 use crate::answers::{self, StoredAnswer};
+use crate::erase;
 use crate::events::{self, EventBatch};
 use crate::lists::{self, ListWrite};
 use crate::offline::{self, Device, OfflineWrite};
@@ -145,7 +146,10 @@ impl Store {
         loop {
             attempt += 1;
             match self.db.write(commit.batch()).await {
-                Ok(Outcome::Done { .. }) => return Ok(Committed::Done),
+                Ok(Outcome::Done { .. }) => {
+                    self.note_erased(&commit);
+                    return Ok(Committed::Done);
+                }
                 Ok(Outcome::RaceLost { step }) => return commit.lost_at(step),
                 Err(StoreError::CommitUnknown) => return self.settle(&commit).await,
                 Err(error @ (StoreError::Conflict { .. } | StoreError::Constraint { .. })) => {
@@ -259,6 +263,7 @@ impl Commit {
         rows::append(&mut batch, self);
         for part in &self.parts {
             trail::append(&mut batch, part.place, &part.trail);
+            erase::append(&mut batch, part);
             reasons::append(&mut batch, part);
             operations::append(&mut batch, part.place, &part.operations);
             lists::append(&mut batch, part);

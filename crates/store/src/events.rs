@@ -19,6 +19,7 @@ use crate::outbox::{self, NewDelivery};
 use crate::{Batch, Outcome, Statement, Store, StoreError, Value, values};
 
 pub use filing::Filing;
+pub use forget::Forget;
 pub use read::EventFilter;
 
 const TAKE: &str =
@@ -28,8 +29,9 @@ const INSERT: &str = "insert into events \
      values (?1, (select event_seq from heads where place = ?1) - ?2, \
      ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 const INSERT_SUBJECT: &str = "insert into event_subjects \
-     (place, seq, occurred_at, person, credential, grant_number, card_bits, card_value) \
-     values (?1, (select event_seq from heads where place = ?1) - ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+     (place, seq, occurred_at, person, credential, grant_number, card_bits, card_value, \
+     stand_in) \
+     values (?1, (select event_seq from heads where place = ?1) - ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
 /// The rule that an event breaks which is stored already.
 const SAME_ID: &str = "events.place, events.id";
@@ -86,10 +88,11 @@ fn row(place: PlaceNumber, later: u64, event: &Event) -> Vec<Value> {
 
 fn subject_row(place: PlaceNumber, later: u64, event: &Event) -> Vec<Value> {
     let subject = &event.subject;
-    let mut out = Vec::with_capacity(8);
+    let mut out = Vec::with_capacity(9);
     put!(out, place, later, event.occurred_at, subject.person, subject.credential, subject.grant);
     put!(out, subject.card.map(|card| card.bits));
     put!(out, subject.card.map(|card| card.value.to_be_bytes()));
+    put!(out, subject.stand_in.map(|it| it.0));
     out
 }
 

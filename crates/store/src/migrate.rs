@@ -54,6 +54,7 @@ const MIGRATIONS: &[Migration] = migrations![
     11 "0011_offline_roots.sql",
     12 "0012_had_phone.sql",
     13 "0013_outbox.sql",
+    14 "0014_keeping.sql",
 ];
 
 /// Made by whoever migrates first, so it is not itself a migration.

@@ -68,11 +68,16 @@ impl Store {
         }))
     }
 
-    /// Removes the operations begun before an instant.
+    /// Removes the operations of a place that were begun before an instant.
     ///
     /// # Errors
     /// As for any write.
-    pub async fn trim_operations(&self, before: Instant) -> Result<(), StoreError> {
-        self.run("delete from operations where created_at < ?1", values![before]).await
+    pub async fn trim_operations(
+        &self,
+        place: PlaceNumber,
+        before: Instant,
+    ) -> Result<(), StoreError> {
+        let rows = "operations where place = ?1 and created_at < ?2";
+        self.erase(rows, values![place, before]).await.map(drop)
     }
 }

@@ -320,8 +320,8 @@ impl Store {
     /// # Errors
     /// As for any write.
     pub async fn trim_deliveries(&self, before: Instant) -> Result<(), StoreError> {
-        let sql = "delete from deliveries where created_at < ?1 and state <> 'waiting'";
-        self.run(sql, values![before]).await
+        let rows = "deliveries where created_at < ?1 and state <> 'waiting'";
+        self.erase(rows, values![before]).await.map(drop)
     }
 
     /// One statement as a batch.

@@ -18,12 +18,10 @@ const HISTORY: &str = "delete from history where place = ?1 and replaced_at < ?2
 const REVOCATIONS: &str = "delete from revocations where place = ?1 and at < ?2 \
      and settled_at is not null";
 const KEYS: &str = "delete from issued_keys where place = ?1 and exp < ?2";
-const REASONS: &str = "delete from reasons where place = ?1 and at < ?2";
 
 impl Store {
-    /// Takes out the closed rights of a place that ended before an instant, former values replaced
-    /// before it, and the reasons of what was done before it. What was true before then cannot be
-    /// asked any more.
+    /// Takes out the closed rights of a place that ended before an instant, and former values
+    /// replaced before it. What was true before then cannot be asked any more.
     ///
     /// # Errors
     /// As for any write.
@@ -33,7 +31,7 @@ impl Store {
         before: Instant,
     ) -> Result<(), StoreError> {
         let mut batch = Batch::new();
-        for sql in [GRANTS, MEMBERSHIPS, HISTORY, REASONS, REVOCATIONS] {
+        for sql in [GRANTS, MEMBERSHIPS, HISTORY, REVOCATIONS] {
             batch.run(sql, values![place, before]);
         }
         batch.run(KEYS, values![place, before.seconds()]);

@@ -1,10 +1,9 @@
 //! Why commands were given, in free words, beside the trail that holds nothing personal.
 //!
 //! A text leaves with the person or the credential it is about, in the transaction that deletes
-//! them. Must not be written into any row that cannot be erased.
+//! them (`erase`). Must not be written into any row that cannot be erased.
 
 use claviger_domain::ids::{Noun, PersonNumber, PlaceNumber};
-use claviger_domain::record::Record;
 use claviger_domain::time::Instant;
 
 use crate::cells::{Cells, Tools, put};
@@ -33,22 +32,30 @@ const INSERT: &str = "insert into reasons \
      (place, seq, at, noun, number, person, credential, words) \
      values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 const SELECT: &str = "select seq, at, noun, number, person, credential, words from reasons";
-const ERASE_PERSON: &str = "delete from reasons where place = ?1 and person = ?2";
-const ERASE_CREDENTIAL: &str = "delete from reasons where place = ?1 and credential = ?2";
+/// Of each, how many later ones are about the same object.
+const OLD: &str = "select seq, noun, number, person, \
+     (select count(*) from reasons later where later.place = reasons.place \
+      and later.noun = reasons.noun and later.number = reasons.number \
+      and later.seq > reasons.seq) \
+     from reasons where place = ?1 and at < ?2";
 
-/// What a part of a commit erases, and then what it keeps.
+/// A reason that was given long ago.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OldReason {
+    /// The command's row in the trail.
+    pub seq: u64,
+    /// To what kind of thing it was done.
+    pub noun: Noun,
+    /// To which, where it was one.
+    pub number: Option<u32>,
+    /// The person it is about.
+    pub person: Option<PersonNumber>,
+    /// Whether no reason was given since for the same.
+    pub is_last: bool,
+}
+
+/// What a part of a commit keeps.
 pub(crate) fn append(batch: &mut Batch, part: &Part) {
-    for write in &part.writes {
-        let header = write.record.header();
-        let sql = match &write.record {
-            Record::Person(_) => ERASE_PERSON,
-            Record::Credential(_) => ERASE_CREDENTIAL,
-            _ => continue,
-        };
-        if header.deleted_at.is_some() {
-            batch.run(sql, values![part.place, header.number]);
-        }
-    }
     for it in &part.reasons {
         let mut out = Vec::with_capacity(8);
         put!(out, part.place, it.seq, it.at, it.noun.as_str(), it.number, it.person);
@@ -111,6 +118,41 @@ impl Store {
     ) -> Result<Vec<Reason>, StoreError> {
         let sql = format!("{SELECT} where place = ?1 and person = ?2 order by seq");
         self.read_reasons(Statement::new(sql, values![place, person])).await
+    }
+
+    /// The reasons that were given before an instant.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn old_reasons(
+        &self,
+        place: PlaceNumber,
+        before: Instant,
+    ) -> Result<Vec<OldReason>, StoreError> {
+        let rows = self.db.read(Statement::new(OLD, values![place, before])).await?;
+        let read = |row: Row| {
+            let mut tools = Tools::default();
+            let mut cells = Cells::new("reasons", row.into_values(), &mut tools);
+            Ok(OldReason {
+                seq: cells.u64()?,
+                noun: cells.word(Noun::parse)?,
+                number: cells.opt()?,
+                person: cells.opt()?.map(PersonNumber),
+                is_last: cells.u64()? == 0,
+            })
+        };
+        rows.into_iter().map(read).collect()
+    }
+
+    /// Forgets why commands were given.
+    ///
+    /// # Errors
+    /// As for any write.
+    pub async fn forget_reasons(&self, place: PlaceNumber, seqs: &[u64]) -> Result<(), StoreError> {
+        for seq in seqs {
+            self.erase("reasons where place = ?1 and seq = ?2", values![place, *seq]).await?;
+        }
+        Ok(())
     }
 
     async fn read_reasons(&self, statement: Statement) -> Result<Vec<Reason>, StoreError> {

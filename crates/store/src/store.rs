@@ -4,6 +4,7 @@
 //! Must not decide anything, keep state between calls, or read a clock: instants are arguments.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::{Db, Location, Secrets, StoreError, migrate};
 
@@ -12,6 +13,8 @@ use crate::{Db, Location, Secrets, StoreError, migrate};
 pub struct Store {
     pub(crate) db: Db,
     secrets: Arc<Secrets>,
+    /// Whether something was erased whose bytes are still in the files.
+    pub(crate) erased: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -30,7 +33,8 @@ impl Store {
     /// As [`migrate::run`].
     pub async fn over(db: Db, secrets: Arc<Secrets>) -> Result<Store, StoreError> {
         migrate::run(&db).await?;
-        Ok(Store { db, secrets })
+        // What was erased before the program ended may be in the files.
+        Ok(Store { db, secrets, erased: Arc::new(AtomicBool::new(true)) })
     }
 
     /// The database, for what the store has no words for (backup, wiping the log, schema number).

@@ -14,8 +14,8 @@ use claviger_domain::time::Instant;
 
 use crate::context::Context;
 use crate::error::Error;
-use crate::jobs::RIGHTS_KEPT;
 use crate::read::resolve;
+use crate::retention::RIGHTS_KEPT;
 
 /// One subject with a right at one lock.
 #[derive(Clone, Debug, PartialEq)]

@@ -229,15 +229,8 @@ fn bare(decision: &Decision, state: &PlaceState) -> Decided {
 
 fn subject(decision: &Decision, found: &Found) -> EventSubject {
     let (credential, person) = decision.about();
-    EventSubject {
-        person,
-        credential,
-        grant: decision.by().next(),
-        card: match found {
-            Found::Card(card) => Some(*card),
-            _ => None,
-        },
-    }
+    let card = if let Found::Card(card) = found { Some(*card) } else { None };
+    EventSubject { person, credential, grant: decision.by().next(), card, stand_in: None }
 }
 
 /// A PIN is wrong only if it is wrong in every place that knows the credential.

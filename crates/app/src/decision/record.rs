@@ -13,7 +13,7 @@ use super::{Decided, Outcome, Side, Sides, hide};
 use crate::context::Context;
 use crate::error::Error;
 use crate::world::guard;
-use crate::{App, outbox, random};
+use crate::{App, outbox, privacy, random};
 
 /// How many events wait in memory for storage to come back.
 const MOST_WAITING: usize = 10_000;
@@ -68,9 +68,15 @@ pub(crate) fn recorded_until(app: &App, place: PlaceNumber) -> Instant {
 
 /// The events of an outcome: a full one where the people are, one without subject at the owner; of
 /// both what the lock's privacy keeps.
-fn events(sides: &Sides, outcome: &Outcome, id: Id, now: Instant) -> Vec<(PlaceNumber, Event)> {
+fn events(
+    app: &App,
+    sides: &Sides,
+    outcome: &Outcome,
+    id: Id,
+    now: Instant,
+) -> Vec<(PlaceNumber, Event)> {
     let decided = &outcome.decided;
-    let privacy = sides.privacy();
+    let keeps = sides.privacy();
     let kind = if decided.granted { EventKind::AccessGranted } else { EventKind::AccessDenied };
     let event = |lock: LockNumber, subject: EventSubject| Event {
         method: Some(decided.method),
@@ -83,10 +89,9 @@ fn events(sides: &Sides, outcome: &Outcome, id: Id, now: Instant) -> Vec<(PlaceN
         Some((place, lock, subject)),
         outcome.owner.map(|(owner, lock)| (owner, lock, EventSubject::default())),
     ];
-    let kept = whole
-        .into_iter()
-        .flatten()
-        .filter_map(|(place, lock, subject)| Some((place, event(lock, subject).kept(privacy)?)));
+    let kept = whole.into_iter().flatten().filter_map(|(place, lock, subject)| {
+        Some((place, privacy::kept(app.secrets(), place, event(lock, subject), keeps)?))
+    });
     kept.collect()
 }
 
@@ -103,7 +108,7 @@ pub(super) async fn record(
     now: Instant,
 ) -> Result<Decided, Error> {
     let id = random::ids(now).next_id();
-    let events = events(sides, &outcome, id, now);
+    let events = events(app, sides, &outcome, id, now);
     // The caller is told of an event only where it can be read.
     let told = told(&events, sides.own.place());
     let mut decided = outcome.decided;
@@ -172,7 +177,7 @@ pub(super) async fn written(
         let state = Arc::new(work.place(place)?.state.clone());
         let (sides, outcome) = ask(&ctx2.app, Side { state, lock }, now)?;
         let id = work.next_id();
-        let events = events(&sides, &outcome, id, now);
+        let events = events(&ctx2.app, &sides, &outcome, id, now);
         let mut decided = outcome.decided;
         decided.event = told(&events, place);
         if ctx2.keep.is_some() && sides.privacy() != Privacy::Full {

@@ -8,15 +8,17 @@ mod smtp;
 
 pub use smtp::{Security, Server, Smtp, is_sender, run};
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use claviger_domain::ids::{Id, IdSource};
+use claviger_domain::time::{DAY, Instant};
 use lettre::Message;
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
 
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::{Settings, random};
+use crate::{App, Settings, random};
 
 /// One mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +91,37 @@ pub(crate) fn invitation(
         ),
     };
     Mail { to: to.to_owned(), subject, body }
+}
+
+/// How long a mail that nobody sent lies in the folder: the secret in it is over by then.
+const KEPT: i64 = 14 * DAY;
+
+/// Deletes the mails that have been lying in the folder for long, also those that could not be
+/// sent.
+pub(crate) async fn clear(app: &App) {
+    let (folder, before) = (app.settings().outbox.clone(), app.now().plus(-KEPT));
+    let cleared = tokio::task::spawn_blocking(move || delete_before(&folder, before)).await;
+    if !matches!(cleared, Ok(Ok(()))) {
+        tracing::warn!("old mails could not be deleted; it is tried again");
+    }
+}
+
+/// A mail's name begins with its id, and that with when it was written.
+fn delete_before(folder: &Path, before: Instant) -> std::io::Result<()> {
+    let first = IdSource::new(before, [0; 16]).next_id();
+    let files = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        files => files?,
+    };
+    for file in files {
+        let path = file?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let id = name.trim_start_matches('.').split('.').next().and_then(Id::parse);
+        if id.is_some_and(|id| id < first) {
+            std::fs::remove_file(path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Where mails go: a folder, and whose they are.

@@ -40,7 +40,7 @@ fn tell(work: &mut Work<'_>, lock: &OfflineLock, by: By, (kind, why): (EventKind
     let subject = EventSubject { person, credential, ..EventSubject::default() };
     let id = work.next_id();
     let event = Event { subject, ..Event::at(key.lock, kind, id, now) };
-    event.kept(record.privacy).into_iter().for_each(|it| work.event(key.place, it));
+    work.keep(key.place, event, record.privacy);
 }
 
 /// Tells of locks for which nothing was signed, as the clock was not believed: what asked for it

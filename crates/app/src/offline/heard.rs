@@ -141,9 +141,9 @@ fn tell(
         let id = work.next_id();
         let subject = EventSubject::default();
         let bare = Event { id, lock: lock.key.lock, subject, ..whole.clone() };
-        bare.kept(record.privacy).into_iter().for_each(|it| work.event(owner, it));
+        work.keep(owner, bare, record.privacy);
     }
-    whole.kept(record.privacy).into_iter().for_each(|it| work.event(place, it));
+    work.keep(place, whole, record.privacy);
 }
 
 fn subject(work: &Work<'_>, place: PlaceNumber, key: &Issued) -> EventSubject {
@@ -153,7 +153,7 @@ fn subject(work: &Work<'_>, place: PlaceNumber, key: &Issued) -> EventSubject {
         person: credential.and_then(|it| it.person),
         credential: credential.map(|it| it.number()),
         grant: Some(key.grant),
-        card: None,
+        ..EventSubject::default()
     }
 }
 

@@ -102,7 +102,9 @@ impl Former {
             false => *self.locks.get(&(place, wish.lock))?,
         };
         let (person, credential) = (owned.person, Some(owned.credential));
-        Some((place, lock, EventSubject { person, credential, grant: None, card: wish.card }))
+        let card = wish.card;
+        let subject = EventSubject { person, credential, card, ..EventSubject::default() };
+        Some((place, lock, subject))
     }
 }
 

@@ -102,9 +102,9 @@ fn event(work: &mut Work, site: &Site<'_>, lock: &Lock, wish: &EventWish, former
     let owner = site.key.place;
     if place != owner {
         let bare = Event { lock: wish.lock, subject: EventSubject::default(), ..whole.clone() };
-        bare.kept(lock.privacy).into_iter().for_each(|it| work.event(owner, it));
+        work.keep(owner, bare, lock.privacy);
     }
-    whole.kept(lock.privacy).into_iter().for_each(|it| work.event(place, it));
+    work.keep(place, whole, lock.privacy);
     if wrong {
         let id = work.next_id();
         work.event(owner, Event::at(wish.lock, EventKind::ClockWrong, id, now));
@@ -139,7 +139,8 @@ fn whom(site: &Site<'_>, wish: &EventWish, named: Option<Id>) -> Option<Whom> {
         let of_card = matches!(wish.method, Some(Method::Card | Method::CardAndPin));
         let part = || credential.parts.first().filter(|_| of_card).map(|part| part.card);
         let (credential, card) = (Some(credential.number()), card.or_else(part));
-        return Some((place, lock, EventSubject { person, credential, grant: None, card }));
+        let subject = EventSubject { person, credential, card, ..EventSubject::default() };
+        return Some((place, lock, subject));
     }
     None
 }

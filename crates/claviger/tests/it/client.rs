@@ -16,13 +16,25 @@ pub(crate) struct Client {
 
 /// Sends a request; status and body.
 pub(crate) fn send(url: &str, method: &str, path: &str, token: &str, body: &Value) -> (u16, Value) {
+    send_with(url, method, path, token, "", body)
+}
+
+/// Sends a request with further lines of its head, each with its end.
+fn send_with(
+    url: &str,
+    method: &str,
+    path: &str,
+    token: &str,
+    further: &str,
+    body: &Value,
+) -> (u16, Value) {
     let address = url.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).unwrap();
     let body = if body.is_null() { String::new() } else { body.to_string() };
     let bearer =
         if token.is_empty() { String::new() } else { format!("authorization: Bearer {token}\r\n") };
     let head = format!(
-        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{bearer}\
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{bearer}{further}\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
@@ -55,6 +67,13 @@ impl Client {
     pub(crate) fn send(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
         let path = format!("/api/v1/places/{}{path}", self.place);
         send(&self.address, method, &path, &self.token, &body)
+    }
+
+    /// Sends a request under the place that may be sent again.
+    pub(crate) fn send_once(&self, path: &str, key: &str, body: &Value) -> (u16, Value) {
+        let path = format!("/api/v1/places/{}{path}", self.place);
+        let key = format!("idempotency-key: {key}\r\n");
+        send_with(&self.address, "POST", &path, &self.token, &key, body)
     }
 
     /// Sends a request to a path of the server's own.

@@ -11,6 +11,7 @@ mod import;
 mod logs;
 mod machine;
 mod mail;
+mod needle;
 mod network;
 mod offline;
 mod ownership;

@@ -6,9 +6,20 @@ use crate::draft::Draft;
 use crate::ids::{GrantNumber, Noun};
 use crate::noun::CloseReason;
 use crate::noun::schedule::ScheduleRef;
-use crate::refusal::Flaws;
+use crate::refusal::{Flaws, Refusal};
 use crate::state::PlaceState;
 use crate::text::is_external_id;
+use crate::time::{DAY, Instant};
+
+/// The longest time for which somebody may say at once that nothing is to be forgotten.
+const LONGEST_HOLD: i64 = 366 * DAY;
+
+/// Checks until when nothing is to be forgotten: a hold ends by itself, and not in ages.
+pub(super) fn check_hold(now: Instant, until: Option<Instant>) -> Result<(), Refusal> {
+    let right = until.is_none_or(|until| now < until && until <= now.plus(LONGEST_HOLD));
+    let detail = "must be to come, and at most 366 days from now";
+    if right { Ok(()) } else { Err(Refusal::field("/until", "out_of_range", detail)) }
+}
 
 /// Checks an external id: well formed, and nobody else's.
 pub(super) fn check_external_id(

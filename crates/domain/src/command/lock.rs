@@ -56,13 +56,7 @@ pub fn edit(draft: &mut Draft, number: LockNumber, edit: &LockEdit) -> Result<Ar
 }
 
 /// Gives every lock the place owns a privacy; says how many had another.
-///
-/// # Errors
-/// One that is not built.
-pub fn set_privacy(draft: &mut Draft, privacy: Privacy) -> Result<usize, Refusal> {
-    let mut flaws = Flaws::default();
-    check_privacy(&mut flaws, "/privacy", Some(privacy));
-    flaws.refuse()?;
+pub fn set_privacy(draft: &mut Draft, privacy: Privacy) -> usize {
     let others = |lock: &&Arc<Lock>| lock.borrowed.is_none() && lock.privacy != privacy;
     let locks: Vec<Arc<Lock>> = draft.state.locks.iter().filter(others).cloned().collect();
     if !locks.is_empty() {
@@ -72,7 +66,7 @@ pub fn set_privacy(draft: &mut Draft, privacy: Privacy) -> Result<usize, Refusal
     for lock in &locks {
         draft.put(Lock { privacy, ..open(lock) });
     }
-    Ok(locks.len())
+    locks.len()
 }
 
 /// Puts a lock in a posture.
@@ -304,13 +298,5 @@ fn check(state: &PlaceState, lock: &Lock, edit: &LockEdit) -> Result<(), Refusal
         let detail = "there is no such controller in this place";
         flaws.invalid("/controller_id", "not_found", detail);
     }
-    check_privacy(&mut flaws, "/privacy", edit.privacy);
     flaws.refuse()
-}
-
-/// Refuses a privacy that is not built.
-pub(super) fn check_privacy(flaws: &mut Flaws, pointer: &str, privacy: Option<Privacy>) {
-    if privacy == Some(Privacy::Pseudonym) {
-        flaws.invalid(pointer, "not_built", "pseudonym is not built; the others are");
-    }
 }

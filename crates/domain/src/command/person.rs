@@ -2,16 +2,21 @@
 
 use std::sync::Arc;
 
-use super::common::{check_external_id, close_grants};
+use super::common::{check_external_id, check_hold, close_grants};
 use super::credential;
 use crate::draft::{Changed, Draft, open, set};
-use crate::ids::{CredentialNumber, GrantNumber, Noun, PersonNumber};
+use crate::ids::{CredentialNumber, GrantNumber, Id, Noun, PersonNumber};
 use crate::noun::CloseReason;
 use crate::noun::person::{Person, PersonDetails, PersonEdit, PersonState};
 use crate::noun::role::Role;
 use crate::refusal::{Flaws, MOST_NAME, MOST_TEXT, Refusal};
+use crate::retention::holds;
 use crate::state::{IdentityKey, PlaceState};
 use crate::text::{is_email, is_phone};
+use crate::time::Instant;
+
+/// Of how many people of a place holds can be in force.
+const MOST_HELD: usize = 1000;
 
 /// Makes a person.
 ///
@@ -24,6 +29,7 @@ pub fn create(draft: &mut Draft, edit: &PersonEdit) -> Result<Arc<Person>, Refus
         role: Role::Guest,
         state: PersonState::Active,
         account: None,
+        held_until: None,
         had_phone: false,
     };
     write(draft, person, edit, "create")
@@ -60,13 +66,78 @@ pub fn set_state(
     find(&draft.state, number).cloned()
 }
 
+/// Keeps everything about a person until an instant, whatever the place's retention, or no longer
+/// where that is none.
+///
+/// # Errors
+/// Not found; an instant that is over or too far away; too many people on hold.
+pub fn hold(
+    draft: &mut Draft,
+    number: PersonNumber,
+    until: Option<Instant>,
+) -> Result<Arc<Person>, Refusal> {
+    let mut person = open(find(&draft.state, number)?);
+    check_hold(draft.now, until)?;
+    if until.is_some() && others_held(&draft.state, number, draft.now) >= MOST_HELD {
+        let detail = "this place holds what it knows of 1000 people already; hold the place";
+        return Err(Refusal::InUse(detail.to_owned()));
+    }
+    let verb = if until.is_some() { "hold" } else { "release" };
+    let fields = until.map(|until| Changed::shown("held_until", until)).into_iter().collect();
+    draft.note(verb, Noun::Person, Some(person.header.id), fields);
+    person.held_until = until;
+    draft.put(person);
+    find(&draft.state, number).cloned()
+}
+
+fn others_held(state: &PlaceState, number: PersonNumber, now: Instant) -> usize {
+    let people = state.held().iter().filter_map(|held| state.people.get(held));
+    people.filter(|it| it.number() != number && holds(it.held_until, now)).count()
+}
+
+/// Refuses to forget somebody of whom, or of whose place, nothing is to be forgotten yet.
+///
+/// # Errors
+/// There is a hold.
+pub fn check_forgettable(
+    state: &PlaceState,
+    number: PersonNumber,
+    now: Instant,
+) -> Result<(), Refusal> {
+    let own = state.people.get(number).and_then(|person| person.held_until);
+    let until = [own, state.place.held_until].into_iter().filter(|it| holds(*it, now)).max();
+    match until.flatten() {
+        None => Ok(()),
+        Some(until) => Err(Refusal::InUse(format!(
+            "what is known of this person is held until {until} and must not be erased before"
+        ))),
+    }
+}
+
+/// Says that events are to forget that they concerned a person, who may be deleted. What is stored
+/// of that is no record's.
+///
+/// # Errors
+/// A hold on the person or the place.
+pub fn forget_events(draft: &mut Draft, number: PersonNumber, id: Id) -> Result<(), Refusal> {
+    check_forgettable(&draft.state, number, draft.now)?;
+    draft.note("forget", Noun::Person, Some(id), Vec::new());
+    match draft.state.people.get(number).map(open) {
+        Some(person) => draft.put(person),
+        // The trail tells of what makes a revision.
+        None => draft.put(open(&draft.state.place)),
+    }
+    Ok(())
+}
+
 /// Deletes a person: erases personal fields, closes the person's grants, deletes the person's
 /// credentials. The emptied row stays.
 ///
 /// # Errors
-/// Not found.
+/// Not found; a hold on the person or the place.
 pub fn delete(draft: &mut Draft, number: PersonNumber) -> Result<(), Refusal> {
     let mut person = open(find(&draft.state, number)?);
+    check_forgettable(&draft.state, number, draft.now)?;
     draft.note("delete", Noun::Person, Some(person.header.id), Vec::new());
     let grants: Vec<GrantNumber> =
         draft.state.person_reach(number).iter().map(|reach| reach.grant()).collect();
@@ -79,6 +150,7 @@ pub fn delete(draft: &mut Draft, number: PersonNumber) -> Result<(), Refusal> {
     person.details = PersonDetails::default();
     person.role = Role::Guest;
     person.account = None;
+    person.held_until = None;
     draft.delete(person);
     Ok(())
 }

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::lock::check_privacy;
-use crate::draft::{Draft, open, set};
+use super::common::check_hold;
+use crate::draft::{Changed, Draft, open, set};
 use crate::ids::Noun;
 use crate::noun::lock::Privacy;
-use crate::noun::place::{Place, PlaceEdit};
+use crate::noun::place::{Place, PlaceEdit, PlaceUse};
 use crate::refusal::{Flaws, MOST_TEXT, Refusal};
 use crate::text::is_external_id;
-use crate::time::Zone;
+use crate::time::{Instant, Zone};
 
 /// Days of retention that need no reason.
 pub const FREE_RETENTION_DAYS: u16 = 90;
@@ -26,6 +26,8 @@ pub fn write(
     edit: &PlaceEdit,
     verb: &'static str,
 ) -> Result<Arc<Place>, Refusal> {
+    let days = edit.retention_days.or(edit.used_for.flatten().map(PlaceUse::retention_days));
+    let edit = &PlaceEdit { retention_days: days, ..edit.clone() };
     check(place, edit)?;
     let mut place = place.clone();
     let mut changed = Vec::new();
@@ -34,6 +36,8 @@ pub fn write(
     set!(changed, place.zone, edit.zone as |zone: &Zone| zone.name().to_owned());
     set!(changed, place.retention_days, edit.retention_days as u16::to_string);
     set!(changed, place.retention_reason, edit.retention_reason);
+    let word = |it: &Option<PlaceUse>| it.map_or("", PlaceUse::as_str);
+    set!(changed, place.used_for, edit.used_for as word);
     set!(changed, place.language, edit.language as String::to_string);
     set!(changed, place.default_privacy, edit.default_privacy as |it: &Privacy| it.as_str());
     set!(changed, place.metadata, edit.metadata);
@@ -49,6 +53,21 @@ pub fn write(
 pub fn edit(draft: &mut Draft, edit: &PlaceEdit) -> Result<Arc<Place>, Refusal> {
     let place = open(&draft.state.place);
     write(draft, &place, edit, "update")
+}
+
+/// Keeps all of a place until an instant, whatever its retention, or no longer where that is none.
+///
+/// # Errors
+/// An instant that is over or too far away.
+pub fn hold(draft: &mut Draft, until: Option<Instant>) -> Result<Arc<Place>, Refusal> {
+    check_hold(draft.now, until)?;
+    let mut place = open(&draft.state.place);
+    let verb = if until.is_some() { "hold" } else { "release" };
+    let fields = until.map(|until| Changed::shown("held_until", until)).into_iter().collect();
+    draft.note(verb, Noun::Place, Some(place.header.id), fields);
+    place.held_until = until;
+    draft.put(place);
+    Ok(draft.state.place.clone())
 }
 
 fn check(place: &Place, edit: &PlaceEdit) -> Result<(), Refusal> {
@@ -73,7 +92,6 @@ fn check(place: &Place, edit: &PlaceEdit) -> Result<(), Refusal> {
     if edit.courier_mode == Some(true) {
         flaws.invalid("/courier_mode", "not_built", "only false is built; true comes later");
     }
-    check_privacy(&mut flaws, "/default_privacy", edit.default_privacy);
     if let Some(Some(external_id)) = &edit.external_id {
         let detail = "must be 1-128 of letters, digits and . _ - : @";
         flaws.check(is_external_id(external_id), "/external_id", "bad_external_id", detail);

@@ -4,7 +4,9 @@
 use super::card::CardValue;
 use super::lock::Privacy;
 use super::words;
-use crate::ids::{CredentialNumber, GrantNumber, Id, LockNumber, PersonNumber};
+use std::fmt;
+
+use crate::ids::{CredentialNumber, GrantNumber, Id, LockNumber, Noun, PersonNumber};
 use crate::reason::Reasons;
 use crate::time::Instant;
 
@@ -111,17 +113,42 @@ impl Event {
         }
     }
 
-    /// What is kept of a decision at a lock with this privacy; none where there is to be no event.
+    /// What is kept of what happened at a lock with this privacy; none where there is to be no
+    /// event. `stand_in` says who stands for somebody or something of the place.
     #[must_use]
-    pub fn kept(mut self, privacy: Privacy) -> Option<Event> {
+    pub fn kept(
+        mut self,
+        privacy: Privacy,
+        stand_in: impl FnOnce(Noun, u32) -> StandIn,
+    ) -> Option<Event> {
         match privacy {
             Privacy::Full => {}
-            // What a stand-in would be made of is not built; nothing is kept in its place.
-            Privacy::Pseudonym | Privacy::Anonymous => self.subject = EventSubject::default(),
+            Privacy::Pseudonym => {
+                let whom = self.subject.whom();
+                let stand_in = whom.map(|(noun, number)| stand_in(noun, number));
+                self.subject = EventSubject { stand_in, ..EventSubject::default() };
+            }
+            Privacy::Anonymous => self.subject = EventSubject::default(),
             Privacy::Hidden => self.hidden = true,
             Privacy::None => return None,
         }
         Some(self)
+    }
+}
+
+/// Who stands in an event for somebody: the same in all events of one place, and nobody's name.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct StandIn(pub [u8; 16]);
+
+impl fmt::Display for StandIn {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for StandIn {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, out)
     }
 }
 
@@ -136,6 +163,8 @@ pub struct EventSubject {
     pub grant: Option<GrantNumber>,
     /// The card as presented.
     pub card: Option<CardValue>,
+    /// Who stands for all of them, where the lock's privacy keeps no more.
+    pub stand_in: Option<StandIn>,
 }
 
 impl EventSubject {
@@ -143,5 +172,12 @@ impl EventSubject {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == EventSubject::default()
+    }
+
+    /// Who it was: the person, else the credential that is nobody's.
+    #[must_use]
+    pub fn whom(&self) -> Option<(Noun, u32)> {
+        let person = self.person.map(|person| (Noun::Person, person.0));
+        person.or(self.credential.map(|credential| (Noun::Credential, credential.0)))
     }
 }

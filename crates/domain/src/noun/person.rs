@@ -3,6 +3,7 @@
 use super::role::Role;
 use super::{Header, Json, words};
 use crate::ids::{AccountNumber, PersonNumber};
+use crate::time::Instant;
 
 words! {
     /// Whether a person's rights count.
@@ -65,6 +66,8 @@ pub struct Person {
     pub state: PersonState,
     /// The log-in, once it is proven to be this human's.
     pub account: Option<AccountNumber>,
+    /// Until when nothing about the person is forgotten, and the person is not deleted.
+    pub held_until: Option<Instant>,
     /// Of one who is deleted, whether there was a phone number: who shows people by their numbers
     /// goes on showing that somebody had a key, and of nobody else.
     pub had_phone: bool,

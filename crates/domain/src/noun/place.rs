@@ -1,9 +1,39 @@
 //! Organization and place: who runs Claviger, and the unit of administration and isolation.
 
 use super::lock::Privacy;
-use super::{Header, Json};
+use super::{Header, Json, words};
 use crate::ids::{OrganizationNumber, PlaceNumber};
-use crate::time::Zone;
+use crate::time::{Instant, Zone};
+
+words! {
+    /// What a place is used for, from which its days of retention follow unless they are said.
+    PlaceUse {
+        /// Homes with stairs and cellars in common.
+        Housing "housing",
+        /// An employer's rooms.
+        Workplace "workplace",
+        /// A gym, a club, a workshop of members.
+        Members "members",
+        /// Hotels, cabins, rooms by the hour.
+        Lodging "lodging",
+        /// Machines and vehicles that are lent.
+        Equipment "equipment",
+    }
+}
+
+impl PlaceUse {
+    /// Days for which events of such a place keep who they concern, unless it says otherwise: as
+    /// long as somebody asks who it was, and no longer.
+    #[must_use]
+    pub fn retention_days(self) -> u16 {
+        match self {
+            PlaceUse::Lodging => 7,
+            PlaceUse::Housing => 14,
+            PlaceUse::Workplace | PlaceUse::Members => 30,
+            PlaceUse::Equipment => 90,
+        }
+    }
+}
 
 /// Who runs Claviger for some places. No data of a place lives here.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +62,10 @@ pub struct Place {
     pub retention_days: u16,
     /// Why they are kept for more than 90 days.
     pub retention_reason: Option<String>,
+    /// What it is used for, where somebody said so.
+    pub used_for: Option<PlaceUse>,
+    /// Until when nothing of it is forgotten, however long that takes.
+    pub held_until: Option<Instant>,
     /// The language of mails to its people: `en` or `sv`.
     pub language: String,
     /// The privacy of locks made here that are given none.
@@ -55,6 +89,8 @@ pub struct PlaceEdit {
     pub name: Option<String>,
     /// An IANA zone.
     pub zone: Option<Zone>,
+    /// What it is used for; its days of retention follow where they are not given.
+    pub used_for: Option<Option<PlaceUse>>,
     /// 1–3650; over 90 needs a reason.
     pub retention_days: Option<u16>,
     /// Why longer than 90 days.

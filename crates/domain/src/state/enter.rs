@@ -85,6 +85,9 @@ impl PlaceState {
         let details = &person.details;
         let keys = details.identity.iter().flat_map(IdentityKey::of);
         self.persons.set_person(person, add);
+        if person.held_until.is_some() {
+            set(&mut self.held, number.0, add);
+        }
         if add {
             details.email.iter().for_each(|email| self.emails.insert(folded(email), number));
             details.phone.iter().for_each(|phone| self.phones.insert(phone.clone(), number));

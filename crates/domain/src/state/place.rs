@@ -107,6 +107,8 @@ pub struct PlaceState {
     pub(super) level_memberships: Table<Roster>,
     pub(super) person_credentials: Table<Roster>,
     pub(super) lock_shares: Table<Roster>,
+    /// People of whom nothing is to be forgotten until some instant.
+    pub(super) held: Roster,
 }
 
 static NO_LOCK: LockRow = LockRow::EMPTY;
@@ -150,6 +152,7 @@ impl PlaceState {
             level_memberships: Table::default(),
             person_credentials: Table::default(),
             lock_shares: Table::default(),
+            held: Roster::default(),
         }
     }
 
@@ -308,6 +311,12 @@ impl PlaceState {
     #[must_use]
     pub fn person_credentials(&self, person: PersonNumber) -> &Roster {
         self.person_credentials.get_or(person.0, &NOBODY)
+    }
+
+    /// The people of whom somebody said that nothing is to be forgotten; for some that is over.
+    #[must_use]
+    pub fn held(&self) -> &Roster {
+        &self.held
     }
 
     /// The open shares of a lock.

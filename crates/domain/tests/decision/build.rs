@@ -53,6 +53,8 @@ pub(crate) fn place(number: u32, zone: &str) -> PlaceState {
         zone: Zone::parse(zone).unwrap(),
         retention_days: 90,
         retention_reason: None,
+        used_for: None,
+        held_until: None,
         language: "en".to_owned(),
         default_privacy: Privacy::Full,
         metadata: None,

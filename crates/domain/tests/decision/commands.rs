@@ -11,7 +11,7 @@ use claviger_domain::noun::access_level::AccessLevelEdit;
 use claviger_domain::noun::card::{CardPart, CardValue, Technology};
 use claviger_domain::noun::controller::ControllerEdit;
 use claviger_domain::noun::credential::{CredentialEdit, CredentialKind, CredentialState};
-use claviger_domain::noun::lock::{LockEdit, Posture, Privacy};
+use claviger_domain::noun::lock::{LockEdit, Posture};
 use claviger_domain::noun::person::{Identity, PersonEdit, PersonState};
 use claviger_domain::noun::place::PlaceEdit;
 use claviger_domain::noun::role::Role;
@@ -308,19 +308,11 @@ fn a_lock_names_only_what_is_there_and_every_flaw_is_told() {
         pin_schedule: named.clone(),
         unlock_schedule: named,
         controller: Some(Some(ControllerNumber(3))),
-        privacy: Some(Privacy::Pseudonym),
         external_id: text("å"),
         ..LockEdit::default()
     };
-    let all = [
-        "/controller_id",
-        "/external_id",
-        "/model",
-        "/name",
-        "/pin_schedule",
-        "/privacy",
-        "/unlock_schedule",
-    ];
+    let all =
+        ["/controller_id", "/external_id", "/model", "/name", "/pin_schedule", "/unlock_schedule"];
     assert_eq!(wrong(lock::create(&mut fresh(), &edit)), all);
 }
 

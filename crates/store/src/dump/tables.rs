@@ -35,7 +35,7 @@ pub(super) const TABLES: &[Table] = &[
         name: "places",
         columns: "place number id external_id created_at updated_at revision deleted_at \
             organization parent name zone retention_days retention_reason language \
-            metadata default_privacy",
+            metadata default_privacy used_for held_until",
         later: "parent",
         references: &[("organization", "organizations", "number"), ("parent", "places", "number")],
     },
@@ -87,7 +87,7 @@ pub(super) const TABLES: &[Table] = &[
         columns: "place number id external_id created_at updated_at revision deleted_at \
             first_name last_name display_name email phone identity_provider \
             identity_subject identity_identifier employee_number language tags note \
-            metadata role state account had_phone",
+            metadata role state account had_phone held_until",
         later: "",
         references: &[("account", "accounts", "number")],
     },
@@ -249,7 +249,7 @@ pub(super) const TABLES: &[Table] = &[
     Table {
         name: "event_subjects",
         columns: "place seq occurred_at person credential grant_number card_bits \
-            card_value",
+            card_value stand_in",
         later: "",
         references: &[],
     },

@@ -1,27 +1,60 @@
 //! Forgetting whom events concerned; the events stay countable.
 //!
-//! Must not decide how long a place keeps them.
+//! Must not decide how long a place keeps them, or whose are kept for longer.
 
 use claviger_domain::ids::{PersonNumber, PlaceNumber};
+use claviger_domain::noun::event::StandIn;
 use claviger_domain::time::Instant;
 
 use super::filing::FILED;
-use crate::{Batch, Outcome, Store, StoreError, Value, values};
+use crate::{Batch, Store, StoreError, Value, values};
+
+/// Whom to forget in a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forget {
+    /// Whomever events concerned that happened before this instant.
+    pub before: Instant,
+    /// But for these people.
+    pub people: Vec<PersonNumber>,
+    /// And for whom these stand.
+    pub stand_ins: Vec<StandIn>,
+}
+
+impl Forget {
+    /// The rows to go, with the arguments; `?1` is the place.
+    fn rows(&self, place: PlaceNumber) -> (String, Vec<Value>) {
+        let mut args = values![place, self.before];
+        let mut rows = "event_subjects where place = ?1 and occurred_at < ?2".to_owned();
+        let people: Vec<Value> = self.people.iter().map(|it| Value::from(*it)).collect();
+        let stand_ins: Vec<Value> = self.stand_ins.iter().map(|it| Value::from(it.0)).collect();
+        for (column, kept) in [("person", people), ("stand_in", stand_ins)] {
+            let Some(last) = kept.last().cloned() else { continue };
+            let first = args.len() + 1;
+            // Filled up, so that there are few different texts.
+            let count = kept.len().next_power_of_two();
+            args.extend(kept.into_iter().chain(std::iter::repeat(last)).take(count));
+            let marks: Vec<String> = (first..first + count).map(|at| format!("?{at}")).collect();
+            let marks = marks.join(", ");
+            rows.push_str(&format!(" and ({column} is null or {column} not in ({marks}))"));
+        }
+        (rows, args)
+    }
+}
 
 impl Store {
-    /// Forgets whom the events concerned that happened before an instant, and the texts sent about
-    /// them. Returns how many events were stripped.
+    /// Forgets whom events concerned, and the texts sent about them. Returns how many events were
+    /// stripped.
     ///
-    /// The bytes leave the files with [`crate::Db::wipe_log`].
+    /// The bytes leave the files with [`Store::wipe_erased`].
     ///
     /// # Errors
     /// As for any write.
     pub async fn forget_subjects(
         &self,
         place: PlaceNumber,
-        occurred_before: Instant,
+        whom: &Forget,
     ) -> Result<u64, StoreError> {
-        let old = "event_subjects where place = ?1 and occurred_at < ?2";
+        let (old, args) = whom.rows(place);
         let texts = [
             format!("delete from deliveries where place = ?1 and seq in (select seq from {old})"),
             format!(
@@ -30,11 +63,11 @@ impl Store {
             ),
             format!("delete from {old}"),
         ];
-        self.forget(old, texts, values![place, occurred_before]).await
+        self.forget(&old, texts.map(|text| (text, args.clone())), &args).await
     }
 
-    /// Forgets that a person was concerned by any event of the place, and the texts sent about
-    /// those events. Returns how many were stripped.
+    /// Forgets that a person was concerned by any event of the place, under their own name or
+    /// another's, and the texts sent about those events. Returns how many were stripped.
     ///
     /// # Errors
     /// As for any write.
@@ -42,26 +75,33 @@ impl Store {
         &self,
         place: PlaceNumber,
         person: PersonNumber,
+        stand_in: StandIn,
     ) -> Result<u64, StoreError> {
         let theirs = format!(
             "(select seq from event_people where place = ?1 and person = ?2 and seq <= {FILED} \
              union all select seq from event_subjects \
-             where place = ?1 and person = ?2 and seq > {FILED})"
+             where place = ?1 and person = ?2 and seq > {FILED} \
+             union all select seq from event_subjects where place = ?1 and stand_in = ?3)"
         );
+        let args = values![place, person, stand_in.0];
+        let filed = "delete from event_people where place = ?1 and person = ?2".to_owned();
         let texts = [
-            format!("delete from deliveries where place = ?1 and seq in {theirs}"),
-            format!("delete from event_subjects where place = ?1 and seq in {theirs}"),
-            "delete from event_people where place = ?1 and person = ?2".to_owned(),
+            (format!("delete from deliveries where place = ?1 and seq in {theirs}"), args.clone()),
+            (
+                format!("delete from event_subjects where place = ?1 and seq in {theirs}"),
+                args.clone(),
+            ),
+            (filed, values![place, person]),
         ];
-        self.forget(&format!("{theirs} theirs"), texts, values![place, person]).await
+        self.forget(&format!("{theirs} theirs"), texts, &args).await
     }
 
     /// `what` is a table with conditions, or a list, of what is to be forgotten.
     async fn forget(
         &self,
         what: &str,
-        texts: [String; 3],
-        args: Vec<Value>,
+        texts: [(String, Vec<Value>); 3],
+        args: &[Value],
     ) -> Result<u64, StoreError> {
         let mut batch = Batch::new();
         // The row that filing takes too, so that nothing is filed while it is forgotten. It is
@@ -71,17 +111,11 @@ impl Store {
              select cast(?1 as bigint), 0 where exists (select 1 from {what}) \
              on conflict (place) do update set filed = event_filing.filed"
         );
-        batch.run(hold, args.clone());
-        batch.fetch(format!("select count(*) from {what}"), args.clone());
-        for text in texts {
-            batch.run(text, args.clone());
+        batch.run(hold, args);
+        batch.fetch(format!("select count(*) from {what}"), args);
+        for (text, args) in texts {
+            batch.run(text, args);
         }
-        match self.db.write(batch).await? {
-            Outcome::Done { fetched } => {
-                let row = fetched.first().and_then(|rows| rows.first());
-                row.map_or(Ok(0), |row| row.u64(0))
-            }
-            Outcome::RaceLost { .. } => Err(StoreError::unavailable("nothing was guarded")),
-        }
+        self.erased_by(batch).await
     }
 }

@@ -6,7 +6,7 @@ use claviger_domain::ids::{
     CredentialNumber, GrantNumber, Id, LockNumber, PersonNumber, PlaceNumber,
 };
 use claviger_domain::noun::card::CardValue;
-use claviger_domain::noun::event::{Event, EventKind, EventSubject, Method};
+use claviger_domain::noun::event::{Event, EventKind, EventSubject, Method, StandIn};
 use claviger_domain::reason::{Reason, Reasons};
 use claviger_domain::time::{Instant, Window};
 
@@ -16,7 +16,7 @@ use crate::{Row, Statement, Store, StoreError, Value, values};
 
 const COLUMNS: &str = "e.place, e.seq, e.id, e.kind, e.lock, e.occurred_at, e.received_at, \
      e.method, e.reasons, e.hidden, s.person, s.credential, s.grant_number, s.card_bits, \
-     s.card_value";
+     s.card_value, s.stand_in";
 
 /// Which events of a place; what is absent does not narrow. Hidden ones are not found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -204,6 +204,7 @@ fn read(row: Row) -> Result<(PlaceNumber, Event), StoreError> {
             credential: cells.opt()?.map(CredentialNumber),
             grant: cells.opt()?.map(GrantNumber),
             card: card(&mut cells)?,
+            stand_in: cells.opt_array()?.map(StandIn),
         },
     };
     Ok((place, event))

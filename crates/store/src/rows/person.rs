@@ -32,6 +32,7 @@ impl Table for Person {
         "state",
         "account",
         "had_phone",
+        "held_until",
     ];
     const PAST: &'static [&'static str] = &["state"];
 
@@ -56,6 +57,7 @@ impl Table for Person {
         put!(out, list::texts(&details.tags));
         put!(out, details.note.as_ref(), details.metadata.as_ref());
         put!(out, self.role.as_str(), self.state.as_str(), self.account, self.had_phone);
+        put!(out, self.held_until);
     }
 
     fn read(_: u32, header: Header, cells: &mut Cells<'_>) -> Result<Self, StoreError> {
@@ -79,6 +81,7 @@ impl Table for Person {
             state: cells.word(PersonState::parse)?,
             account: cells.opt()?.map(AccountNumber),
             had_phone: cells.bool()?,
+            held_until: cells.opt_instant()?,
         })
     }
 

@@ -5,7 +5,7 @@
 use claviger_domain::ids::{OrganizationNumber, PlaceNumber};
 use claviger_domain::noun::Header;
 use claviger_domain::noun::lock::Privacy;
-use claviger_domain::noun::place::Place;
+use claviger_domain::noun::place::{Place, PlaceUse};
 
 use crate::cells::{Cells, put};
 use crate::table::Table;
@@ -23,6 +23,8 @@ impl Table for Place {
         "language",
         "default_privacy",
         "metadata",
+        "used_for",
+        "held_until",
     ];
     const PAST: &'static [&'static str] = &["zone"];
 
@@ -38,6 +40,7 @@ impl Table for Place {
         put!(out, self.organization, self.parent, &self.name, &self.zone);
         put!(out, self.retention_days, self.retention_reason.as_ref());
         put!(out, &self.language, self.default_privacy.as_str(), self.metadata.as_ref());
+        put!(out, self.used_for.map(PlaceUse::as_str), self.held_until);
     }
 
     fn read(_: u32, header: Header, cells: &mut Cells<'_>) -> Result<Self, StoreError> {
@@ -52,6 +55,8 @@ impl Table for Place {
             language: cells.text()?,
             default_privacy: cells.word(Privacy::parse)?,
             metadata: cells.opt_json()?,
+            used_for: cells.opt_word(PlaceUse::parse)?,
+            held_until: cells.opt_instant()?,
         })
     }
 

@@ -193,7 +193,7 @@ async fn answers_and_operations_come_with_the_commit() {
         world.store.trim_answers(Instant(20)).await.unwrap();
         assert_eq!(kept("k1").await, Ok(None));
         assert_eq!(kept("k2").await, Ok(Some(answer("k2", 20))));
-        world.store.trim_operations(Instant(5)).await.unwrap();
+        world.store.trim_operations(PLACE, Instant(5)).await.unwrap();
         assert_eq!(world.store.operation(PLACE, id(50)).await, Ok(None));
     })
     .await;

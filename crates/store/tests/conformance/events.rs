@@ -5,11 +5,11 @@ use std::sync::Arc;
 use claviger_domain::ids::WebhookNumber;
 use claviger_domain::ids::{CredentialNumber, GrantNumber, LockNumber, PersonNumber, PlaceNumber};
 use claviger_domain::noun::card::CardValue;
-use claviger_domain::noun::event::{Event, EventKind, EventSubject, Method};
+use claviger_domain::noun::event::{Event, EventKind, EventSubject, Method, StandIn};
 use claviger_domain::reason::{Reason, Reasons};
 use claviger_domain::time::{Instant, Window};
 use claviger_store::{
-    Batch, Commit, Committed, DeliveryState, EventBatch, EventFilter, Filing, NewDelivery,
+    Batch, Commit, Committed, DeliveryState, EventBatch, EventFilter, Filing, Forget, NewDelivery,
     StoreError, values,
 };
 
@@ -54,6 +54,7 @@ async fn events_come_back_as_they_were_stored() {
             credential: Some(CredentialNumber(2)),
             grant: Some(GrantNumber(3)),
             card: Some(CardValue { bits: 128, value: u128::MAX }),
+            stand_in: Some(StandIn([7; 16])),
         };
         let mut bare = event(2);
         bare.method = None;
@@ -331,9 +332,12 @@ async fn forgotten_with_filed(chunk: Option<u64>, interrupted: bool) {
         if interrupted {
             interrupt(&world).await;
         }
-        assert_eq!(world.store.forget_subjects(PLACE, Instant(5)).await, Ok(4));
-        assert_eq!(world.store.forget_subjects(PLACE, Instant(5)).await, Ok(0));
-        assert_eq!(world.store.forget_person(PLACE, PersonNumber(0)).await, Ok(2), "6 and 9");
+        let whom = Forget { before: Instant(5), people: Vec::new(), stand_ins: Vec::new() };
+        assert_eq!(world.store.forget_subjects(PLACE, &whom).await, Ok(4));
+        assert_eq!(world.store.forget_subjects(PLACE, &whom).await, Ok(0));
+        let nobody = StandIn([9; 16]);
+        let forgotten = world.store.forget_person(PLACE, PersonNumber(0), nobody).await;
+        assert_eq!(forgotten, Ok(2), "6 and 9");
         let all = world.store.events(PLACE, &EventFilter::default(), 100).await.unwrap();
         let known: Vec<u64> =
             all.iter().filter(|event| !event.subject.is_empty()).map(|event| event.seq).collect();
@@ -349,6 +353,36 @@ async fn forgotten_with_filed(chunk: Option<u64>, interrupted: bool) {
         assert_eq!(world.number("select count(*) from deliveries").await, 0);
         let other = world.store.event(OTHER, event(1).id).await.unwrap().unwrap();
         assert!(!other.subject.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_is_held_is_not_forgotten_with_the_others() {
+    on_each_store(async |world| {
+        let mut events: Vec<Event> = (1..=8).map(event).collect();
+        for (at, event) in events.iter_mut().enumerate().skip(6) {
+            event.subject =
+                EventSubject { stand_in: Some(StandIn([at as u8; 16])), ..EventSubject::default() };
+        }
+        world.store.record_events(PLACE, events, Vec::new()).await.unwrap();
+        let known = async || -> Vec<u64> {
+            let all = world.store.events(PLACE, &EventFilter::default(), 100).await.unwrap();
+            all.iter().filter(|event| !event.subject.is_empty()).map(|event| event.seq).collect()
+        };
+        let whom = |people: &[u32], stand_ins: &[u8]| Forget {
+            before: Instant(9),
+            people: people.iter().map(|it| PersonNumber(*it)).collect(),
+            stand_ins: stand_ins.iter().map(|it| StandIn([*it; 16])).collect(),
+        };
+        let (two, one) = (whom(&[0, 1, 5], &[6]), whom(&[0], &[]));
+        assert_eq!(world.store.forget_subjects(PLACE, &two).await, Ok(3));
+        assert_eq!(known().await, [1, 3, 4, 6, 7]);
+        assert_eq!(world.store.forget_subjects(PLACE, &one).await, Ok(3));
+        assert_eq!(known().await, [3, 6]);
+        let theirs = world.store.forget_person(PLACE, PersonNumber(0), StandIn([6; 16])).await;
+        assert_eq!(theirs, Ok(2));
+        assert_eq!(known().await, Vec::<u64>::new());
     })
     .await;
 }

@@ -81,8 +81,13 @@ async fn reasons_go_with_whom_they_are_about_and_when_their_time_has_come() {
         deleted.header.deleted_at = Some(Instant(5));
         world.change(PLACE, &former, deleted).await;
         assert_eq!(words(&world).await, ["why 2 1000", "why 2 9000"]);
-        world.store.purge_rights(PLACE, Instant(5_000)).await.unwrap();
+        let old = world.store.old_reasons(PLACE, Instant(5_000)).await.unwrap();
+        let found: Vec<_> = old.iter().map(|it| (it.number, it.person, it.is_last)).collect();
+        assert_eq!(found, [(Some(2), Some(2.into()), false)]);
+        world.store.forget_reasons(PLACE, &[old[0].seq]).await.unwrap();
         assert_eq!(words(&world).await, ["why 2 9000"]);
+        let old = world.store.old_reasons(PLACE, Instant(10_000)).await.unwrap();
+        assert!(old.len() == 1 && old[0].is_last);
     })
     .await;
 }

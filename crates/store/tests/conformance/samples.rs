@@ -22,7 +22,7 @@ use claviger_domain::noun::lock::{
     Capacity, Health, Lock, LockMode, PinRule, Posture, Privacy, Share, ShareState, WhenUnrecorded,
 };
 use claviger_domain::noun::person::{Identity, Person, PersonDetails, PersonState};
-use claviger_domain::noun::place::{Organization, Place};
+use claviger_domain::noun::place::{Organization, Place, PlaceUse};
 use claviger_domain::noun::role::Role;
 use claviger_domain::noun::schedule::{Schedule, ScheduleRef, Timetable};
 use claviger_domain::noun::scope::{Scope, Scopes};
@@ -85,6 +85,8 @@ pub(crate) fn place(number: PlaceNumber) -> Record {
         zone: Zone::parse("Europe/Stockholm").unwrap(),
         retention_days: 30,
         retention_reason: text("lagkrav"),
+        used_for: Some(PlaceUse::Workplace),
+        held_until: Some(Instant(9_000)),
         language: "sv".to_owned(),
         default_privacy: Privacy::Hidden,
         metadata: json(),
@@ -122,6 +124,7 @@ pub(crate) fn person(number: u32) -> Person {
         role: Role::Guest,
         state: PersonState::Active,
         account: None,
+        held_until: None,
         had_phone: false,
     }
 }
@@ -380,6 +383,7 @@ fn people(secrets: &Secrets) -> Vec<Record> {
     full.state = PersonState::Suspended;
     full.account = Some(AccountNumber(2));
     full.had_phone = true;
+    full.held_until = Some(Instant(77));
     let mut card = credential(2);
     let part =
         |bits, value| CardPart { technology: Technology::Wiegand, card: CardValue { bits, value } };

@@ -131,6 +131,8 @@ fn changes_one(operation: &str) -> bool {
         || [
             "suspend_person",
             "resume_person",
+            "hold_person",
+            "release_person",
             "report_credential_lost",
             "modify_access_level",
             "revoke_grant",
@@ -140,7 +142,8 @@ fn changes_one(operation: &str) -> bool {
 }
 
 async fn object_of(actor: &Actor, path: &[String]) -> (String, Answer) {
-    let actions = ["suspend", "resume", "report-lost", "modify", "revoke", "rotate"];
+    let actions =
+        ["suspend", "resume", "hold", "release", "report-lost", "modify", "revoke", "rotate"];
     let whole = path.join("/");
     let last = path.last().unwrap();
     let object = if actions.contains(&last.as_str()) {

@@ -358,6 +358,10 @@ const NO_RIGHTS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "what is kept of the past, whatever the rights",
+        &["hold_person", "release_person", "forget_person", "hold_place", "release_place"],
+    ),
+    (
         "who is told of events",
         &["create_webhook", "change_webhook", "delete_webhook", "test_webhook", "replay_delivery"],
     ),

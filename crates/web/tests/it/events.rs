@@ -37,6 +37,7 @@ async fn events_tell_what_happened_and_filter() {
             "method": "card", "reasons": [], "person_id": ann["id"], "credential_id": card["id"],
             "grant_id": grant["id"],
             "card": {"technology": "opaque", "bits": 56, "value": "000000000000a1"},
+            "pseudonym": null,
         });
         assert_eq!(*first, wanted);
         assert_eq!(events[3]["person_id"], json!(null));

@@ -18,6 +18,7 @@ mod grants;
 mod intserv;
 mod invitations;
 mod isolation;
+mod keeping;
 mod keys;
 mod kit;
 mod lists;

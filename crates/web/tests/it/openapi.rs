@@ -169,6 +169,7 @@ fn the_check_finds_what_is_wrong() {
         "email": null, "phone": null, "employee_number": null, "language": "sv", "tags": [],
         "identity": {"provider": "x", "subject": null, "identifier": "y"},
         "note": null, "role": "guest", "metadata": {"any": ["thing"]}, "state": "active",
+        "held_until": null,
     });
     assert_eq!(check(schema, &person, ""), Vec::<String>::new());
     for (name, value) in [
@@ -217,6 +218,11 @@ const ROUTES: &[&str] = &[
     "POST P/people/{id}/resume",
     "GET P/people/{id}/access",
     "GET P/people/{id}/export",
+    "POST P/people/{id}/hold",
+    "POST P/people/{id}/release",
+    "POST P/people/{id}/forget",
+    "POST P/hold",
+    "POST P/release",
     "GET POST P/credentials",
     "GET PUT PATCH DELETE P/credentials/{id}",
     "POST P/credentials/{id}/report-lost",

@@ -15,7 +15,8 @@ async fn a_place_is_made_with_defaults_and_changed() {
         assert_eq!(location, format!("/api/v1/places/{}", id(&made)));
         let defaults = json!({
             "name": "Annex", "time_zone": "Etc/UTC", "retention_days": 30, "parent_id": null,
-            "retention_reason": null, "language": "en", "default_privacy": "full",
+            "retention_reason": null, "used_for": null, "held_until": null,
+            "language": "en", "default_privacy": "full",
             "metadata": null, "external_id": null,
         });
         for (name, value) in defaults.as_object().unwrap() {

@@ -1,8 +1,9 @@
 //! What the events of a lock keep of who they concern: stamped when they happen, never after.
 
+use claviger_store::Statement;
 use serde_json::{Value, json};
 
-use crate::kit::{Site, field, one, person_to_lock, pointers, reasons};
+use crate::kit::{Site, field, one, person_to_lock, reasons};
 use crate::support::{World, id, on_each_engine};
 
 const URL: &str = "https://hooks.example.org/in";
@@ -64,6 +65,73 @@ async fn each_event_keeps_what_the_lock_said_when_it_happened() {
 }
 
 #[tokio::test]
+async fn a_pseudonym_is_the_same_in_all_events_of_one_place_and_nobodys_name() {
+    on_each_engine(|world| async move {
+        let world = world.lasting().await;
+        let tenant = world.here().neighbour("Tenant").await;
+        let it = world.here();
+        let (ann, door) = door(&it).await;
+        let (bo, gate) = (it.person("Bo").await, it.lock("Gate").await);
+        it.card(&bo, "b1").await;
+        let body = json!({"kind": "card", "card": {"bits": 56, "value": "c1"}});
+        let loose = it.made("/credentials", body).await;
+        it.card(&ann, "a2").await;
+        let hook = it.made("/webhooks", json!({"url": URL})).await;
+        keep(&it, &door, "pseudonym").await;
+        keep(&it, &gate, "pseudonym").await;
+        for (lock, card) in
+            [(&door, "a1"), (&gate, "a2"), (&door, "b1"), (&door, "c1"), (&door, "ff")]
+        {
+            it.present(lock, card).await;
+        }
+        it.decide(json!({"lock_id": id(&gate), "person_id": id(&ann)})).await;
+        let world = world.restarted().await;
+        let it = world.here();
+        it.present(&gate, "a1").await;
+        let events = it.list("/events").await;
+        let names: Vec<Option<&str>> = events.iter().map(|it| it["pseudonym"].as_str()).collect();
+        let [ann_is, bo_is, loose_is] = [names[0], names[2], names[3]];
+        assert_eq!(names, [ann_is, ann_is, bo_is, loose_is, None, ann_is, ann_is]);
+        assert!(ann_is.is_some_and(|it| it.len() == 32), "{ann_is:?}");
+        assert!(ann_is != bo_is && bo_is != loose_is && loose_is.is_some());
+        for name in ["person_id", "credential_id", "grant_id", "card"] {
+            assert!(field(&events, name).iter().all(|it| it.is_null()), "{name}");
+        }
+        // Nobody is told whose it is by asking for the person.
+        assert!(it.list(&format!("/events?person_id={}", id(&ann))).await.is_empty());
+        let export = it.get(&format!("{}/export", one("/people", &ann))).await;
+        assert_eq!(export["events"], json!([]));
+        for thing in [&ann, &loose] {
+            assert!(!json!(events).to_string().contains(id(thing)));
+        }
+        let path = one("/webhooks", &hook);
+        let delivered = it.list(&format!("{path}/deliveries")).await;
+        assert_eq!(delivered.len(), events.len());
+        let sql = "select body from deliveries order by id";
+        let rows = world.app.storage().db().read(Statement::new(sql, vec![])).await.unwrap();
+        for (row, event) in rows.iter().zip(&events) {
+            let body: Value = serde_json::from_str(row.text(0).unwrap()).unwrap();
+            assert_eq!(body["data"]["pseudonym"], event["pseudonym"]);
+            assert_eq!(body["data"]["person_id"], json!(null));
+        }
+
+        // Another place has other names, and an owner learns none.
+        let shares = format!("{}/shares", one("/locks", &gate));
+        it.made(&shares, json!({"place_id": tenant.place})).await;
+        let tenant = tenant.seen_by(&it.actor);
+        let guest = tenant.person("Ann").await;
+        tenant.card(&guest, "d1").await;
+        tenant.grant(&guest, &gate).await;
+        tenant.present(&gate, "d1").await;
+        let theirs = tenant.list("/events").await.remove(0);
+        assert!(theirs["pseudonym"].is_string() && theirs["pseudonym"].as_str() != ann_is);
+        let ours = it.list("/events").await.pop().unwrap();
+        assert_eq!((&ours["id"], &ours["pseudonym"]), (&theirs["id"], &json!(null)));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_answer_that_is_kept_says_no_more_than_the_event() {
     on_each_engine(|world| async move {
         let it = world.here();
@@ -71,9 +139,13 @@ async fn an_answer_that_is_kept_says_no_more_than_the_event() {
         let path = it.at("/decisions");
         let card = json!({"bits": 56, "value": "a1"});
         let body = json!({"lock_id": id(&door), "card": card}).to_string();
-        for (privacy, by, has_event) in
-            [("full", 1, true), ("anonymous", 0, true), ("hidden", 0, false), ("none", 0, false)]
-        {
+        for (privacy, by, has_event) in [
+            ("full", 1, true),
+            ("pseudonym", 0, true),
+            ("anonymous", 0, true),
+            ("hidden", 0, false),
+            ("none", 0, false),
+        ] {
             keep(&it, &door, privacy).await;
             let key = [("idempotency-key", privacy)];
             let first = it.actor.send("POST", &path, &key, Some(body.clone())).await.expect(200);
@@ -85,7 +157,7 @@ async fn an_answer_that_is_kept_says_no_more_than_the_event() {
         }
         let events = it.list("/events").await;
         let known: Vec<bool> = field(&events, "person_id").iter().map(|it| !it.is_null()).collect();
-        assert_eq!(known, [true, false]);
+        assert_eq!(known, [true, false, false]);
     })
     .await;
 }
@@ -94,12 +166,12 @@ async fn an_answer_that_is_kept_says_no_more_than_the_event() {
 async fn wrong_pins_count_whatever_is_kept() {
     on_each_engine(|world| async move {
         let it = world.here();
-        for privacy in ["anonymous", "hidden", "none"] {
+        for (at, privacy) in ["pseudonym", "anonymous", "hidden", "none"].into_iter().enumerate() {
             let person = it.person(privacy).await;
             let body = json!({"name": privacy, "pin": "always", "privacy": privacy});
             let door = it.made("/locks", body).await;
             it.made("/grants", person_to_lock(&person, &door)).await;
-            let value = format!("{:x}", 0xc0 + privacy.len());
+            let value = format!("{:x}", 0xc0 + at);
             let card = json!({"bits": 56, "value": value});
             let body = json!({"kind": "card", "person_id": id(&person), "card": card,
                 "pin": "1234"});
@@ -202,10 +274,6 @@ async fn locks_made_later_take_the_default_of_the_place() {
         assert_eq!(again["privacy"], "anonymous", "what is left out is the default again");
         let renamed = it.patch(&one("/locks", &own), json!({"name": "X"})).await.expect(200);
         assert_eq!(renamed["privacy"], "hidden");
-        let before = world.revisions().await;
-        let refused = it.patch("", json!({"default_privacy": "pseudonym"})).await;
-        assert_eq!(pointers(&refused.problem(422, "not_built")), ["/default_privacy"]);
-        assert_eq!(world.revisions().await, before);
     })
     .await;
 }

@@ -104,10 +104,11 @@ fn every_post_of_a_place_takes_a_key() {
         .filter(|it| it.method == "POST" && !it.open && !it.idempotent)
         .map(|it| it.operation)
         .collect();
-    // A password is changed under the session it ends; a controller numbers its calls; what
-    // devices bring is the same however often it comes.
+    // A password is changed under the session it ends; who is forgotten is forgotten; a controller
+    // numbers its calls; what devices bring is the same however often it comes.
     let brought = ["sync_device", "bring_receipts", "bring_events"];
-    assert_eq!(without, [&["change_password", "sync_controller"][..], &brought].concat());
+    let others = ["change_password", "forget_person", "sync_controller"];
+    assert_eq!(without, [&others[..], &brought].concat());
 }
 
 #[tokio::test]

@@ -18,6 +18,8 @@ pub(crate) fn more_scopes(route: &Listed) -> &'static [&'static str] {
         "lock_access" => &["locks:read"],
         "access_level_grants" => &["access_levels:read"],
         "modify_access_level" => &["grants:write"],
+        "hold_person" | "release_person" | "forget_person" => &["people:write"],
+        "hold_place" | "release_place" => &["places:write"],
         _ => &[],
     }
 }

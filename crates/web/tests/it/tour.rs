@@ -2,6 +2,7 @@
 //! about those things: what the tests walk that must miss no route.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use claviger_web::Listed;
 use serde_json::{Value, json};
@@ -379,15 +380,27 @@ fn bodies(operation: &str, things: &Furniture, turn: usize) -> Vec<Value> {
             "place_ids": [of("place")], "controller_id": of("controller"),
         })],
         "change_client" => vec![json!({"place_ids": [of("place")]})],
+        "hold_person" | "hold_place" => vec![json!({"until": tomorrow(), "reason": "A claim"})],
         "suspend_person"
         | "resume_person"
         | "invite_person"
+        | "release_person"
+        | "forget_person"
+        | "release_place"
         | "report_credential_lost"
         | "revoke_grant"
         | "test_webhook"
         | "rotate_client" => vec![json!({})],
         _ => Vec::new(),
     }
+}
+
+/// An instant to come, the same all along.
+fn tomorrow() -> &'static str {
+    static TOMORROW: LazyLock<String> = LazyLock::new(|| {
+        claviger_app::Clock::default().now().plus(24 * 3600 * 1_000_000).to_string()
+    });
+    &TOMORROW
 }
 
 /// In which order things go away: what another still uses goes later.

@@ -1,18 +1,20 @@
 //! What a caller sets on a place.
 
 use claviger_domain::noun::lock::Privacy;
-use claviger_domain::noun::place::PlaceEdit;
+use claviger_domain::noun::place::{PlaceEdit, PlaceUse};
 use claviger_domain::time::Zone;
 
 use super::Fields;
-use crate::api::shapes::place::{LANGUAGES, RETENTION_DAYS};
+use crate::api::shapes::place::LANGUAGES;
 
 /// Reads the body of a place. `parent_id` is read by who looks it up.
 pub(crate) fn edit(fields: Fields<'_>) -> PlaceEdit {
     PlaceEdit {
         name: fields.must_text("name"),
         zone: fields.has_or("time_zone", Zone::utc(), |value| Zone::parse(value.as_str()?)),
-        retention_days: fields.int("retention_days").map(|days| days.unwrap_or(RETENTION_DAYS)),
+        used_for: fields.may("used_for", |value| PlaceUse::parse(value.as_str()?)),
+        // A place that is made has its default already, unless its use has another.
+        retention_days: fields.must("retention_days", |value| value.as_i64()?.try_into().ok()),
         retention_reason: fields.text("retention_reason"),
         language: fields.text("language").map(|it| it.unwrap_or_else(|| LANGUAGES[0].to_owned())),
         courier_mode: fields.bool("courier_mode", false),

@@ -77,7 +77,7 @@ fn locks_and_places() {
         (Some(LockMode::Online), Some(None), Some(None))
     );
     let edit = place::edit(Fields::new(&json!({ "name": "P" }), Use::Create));
-    assert_eq!((edit.retention_days, edit.language.as_deref()), (Some(30), Some("en")));
+    assert_eq!((edit.retention_days, edit.language.as_deref()), (None, Some("en")));
     assert_eq!(edit.zone.unwrap().name(), "Etc/UTC");
 }
 

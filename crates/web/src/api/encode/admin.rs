@@ -2,7 +2,7 @@
 
 use claviger_domain::ids::{Id, LockNumber, Noun};
 use claviger_domain::noun::client::Client;
-use claviger_domain::noun::place::{Organization, Place};
+use claviger_domain::noun::place::{Organization, Place, PlaceUse};
 use claviger_domain::noun::webhook::Webhook;
 use serde_json::{Value, json};
 
@@ -20,6 +20,8 @@ pub(crate) fn place(place: &Place, ids: Ids<'_>) -> Value {
         "time_zone": place.zone.name(),
         "retention_days": place.retention_days,
         "retention_reason": place.retention_reason,
+        "used_for": place.used_for.map(PlaceUse::as_str),
+        "held_until": maybe_at(place.held_until),
         "parent_id": id_of(ids, Noun::Place, place.parent),
         "language": place.language,
         "courier_mode": false,

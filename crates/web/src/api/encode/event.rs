@@ -24,5 +24,6 @@ pub(crate) fn event(event: &Event, ids: Ids<'_>) -> Value {
         "credential_id": id_of(ids, Noun::Credential, subject.credential),
         "grant_id": id_of(ids, Noun::Grant, subject.grant),
         "card": shown,
+        "pseudonym": subject.stand_in.map(|it| it.to_string()),
     })
 }

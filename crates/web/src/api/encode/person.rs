@@ -32,6 +32,7 @@ pub(crate) fn person(person: &Person) -> Value {
         "role": person.role.as_str(),
         "metadata": free(details.metadata.as_ref()),
         "state": person.state.as_str(),
+        "held_until": maybe_at(person.held_until),
     });
     object(&person.header, fields)
 }

@@ -14,7 +14,7 @@ use claviger_domain::noun::controller::Controller;
 use claviger_domain::noun::credential::{
     Credential, CredentialKind, CredentialState, SealedDigits, SessionHints, Tag,
 };
-use claviger_domain::noun::event::{Event, EventKind, EventSubject};
+use claviger_domain::noun::event::{Event, EventKind, EventSubject, StandIn};
 use claviger_domain::noun::grant::{
     Grant, Right, RightState, Source, SourceKind, Subject, Target, Via,
 };
@@ -63,6 +63,8 @@ fn place_state() -> PlaceState {
         zone: Zone::utc(),
         retention_days: 30,
         retention_reason: None,
+        used_for: None,
+        held_until: None,
         language: "en".to_owned(),
         default_privacy: Privacy::Full,
         metadata: None,
@@ -125,6 +127,7 @@ fn people_and_credentials() {
         role: Role::Guest,
         state: PersonState::Active,
         account: None,
+        held_until: None,
         had_phone: false,
     };
     let answer = person(&ann);
@@ -284,6 +287,7 @@ fn rights_and_events() {
             credential: None,
             grant: Some(GrantNumber(3)),
             card: CardValue::parse(8, "1").ok(),
+            stand_in: Some(StandIn([0xAB; 16])),
         },
         hidden: false,
     };

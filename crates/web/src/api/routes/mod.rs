@@ -12,6 +12,7 @@ mod decision;
 mod device;
 mod event;
 mod grant;
+mod hold;
 mod key;
 mod lock;
 mod person;
@@ -27,6 +28,7 @@ pub(crate) fn table() -> Vec<Row> {
         account::table(),
         place::table(),
         person::table(),
+        hold::table(),
         credential::table(),
         lock::table(),
         controller::table(),

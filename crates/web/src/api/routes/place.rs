@@ -46,7 +46,8 @@ pub(super) fn table() -> Vec<Row> {
     rows.into_iter().map(|row| row.tag("places")).collect()
 }
 
-fn shown(ctx: &Context, place: &Place) -> Value {
+/// A place as an answer.
+pub(super) fn shown(ctx: &Context, place: &Place) -> Value {
     let ids = |noun, number: u32| match noun {
         Noun::Place => app::id_of(ctx, number.into()),
         _ => None,

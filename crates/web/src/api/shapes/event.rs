@@ -4,7 +4,7 @@ use claviger_domain::noun::event::{EventKind, Method};
 
 use super::credential::CARD;
 use super::decision::REASON_CODE;
-use super::{BIG_COUNT, ID, INSTANT, list};
+use super::{BIG_COUNT, ID, INSTANT, WORD, list};
 use crate::api::shape::{Field, Kind, Shape};
 
 pub(crate) const EVENT: Shape = Shape::new(
@@ -23,5 +23,11 @@ pub(crate) const EVENT: Shape = Shape::new(
         Field::may("credential_id", ID, "The credential."),
         Field::may("grant_id", ID, "The first grant that allowed, or would have."),
         Field::may("card", Kind::Object(&CARD), "The card as presented."),
+        Field::may(
+            "pseudonym",
+            WORD,
+            "Who stands for the person, or for a credential that is nobody's, where the lock's \
+             privacy was pseudonym: the same in all such events of the place.",
+        ),
     ]],
 );

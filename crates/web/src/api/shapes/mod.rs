@@ -140,6 +140,22 @@ pub(crate) const ACTION: Shape = Shape::new(
     .hidden()]],
 );
 
+/// The body of a hold.
+pub(crate) const HOLD: Shape = Shape::new(
+    "Hold",
+    "Until when nothing is to be forgotten, and why.",
+    &[&[
+        Field::must("until", INSTANT, "When it ends by itself: at most 366 days from now.")
+            .hidden(),
+        Field::must(
+            "reason",
+            REASON,
+            "Why. Kept as long as the hold, shown in the list of changes.",
+        )
+        .hidden(),
+    ]],
+);
+
 /// The two lists of a batch together hold no more than one may.
 fn batch_size(fields: &Map<String, Value>, _: Use) -> Vec<FieldError> {
     let count = |name: &str| fields.get(name).and_then(Value::as_array).map_or(0, Vec::len);

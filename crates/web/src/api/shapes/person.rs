@@ -7,7 +7,9 @@ use super::credential::CREDENTIAL;
 use super::event::EVENT;
 use super::grant::GRANT;
 use super::place::LANGUAGES;
-use super::{HEADER, ID, INSTANT, LINE, METADATA, NAME, PROSE, REASON, WORD, limits, list};
+use super::{
+    BIG_COUNT, HEADER, ID, INSTANT, LINE, METADATA, NAME, PROSE, REASON, WORD, limits, list,
+};
 use crate::api::format::Format;
 use crate::api::shape::{Field, Kind, Rule, Shape};
 
@@ -66,8 +68,21 @@ pub(crate) const PERSON: Shape = Shape::new(
                 "Whether the person's rights count; see suspend and resume.",
             )
             .shown(),
+            Field::may(
+                "held_until",
+                INSTANT,
+                "Nothing about the person is forgotten until then, and they are not deleted; see \
+                 hold.",
+            )
+            .shown(),
         ],
     ],
+);
+
+pub(crate) const FORGOTTEN: Shape = Shape::new(
+    "Forgotten",
+    "What was forgotten of a person.",
+    &[&[Field::must("events", BIG_COUNT, "How many events concerned them.")]],
 );
 
 const WHY: Shape = Shape::new(

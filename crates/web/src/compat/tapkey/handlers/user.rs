@@ -77,7 +77,7 @@ pub(crate) async fn create(call: Call) -> Answered {
     let (body, mut wrongs) = fields_of(&call);
     let edit = map::new_user(&body, &provider, &mut wrongs);
     refuse(wrongs)?;
-    let made = person::create(&ctx, owner, edit).await.map_err(|error| match error {
+    let made = person::create(&ctx, owner, edit, false).await.map_err(|error| match error {
         Error::Refused(Refusal::Taken(_)) => Failure::duplicate_user(),
         other => other.into(),
     })?;
