@@ -3,7 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::{Capacity, Input, LIST_BYTES, Plan, plan, plan_list};
+use super::{Capacity, Input, LIST_BYTES, Plan, plan_entries, plan_list};
 use crate::cbor::Writer;
 use crate::class::Class;
 use crate::items::{Item as _, Items};
@@ -71,16 +71,14 @@ impl Planned {
 }
 
 /// Plans all classes of a lock, ascending, and writes their sections. With bytes the signed list is
-/// no longer than that: where ranges turn out wide, it is planned again with less. Entries are
-/// divided evenly.
+/// no longer than that: where ranges turn out wide, it is planned again with less.
 #[must_use]
 pub fn fit(inputs: &[(Class, Input<'_>)], capacity: Capacity) -> Vec<(Plan, Planned)> {
     match capacity {
         Capacity::Bytes(list_limit) => fit_bytes(inputs, list_limit),
         Capacity::Entries(most) => {
-            let each = most.checked_div(inputs.len()).unwrap_or_default();
-            let plans = inputs.iter().map(|(_, input)| plan(input, Capacity::Entries(each)));
-            written(inputs, plans)
+            let bare: Vec<Input<'_>> = inputs.iter().map(|(_, input)| *input).collect();
+            written(inputs, plan_entries(&bare, most))
         }
     }
 }
