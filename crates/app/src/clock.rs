@@ -11,19 +11,27 @@ use claviger_domain::time::Instant;
 pub struct Clock {
     ahead: i64,
     by: Option<&'static AtomicI64>,
+    wrong_by: Option<&'static AtomicI64>,
 }
 
 impl Clock {
     /// A clock that runs `ahead` microseconds ahead of the machine's.
     #[must_use]
     pub fn ahead(ahead: i64) -> Clock {
-        Clock { ahead, by: None }
+        Clock { ahead, ..Clock::default() }
     }
 
     /// A clock that runs ahead by as many microseconds as this says at any time.
     #[must_use]
     pub fn ahead_by(by: &'static AtomicI64) -> Clock {
-        Clock { ahead: 0, by: Some(by) }
+        Clock { by: Some(by), ..Clock::default() }
+    }
+
+    /// A clock that is wrong by as many microseconds as this says at any time, though no more time
+    /// passes.
+    #[must_use]
+    pub fn wrong_by(wrong_by: &'static AtomicI64) -> Clock {
+        Clock { wrong_by: Some(wrong_by), ..Clock::default() }
     }
 
     /// How much time has passed, in microseconds since some moment of this process: whatever
@@ -40,7 +48,9 @@ impl Clock {
     #[must_use]
     #[allow(clippy::disallowed_methods)]
     pub fn now(self) -> Instant {
-        let ahead = self.ahead + self.by.map_or(0, |by| by.load(Ordering::Relaxed));
+        let more = [self.by, self.wrong_by].into_iter().flatten();
+        let more: i64 = more.map(|by| by.load(Ordering::Relaxed)).sum();
+        let ahead = self.ahead + more;
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Instant(i64::try_from(since.as_micros()).unwrap_or(i64::MAX)).plus(ahead)
     }

@@ -196,7 +196,7 @@ impl App {
         }
         let world = Arc::new(World::new(directory, places));
         provision::load(&store, &world).await?;
-        offline::load(&store, &world, settings.clock).await?;
+        offline::load(&store, &world).await?;
         let (secrets, kept) = (store.secrets().clone(), store.issuers().await?);
         let signers = Arc::new(offline::Signers::new(secrets, kept, &settings));
         let (kept, shown, clock) = (store.clone(), world.clone(), settings.clock);
@@ -230,6 +230,11 @@ impl App {
     #[must_use]
     pub fn now(&self) -> Instant {
         self.inner.settings.clock.now()
+    }
+
+    /// An instant that has certainly come, as far as the clock is believed: what is over by it is.
+    pub(crate) fn sure_now(&self) -> Instant {
+        self.signers().sure(self.now())
     }
 
     /// Turns true when the server ends and no answer is to be held open any longer.

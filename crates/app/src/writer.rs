@@ -311,7 +311,7 @@ impl Task {
                 settled_at: is_over.then_some(now),
             };
             if about == Some(it.place) {
-                answered = Some(TakenBack::new(revocation.clone(), batch));
+                answered = Some(TakenBack::new(revocation.clone(), batch, self.signers.sure(now)));
             }
             self.revocation(batch, revocation);
         }
@@ -353,12 +353,12 @@ impl Task {
     ) -> Vec<AtLock> {
         let mut changed = Vec::new();
         let find = |place| batch.place(place);
-        let mut places = Places::new(&find);
+        let (mut places, sure) = (Places::new(&find), self.signers.sure(now));
         for key in &it.offline {
             let Some(mut lock) = batch.offline(*key) else { continue };
-            let about = About { place: it.place, written };
-            let Some(taken) = take_back(&mut lock, about, &mut places, now) else { continue };
-            let owner = batch.place(key.place);
+            let about = About { place: it.place, written, closed: &it.closed };
+            let Some(taken) = take_back(&mut lock, about, &mut places, sure) else { continue };
+            let owner = batch.place(key.place).filter(|_| lock.list_due);
             let renewed = owner.map(|owner| {
                 let record = owner.locks.get(key.lock).map(|record| &**record);
                 renew((&self.signers, &self.world), (&owner.place, record), &mut lock, now)

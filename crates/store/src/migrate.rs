@@ -55,6 +55,7 @@ const MIGRATIONS: &[Migration] = migrations![
     12 "0012_had_phone.sql",
     13 "0013_outbox.sql",
     14 "0014_keeping.sql",
+    15 "0015_offline_signed.sql",
 ];
 
 /// Made by whoever migrates first, so it is not itself a migration.

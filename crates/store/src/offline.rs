@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use claviger_domain::ids::{CredentialNumber, GrantNumber, LockNumber, PlaceNumber};
 use claviger_domain::offline::{
-    Issued, KeyClass, KeyTimes, LockKey, OfflineLock, Serial, Told, Unknown, WallClock,
+    Issued, KeyClass, KeyTimes, LockKey, OfflineLock, STRICT_TIME, Serial, Told, Unknown, WallClock,
 };
 use claviger_domain::schedule::WeeklyWindow;
 use claviger_domain::time::Instant;
@@ -43,13 +43,14 @@ pub struct Device {
 
 const LOCK_COLUMNS: &str = "place, lock, id, public_key, secret, epoch, keys_from, version, \
      refusing, iat, list, list_limit, floors, tops, told_epoch, told_version, told_at, unknown, \
-     logs, certificate, epoch_due, list_due, ahead_epoch, ahead_version, gap_since";
+     logs, certificate, epoch_due, list_due, ahead_epoch, ahead_version, gap_since, signed, \
+     told_iat";
 const UPSERT: &str = "insert into offline_locks \
      (place, lock, id, public_key, secret, epoch, keys_from, version, refusing, iat, list, \
       list_limit, floors, tops, told_epoch, told_version, told_at, unknown, logs, \
-      certificate, epoch_due, list_due, ahead_epoch, ahead_version, gap_since) \
+      certificate, epoch_due, list_due, ahead_epoch, ahead_version, gap_since, signed, told_iat) \
      values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
-             ?19, ?20, ?21, ?22, ?23, ?24, ?25) \
+             ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27) \
      on conflict (place, lock) do update set \
      public_key = excluded.public_key, secret = excluded.secret, epoch = excluded.epoch, \
      keys_from = excluded.keys_from, version = excluded.version, refusing = excluded.refusing, \
@@ -59,9 +60,14 @@ const UPSERT: &str = "insert into offline_locks \
      unknown = excluded.unknown, logs = excluded.logs, certificate = excluded.certificate, \
      epoch_due = excluded.epoch_due, \
      list_due = excluded.list_due, ahead_epoch = excluded.ahead_epoch, \
-     ahead_version = excluded.ahead_version, gap_since = excluded.gap_since";
+     ahead_version = excluded.ahead_version, gap_since = excluded.gap_since, \
+     signed = excluded.signed, told_iat = excluded.told_iat";
 const KEY_COLUMNS: &str = "place, lock, class, serial, epoch, of_place, grant_number, device, \
      of_lock, iat, exp, min_list, flags, times, holder, bytes, refused, owed";
+const KEPT: &str = "exists (select 1 from offline_locks \
+     where offline_locks.place = issued_keys.place and offline_locks.lock = issued_keys.lock \
+     and (issued_keys.exp >= offline_locks.iat - ?1 \
+     or issued_keys.flags & ?2 = 0 and issued_keys.exp > offline_locks.told_iat))";
 const PUT: &str = "insert into issued_keys \
      (place, lock, class, serial, epoch, of_place, grant_number, device, of_lock, iat, exp, \
       min_list, flags, times, holder, bytes, refused, owed) \
@@ -107,6 +113,7 @@ fn lock_row(lock: &OfflineLock) -> Vec<Value> {
     put!(out, told.map(|it| i64::from(it.epoch)), told.map(|it| it.version), told.map(|it| it.at));
     put!(out, text(unknown), text(logs), lock.certificate.clone(), lock.epoch_due, lock.list_due);
     put!(out, lock.ahead.map(|it| i64::from(it.0)), lock.ahead.map(|it| it.1), lock.gap_since);
+    put!(out, lock.signed, told.map_or(0, |it| it.iat));
     out
 }
 
@@ -196,7 +203,7 @@ fn read_lock(row: Row, tools: &mut Tools) -> Result<OfflineLock, StoreError> {
     lock.tops = cell(&mut cells, by_class)?.unwrap_or_default();
     let (epoch, version, at) = (cells.opt()?, cells.opt()?, cells.opt_instant()?);
     if let (Some(epoch), Some(version), Some(at)) = (epoch, version, at) {
-        lock.told = Some(Told { epoch, version, at });
+        lock.told = Some(Told { epoch, version, at, iat: 0 });
     }
     lock.unknown = cell(&mut cells, read_unknown)?.unwrap_or_default();
     lock.logs = cell(&mut cells, read_logs)?.unwrap_or_default();
@@ -205,6 +212,9 @@ fn read_lock(row: Row, tools: &mut Tools) -> Result<OfflineLock, StoreError> {
     lock.list_due = cells.bool()?;
     lock.ahead = cells.opt()?.zip(cells.opt()?);
     lock.gap_since = cells.opt_instant()?;
+    lock.signed = cells.int()?;
+    let iat = cells.int()?;
+    lock.told.iter_mut().for_each(|told| told.iat = iat);
     Ok(lock)
 }
 
@@ -233,14 +243,17 @@ fn read_key(row: Row, tools: &mut Tools) -> Result<(LockKey, Issued), StoreError
 }
 
 impl Store {
-    /// All locks with no network, with the keys that end at an instant (UTC seconds) or later.
+    /// All locks with no network, with the keys that ended no longer than so many seconds before
+    /// the newest list of their lock was made, and those that may open until the lock is known to
+    /// have heard that they have ended (`OfflineLock::forget`). The clock is not asked.
     ///
     /// # Errors
     /// As for any read.
-    pub async fn offline_locks(&self, keys_from: i64) -> Result<Vec<OfflineLock>, StoreError> {
+    pub async fn offline_locks(&self, remembered_s: i64) -> Result<Vec<OfflineLock>, StoreError> {
         let locks = Statement::new(format!("select {LOCK_COLUMNS} from offline_locks"), []);
-        let keys = format!("select {KEY_COLUMNS} from issued_keys where exp >= ?1");
-        let statements = vec![locks, Statement::new(keys, values![keys_from])];
+        let keys = format!("select {KEY_COLUMNS} from issued_keys where {KEPT}");
+        let strict = i64::from(STRICT_TIME);
+        let statements = vec![locks, Statement::new(keys, values![remembered_s, strict])];
         let mut answers = self.db.snapshot(statements).await?.into_iter();
         let (rows, keys) = (answers.next().unwrap_or_default(), answers.next());
         let mut tools = Tools::default();

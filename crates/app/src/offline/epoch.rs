@@ -4,7 +4,7 @@
 use claviger_domain::ids::PlaceNumber;
 use claviger_domain::noun::grant::Via;
 use claviger_domain::noun::place::Place;
-use claviger_domain::offline::{KeyClass, LockKey, OfflineLock, SERIALS, Unknown, life_s};
+use claviger_domain::offline::{KeyClass, LockKey, OfflineLock, SERIALS, Unknown};
 use claviger_domain::refusal::Refusal;
 use claviger_domain::time::{DAY, Instant};
 use claviger_offline::MOST_EPOCH;
@@ -126,11 +126,11 @@ fn restart(
     let least = noted.map_or_else(|| by_day(place, now), |it| it.saturating_add(1));
     advance(signers, lock, least)?;
     certify(signers, place, lock, now)?;
-    let longest = KeyClass::ALL.iter().map(|class| life_s(*class)).max().unwrap_or_default();
     for (class, top) in KeyClass::ALL.iter().zip(known) {
-        let (first, last) = (top.saturating_add(1), u32::from(lock.epoch) * SERIALS);
-        let exp = now.seconds() + longest;
-        lock.unknown.push(Unknown { class: *class, first, last, exp });
+        // No key of the service is ever made.
+        if *class != KeyClass::Service {
+            lock.unknown.push(Unknown::until(*class, top, lock.epoch, now.seconds()));
+        }
     }
     lock.epoch_due = false;
     lock.refusing = lock.version.saturating_add(1);

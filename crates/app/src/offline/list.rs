@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use claviger_domain::noun::lock::{Capacity as Room, Lock};
 use claviger_domain::noun::place::Place;
 use claviger_domain::offline::{Issued, KeyClass, OfflineLock, Serial};
-use claviger_domain::time::{Instant, MINUTE, SECOND};
+use claviger_domain::time::{Instant, SECOND};
 use claviger_offline::class::Class;
 use claviger_offline::cose::{Kind, Signed};
 use claviger_offline::items::Items;
@@ -14,16 +14,15 @@ use claviger_offline::list::{List, Section};
 use claviger_offline::plan::{Capacity, Input, Live, Plan, Planned, Run, fit};
 
 use super::REMEMBERED_S;
-use super::signer::Signers;
+use super::signer::{MOST_BEHIND, Signers};
 use crate::error::Error;
 use crate::world::World;
 
 /// Bytes of a list, unless the lock says otherwise.
 const LIST_BYTES: u32 = 512;
-/// A lock that says it has less room than this is not believed: anybody may say that for it.
-const LEAST_BYTES: u32 = 192;
-/// How far the clock may be behind the last thing that was signed.
-const MOST_BEHIND_S: i64 = 5 * MINUTE / SECOND;
+/// A lock that says it has less room than this is not believed: it is said without proof. Four
+/// sections and a long range in each fit.
+const LEAST_BYTES: u32 = 256;
 
 const CARD_WEIGHT: u64 = 50;
 const SERVICE_WEIGHT: u64 = 500;
@@ -76,21 +75,23 @@ pub(crate) fn room(lock: &OfflineLock, record: Option<&Lock>) -> Capacity {
     }
 }
 
-/// When something may be signed: never before the last list, and not at all while the clock is
-/// behind that, or has jumped ahead.
-pub(crate) fn iat(signers: &Signers, lock: &OfflineLock, now: Instant) -> Result<i64, Error> {
+/// When something is signed for a lock: never before the last that was, and not at all while the
+/// clock is behind that, or has jumped. The lock's instant is raised to it.
+pub(crate) fn iat(signers: &Signers, lock: &mut OfflineLock, now: Instant) -> Result<i64, Error> {
     let now_s = now.seconds();
     signers.believe(now).inspect_err(|_| signers.refuse(lock.key))?;
     if lock.epoch_due {
         tracing::error!(lock = %lock.id, "its epoch has not begun: nothing is signed");
         return Err(Error::Unavailable);
     }
-    if lock.iat - now_s > MOST_BEHIND_S {
+    if lock.signed - now_s > MOST_BEHIND / SECOND {
         tracing::error!(lock = %lock.id, "the clock is behind what was signed: nothing is signed");
         signers.refuse(lock.key);
         return Err(Error::Unavailable);
     }
-    Ok(now_s.max(lock.iat))
+    signers.signs(now);
+    lock.signed = now_s.max(lock.signed);
+    Ok(lock.signed)
 }
 
 /// Plans the next list.
@@ -214,7 +215,6 @@ pub(crate) fn sign(
     for key in &draft.side_effects {
         lock.edit(*key, |it| it.owed = true);
     }
-    lock.unknown.retain(|it| it.exp > iat);
     lock.forget(iat - REMEMBERED_S);
     Ok(())
 }

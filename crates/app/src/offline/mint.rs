@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use claviger_domain::ids::{CredentialNumber, GrantNumber, LockNumber};
+use claviger_domain::ids::{CredentialNumber, GrantNumber, LockNumber, PlaceNumber};
 use claviger_domain::noun::grant::Target;
 use claviger_domain::offline::{
     Alarm, Issued, KeyClass, KeyTimes, OfflineLock, Right, Wanted, wanted,
@@ -64,9 +64,7 @@ pub(super) fn key_for(
     let holder = (tenant.place.number(), grant, device);
     match wanted(lock, holder, right, iat) {
         Wanted::Nothing => Ok(Made::Nothing),
-        Wanted::Again(key) => {
-            Ok(lock.issued(key).map_or(Made::Nothing, |key| Made::Key(key.bytes.clone())))
-        }
+        Wanted::Again(_) => Ok(key_again(lock, holder, right)),
         Wanted::Refused(alarm) => Ok(Made::Alarm(match alarm {
             Alarm::TooManyMints => "a device asks for more keys than anybody needs",
             Alarm::NoSerials => "the epoch has no serials left",
@@ -103,6 +101,20 @@ pub(super) fn key_for(
             lock.put(issued);
             Ok(Made::Key(bytes))
         }
+    }
+}
+
+/// The key that a device was given for a right and does not hold yet, where nothing may be signed.
+pub(super) fn key_again(
+    lock: &OfflineLock,
+    holder: (PlaceNumber, GrantNumber, CredentialNumber),
+    right: &Right<'_>,
+) -> Made {
+    match wanted(lock, holder, right, lock.signed) {
+        Wanted::Again(key) => {
+            lock.issued(key).map_or(Made::Nothing, |key| Made::Key(key.bytes.clone()))
+        }
+        _ => Made::Nothing,
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) use preview::{Hit, preview};
 pub(crate) use shown::secret_of;
 pub(crate) use signer::Signers;
 pub(crate) use sync::owned;
-pub(crate) use taken::{About, Places, take_back};
+pub(crate) use taken::{About, Places, Rights, closed_rights, take_back};
 
 use std::collections::BTreeSet;
 
@@ -44,15 +44,15 @@ use claviger_domain::time::{DAY, SECOND};
 use claviger_store::{Store, StoreError};
 use serde_json::Value;
 
-use crate::clock::Clock;
 use crate::world::World;
 
-/// Keys that ended so long ago are not in memory: what is said of them tells no name. Seconds.
+/// Keys that ended so long before the newest list of their lock are not in memory: what is said of
+/// them tells no name. Seconds.
 const REMEMBERED_S: i64 = 60 * DAY / SECOND;
 
 /// Publishes the locks and devices as they were last stored.
-pub(crate) async fn load(store: &Store, world: &World, clock: Clock) -> Result<(), StoreError> {
-    let locks = store.offline_locks(clock.now().seconds() - REMEMBERED_S).await?;
+pub(crate) async fn load(store: &Store, world: &World) -> Result<(), StoreError> {
+    let locks = store.offline_locks(REMEMBERED_S).await?;
     world.publish_lists([], &BTreeSet::new(), locks, []);
     world.enrol(store.devices().await?);
     Ok(())

@@ -1,15 +1,15 @@
 //! What a command would do to keys of locks with no network, besides what it says: asked before it
 //! is given, and once more when it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use claviger_domain::ids::{CredentialNumber, Id, PlaceNumber};
 use claviger_domain::offline::{LockKey, OfflineLock, touched};
 use claviger_domain::state::PlaceState;
-use claviger_domain::time::{Instant, SECOND};
+use claviger_domain::time::Instant;
 
 use super::list;
-use super::taken::{About, Places, take_back};
+use super::taken::{About, Places, Rights, closed_rights, take_back};
 use crate::App;
 use crate::work::Work;
 
@@ -46,17 +46,25 @@ pub(crate) fn preview(app: &App, work: &Work<'_>, at: Instant) -> Preview {
     };
     let mut places = Places::new(&find);
     let mut written = BTreeMap::new();
+    let mut closed: BTreeMap<PlaceNumber, Rights> = BTreeMap::new();
     for (place, draft) in work.places.iter().filter(|(_, draft)| !draft.writes().is_empty()) {
         let Some(before) = work.before(*place) else { continue };
-        written.insert(*place, touched(&before, &draft.state, draft.writes()));
+        let touched = touched(&before, &draft.state, draft.writes());
+        let rights = closed_rights(&before, &draft.state, &touched, |key| work.offline(key));
+        closed.insert(*place, rights);
+        written.insert(*place, touched);
     }
+    let sure = app.signers().sure(at);
     for (place, _) in written.iter().filter(|(_, touched)| !touched.is_nothing()) {
+        let rights = closed.remove(place).unwrap_or_default();
         let concerned = published.offline.values().filter(|lock| lock.concerns(*place));
-        for key in concerned.map(|lock| lock.key) {
+        let concerned: BTreeSet<LockKey> =
+            concerned.map(|lock| lock.key).chain(rights.keys().copied()).collect();
+        for key in concerned {
             let known = changed.get(&key).cloned().or_else(|| work.offline(key));
             let Some(mut lock) = known else { continue };
-            let about = About { place: *place, written: &written };
-            if take_back(&mut lock, about, &mut places, at).is_some() {
+            let about = About { place: *place, written: &written, closed: &rights };
+            if take_back(&mut lock, about, &mut places, sure).is_some() && lock.list_due {
                 changed.insert(key, lock);
             }
         }
@@ -66,7 +74,7 @@ pub(crate) fn preview(app: &App, work: &Work<'_>, at: Instant) -> Preview {
         let owner = find(lock.key.place);
         let record = owner.as_ref().and_then(|owner| owner.locks.get(lock.key.lock));
         let room = list::room(lock, record.map(|record| &**record));
-        let draft = list::draft(app.world(), lock, room, (at.0 / SECOND).max(lock.iat));
+        let draft = list::draft(app.world(), lock, room, at.seconds().max(lock.iat));
         let hits = draft.side_effects.iter().filter_map(|key| lock.issued(*key));
         found.hits.extend(hits.map(|key| Hit {
             place: key.place,

@@ -45,9 +45,17 @@ pub(super) fn take_receipt(
         lock.ahead = lock.ahead.max(Some(shown));
         return Shown::Alarm("the lock holds a list that was never made here");
     }
+    // Its digest says that the newest list was made here. Others are compared with none: one of a
+    // former epoch, or of a lock that is ahead, may be of a database that is no more.
+    let is_newest = shown == current;
+    if !is_newest && (shown.0 < lock.epoch || lock.ahead.is_some()) {
+        return Shown::Nothing;
+    }
+    let known = lock.told.map_or(0, |told| told.iat);
     if lock.told.is_some_and(|told| (told.epoch, told.version) >= shown) {
         return Shown::Nothing;
     }
-    lock.told = Some(Told { epoch: shown.0, version: shown.1, at: now });
+    let iat = if is_newest { lock.iat } else { known };
+    lock.told = Some(Told { epoch: shown.0, version: shown.1, at: now, iat });
     Shown::News
 }

@@ -11,7 +11,7 @@ use claviger_domain::ids::{Id, PlaceNumber};
 use claviger_domain::noun::place::Place;
 use claviger_domain::offline::LockKey;
 use claviger_domain::refusal::Refusal;
-use claviger_domain::time::{HOUR, Instant};
+use claviger_domain::time::{HOUR, Instant, MINUTE};
 use claviger_offline::cbor::Writer;
 use claviger_offline::certificate::Issuer as Certificate;
 use claviger_offline::cose::{ENVELOPE, Kid, Kind, PublicKey, Signed, envelope, sig_structure};
@@ -27,6 +27,8 @@ use crate::world::guard;
 const ISSUER_LIFE_S: u64 = 20 * 365 * 86_400;
 /// How far the clock may be ahead of the time that has passed.
 const MOST_AHEAD: i64 = HOUR;
+/// How far it may be behind what was signed.
+pub(super) const MOST_BEHIND: i64 = 5 * MINUTE;
 /// Bytes of what is signed, at most.
 const MOST_PAYLOAD: usize = 2048;
 /// Secrets that are tried: one in four thousand million is no key.
@@ -115,7 +117,8 @@ pub(crate) struct Signers {
 impl Signers {
     /// The signers that the secrets make; `kept` is what a root that is kept elsewhere has said.
     pub(crate) fn new(secrets: Arc<Secrets>, kept: Kept, settings: &Settings) -> Signers {
-        let trust = if settings.waits_for_clock { Trust::Nothing } else { Trust::First };
+        let first = || Trust::first(settings.clock.now(), settings.clock.passed());
+        let trust = if settings.waits_for_clock { Trust::Nothing } else { first() };
         Signers {
             secrets,
             issuers: Mutex::default(),
@@ -200,26 +203,29 @@ impl Signers {
         guard(&self.kept).insert((place, issuer.generation), issuer.certificate.clone());
     }
 
-    /// Whether the clock may be signed by: it has not jumped ahead since it last was. What it says
-    /// first is believed.
+    /// Whether the clock may be signed by. What it says first is believed; from then on it must not
+    /// have jumped ahead, nor be behind what was signed.
     ///
     /// # Errors
-    /// It has: nothing is to be signed until an operator, or a restart, says that it is right.
+    /// It may not: nothing is to be signed until it is right, or an operator says that it is.
     pub(super) fn believe(&self, now: Instant) -> Result<(), Error> {
-        let mut trust = guard(&self.trust);
-        let passed = self.clock.passed();
-        let holds = match *trust {
-            Trust::Nothing => false,
-            Trust::First => true,
-            Trust::Since(last, then) => is_believed(last, passed - then, now),
-        };
-        if !holds {
-            let why = "it has jumped ahead, or nobody has said that it is right";
-            tracing::error!(%now, why, "the clock: nothing is signed");
-            return Err(Error::Unavailable);
+        if guard(&self.trust).holds(now, self.clock.passed()) {
+            return Ok(());
         }
-        *trust = Trust::Since(now, passed);
-        Ok(())
+        let why = "it has jumped, or nobody has said that it is right";
+        tracing::error!(%now, why, "the clock: nothing is signed");
+        Err(Error::Unavailable)
+    }
+
+    /// Notes that something is signed by a clock that was believed.
+    pub(super) fn signs(&self, now: Instant) {
+        guard(&self.trust).signs(now, self.clock.passed());
+    }
+
+    /// An instant that has certainly come, as far as the clock is believed: what it says, or what
+    /// it must say by the time that has passed since it was right.
+    pub(crate) fn sure(&self, now: Instant) -> Instant {
+        guard(&self.trust).sure(now, self.clock.passed())
     }
 
     /// Notes that nothing was signed for a lock, as the clock was not believed.
@@ -234,7 +240,7 @@ impl Signers {
 
     /// Believes what the clock says next.
     pub(super) fn trust_clock(&self) {
-        *guard(&self.trust) = Trust::First;
+        *guard(&self.trust) = Trust::first(self.clock.now(), self.clock.passed());
     }
 
     /// The highest epoch that was ever begun for a lock; nothing where nobody has noted any.
@@ -249,20 +255,60 @@ impl Signers {
     }
 }
 
-/// How far the clock is believed.
+/// How far the clock is believed. `ahead` is how far it is ahead of the time that has passed in
+/// this process, in microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trust {
     /// Not at all.
     Nothing,
-    /// In what it says next.
-    First,
-    /// In what may be after what it said when something was last signed, with how much time had
-    /// passed then.
-    Since(Instant, i64),
+    /// In what it says when something is next signed.
+    First { ahead: i64 },
+    /// In what agrees with the last instant by which something was signed, and with the time that
+    /// has passed.
+    Since { signed: Instant, ahead: i64 },
 }
 
-/// Whether an instant may be, so many microseconds after another.
-fn is_believed(last: Instant, passed: i64, now: Instant) -> bool {
-    now.0 - last.0 <= passed.saturating_add(MOST_AHEAD)
+impl Trust {
+    fn first(now: Instant, passed: i64) -> Trust {
+        Trust::First { ahead: now.0.saturating_sub(passed) }
+    }
+
+    /// Whether it is about as late as the time that has passed says, or earlier.
+    fn has_come(now: Instant, passed: i64, ahead: i64) -> bool {
+        now.0 <= passed.saturating_add(ahead).saturating_add(MOST_AHEAD)
+    }
+
+    fn holds(self, now: Instant, passed: i64) -> bool {
+        match self {
+            Trust::Nothing => false,
+            Trust::First { .. } => true,
+            Trust::Since { signed, ahead } => {
+                Trust::has_come(now, passed, ahead) && signed.0.saturating_sub(now.0) <= MOST_BEHIND
+            }
+        }
+    }
+
+    /// What was signed once stays signed, and a clock that falls behind for a while is not ahead
+    /// when it is right again.
+    fn signs(&mut self, now: Instant, passed: i64) {
+        let is = now.0.saturating_sub(passed);
+        *self = match *self {
+            Trust::Since { signed, ahead } => {
+                Trust::Since { signed: signed.max(now), ahead: ahead.max(is) }
+            }
+            Trust::Nothing | Trust::First { .. } => Trust::Since { signed: now, ahead: is },
+        };
+    }
+
+    fn sure(self, now: Instant, passed: i64) -> Instant {
+        match self {
+            Trust::Nothing => Instant(0),
+            Trust::First { ahead } | Trust::Since { ahead, .. } => {
+                let by_passed = Instant(passed.saturating_add(ahead));
+                if Trust::has_come(now, passed, ahead) { now } else { by_passed }
+            }
+        }
+    }
 }
 
 /// The root while it is lent.
@@ -280,13 +326,46 @@ impl Drop for Lent<'_> {
 mod tests {
     use super::*;
 
+    const START: Instant = Instant(1_800_000_000_000_000);
+    const S: i64 = 1_000_000;
+
+    fn after(s: i64) -> Instant {
+        START.plus(s * S)
+    }
+
     #[test]
-    fn a_clock_that_jumps_ahead_is_not_believed() {
-        let (start, minute) = (Instant(1_800_000_000_000_000), 60_000_000);
-        let after = |s: i64| Instant(start.0 + s * 1_000_000);
-        for (now_s, holds) in [(-600, true), (60, true), (3_660, true), (3_661, false)] {
-            assert_eq!(is_believed(start, minute, after(now_s)), holds, "{now_s}");
+    fn a_clock_that_jumps_is_not_believed() {
+        let mut trust = Trust::first(START, 0);
+        assert!(trust.holds(after(-9_999_999), 60 * S), "what it says first is");
+        trust.signs(START, 0);
+        for (now_s, holds) in
+            [(-301, false), (-300, true), (60, true), (3_660, true), (3_661, false)]
+        {
+            assert_eq!(trust.holds(after(now_s), 60 * S), holds, "{now_s}");
         }
-        assert!(is_believed(start, 86_400_000_000, after(86_400)));
+        assert!(trust.holds(after(86_400), 86_400 * S));
+        assert!(!Trust::Nothing.holds(START, 0));
+    }
+
+    /// Nothing that a wrong clock says makes the right one be refused.
+    #[test]
+    fn a_clock_that_was_behind_is_believed_once_it_is_right() {
+        let mut trust = Trust::first(START, 0);
+        trust.signs(START, 0);
+        // Two hours on it falls back by so much, and something is signed by it.
+        let passed = 7_200 * S;
+        assert!(trust.holds(after(0), passed));
+        trust.signs(after(0), passed);
+        assert!(trust.holds(after(7_200), passed), "it is mended");
+        assert!(!trust.holds(after(7_200 + 3_601), passed));
+    }
+
+    #[test]
+    fn what_a_clock_that_jumped_says_has_not_surely_come() {
+        let trust = Trust::first(START, 0);
+        assert_eq!(trust.sure(after(3_660), 60 * S), after(3_660));
+        assert_eq!(trust.sure(after(3_661), 60 * S), after(60));
+        assert_eq!(trust.sure(after(-5), 60 * S), after(-5));
+        assert_eq!(Trust::Nothing.sure(START, 0), Instant(0));
     }
 }

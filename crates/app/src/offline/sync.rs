@@ -19,7 +19,7 @@ use claviger_offline::statement::Fresh;
 use claviger_store::Device;
 
 use super::alarm::{By, alarm};
-use super::mint::{Made, key_for, reached};
+use super::mint::{Made, key_again, key_for, reached};
 use super::shown::Shown;
 use super::taken::right_of;
 use super::{heard, list, shown};
@@ -208,23 +208,40 @@ impl Call<'_, '_, '_> {
                 self.work.put_offline(lock);
             }
         }
-        for hello in &wish.hellos {
-            let Some(mut lock) = self.lock_here(hello.lock)? else { continue };
-            let less = lock.list_limit.is_none_or(|known| hello.list_limit < known);
-            if less && hello.list_limit > 0 {
-                // Who says so is not proven: what is lower than any lock's is not believed.
+        if wish.hellos.is_empty() && wish.reports.is_empty() {
+            return Ok(());
+        }
+        // What is said without proof is heard from those alone who may open the lock.
+        let opens = self.opens()?;
+        for hello in wish.hellos.iter().filter(|it| opens.contains(&it.lock) && it.list_limit > 0) {
+            let Some(mut lock) = self.lock(hello.lock) else { continue };
+            if lock.list_limit != Some(hello.list_limit) {
                 lock.list_limit = Some(hello.list_limit);
                 lock.list_due |= list::is_over(&lock, hello.list_limit);
                 self.work.put_offline(lock);
             }
         }
-        for report in &wish.reports {
-            if report.code == Code::NeedList.number() {
-                let Some(lock) = self.lock_here(report.lock)? else { continue };
-                alarm(self.work, &lock, by, "the lock asks for a list it was brought");
-            }
+        let asks = |it: &&Report| it.code == Code::NeedList.number() && opens.contains(&it.lock);
+        for report in wish.reports.iter().filter(asks) {
+            let Some(lock) = self.lock(report.lock) else { continue };
+            alarm(self.work, &lock, by, "the lock asks for a list it was brought");
         }
         Ok(())
+    }
+
+    /// The locks with no network at which the device has a right.
+    fn opens(&self) -> Result<BTreeSet<Id>, Error> {
+        let tenant = self.state(self.place)?;
+        let mut found = BTreeSet::new();
+        for (number, grant) in reached(&tenant, self.device) {
+            let Some(at) = owned(&tenant, number) else { continue };
+            let Some(lock) = self.work.offline(at) else { continue };
+            let (owner, numbers) = (self.state(at.place)?, (grant, self.device, number));
+            if right_of(&owner, &tenant, at, numbers).is_some() {
+                found.insert(lock.id);
+            }
+        }
+        Ok(found)
     }
 
     fn answer(&mut self, wish: &SyncWish) -> Result<SyncAnswer, Error> {
@@ -242,10 +259,14 @@ impl Call<'_, '_, '_> {
                 // Nobody knows which serials were given: none is, until its epoch has begun.
                 continue;
             }
-            self.freshen(&mut lock, &owner)?;
-            let issuer = self.app.signers().issuer(&owner.place)?;
-            let iat = list::iat(self.app.signers(), &lock, self.work.now)?;
-            match key_for(&issuer, &mut lock, numbers, &tenant, &right, iat)? {
+            let made = match self.signed_at(&mut lock, &owner)? {
+                Some(iat) => {
+                    let issuer = self.app.signers().issuer(&owner.place)?;
+                    key_for(&issuer, &mut lock, numbers, &tenant, &right, iat)?
+                }
+                None => key_again(&lock, (self.place, grant, self.device), &right),
+            };
+            match made {
                 Made::Nothing => {}
                 Made::Key(key) => answer.keys.push(key),
                 Made::Alarm(why) => alarm(self.work, &lock, by, why),
@@ -255,6 +276,13 @@ impl Call<'_, '_, '_> {
         self.carried(met, &mut answer)?;
         self.fresh(wish, &mut answer)?;
         Ok(answer)
+    }
+
+    /// Makes a list anew that is too old, or owed; when something is then signed for its lock. None
+    /// where nothing may be: what is signed already is carried all the same.
+    fn signed_at(&self, lock: &mut OfflineLock, owner: &PlaceState) -> Result<Option<i64>, Error> {
+        let (signers, now) = (self.app.signers(), self.work.now);
+        unless_unavailable(self.freshen(lock, owner).and_then(|()| list::iat(signers, lock, now)))
     }
 
     /// Makes a list anew that is too old, or owed.
@@ -272,7 +300,7 @@ impl Call<'_, '_, '_> {
         let mut places = BTreeSet::new();
         for at in met {
             let Some(lock) = self.work.offline(at) else { continue };
-            let now_s = self.work.now.seconds();
+            let now_s = self.app.signers().sure(self.work.now).seconds();
             let own =
                 |it: &OfflineLock| it.keys_for(self.place, self.device).any(|key| key.exp > now_s);
             if !own(&lock) {
@@ -298,12 +326,13 @@ impl Call<'_, '_, '_> {
     }
 
     /// Says over what locks drew which list is newest, and the time.
-    fn fresh(&self, wish: &SyncWish, answer: &mut SyncAnswer) -> Result<(), Error> {
+    fn fresh(&mut self, wish: &SyncWish, answer: &mut SyncAnswer) -> Result<(), Error> {
         for (id, nonce) in &wish.nonces {
-            let Some(lock) = self.lock_here(*id)?.filter(|it| !it.epoch_due) else { continue };
-            let owner = self.state(lock.key.place)?;
-            let issuer = self.app.signers().issuer(&owner.place)?;
-            let iat = list::iat(self.app.signers(), &lock, self.work.now)?;
+            let Some(mut lock) = self.lock_here(*id)?.filter(|it| !it.epoch_due) else { continue };
+            let (owner, signers) = (self.state(lock.key.place)?, self.app.signers());
+            let issuer = signers.issuer(&owner.place)?;
+            let iat = unless_unavailable(list::iat(signers, &mut lock, self.work.now))?;
+            let Some(iat) = iat else { continue };
             let digest = Signed::read(&lock.list).map_err(|_| Error::Internal)?.digest();
             let fresh = Fresh {
                 iat: u64::try_from(iat).map_err(|_| Error::Internal)?,
@@ -314,8 +343,17 @@ impl Call<'_, '_, '_> {
                 digest,
             };
             answer.fresh.push(issuer.key.sign(Kind::Fresh, |it| fresh.write(it))?);
+            self.work.put_offline(lock);
         }
         Ok(())
+    }
+}
+
+/// None where something is not to be had for the moment.
+fn unless_unavailable<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
+    match result {
+        Err(Error::Unavailable) => Ok(None),
+        result => result.map(Some),
     }
 }
 
@@ -344,7 +382,7 @@ pub(super) fn receipts_in(
     }
     if has_shown {
         let lists = app.world().lists();
-        work.settled = provision::ended_with(&lists, &work.offline, now);
+        work.settled = provision::ended_with(&lists, &work.offline, app.signers().sure(now));
     }
     Ok(())
 }
@@ -372,11 +410,13 @@ pub(super) fn events_in(
     }
     let mut told = Vec::new();
     for (key, log_epoch) in logs {
-        let Some(lock) = work.offline(key).filter(|it| !it.epoch_due) else { continue };
+        let Some(mut lock) = work.offline(key).filter(|it| !it.epoch_due) else { continue };
         let Some(owner) = work.before(key.place) else { continue };
         let issuer = app.signers().issuer(&owner.place)?;
-        let iat = list::iat(app.signers(), &lock, work.now)?;
+        let iat = unless_unavailable(list::iat(app.signers(), &mut lock, work.now))?;
+        let Some(iat) = iat else { continue };
         told.extend(heard::acknowledge(&issuer, &lock, log_epoch, iat)?);
+        work.put_offline(lock);
     }
     Ok(told)
 }

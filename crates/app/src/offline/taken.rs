@@ -13,6 +13,7 @@ use claviger_domain::state::PlaceState;
 use claviger_domain::time::Instant;
 
 use super::flags_of;
+use super::sync::owned;
 
 /// The places that keys are of, as a command leaves them.
 pub(crate) struct Places<'p> {
@@ -53,39 +54,91 @@ pub(crate) fn right_of<'s>(
     offline::right(tenant, numbers, owner.zone_of(lock), flags_of(lock))
 }
 
+/// Rights at locks, each by its grant, which was made then.
+pub(crate) type Rights = BTreeMap<LockKey, Vec<(GrantNumber, Instant)>>;
+
+/// The rights that a command closed at locks of whose keys nobody remembers all.
+pub(crate) fn closed_rights(
+    before: &PlaceState,
+    after: &PlaceState,
+    touched: &Touched,
+    find: impl Fn(LockKey) -> Option<OfflineLock>,
+) -> Rights {
+    let mut found: BTreeMap<LockKey, Option<Vec<_>>> = BTreeMap::new();
+    for (grant, lock) in touched.closed(before, after) {
+        let (Some(at), Some(grant)) = (owned(before, lock), before.grants.get(grant)) else {
+            continue;
+        };
+        let forgets = || find(at).is_some_and(|lock| lock.forgotten(Instant(i64::MIN)).is_some());
+        let rights = found.entry(at).or_insert_with(|| forgets().then(Vec::new));
+        rights.iter_mut().for_each(|it| it.push((grant.number(), grant.header.created_at)));
+    }
+    found.into_iter().filter_map(|(at, rights)| Some((at, rights?))).collect()
+}
+
 /// What a command took back in `place`, with all the places it wrote.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct About<'t> {
     pub(crate) place: PlaceNumber,
     /// What each wrote may have to do with. A key is its own place's, not that of the lock's owner,
     /// where both may: whoever reads a grant finds what became of it in its place.
     pub(crate) written: &'t BTreeMap<PlaceNumber, Touched>,
+    /// What it closed at locks of whose keys nobody remembers all.
+    pub(crate) closed: &'t Rights,
 }
 
-/// What a command takes back at one lock, whose keys are marked.
+/// What a command takes back at one lock, whose keys are marked; `sure` is an instant that has
+/// certainly come.
 pub(crate) fn take_back(
     lock: &mut OfflineLock,
-    About { place, written }: About<'_>,
+    about: About<'_>,
     places: &mut Places<'_>,
-    now: Instant,
+    sure: Instant,
 ) -> Option<AtLock> {
-    let (at, now_s) = (lock.key, now.seconds());
-    let asked = lock.keys().filter(|key| may_open(lock, key, now_s));
+    let known = of_known(lock, about, places, sure);
+    // What the newest list refuses, or by its instant has ended, needs no other.
+    lock.list_due |= known.iter().any(|taken| {
+        let is_refused = lock.issued(taken.key).is_some_and(|key| key.refused);
+        taken.exp > lock.iat && !is_refused
+    });
+    for taken in &known {
+        lock.edit(taken.key, |it| it.refused = true);
+    }
+    let forgotten = of_forgotten(lock, about);
+    let list = match (&known[..], forgotten.as_ref()) {
+        ([], None) => return None,
+        ([], Some((list, _))) => *list,
+        _ if lock.epoch_due => (lock.epoch.saturating_add(1), 0),
+        _ => (lock.epoch, lock.version.saturating_add(lock.list_due.into())),
+    };
+    let keys = known.into_iter().chain(forgotten.into_iter().flat_map(|(_, keys)| keys)).collect();
+    Some(AtLock { key: lock.key, lock: lock.id, list, keys })
+}
+
+/// Keys that carry more than is right.
+fn of_known(
+    lock: &OfflineLock,
+    About { place, written, .. }: About<'_>,
+    places: &mut Places<'_>,
+    sure: Instant,
+) -> Vec<TakenKey> {
+    // What was signed was signed by a clock that was right.
+    let (at, now_s) = (lock.key, sure.seconds().max(lock.iat));
     let holds = |place: PlaceNumber, key: &Issued| {
         written.get(&place).is_some_and(|touched| touched.holds(place, at, key))
     };
-    let asked = asked.filter(|key| holds(place, key));
-    let asked = asked.filter(|key| key.place == place || !holds(key.place, key));
-    let asked: Vec<_> = asked.cloned().collect();
     let mut taken = Vec::new();
     places.learn(at.place);
-    for key in asked {
+    for key in lock.keys().filter(|key| may_open(lock, key)) {
+        if !holds(place, key) || key.place != place && holds(key.place, key) {
+            continue;
+        }
         places.learn(key.place);
         let states = places.of(at.place).zip(places.of(key.place));
-        let is_old = key.refused || key.exp <= now_s;
+        let is_old = key.refused || key.exp <= lock.iat;
         let closes = || {
             let tenant = states.map(|(_, tenant)| tenant);
-            let closes = |touched: &Touched| tenant.is_none_or(|it| touched.closes(it, key.grant));
+            let closes = |touched: &Touched| tenant.is_none_or(|it| touched.closes(it, key));
             written.get(&key.place).is_some_and(closes)
         };
         if is_old && !closes() {
@@ -93,7 +146,7 @@ pub(crate) fn take_back(
         }
         let numbers = (key.grant, key.device, key.lock);
         let right = states.and_then(|(owner, tenant)| right_of(owner, tenant, at, numbers));
-        if offline::no_longer_right(&key, right.as_ref(), now_s) {
+        if offline::no_longer_right(key, right.as_ref(), now_s) {
             taken.push(TakenKey {
                 key: key.key(),
                 place: key.place,
@@ -103,28 +156,40 @@ pub(crate) fn take_back(
             });
         }
     }
-    if taken.is_empty() {
-        return None;
-    }
-    // What the newest list refuses already needs no other.
-    let is_refused = |key: &TakenKey| lock.issued(key.key).is_some_and(|issued| issued.refused);
-    lock.list_due |= taken.iter().any(|key| key.exp <= now_s || !is_refused(key));
-    for key in &taken {
-        lock.edit(key.key, |it| it.refused = true);
-    }
-    let version = lock.version.saturating_add(lock.list_due.into());
-    Some(AtLock { key: at, lock: lock.id, list: (lock.epoch, version), keys: taken })
+    taken
 }
 
 /// Whether a lock may still open to a key, as far as it has shown. A list that it is known to hold
 /// refuses the key, or tells a lock that may be without a clock that the key has ended. What was
-/// refused before, or has ended, is asked for once more when its grant is closed: that says
+/// refused before, or has ended, is asked for once more when its right is closed: that says
 /// `revoked` when the revocation of its closing is over.
-fn may_open(lock: &OfflineLock, key: &Issued, now_s: i64) -> bool {
-    let has_ended = key.exp <= now_s;
-    if has_ended && key.is_strict() {
+///
+/// What has ended is judged by what was signed: the clock may be ahead for a while.
+fn may_open(lock: &OfflineLock, key: &Issued) -> bool {
+    let has_ended = key.exp <= lock.iat;
+    if has_ended && key.is_strict() || lock.told.is_some_and(|told| key.exp <= told.iat) {
         return false;
     }
     let least = if has_ended { lock.version } else { lock.refusing };
     !key.refused || lock.list_due || !lock.has_shown(lock.epoch, least)
+}
+
+/// Keys of closed rights that were made after a backup, of which nobody knows: they are refused
+/// from the first list of the epoch on.
+fn of_forgotten(lock: &OfflineLock, about: About<'_>) -> Option<((u16, u32), Vec<TakenKey>)> {
+    let rights = about.closed.get(&lock.key)?;
+    let mut least = None;
+    let mut keys = Vec::new();
+    for (grant, since) in rights {
+        let Some((list, unknown)) = lock.forgotten(*since) else { continue };
+        least = least.max(Some(list));
+        keys.push(TakenKey {
+            key: (unknown.class, unknown.last),
+            place: about.place,
+            grant: *grant,
+            exp: unknown.exp,
+            strict: false,
+        });
+    }
+    least.map(|list| (list, keys))
 }

@@ -57,7 +57,7 @@ pub async fn list(
     let more = found.len() > limit;
     found.truncate(limit);
     let next = found.last().filter(|_| more).map(|last| last.revision);
-    let (lists, now) = (ctx.app.world().lists(), ctx.app.now());
+    let (lists, now) = (ctx.app.world().lists(), ctx.app.sure_now());
     let items = found.into_iter().map(|it| progressed(&lists, it, now)).collect();
     Ok(RevocationPage { items, next })
 }
@@ -71,7 +71,7 @@ pub async fn get(ctx: &Context, place: Id, id: Id) -> Result<Progressed, Error> 
     let found = ctx.app.store().revocation(place, id).await?;
     let found = found.ok_or(Error::not_found(Noun::Grant))?;
     let lists = ctx.app.world().lists();
-    Ok(progressed(&lists, found, ctx.app.now()))
+    Ok(progressed(&lists, found, ctx.app.sure_now()))
 }
 
 /// How far the taking back of a grant has got, where some list held it or should have, or a key was
@@ -95,7 +95,7 @@ pub async fn of_grant(
     let revision = grant.header.revision;
     let page = app.store().revocations(place, revision.saturating_sub(1), 1).await?;
     let found = page.into_iter().find(|it| it.revision == revision);
-    let (lists, now) = (app.world().lists(), app.now());
+    let (lists, now) = (app.world().lists(), app.sure_now());
     Ok(found.and_then(|it| it.progress_for(grant, &**lists, now)))
 }
 
@@ -105,7 +105,7 @@ pub fn pending(app: &App, state: &PlaceState, grant: &Grant) -> Option<Progress>
     let lists = app.world().lists();
     let key = (state.place.number(), grant.header.revision);
     let revocation = lists.revocations.get(&key).filter(|_| grant.closed.is_some())?;
-    revocation.progress_for(grant, &**lists, app.now())
+    revocation.progress_for(grant, &**lists, app.sure_now())
 }
 
 /// Those of some revocations that have come to their end with what is held, as they are to be kept.
@@ -178,14 +178,14 @@ pub(crate) fn ended_with(
 
 /// Notes which revocations have come to their end, by confirmation or by time.
 pub(crate) async fn settle(app: &App) -> Result<(), Error> {
-    if ended(&app.world().lists(), app.now()).is_empty() {
+    if ended(&app.world().lists(), app.sure_now()).is_empty() {
         return Ok(());
     }
     let ctx = Context::new(app.clone(), Caller::System, Via::Native);
     let app = app.clone();
     ctx.commit(None, move |work| {
         // What was published last counts: nothing but a sync unsettles, and none does.
-        work.settled = ended(&app.world().lists(), work.now);
+        work.settled = ended(&app.world().lists(), app.signers().sure(work.now));
         Ok(())
     })
     .await
@@ -209,7 +209,7 @@ pub(crate) fn is_pending_at(
     let lock = state.locks.get(lock).map(|lock| lock.header.id);
     let lets_in = |revision: u64, grant: Option<&Grant>| {
         let revocation = lists.revocations.get(&(place, revision));
-        revocation.is_some_and(|it| it.lets_in(grant, lock, &**lists, app.now()))
+        revocation.is_some_and(|it| it.lets_in(grant, lock, &**lists, app.sure_now()))
     };
     let by_grant = grant.closed.is_some() && lets_in(grant.header.revision, Some(grant));
     by_grant || closed.is_some_and(|revision| lets_in(revision, None))

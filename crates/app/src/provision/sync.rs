@@ -338,7 +338,7 @@ fn places(work: &Work, key: ListKey) -> Option<Sites> {
 
 /// Notes which revocations this call brought to their end.
 fn settle(app: &App, work: &mut Work, key: ListKey) {
-    let (lists, now) = (app.world().lists(), work.now);
+    let (lists, now) = (app.world().lists(), app.signers().sure(work.now));
     if !lists.revocations.is_empty() {
         work.settled = revocation::ended_by(&lists, work.list(key), now);
     }

@@ -15,6 +15,7 @@ use claviger_domain::state::PlaceState;
 use claviger_domain::time::Instant;
 
 use super::digest;
+use crate::offline::{Rights, closed_rights};
 use crate::work::Source;
 
 /// What a command wrote in a place, where that may take something back.
@@ -30,7 +31,9 @@ pub(crate) struct Written {
     /// The keys of locks with no network that it may have to do with.
     pub(crate) touched: Touched,
     /// The locks with no network that it may concern.
-    pub(crate) offline: Vec<LockKey>,
+    pub(crate) offline: BTreeSet<LockKey>,
+    /// The rights that it closed at such locks of whose keys nobody remembers all.
+    pub(crate) closed: Rights,
 }
 
 /// The drafts of a command that may take something back that some list should know, or a lock with
@@ -45,7 +48,9 @@ fn one_written(source: &impl Source, place: PlaceNumber, draft: &Draft) -> Optio
     writes.iter().find(|write| write.former.is_some())?;
     let before = source.place(place)?;
     let touched = touched(&before, &draft.state, writes);
-    let offline = if touched.is_nothing() { Vec::new() } else { source.offline_at(place) };
+    let known = if touched.is_nothing() { Vec::new() } else { source.offline_at(place) };
+    let closed = closed_rights(&before, &draft.state, &touched, |key| source.offline(key));
+    let offline: BTreeSet<LockKey> = known.into_iter().chain(closed.keys().copied()).collect();
     let mut lists = provision::reached(&before, writes, |number| source.place(number));
     let known = source.concerned(place);
     if lists.is_empty() && known.is_empty() && offline.is_empty() {
@@ -71,6 +76,7 @@ fn one_written(source: &impl Source, place: PlaceNumber, draft: &Draft) -> Optio
         lists,
         touched,
         offline,
+        closed,
     })
 }
 
@@ -139,12 +145,14 @@ impl Holdings for Kept {
 pub struct TakenBack {
     revocation: Revocation,
     kept: Kept,
+    /// When it was, as far as the clock was believed.
+    at: Instant,
 }
 
 impl TakenBack {
-    pub(crate) fn new(revocation: Revocation, source: &impl Source) -> TakenBack {
+    pub(crate) fn new(revocation: Revocation, source: &impl Source, at: Instant) -> TakenBack {
         let kept = Kept::of([&revocation], source);
-        TakenBack { revocation, kept }
+        TakenBack { revocation, kept, at }
     }
 
     /// How far the taking back of a grant had got then, where it is this that took it back.
@@ -153,7 +161,7 @@ impl TakenBack {
         if grant.header.revision != self.revocation.revision {
             return None;
         }
-        self.revocation.progress_for(grant, &self.kept, self.revocation.at)
+        self.revocation.progress_for(grant, &self.kept, self.at)
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::keys::Keys;
+use super::mint::life_s;
 use super::times::KeyTimes;
 use super::{KeyClass, LockKey, SERIALS, STRICT_TIME, Serial};
 use crate::ids::{CredentialNumber, GrantNumber, Id, LockNumber, PlaceNumber};
@@ -84,6 +85,8 @@ pub struct Told {
     pub version: u32,
     /// When the server heard of it.
     pub at: Instant,
+    /// What the lock knows to have come, in UTC seconds: its list, or one before it, was made then.
+    pub iat: i64,
 }
 
 /// Serials of which nobody knows what became of them: a backup was older than they are. All of them
@@ -98,6 +101,32 @@ pub struct Unknown {
     pub last: u32,
     /// When the last of them has certainly ended, in UTC seconds.
     pub exp: i64,
+}
+
+impl Unknown {
+    /// The longest that a key lives, in seconds.
+    fn longest() -> i64 {
+        KeyClass::ALL.iter().map(|class| life_s(*class)).max().unwrap_or_default()
+    }
+
+    /// The serials of a class that were given after the highest that is known, up to an epoch that
+    /// begins at an instant (UTC seconds).
+    #[must_use]
+    pub fn until(class: KeyClass, top: u32, epoch: u16, now: i64) -> Unknown {
+        let (first, last) = (top.saturating_add(1), u32::from(epoch) * SERIALS);
+        Unknown { class, first, last, exp: now + Unknown::longest() }
+    }
+
+    /// The epoch that began after them.
+    #[must_use]
+    pub fn epoch(&self) -> u16 {
+        u16::try_from(self.last / SERIALS).unwrap_or(u16::MAX)
+    }
+
+    /// When it began, in UTC seconds.
+    fn began(&self) -> i64 {
+        self.exp - Unknown::longest()
+    }
 }
 
 /// A lock with no network.
@@ -121,6 +150,8 @@ pub struct OfflineLock {
     pub refusing: u32,
     /// When its list was made, in UTC seconds.
     pub iat: i64,
+    /// When anything was last signed for it, in UTC seconds.
+    pub signed: i64,
     /// Its list, signed.
     pub list: Vec<u8>,
     /// The longest list it takes, as it said itself.
@@ -165,6 +196,7 @@ impl OfflineLock {
             version: 0,
             refusing: 0,
             iat: 0,
+            signed: 0,
             list: Vec::new(),
             list_limit: None,
             floors: [0; KeyClass::COUNT],
@@ -250,9 +282,32 @@ impl OfflineLock {
         }
     }
 
-    /// Forgets keys that ended before an instant; their rows stay.
+    /// Forgets keys that ended before an instant, and serials that nobody knows; their rows stay.
+    /// What may open at a lock that cannot tell the time is kept until the lock is known to have
+    /// been told that it has ended.
     pub fn forget(&mut self, before: i64) {
-        self.keys.retain(|it| it.exp >= before);
+        let told = self.told;
+        let has_heard = |exp: i64| told.is_some_and(|told| exp <= told.iat);
+        self.keys.retain(|it| it.exp >= before || !it.is_strict() && !has_heard(it.exp));
+        self.unknown
+            .retain(|it| it.exp >= before || told.is_none_or(|told| told.epoch < it.epoch()));
+    }
+
+    /// Whether keys of a right that began at an instant may open of which nobody knows: they were
+    /// made after the backup that the database is of. Which list is the first to refuse them, and
+    /// the newest of them.
+    #[must_use]
+    pub fn forgotten(&self, since: Instant) -> Option<((u16, u32), Unknown)> {
+        let newest = self.unknown.iter().max_by_key(|it| it.last);
+        if self.epoch_due {
+            // Its epoch has not begun: all that was made may be unknown.
+            let last = u32::from(self.epoch).saturating_add(1).saturating_mul(SERIALS);
+            let unknown = Unknown { class: KeyClass::Phone, first: last, last, exp: i64::MAX };
+            return Some(((self.epoch.saturating_add(1), 0), unknown));
+        }
+        let newest = newest.filter(|it| since.seconds() <= it.began())?;
+        let list = (newest.epoch(), 0);
+        (!self.has_shown(list.0, list.1)).then_some((list, *newest))
     }
 
     /// The keys that were added or changed since this was last asked.

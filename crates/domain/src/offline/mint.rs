@@ -10,7 +10,7 @@ use crate::ids::{CredentialNumber, GrantNumber, PlaceNumber};
 use crate::noun::words;
 use crate::time::DAY;
 
-/// Keys for one grant and device at one lock within the life of one, at most.
+/// Keys for one grant and device at one lock within the life of the newest, at most.
 const MOST_MINTS: usize = 8;
 const DAY_S: i64 = DAY / 1_000_000;
 
@@ -61,8 +61,7 @@ type Holder = (PlaceNumber, GrantNumber, CredentialNumber);
 pub fn wanted(lock: &OfflineLock, holder: Holder, right: &Right<'_>, now: i64) -> Wanted {
     let class = right.class;
     let iat = now.max(lock.iat);
-    let life = life_s(class);
-    let fitted = fit(right, iat, iat + life);
+    let fitted = fit(right, iat, iat + life_s(class));
     let newest = newest(lock, holder, class);
     let will_do = newest.filter(|it| !is_dead(lock, it) && it.exp > now);
     if let Some(key) = will_do
@@ -75,7 +74,9 @@ pub fn wanted(lock: &OfflineLock, holder: Holder, right: &Right<'_>, now: i64) -
         }
     }
     let Some(fitted) = fitted else { return Wanted::Nothing };
-    if lock.keys_of(holder).filter(|it| it.iat > now - life).count() >= MOST_MINTS {
+    // A right that ends soon makes keys that live as long: they are counted within such a life.
+    let since = newest.map_or(now, |it| now - (it.exp - it.iat));
+    if lock.keys_of(holder).filter(|it| it.iat > since).count() >= MOST_MINTS {
         return Wanted::Refused(Alarm::TooManyMints);
     }
     match lock.next_serial(class) {

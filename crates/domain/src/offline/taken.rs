@@ -7,7 +7,8 @@ use super::right::Right;
 use super::spans;
 use super::{LockKey, Serial};
 use crate::draft::Write;
-use crate::ids::{CredentialNumber, GrantNumber, Id, PlaceNumber};
+use crate::ids::{AccessLevelNumber, CredentialNumber, GrantNumber, Id, LockNumber, PlaceNumber};
+use crate::noun::grant::Target;
 use crate::provision::{LockProgress, LockState};
 use crate::record::Record;
 use crate::state::PlaceState;
@@ -20,6 +21,8 @@ pub struct Touched {
     grants: BTreeSet<GrantNumber>,
     /// Those for these devices.
     devices: BTreeSet<CredentialNumber>,
+    /// Locks that were taken out of levels.
+    taken_out: BTreeSet<(AccessLevelNumber, LockNumber)>,
     /// All.
     all: bool,
 }
@@ -31,11 +34,39 @@ impl Touched {
         !self.all && self.grants.is_empty() && self.devices.is_empty()
     }
 
-    /// Whether a grant was written, and is closed in its place since.
+    /// Whether the right that a key is of was closed, in its place as it is since: its grant was,
+    /// or its lock was taken out of the grant's level.
     #[must_use]
-    pub fn closes(&self, after: &PlaceState, grant: GrantNumber) -> bool {
-        let is_open = after.grants.get(grant).is_some_and(|it| it.closed.is_none());
-        self.grants.contains(&grant) && !is_open
+    pub fn closes(&self, after: &PlaceState, key: &Issued) -> bool {
+        let grant = after.grants.get(key.grant).filter(|it| it.closed.is_none());
+        let was_written = self.grants.contains(&key.grant);
+        let Some(grant) = grant else { return was_written };
+        let Target::AccessLevel(level) = grant.target else { return false };
+        self.taken_out.contains(&(level, key.lock)) && after.membership(level, key.lock).is_none()
+    }
+
+    /// The rights that were closed, each a grant at a lock that it reached before. Of those that
+    /// ended as a lock was taken out of a level, the oldest grant stands for all.
+    #[must_use]
+    pub fn closed(
+        &self,
+        before: &PlaceState,
+        after: &PlaceState,
+    ) -> Vec<(GrantNumber, LockNumber)> {
+        let mut found = Vec::new();
+        for grant in self.grants.iter().filter_map(|it| before.grants.get(*it)) {
+            let is_open = after.grants.get(grant.number()).is_some_and(|it| it.closed.is_none());
+            if grant.closed.is_none() && !is_open {
+                let locks = before.locks_of(grant.target).into_iter();
+                found.extend(locks.map(|lock| (grant.number(), lock)));
+            }
+        }
+        for (level, lock) in &self.taken_out {
+            let oldest = before.level_grants(*level).iter().next().map(GrantNumber);
+            let is_out = after.membership(*level, *lock).is_none();
+            found.extend(oldest.filter(|_| is_out).map(|grant| (grant, *lock)));
+        }
+        found
     }
 
     /// Whether a key of a lock is one of them; the command was of `place`.
@@ -81,7 +112,11 @@ pub fn touched(before: &PlaceState, after: &PlaceState, writes: &[Write]) -> Tou
                 found.all |= !same || is.header.is_deleted();
             }
             (Record::Place(was), Record::Place(is)) => found.all |= was.zone != is.zone,
-            (Record::Membership(_) | Record::Share(_), _) => found.all = true,
+            (Record::Membership(it), _) => {
+                found.taken_out.insert((it.level, it.lock));
+                found.all = true;
+            }
+            (Record::Share(_), _) => found.all = true,
             _ => {}
         }
     }
@@ -139,7 +174,7 @@ impl AtLock {
     ) -> Option<LockProgress> {
         let asked = |key: &&TakenKey| grant.is_none_or(|it| it == (key.place, key.grant));
         let keys: Vec<&TakenKey> = self.keys.iter().filter(asked).collect();
-        let last = keys.iter().map(|key| key.exp).max()? + LIFE_GRACE_S;
+        let last = keys.iter().map(|key| key.exp).max()?.saturating_add(LIFE_GRACE_S);
         let lenient = keys.iter().any(|key| !key.strict);
         let progress = |state, latest, open_ended| {
             Some(LockProgress { lock: self.lock, state, latest, open_ended })

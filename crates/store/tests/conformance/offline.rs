@@ -47,7 +47,8 @@ fn lock() -> OfflineLock {
     lock.list = vec![6; 300];
     lock.list_limit = Some(512);
     lock.floors = [1, 2, 3, u32::MAX];
-    lock.told = Some(Told { epoch: 4094, version: 6, at: Instant(77) });
+    lock.told = Some(Told { epoch: 4094, version: 6, at: Instant(77), iat: 1_799_999_999 });
+    lock.signed = 1_800_000_001;
     let class = KeyClass::Service;
     lock.unknown = vec![Unknown { class, first: 5, last: 9, exp: 1 << 39 }];
     lock.logs = [(u64::MAX, vec![(1, 5), (7, u32::MAX)]), (0, vec![])].into();
@@ -94,9 +95,24 @@ async fn a_lock_with_no_network_comes_back_with_its_keys() {
         let read = world.store.offline_locks(0).await.unwrap();
         assert_eq!(read, [written]);
         assert_eq!(world.number("select count(*) from issued_keys").await, 3);
-        // What ended before is not read.
-        let read = world.store.offline_locks(1_800_000_003).await.unwrap();
-        assert_eq!(read[0].keys().map(|key| key.serial).collect::<Vec<_>>(), [3]);
+        // What ended before is not read,
+        let read = async |world: &World, remembered_s: i64| -> Vec<u32> {
+            let read = world.store.offline_locks(remembered_s).await.unwrap();
+            read[0].keys().map(|key| key.serial).collect()
+        };
+        assert_eq!(read(&world, -3).await, [3]);
+        // but for what a lock without a clock may open to, until it has heard that it has ended.
+        let mut lock = world.store.offline_locks(0).await.unwrap().remove(0);
+        lock.put(Issued { flags: 6, ..key(4) });
+        let told = |iat: i64| Some(Told { epoch: 1, version: 2, at: Instant(3), iat });
+        for (iat, serials) in [(1_800_000_003, vec![4]), (1_800_000_004, vec![])] {
+            lock.told = told(iat);
+            store(&mut world, &mut lock, Vec::new()).await;
+            assert_eq!(read(&world, -9).await, serials);
+            let mut kept = lock.clone();
+            kept.forget(1_800_000_009);
+            assert_eq!(kept.keys().map(|key| key.serial).collect::<Vec<_>>(), serials);
+        }
     })
     .await;
 }

@@ -1,10 +1,14 @@
 //! What cannot be is refused, told, and recorded as an event of the lock.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use claviger_app::offline;
 use claviger_offline::lock::code::Code;
 use serde_json::{Value, json};
 
 use super::door::Door;
 use super::phone::Phone;
+use super::roots::{back, root_of, run};
 use crate::kit::{Site, one};
 use crate::retention::work_until;
 use crate::support::on_each_engine;
@@ -80,26 +84,51 @@ async fn nothing_is_signed_by_a_clock_that_nobody_has_looked_at() {
         let world = world.reopened(0, wait).await;
         phone = phone.over(&world);
         let it = world.here();
-        // What the refused call would have told is told by the next, and once.
+        // What it brings is taken in, and what is signed is carried on.
         let alarming = forged(&door.receipt().unwrap());
-        let brought = json!({"receipts": [&alarming]});
-        let refused = phone.actor.post(&it.at("/devices/sync"), brought).await;
-        assert_eq!(refused.status, 503, "{}", refused.text);
-        assert_eq!(tampers(&it).await, Vec::<Value>::new());
+        phone.receipts.push(alarming.clone());
+        let nonce = STANDARD.encode([7; 16]);
+        let given = phone.call(json!({"nonces": [{"lock_id": door.id(), "nonce": nonce}]})).await;
+        assert_eq!((&given["keys"], &given["fresh"]), (&json!([]), &json!([])));
+        assert_eq!(tampers(&it).await.len(), 1);
         let told = || async {
             let events = world.here().list("/events").await;
             events.iter().any(|it| it["kind"] == "clock_wrong" && it["lock_id"] == door.shown["id"])
         };
         assert!(!told().await);
         work_until(&world, told).await;
-        claviger_app::offline::trust_clock(&world.app).await;
+        offline::trust_clock(&world.app).await;
+        phone.sync().await;
+        assert_eq!(door.answers(&phone), Code::Done);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_refused_call_would_have_told_is_told_by_the_next_and_once() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let door = Door::at(&it, "Shed", 54).await;
+        let ann = it.person("Ann").await;
+        it.grant(&ann, &door.shown).await;
+        let mut phone = Phone::of(&it, &ann).await;
+        // The root is elsewhere, and has not spoken for who signs.
+        let root = root_of(&world.app);
+        offline::forget_root(&world.app).await.unwrap();
+        run(&world.app, "delete from issuers").await;
+        let world = world.restarted().await;
+        let it = back(&world, &mut [&mut phone]);
+        let alarming = forged(&door.receipt().unwrap());
+        let brought = json!({"receipts": [&alarming]});
+        let refused = phone.actor.post(&it.at("/devices/sync"), brought).await;
+        assert_eq!(refused.status, 409, "{}", refused.text);
+        assert_eq!(tampers(&it).await, Vec::<Value>::new());
+        offline::sign(&world.app, Some(&root), false).await.unwrap();
         for _ in 0..2 {
             phone.receipts.push(alarming.clone());
             phone.call(json!({})).await;
             assert_eq!(tampers(&it).await.len(), 1);
         }
-        phone.sync().await;
-        assert_eq!(door.answers(&phone), Code::Done);
     })
     .await;
 }

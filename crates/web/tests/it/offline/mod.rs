@@ -3,9 +3,11 @@
 
 mod alarms;
 mod cards;
+mod clock;
 pub(crate) mod door;
 pub(crate) mod phone;
 mod proof;
+mod remembered;
 mod roots;
 mod shared;
 

@@ -15,11 +15,11 @@ use super::phone::Phone;
 use crate::kit::{Site, one};
 use crate::support::{World, id, on_each_engine};
 
-fn root_of(app: &App) -> String {
+pub(super) fn root_of(app: &App) -> String {
     String::from_utf8(offline::export_root(app).unwrap()).unwrap()
 }
 
-async fn run(app: &App, sql: &'static str) {
+pub(super) async fn run(app: &App, sql: &'static str) {
     let mut batch = Batch::new();
     batch.run(sql, []);
     let done = app.storage().db().write(batch).await;
@@ -154,7 +154,7 @@ async fn issuers_are_made_anew_and_nothing_of_the_former_opens() {
 }
 
 /// Everything as it is, in a file.
-async fn backup(app: &App) -> PathBuf {
+pub(super) async fn backup(app: &App) -> PathBuf {
     let path = claviger_store::testing::folder().join("all.backup");
     let file = std::fs::File::create(&path).unwrap();
     claviger_app::backup::write(app, None, file).await.unwrap();
@@ -162,7 +162,7 @@ async fn backup(app: &App) -> PathBuf {
 }
 
 /// A person's first key at a lock, and that it opens.
-async fn newcomer(it: &Site, name: &str, door: &mut Door) -> Phone {
+pub(super) async fn newcomer(it: &Site, name: &str, door: &mut Door) -> Phone {
     let person = it.person(name).await;
     it.grant(&person, &door.shown).await;
     let mut phone = Phone::of(it, &person).await;
