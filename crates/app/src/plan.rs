@@ -13,7 +13,7 @@ use claviger_domain::time::{Instant, MINUTE, SECOND};
 
 use crate::context::{Context, Expected};
 use crate::error::Error;
-use crate::offline::{Cause, Hit, preview};
+use crate::offline::{Cause, Hit, SizedList, preview};
 use crate::random::{hex, sha256};
 use crate::work::Work;
 
@@ -46,6 +46,8 @@ pub struct Planned {
     pub changed: Vec<PlanRow>,
     /// Devices whose keys would be refused although nothing demands it: they need another.
     pub side_effects: Vec<PlanRow>,
+    /// How long the lists get that locks with no network are given.
+    pub(crate) sizes: Vec<SizedList>,
     /// `plan-<hex>` over the complete plan.
     pub digest: String,
 }
@@ -105,6 +107,7 @@ pub(crate) fn planned(ctx: &Context, work: &Work, at: Instant) -> Planned {
         rows.sort();
     }
     let found = preview(&ctx.app, work, at);
+    whole.sizes.clone_from(&found.sizes);
     whole.side_effects = found.hits.iter().filter_map(|hit| hit_row(work, hit)).collect();
     let hidden_hits = found.hits.iter().filter(|hit| ctx.scopes_in(hit.place).is_none());
     hidden.extend(hidden_hits.filter_map(|hit| hit_row(work, hit)));

@@ -1,5 +1,6 @@
--- When anything was last signed for a lock with no network, and when a list was made, at the latest,
--- that it is known to have had: UTC seconds. Of keys that were signed since the list, each says when.
+-- When anything was last signed for a lock with no network, and when a list was made, at the
+-- latest, that it is known to have had: UTC seconds. Of keys that were signed since the list, each
+-- says when.
 alter table offline_locks add column signed {bigint} not null default 0;
 alter table offline_locks add column told_iat {bigint} not null default 0;
 update offline_locks set signed = iat;

@@ -9,9 +9,9 @@ use claviger_domain::command::grant as rules;
 use claviger_domain::ids::{CredentialNumber, GrantNumber, Id, LockNumber, Noun, Ref};
 use claviger_domain::noun::credential::CredentialKind;
 use claviger_domain::noun::grant::{Grant, Right, RightState, Subject};
-use claviger_domain::noun::lock::{Capacity, LockMode};
+use claviger_domain::noun::lock::LockMode;
 use claviger_domain::noun::scope::Scope;
-use claviger_domain::offline::{KeyClass, OfflineLock};
+use claviger_domain::offline::{Issued, KeyClass, OfflineLock};
 use claviger_domain::record::Record;
 use claviger_domain::state::PlaceState;
 use claviger_store::ClosedGrants;
@@ -19,6 +19,7 @@ use claviger_store::ClosedGrants;
 use super::{speak_of, standing};
 use crate::context::Context;
 use crate::error::Error;
+use crate::offline::SizedList;
 use crate::plan::PlanRow;
 use crate::provision;
 use crate::read::{Gone, resolve};
@@ -148,16 +149,17 @@ fn open_of(state: &PlaceState, subject: Subject) -> Vec<Arc<Grant>> {
     found
 }
 
-/// How many keys the list of a lock with no network must refuse.
+/// How long the list of a lock with no network is in one class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct ListSize {
     pub class: KeyClass,
-    /// The version of the lock's list that does.
+    /// The version of the list.
     pub version: u32,
-    pub keys: usize,
+    /// The rows of serials that it names one by one.
+    pub entries: usize,
     /// The most, where the lock counts entries.
-    pub most: Option<u32>,
+    pub most: Option<usize>,
 }
 
 /// One grant that is taken back.
@@ -212,8 +214,8 @@ pub async fn revoke_held(ctx: &Context, place: Id, whose: Whose) -> Result<Taken
         Ok(grants)
     };
     let planning = Context { dry_run: true, keep: None, ..ctx.clone() };
-    let hits = match planning.write(Some(place), wish.clone()).await? {
-        Written::Planned(planned) => planned.side_effects,
+    let planned = match planning.write(Some(place), wish.clone()).await? {
+        Written::Planned(planned) => planned,
         Written::Done { .. } => return Err(Error::Internal),
     };
     let (grants, taken_back) = if ctx.dry_run {
@@ -233,8 +235,8 @@ pub async fn revoke_held(ctx: &Context, place: Id, whose: Whose) -> Result<Taken
                 Some(_) => progress.is_some_and(|progress| !progress.is_settled()),
                 None => would_be_pending(&ctx.app, &state, &grant, &reached),
             },
-            side_effects: hit(&state, &hits, &reached, &numbers),
-            lists: sizes(&ctx.app, &state, &grant, &reached, &numbers),
+            side_effects: hit(&state, &planned.side_effects, &reached, &numbers),
+            lists: sizes(&ctx.app, &state, &grant, &reached, &planned.sizes),
             grant,
         }
     });
@@ -294,41 +296,29 @@ fn hit(
     found.into_values().collect()
 }
 
-/// The lists that have to refuse keys of a grant, with what they have to refuse then.
+/// The lists that refuse keys of a grant, as they were planned.
 fn sizes(
     app: &App,
     state: &PlaceState,
     grant: &Grant,
     reached: &[LockNumber],
-    taken: &BTreeSet<GrantNumber>,
+    planned: &[SizedList],
 ) -> Vec<ListSize> {
     let (place, now_s) = (state.place.number(), app.now().seconds());
     let mut sizes = Vec::new();
     for lock in reached {
         let Some(offline) = offline(app, state, *lock) else { continue };
-        let owner = app.state(offline.key.place).ok();
-        let capacity = owner.and_then(|owner| owner.locks.get(offline.key.lock)?.capacity);
-        let live = offline.keys().filter(|key| key.exp > now_s);
-        let mut count: BTreeMap<KeyClass, (usize, bool)> = BTreeMap::new();
-        let mut due = false;
-        for key in live {
-            let own = key.place == place && key.grant == grant.number();
-            let goes = key.place == place && taken.contains(&key.grant);
-            let entry = count.entry(key.class).or_default();
-            entry.0 += usize::from(key.refused || goes);
-            entry.1 |= own;
-            due |= goes && !key.refused;
-        }
-        let hit = count.into_iter().filter(|(_, (_, own))| *own);
-        sizes.extend(hit.map(|(class, (keys, _))| ListSize {
-            class,
-            // What no list refuses yet is refused by the next.
-            version: offline.version.saturating_add(u32::from(due)),
-            keys,
-            most: match capacity {
-                Some(Capacity::Entries(most)) => Some(most),
-                _ => None,
-            },
+        let own = |class: KeyClass| {
+            let key =
+                |key: &Issued| (key.place, key.grant, key.class) == (place, grant.number(), class);
+            offline.keys().any(|it| key(it) && it.exp > now_s)
+        };
+        let of_lock = planned.iter().filter(|size| size.lock == offline.id && own(size.class));
+        sizes.extend(of_lock.map(|size| ListSize {
+            class: size.class,
+            version: size.version,
+            entries: size.entries,
+            most: size.most,
         }));
     }
     sizes

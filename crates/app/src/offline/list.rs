@@ -11,7 +11,7 @@ use claviger_offline::class::Class;
 use claviger_offline::cose::{Kind, Signed};
 use claviger_offline::items::Items;
 use claviger_offline::list::{List, Section};
-use claviger_offline::plan::{Capacity, Input, Live, Plan, Planned, Run, fit};
+use claviger_offline::plan::{Capacity, Input, Live, Plan, Planned, Run, fit, share};
 
 use super::REMEMBERED_S;
 use super::signer::{MOST_BEHIND, Signers};
@@ -35,6 +35,21 @@ pub(crate) struct Draft {
     plans: Vec<(KeyClass, Plan, Planned)>,
     /// Live keys that it refuses and the list before did not.
     pub(crate) side_effects: Vec<Serial>,
+}
+
+impl Draft {
+    /// Of each class that has a section, how many rows of serials it names one by one.
+    pub(crate) fn sizes(&self) -> impl Iterator<Item = (KeyClass, usize)> {
+        self.plans.iter().map(|(class, plan, _)| (*class, plan.ranges.len() + plan.bitmap.len()))
+    }
+}
+
+/// The most entries of each class in a list with so many; none where they are not counted.
+pub(crate) fn most_entries(room: Capacity, classes: usize) -> Option<usize> {
+    match room {
+        Capacity::Entries(most) => Some(share(most, classes)),
+        Capacity::Bytes(_) => None,
+    }
 }
 
 /// The class as the crate of the locks names it.

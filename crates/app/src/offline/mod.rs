@@ -30,7 +30,7 @@ pub(crate) use alarm::{Cause, look_at_clock, look_for_gaps};
 pub(crate) use device::caller;
 pub(crate) use epoch::begin;
 pub(crate) use list::renew;
-pub(crate) use preview::{Hit, preview};
+pub(crate) use preview::{Hit, SizedList, preview};
 pub(crate) use shown::secret_of;
 pub(crate) use signer::Signers;
 pub(crate) use sync::owned;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use claviger_domain::ids::{CredentialNumber, Id, PlaceNumber};
-use claviger_domain::offline::{LockKey, OfflineLock, touched};
+use claviger_domain::offline::{KeyClass, LockKey, OfflineLock, touched};
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::Instant;
 
@@ -26,6 +26,21 @@ pub(crate) struct Hit {
     pub(crate) serial: u32,
 }
 
+/// What the list of a lock would say of one class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SizedList {
+    /// The lock.
+    pub(crate) lock: Id,
+    /// The class.
+    pub(crate) class: KeyClass,
+    /// The version of the list.
+    pub(crate) version: u32,
+    /// How many rows of serials it names one by one.
+    pub(crate) entries: usize,
+    /// The most, where the lock counts them.
+    pub(crate) most: Option<usize>,
+}
+
 /// What lists a command would make.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Preview {
@@ -33,6 +48,8 @@ pub(crate) struct Preview {
     pub(crate) makes_lists: bool,
     /// Whom they hit, in order.
     pub(crate) hits: Vec<Hit>,
+    /// How long they get.
+    pub(crate) sizes: Vec<SizedList>,
 }
 
 /// The lists that a finished work would make, planned as of an instant.
@@ -75,6 +92,14 @@ pub(crate) fn preview(app: &App, work: &Work<'_>, at: Instant) -> Preview {
         let record = owner.as_ref().and_then(|owner| owner.locks.get(lock.key.lock));
         let room = list::room(lock, record.map(|record| &**record));
         let draft = list::draft(app.world(), lock, room, at.seconds().max(lock.iat));
+        found.sizes.extend(draft.sizes().map(|(class, entries)| SizedList {
+            lock: lock.id,
+            class,
+            // What the newest list refuses already needs no other.
+            version: lock.version.saturating_add(u32::from(lock.list_due)),
+            entries,
+            most: list::most_entries(room, draft.sizes().count()),
+        }));
         let hits = draft.side_effects.iter().filter_map(|key| lock.issued(*key));
         found.hits.extend(hits.map(|key| Hit {
             place: key.place,

@@ -3,7 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::{Capacity, Input, LIST_BYTES, Plan, plan_entries, plan_list};
+use super::{Capacity, Input, LIST_BYTES, Plan, plan, plan_list};
 use crate::cbor::Writer;
 use crate::class::Class;
 use crate::items::{Item as _, Items};
@@ -70,15 +70,27 @@ impl Planned {
     }
 }
 
+/// Entries that every class may have in one list, so that what one class refuses hits no other: as
+/// many as a lock has room for when all classes have them.
+const OWN_ENTRIES: usize = 24;
+
+/// The most entries of each of so many classes at a lock with room for `most`.
+#[must_use]
+pub fn share(most: usize, classes: usize) -> usize {
+    most.checked_div(classes).unwrap_or(most).max(most.min(OWN_ENTRIES))
+}
+
 /// Plans all classes of a lock, ascending, and writes their sections. With bytes the signed list is
-/// no longer than that: where ranges turn out wide, it is planned again with less.
+/// no longer than that: where ranges turn out wide, it is planned again with less. Entries are each
+/// class's own, as in [`share`].
 #[must_use]
 pub fn fit(inputs: &[(Class, Input<'_>)], capacity: Capacity) -> Vec<(Plan, Planned)> {
     match capacity {
         Capacity::Bytes(list_limit) => fit_bytes(inputs, list_limit),
         Capacity::Entries(most) => {
-            let bare: Vec<Input<'_>> = inputs.iter().map(|(_, input)| *input).collect();
-            written(inputs, plan_entries(&bare, most))
+            let each = Capacity::Entries(share(most, inputs.len()));
+            let plans = inputs.iter().map(|(_, input)| plan(input, each));
+            written(inputs, plans)
         }
     }
 }

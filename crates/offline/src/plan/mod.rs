@@ -5,7 +5,7 @@
 mod encode;
 mod open_gaps;
 
-pub use encode::{Planned, fit};
+pub use encode::{Planned, fit, share};
 
 use alloc::vec::Vec;
 
@@ -43,7 +43,7 @@ pub struct Live {
 pub enum Capacity {
     /// So many bytes: of ranges and bitmap, or of the signed list.
     Bytes(u64),
-    /// So many entries, 64 at most in a class, and no bitmap.
+    /// So many entries in each class, 64 at most, and no bitmap; in a whole list as [`share`] says.
     Entries(usize),
 }
 
@@ -162,43 +162,6 @@ pub fn plan_list(inputs: &[Input<'_>], list_limit: u64) -> Vec<Plan> {
     };
     let planned = inputs.iter().zip(shares);
     planned.map(|(it, share)| plan(it, Capacity::Bytes(share))).collect()
-}
-
-/// Divides the entries of a list among its classes by the least cost of all; what saves nothing
-/// goes to lower classes first. Inputs are in the order of their classes.
-#[must_use]
-pub fn plan_entries(inputs: &[Input<'_>], most: usize) -> Vec<Plan> {
-    let (mut costs, mut runs) = (Vec::new(), Vec::new());
-    for input in inputs {
-        let (floor, must) = raised(input);
-        let gaps = Gaps::of(floor, must, input.live);
-        runs.push(gaps.runs().len());
-        costs.push(costs_by_entries(&gaps, most.min(MOST_RANGES)));
-    }
-    let shares = divided(&costs, u64::try_from(most).unwrap_or(u64::MAX));
-    let mut shares: Vec<usize> =
-        shares.into_iter().map(|it| usize::try_from(it).unwrap_or(usize::MAX)).collect();
-    let mut left = most.saturating_sub(shares.iter().copied().fold(0, usize::saturating_add));
-    for (share, runs) in shares.iter_mut().zip(runs) {
-        let more = runs.saturating_sub(*share).min(left);
-        *share = share.saturating_add(more);
-        left = left.saturating_sub(more);
-    }
-    let planned = inputs.iter().zip(shares);
-    planned.map(|(it, share)| plan(it, Capacity::Entries(share))).collect()
-}
-
-/// (entries, cost) at which the cost of one class falls, entries ascending.
-fn costs_by_entries(gaps: &Gaps, most: usize) -> Vec<(u64, u64)> {
-    let mut steps: Vec<(u64, u64)> = Vec::new();
-    let runs = gaps.runs().len();
-    for (entries, kept) in (0_u64..).zip(0..=most.min(runs)) {
-        let cost = gaps.before(runs.saturating_sub(kept));
-        if steps.last().is_none_or(|(_, before)| cost < *before) {
-            steps.push((entries, cost));
-        }
-    }
-    steps
 }
 
 /// (bytes, cost) at which the cost of one class falls, bytes ascending.

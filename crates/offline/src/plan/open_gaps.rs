@@ -45,11 +45,6 @@ impl Gaps {
         &self.runs
     }
 
-    /// The weight of what a floor at the end of so many runs refuses.
-    pub(super) fn before(&self, runs: usize) -> u64 {
-        self.weights.iter().take(runs).copied().fold(0, u64::saturating_add)
-    }
-
     /// Bytes of a bitmap from a run on.
     fn bitmap_bytes(&self, from: usize) -> Option<u64> {
         let (first, last) = (self.runs.get(from)?.first, self.runs.last()?.last);

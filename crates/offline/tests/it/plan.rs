@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use claviger_offline::class::Class;
 use claviger_offline::items::Items;
 use claviger_offline::list::List;
-use claviger_offline::plan::{Capacity, Input, Live, Plan, Planned, Run, fit, plan};
-use claviger_offline::plan::{plan_entries, plan_list};
+use claviger_offline::plan::{
+    Capacity, Input, Live, Plan, Planned, Run, fit, plan, plan_list, share,
+};
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 
@@ -152,31 +153,6 @@ proptest! {
     }
 
     #[test]
-    fn classes_share_entries_by_the_least_of_all(
-        one in vec((0_u8..3, 1_u64..6), 1..30),
-        two in vec((0_u8..3, 1_u64..6), 1..30),
-        most in 0_usize..12,
-    ) {
-        let worlds = [world(&one), world(&two)];
-        let tops = [one.len() as u32, two.len() as u32];
-        let input = |at: usize| Input {
-            floor: 0,
-            must: &worlds[at].0,
-            live: &worlds[at].1,
-            top: tops[at],
-        };
-        let plans = plan_entries(&[input(0), input(1)], most);
-        prop_assert!(plans.iter().map(|it| it.ranges.len()).sum::<usize>() <= most);
-        let total: u64 = plans.iter().map(|it| it.cost).sum();
-        let least = (0..=most).map(|share| {
-            let cost = |at, share| plan(&input(at), Capacity::Entries(share)).cost;
-            cost(0, share) + cost(1, most - share)
-        });
-        prop_assert_eq!(total, least.min().unwrap());
-        plans.iter().enumerate().for_each(|(at, plan)| check(&input(at), plan));
-    }
-
-    #[test]
     fn no_list_is_longer_than_its_limit(
         must in btree_set(1_u32..3_000_000, 0..150),
         live in btree_set(1_u32..3_000_000, 0..150),
@@ -231,14 +207,20 @@ fn nothing_to_refuse_lets_the_floor_rise_for_free() {
 }
 
 #[test]
-fn a_class_that_needs_no_entry_takes_none() {
-    let must = [Run { first: 2, last: 2 }, Run { first: 4, last: 4 }];
-    let live = [1, 3, 5].map(|serial| Live { serial, weight: 1 });
-    let phones = Input { floor: 0, must: &must, live: &live, top: 5 };
-    // It has a section, for its floor.
-    let cards = Input { floor: 9, must: &[], live: &[], top: 12 };
-    let planned = fit(&[(Class::Phone, phones), (Class::Card, cards)], Capacity::Entries(2));
-    assert_eq!((planned[0].0.cost, planned[0].0.ranges.len()), (0, 2));
-    assert_eq!((planned[1].0.floor, planned[1].0.ranges.len()), (12, 0));
+fn entries_of_one_class_take_no_room_from_another_while_they_are_few() {
+    let must: Vec<Run> = (1..=40).map(|it| Run { first: it * 2, last: it * 2 }).collect();
+    let live = [Live { serial: 1, weight: 1 }];
+    let input = Input { floor: 0, must: &must, live: &live, top: 99 };
+    let both = [(Class::Phone, input), (Class::Card, input)];
+    for (most, each) in [(1, 1), (7, 7), (24, 24), (30, 24), (60, 30), (64, 32)] {
+        assert_eq!(share(most, 2), each);
+        let floor = u32::try_from(2 * (40 - each)).unwrap();
+        for (planned, section) in &fit(&both, Capacity::Entries(most)) {
+            assert_eq!((planned.floor, planned.ranges.len()), (floor, each));
+            assert_eq!(section.section().top(), Some(80));
+        }
+        let alone = &fit(&both[..1], Capacity::Entries(most))[0].0;
+        assert_eq!(alone.ranges.len(), most.min(40));
+    }
     assert!(fit(&[], Capacity::Entries(7)).is_empty());
 }

@@ -19,8 +19,7 @@ use super::error::{Failure, OauthFailure};
 use crate::bearer::bearer;
 use crate::compat::serve::{Call, Path, said};
 
-/// The scopes there are, with what each lets a program do; nothing where what it is for is not
-/// built.
+/// The scopes there are, with what each lets a program do.
 pub(crate) const SCOPES: [(&str, &[Scope]); 12] = [
     (
         "read:core:entities",

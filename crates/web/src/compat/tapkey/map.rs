@@ -214,7 +214,7 @@ fn said_of(person: &Person) -> Option<Value> {
 }
 
 /// What makes a contact of a user who is none yet, beside what is set on it.
-pub(crate) fn now_contact(person: &Person, edit: PersonEdit) -> PersonEdit {
+pub(crate) fn made_contact(person: &Person, edit: PersonEdit) -> PersonEdit {
     let mut said = said_of(person).unwrap_or_default();
     let rest = said.as_object_mut().map(|said| {
         said.remove("tapkey");

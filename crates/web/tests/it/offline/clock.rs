@@ -1,5 +1,5 @@
-//! A server whose clock is wrong for a while: what it signs, what it takes back, and what it says to
-//! be over.
+//! A server whose clock is wrong for a while: what it signs, what it takes back, and what it says
+//! to be over.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 

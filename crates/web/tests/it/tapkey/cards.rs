@@ -176,7 +176,7 @@ async fn cards_that_sign_are_refused_by_their_own_list_and_those_hit_become_task
             assert_eq!(classes.as_array().unwrap().len(), 1, "phones have nothing to do with it");
             let class =
                 (&classes[0]["rclClass"], &classes[0]["currentSize"], &classes[0]["maxSize"]);
-            assert_eq!(class, (&json!("Card"), &json!(2), &json!(1)));
+            assert_eq!(class, (&json!("Card"), &json!(1), &json!(1)));
         }
         let tasks = it.list("/devices/tasks").await;
         assert_eq!(tasks.len(), 1);

@@ -11,6 +11,18 @@ fn body(method: &str) -> Value {
     if ["PUT", "PATCH"].contains(&method) { json!({}) } else { Value::Null }
 }
 
+/// Every list of an account.
+const LISTS: [&str; 8] = [
+    "/contacts",
+    "/permissions",
+    "/grants",
+    "/boundlocks",
+    "/lockgroups",
+    "/boundcards",
+    "/logentries",
+    "/identityproviders/okta/users",
+];
+
 /// One object of each kind in an account, by the parameter that names it in paths.
 async fn furnished(theirs: &Tapkey) -> BTreeMap<&'static str, String> {
     let contact = theirs.contact("bo@example.org").await;
@@ -48,18 +60,8 @@ async fn another_accounts_ids_are_nothing_here() {
         let role = json!({ "contactId": contact, "role": "Admin" });
         theirs.call("PUT", "/permissions", role.clone()).await.expect(200);
         let all = async || {
-            let lists = [
-                "/contacts",
-                "/permissions",
-                "/grants",
-                "/boundlocks",
-                "/lockgroups",
-                "/boundcards",
-                "/logentries",
-                "/identityproviders/okta/users",
-            ];
             let mut found = Vec::new();
-            for list in lists {
+            for list in LISTS {
                 found.push(theirs.get(list).await.expect(200));
             }
             (world.revisions().await, found)
@@ -100,8 +102,15 @@ async fn another_accounts_ids_are_nothing_here() {
         let answer = here.call("PUT", "/permissions", role).await;
         refused(&answer, 400, "InvalidRequest", &["contactId"]);
         assert_eq!(all().await, before);
-        let filter = format!("/contacts?$filter=id%20eq%20'{}'", contact);
-        assert_eq!(here.get(&filter).await.expect(200), json!([]));
+        for (list, member, theirs) in [
+            ("/contacts", "id", contact),
+            ("/boundcards", "id", named("{card}")),
+            ("/logentries", "boundLockId", named("{lock}")),
+            ("/logentries", "contactId", contact),
+        ] {
+            let filter = format!("{list}?$filter={member}%20eq%20'{theirs}'");
+            assert_eq!(here.get(&filter).await.expect(200), json!([]));
+        }
     })
     .await;
 }

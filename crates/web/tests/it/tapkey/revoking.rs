@@ -142,7 +142,7 @@ async fn what_is_asked_before_is_what_is_done_until_the_list_is_full_and_after()
         }
         let full = scene.revoke(&world, &scene.path(7)).await;
         let hit = ids(&full);
-        assert_eq!(full["rclState"]["rclClassStates"][0]["currentSize"], 4);
+        assert_eq!(full["rclState"]["rclClassStates"][0]["currentSize"], 3);
         assert_eq!(hit.len(), 1, "{full}");
         let live: Vec<&str> = [0, 2, 4, 6].map(|at| id(&scene.phones[at].grant)).to_vec();
         assert!(hit.iter().all(|it| live.contains(it)), "whose key is refused has done nothing");
@@ -178,8 +178,16 @@ async fn the_list_of_cards_is_not_that_of_phones() {
         let done = scene.revoke(&world, &path).await;
         let states = done["rclState"]["rclClassStates"].as_array().unwrap();
         assert_eq!(states.len(), 1);
-        let size = (&states[0]["rclClass"], &states[0]["currentSize"]);
-        assert_eq!(size, (&json!("Card"), &json!(1)), "no phone counts");
+        let size = ["rclClass", "currentSize", "maxSize"].map(|name| states[0][name].clone());
+        assert_eq!(json!(size), json!(["Card", 1, 3]), "no phone counts");
+        // However many phones are refused, no card is hit for it.
+        for at in [2, 4, 6, 7] {
+            let done = scene.revoke(&world, &scene.path(at)).await;
+            let hit = ids(&done);
+            let phones: Vec<&str> = scene.phones.iter().map(|it| id(&it.grant)).collect();
+            assert!(hit.iter().all(|it| phones.contains(it)), "{done}");
+        }
+        assert_eq!(scene.program.it.list("/devices/tasks").await, Vec::<Value>::new());
         let native = scene.program.it.get(&one("/grants", &scene.cards[1].grant)).await;
         assert_eq!(native["state"], "revocation_pending");
         assert_eq!(native["revocation"]["locks_confirmed"], 0);

@@ -185,8 +185,9 @@ async fn each_wrong_property_of_a_grant_is_named_and_nothing_is_stored() {
         let program = Tapkey::at(&world).await;
         let it = &program.it;
         let other = it.neighbour("Next door").await;
-        let theirs = (other.person("Cy").await, other.lock("Hall").await);
-        let theirs = (id(&theirs.0).to_owned(), id(&theirs.1).to_owned());
+        let cy = other.person("Cy").await;
+        let card = other.card(&cy, "c1").await;
+        let theirs = (id(&cy).to_owned(), id(&other.lock("Hall").await).to_owned());
         let (ann, door) = (it.person("Ann").await, it.lock("Door").await);
         let code = json!({ "kind": "code", "person_id": id(&ann), "code": "123456" });
         let code = it.made("/credentials", code).await;
@@ -229,7 +230,7 @@ async fn each_wrong_property_of_a_grant_is_named_and_nothing_is_stored() {
             let answer = program.call("PUT", "/grants", body).await;
             refused(&answer, 400, "InvalidRequest", &[named]);
         }
-        for card in [NOBODYS, "x", id(&code), id(&ann)] {
+        for card in [NOBODYS, "x", id(&code), id(&ann), id(&card)] {
             let body = json!({ "boundCardId": card, "boundLockId": id(&door) });
             let answer = program.call("PUT", "/grants", body).await;
             refused(&answer, 400, "InvalidRequest", &["boundCardId is no card"]);

@@ -58,7 +58,8 @@ pub(crate) async fn create(call: Call) -> Answered {
     let waiting = edit.identity.iter().flatten().find_map(|it| user::waiting(&state, it));
     let made = match waiting {
         Some(user) => {
-            person::edit(&ctx, owner, Ref::Id(user.header.id), map::now_contact(user, edit)).await?
+            person::edit(&ctx, owner, Ref::Id(user.header.id), map::made_contact(user, edit))
+                .await?
         }
         None => person::create(&ctx, owner, edit, false).await?,
     };

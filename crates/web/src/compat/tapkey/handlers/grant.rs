@@ -202,7 +202,7 @@ async fn contact_of(
     if let SubjectWish::Identity(identity) = &subject
         && let Some(person) = user::waiting(state, identity)
     {
-        let edit = map::now_contact(person, PersonEdit::default());
+        let edit = map::made_contact(person, PersonEdit::default());
         let ctx = lent(ctx, Scope::PeopleWrite);
         person::edit(&ctx, owner, Ref::Id(person.header.id), edit).await?;
     }

@@ -118,7 +118,7 @@ impl Shower<'_> {
             json!({
                 "rclClass": map::list_class(list.class),
                 "rclSerialNo": list.version,
-                "currentSize": list.keys,
+                "currentSize": list.entries,
                 "maxSize": list.most,
             })
         });
