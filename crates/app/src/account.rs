@@ -23,7 +23,7 @@ const RESET_LIFE: i64 = HOUR;
 const LEAST_PASSWORD: usize = 10;
 const MOST_PASSWORD: usize = 200;
 
-fn check_password(password: &str, pointer: &str) -> Result<(), Error> {
+pub(crate) fn check_password(password: &str, pointer: &str) -> Result<(), Error> {
     let length = password.chars().count();
     if (LEAST_PASSWORD..=MOST_PASSWORD).contains(&length) {
         return Ok(());

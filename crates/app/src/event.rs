@@ -39,6 +39,10 @@ pub struct EventWish {
     pub decisions: bool,
     /// How many of them are passed over first.
     pub skip: u64,
+    /// The last first, and then from the last on.
+    pub newest_first: bool,
+    /// In the order they happened rather than that in which they were stored.
+    pub by_time: bool,
 }
 
 /// A page of events.
@@ -89,6 +93,8 @@ pub async fn list(
         granted: wish.granted,
         decisions: wish.decisions,
         skip: wish.skip,
+        newest_first: wish.newest_first,
+        by_time: wish.by_time,
         ..EventFilter::default()
     };
     let store = ctx.app.store();
@@ -97,6 +103,22 @@ pub async fn list(
     events.truncate(limit);
     let gone = speak_of(ctx, &state, &events).await?;
     Ok(EventPage { events, more, gone, state })
+}
+
+/// The event with an id; none where there is no such event, or a hidden one.
+///
+/// # Errors
+/// No such place.
+pub async fn get(ctx: &Context, place: Id, id: Id) -> Result<Option<EventPage>, Error> {
+    let state = ctx.read(place, Scope::EventsRead)?;
+    let filter = EventFilter { from_id: Some(id), by_id: true, ..EventFilter::default() };
+    let mut events = ctx.app.store().events(state.place.number(), &filter, 1).await?;
+    events.retain(|event| event.id == id);
+    if events.is_empty() {
+        return Ok(None);
+    }
+    let gone = speak_of(ctx, &state, &events).await?;
+    Ok(Some(EventPage { events, more: false, gone, state }))
 }
 
 /// The decision that let somebody in last at each lock, of those made since an instant.

@@ -1,5 +1,6 @@
 //! Grants of a place, and the batch that gives and takes back many at once.
 
+mod exchange;
 mod find;
 mod held;
 mod once;
@@ -30,6 +31,9 @@ use crate::schedule::{ScheduleWish, find_wish};
 use crate::work::Work;
 use crate::{App, Put, Written, invitation, sharing};
 
+pub use self::exchange::{
+    EXCHANGED, Exchange, Exchanged, Giving, Taking, Whom, exchange, exchange_each,
+};
 pub(crate) use self::find::prepare;
 pub use self::held::{Held, ListSize, Taken, TakenHeld, Whose, held, revoke_held};
 pub use self::once::create_once;

@@ -86,7 +86,7 @@ pub(crate) fn invite(
             withdraw(draft, account.number(), place)?;
             account
         }
-        None => make(draft, &email)?,
+        None => make(draft, &email, None)?,
     };
     let secret = secret(ONE_TIME_PREFIX);
     let (header, hash) = (draft.header(Noun::Ticket, None)?, sha256(secret.as_bytes()));
@@ -125,13 +125,40 @@ pub(crate) fn invite_subject(
     }
 }
 
-fn make(draft: &mut Draft<Directory>, email: &str) -> Result<Arc<Account>, Error> {
+/// Makes the account of a person who has none with a password that the place presets: it is good
+/// for that place alone, and void once the account is proven. Says whether it did: an account that
+/// is there already keeps what it has.
+///
+/// # Errors
+/// Not found.
+pub(crate) fn preset(
+    work: &mut Work,
+    place: PlaceNumber,
+    person: PersonNumber,
+    hash: &str,
+) -> Result<bool, Error> {
+    let known = rules::find(&work.place(place)?.state, person)?.clone();
+    let Some(email) = &known.details.email else { return Ok(false) };
+    let directory = work.directory();
+    if directory.state.account_by_email(email).is_some() {
+        return Ok(false);
+    }
+    let account = make(directory, email, Some(hash.to_owned()))?;
+    link(work, place, &account)?;
+    Ok(true)
+}
+
+fn make(
+    draft: &mut Draft<Directory>,
+    email: &str,
+    password: Option<String>,
+) -> Result<Arc<Account>, Error> {
     let account = Account {
         header: draft.header(Noun::Account, None)?,
         email: Some(email.to_owned()),
         phone: None,
         proven_at: None,
-        password: None,
+        password,
     };
     let number = account.number();
     draft.note("create", Noun::Account, Some(account.header.id), Vec::new());

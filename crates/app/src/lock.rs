@@ -343,10 +343,11 @@ pub async fn share(
     .await
 }
 
-/// Takes a lock back from another place, or (by that place) gives it back.
+/// Takes a lock back from another place; or gives a borrowed one back, where the place names
+/// itself.
 ///
 /// # Errors
-/// Not found; not shared to that place.
+/// Not found; not shared to that place, not borrowed.
 pub async fn unshare(ctx: &Context, place: Id, lock: Ref, with: Id) -> Result<Written<()>, Error> {
     let place = ctx.authorize(place, Scope::LocksWrite)?;
     let other = ctx.app.world().by_id(with).ok_or(Error::not_found(Noun::Share))?;
@@ -354,6 +355,12 @@ pub async fn unshare(ctx: &Context, place: Id, lock: Ref, with: Id) -> Result<Wr
     ctx.write(Some(place), move |work| {
         let draft = work.place(place)?;
         let number: LockNumber = resolve(&draft.state, Noun::Lock, &lock)?;
+        if other == place {
+            let borrowed = rules::find(&draft.state, number)?.clone();
+            ctx2.check_seen(&borrowed.header)?;
+            let (owner, number) = borrowed.borrowed.ok_or(Error::not_found(Noun::Share))?;
+            return take_back(work, owner, number, place);
+        }
         let share = rules::share_with(&draft.state, number, other);
         share.map_or(Ok(()), |share| ctx2.check_seen(&share.header))?;
         take_back(work, place, number, other)

@@ -3,7 +3,7 @@
 use claviger_domain::ids::Id;
 use claviger_domain::noun::Actor;
 pub use claviger_store::Operation;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::error::Error;
@@ -16,13 +16,14 @@ pub(crate) fn finished(
     kind: &str,
     results: &[(u16, Id)],
 ) -> Operation {
-    let rows: Vec<_> = results
-        .iter()
-        .enumerate()
-        .map(
-            |(index, (status, id))| json!({"index": index, "status": status, "id": id.to_string()}),
-        )
-        .collect();
+    let rows = results.iter().enumerate().map(
+        |(index, (status, id))| json!({"index": index, "status": status, "id": id.to_string()}),
+    );
+    with_results(work, maker, kind, &rows.collect::<Vec<_>>())
+}
+
+/// The same, of which a row says what its maker will.
+pub(crate) fn with_results(work: &mut Work, maker: Actor, kind: &str, rows: &[Value]) -> Operation {
     Operation {
         id: work.next_id(),
         maker,

@@ -49,16 +49,24 @@ const PROGRAM: [Scope; 11] = [
 /// # Errors
 /// No such place.
 pub async fn make(ctx: &Context, place: Id, name: &str) -> Result<Program, Error> {
-    made(ctx, place, name, ClientKind::Oauth2, || secret(SECRET_PREFIX)).await
+    let (kind, scopes) = (ClientKind::Oauth2, PROGRAM.into_iter().collect());
+    made_with(ctx, place, name, (kind, scopes), || secret(SECRET_PREFIX)).await
 }
 
 /// Makes the client of a program that knows no other secret than 32 hexadecimal digits, which it
-/// sends with each request. The native API does not take such a secret.
+/// sends with each request. The native API does not take such a secret. It may do `more` beside
+/// what such programs may.
 ///
 /// # Errors
 /// No such place.
-pub async fn make_with_token(ctx: &Context, place: Id, name: &str) -> Result<Program, Error> {
-    made(ctx, place, name, ClientKind::ApiKey, hex_secret).await
+pub async fn make_with_token(
+    ctx: &Context,
+    place: Id,
+    name: &str,
+    more: &[Scope],
+) -> Result<Program, Error> {
+    let scopes = PROGRAM.iter().chain(more).copied().collect();
+    made_with(ctx, place, name, (ClientKind::ApiKey, scopes), hex_secret).await
 }
 
 /// Makes a client that may do nothing but by the roles that people with its [`address`] have, and
@@ -132,16 +140,6 @@ fn administered(app: &App, email: &str, named: Option<Id>) -> Vec<PlaceNumber> {
         })
     };
     places.filter(administers).map(|state| state.place.number()).collect()
-}
-
-async fn made(
-    ctx: &Context,
-    place: Id,
-    name: &str,
-    kind: ClientKind,
-    secret: fn() -> String,
-) -> Result<Program, Error> {
-    made_with(ctx, place, name, (kind, PROGRAM.into_iter().collect()), secret).await
 }
 
 async fn made_with(

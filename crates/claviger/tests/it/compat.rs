@@ -163,3 +163,40 @@ fn a_service_account_is_co_administrator_of_its_place_and_is_told_what_is_missin
     assert_eq!(person["email"], json!("ann@example.org"));
     server.stop();
 }
+
+#[test]
+fn an_access_token_gives_keys_and_mails_who_is_made_by_it() {
+    let temporary = Temporary::new();
+    let data = temporary.data("data");
+    let own = free_address();
+    let server = data.serve_with(&["--compat", &format!("parakey={own}")]);
+    let made = data.setup();
+    let native = Client::new(&server.url, &made);
+    let door = native.make("/locks", json!({"name": "Door"}));
+    let level = json!({"name": "Gym", "lock_ids": [door], "api_enabled": true});
+    let level = native.make("/access-levels", level);
+    let place = get(&made, "/place/id");
+    let arguments = ["compat", "--vendor", "parakey", "--place", &place, "--json"];
+    let compat = data.run(&arguments).json();
+    assert_eq!(compat["base_path"], json!("/compat/parakey"));
+    assert_eq!(compat["credentials"]["domain_id"], json!(place));
+    let token = get(&compat, "/credentials/access_token");
+    let base = format!("http://{own}");
+    let body = json!({"insert": [{"access": {"id": level}, "user": {"email": "ann@example.org"}}]});
+    let (status, keys) = send(&base, "POST", "/access-keys", &token, &body);
+    assert_eq!((status, &keys["insert"][0]["user"]["email"]), (200, &json!("ann@example.org")));
+    let question = json!({"lock_id": door, "person_id": keys["insert"][0]["user"]["id"]});
+    let (_, decided) = native.send("POST", "/decisions", question);
+    assert_eq!(decided["result"], json!("granted"), "{decided}");
+    let path = "/compat/parakey/eventLogs?limit=1";
+    let (status, logs) = send(&server.url, "GET", path, &token, &Value::Null);
+    assert_eq!((status, &logs[0]["user"]["email"]), (200, &json!("ann@example.org")), "{logs}");
+    let outbox = std::path::Path::new(data.text()).join("outbox");
+    let mails = || std::fs::read_dir(&outbox).into_iter().flatten().flatten().count();
+    let waited = (0..200).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(25));
+        mails() == 1
+    });
+    assert!(waited, "an invitation lies in the outbox");
+    server.stop();
+}

@@ -127,8 +127,6 @@ fn arguments_are_checked() {
         assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""), "{args:?} {ended:?}");
         assert!(!ended.err.contains("panicked"), "{ended:?}");
     }
-    let refused = claviger(&["compat", "--place", "p", "--vendor", "parakey"]).refusal();
-    assert!(refused.contains("parakey is not built yet"), "{refused}");
     let refused = claviger(&["serve", "--compat", "unloc"]).refusal();
     assert!(refused.contains("unloc=127.0.0.1:9001"), "{refused}");
     assert_eq!(claviger(&["--version"]).out, "claviger 0.1.0\n");

@@ -16,7 +16,8 @@ pub struct Account {
     pub phone: Option<String>,
     /// When the mailed or texted secret came back.
     pub proven_at: Option<Instant>,
-    /// An argon2id hash in PHC form.
+    /// An argon2id hash in PHC form. Until the account is proven it is what a place has preset: the
+    /// account is then nobody but that place's person, and the proof puts another in its stead.
     pub password: Option<String>,
 }
 

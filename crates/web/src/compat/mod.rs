@@ -4,6 +4,7 @@
 
 pub(crate) mod fields;
 pub(crate) mod intserv;
+pub(crate) mod parakey;
 pub(crate) mod serve;
 pub(crate) mod tapkey;
 pub(crate) mod trackunit;
@@ -34,6 +35,7 @@ pub struct Options {
 pub(crate) fn tables() -> Vec<(Vendor, Vec<serve::Row>)> {
     vec![
         (intserv::VENDOR, intserv::table()),
+        (parakey::VENDOR, parakey::table()),
         (tapkey::VENDOR, tapkey::table()),
         (trackunit::VENDOR, trackunit::table()),
         (unloc::VENDOR, unloc::table()),

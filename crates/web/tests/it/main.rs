@@ -29,6 +29,7 @@ mod metrics;
 mod offline;
 mod openapi;
 mod panel;
+mod parakey;
 mod people;
 mod places;
 mod privacy;

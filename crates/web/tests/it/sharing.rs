@@ -361,3 +361,37 @@ async fn taking_a_lock_back_closes_the_rights_of_the_other_place() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_place_gives_back_what_it_borrows() {
+    on_each_engine(|world| async move {
+        let (owner, tenant) = two(&world).await;
+        let lock = shared(&owner, &tenant, "Gate").await;
+        let (tim, olga) = (tenant.person("Tim").await, owner.person("Olga").await);
+        tenant.card(&tim, "71").await;
+        owner.card(&olga, "01").await;
+        let grant = tenant.grant(&tim, &lock).await;
+        owner.grant(&olga, &lock).await;
+        let path = |site: &Site| format!("{}?place_id={}", shares(&lock), site.place);
+        // Whose own it is has nobody to give it back to; nor does the tenant take it from others.
+        owner.delete(&path(&owner)).await.problem(404, "not_found");
+        let others = tenant.delete(&path(&owner)).await;
+        assert!((400..500).contains(&others.status), "{}", others.text);
+        assert!(tenant.opens(&lock, "71").await);
+
+        tenant.delete(&path(&tenant)).await.expect(204);
+        tenant.missing(&one("/locks", &lock)).await;
+        let closed = tenant.get(&one("/grants", &grant)).await;
+        assert_eq!(
+            (&closed["state"], &closed["closed_reason"]),
+            (&json!("revoked"), &json!("unshared"))
+        );
+        assert_eq!(owner.list(&shares(&lock)).await, Vec::<Value>::new());
+        assert_eq!(reasons(&owner.present(&lock, "71").await), ["credential_unknown"]);
+        assert!(owner.opens(&lock, "01").await);
+        tenant.delete(&path(&tenant)).await.problem(404, "not_found");
+        let again = owner.made(&shares(&lock), json!({"place_id": tenant.place})).await;
+        assert_eq!(again["state"], "offered");
+    })
+    .await;
+}

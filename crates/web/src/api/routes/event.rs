@@ -77,7 +77,6 @@ async fn list(server: Shared, call: Request) -> Answered {
         },
         lock: call.query_reference("lock_id"),
         person: call.query_reference("person_id"),
-        credential: None,
         granted: call.text("result").map(|result| result == "granted"),
         ..EventWish::default()
     };

@@ -98,7 +98,10 @@ pub(super) fn table() -> Vec<Row> {
             .scope(write)
             .query(WITH)
             .dry_run()
-            .doc("The rights of that place on the lock close."),
+            .doc(
+                "The rights of that place on the lock close. A place gives back what it borrows by \
+                 its own id.",
+            ),
         Route::get(
             "/api/v1/places/{place}/shared-locks",
             "list_shared_locks",

@@ -20,7 +20,7 @@ pub(crate) const TOKEN: &str = "token";
 
 /// Makes a client and says what it sends.
 pub(crate) async fn credentials(ctx: Context, place: Id) -> Result<Value, Error> {
-    let made = program::make_with_token(&ctx, place, "Trackunit client").await?;
+    let made = program::make_with_token(&ctx, place, "Trackunit client", &[]).await?;
     Ok(json!({ "token": made.secret }))
 }
 

@@ -1,0 +1,34 @@
+//! Who calls: an access token for one domain, in a header of its own or as a bearer.
+
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use claviger_app::auth::plain_token;
+use claviger_app::{App, Caller, Context, Error, Id, place, program};
+use claviger_domain::noun::scope::Scope;
+use serde_json::{Value, json};
+
+use super::error::Failure;
+use crate::bearer::bearer;
+use crate::compat::serve::Path;
+
+/// The header that clients send.
+const TOKEN: &str = "access-token";
+
+/// Makes a client, which may give roles too, and says what it sends.
+pub(crate) async fn credentials(ctx: Context, place: Id) -> Result<Value, Error> {
+    let roles = [Scope::RolesWrite];
+    let made = program::make_with_token(&ctx, place, "Parakey integration", &roles).await?;
+    Ok(json!({ "access_token": made.secret, "domain_id": made.place.to_string() }))
+}
+
+/// Lets in whoever holds an access token; the header of its own goes before the other.
+pub(crate) fn authenticate(app: &App, parts: &Parts, _: &Path) -> Result<Caller, Box<Response>> {
+    let own = parts.headers.get(TOKEN).map(|it| it.to_str().unwrap_or_default());
+    let token = own.or_else(|| bearer(&parts.headers)).ok_or(Error::Unauthenticated);
+    let known = token.and_then(|token| plain_token(app, token));
+    let known = known.ok().filter(|caller| place::only(app, caller).is_some());
+    known.ok_or_else(|| {
+        let message = "Send an access token that is good in the header access-token.";
+        Box::new(Failure::new(401, "unauthorized", message).into_response())
+    })
+}

@@ -1,0 +1,130 @@
+//! Users and members: the people of the domain who have an e-mail address.
+
+use std::sync::Arc;
+
+use claviger_app::person::{self, PersonFilter};
+use claviger_app::{Context, Error, Id, Paging};
+use claviger_domain::ids::Ref;
+use claviger_domain::noun::person::{Person, PersonEdit};
+use claviger_domain::noun::scope::Scope;
+use claviger_domain::state::PlaceState;
+use serde_json::Value;
+
+use super::access_key::{details, role};
+use super::{Answered, Listing, answer, at_domain, fields_of, id_of};
+use crate::compat::fields::{Fields, Wrongs};
+use crate::compat::parakey::error::{Failure, refuse};
+use crate::compat::parakey::wire;
+use crate::compat::serve::{Call, said};
+
+const ORDERS: &[&str] = &["createdAt"];
+
+fn listed(call: &Call, shown: impl Fn(&Person, &PlaceState) -> Option<Value>) -> Answered {
+    let (ctx, own) = at_domain(call)?;
+    let listing = Listing::of(call, ORDERS)?;
+    let page = person::list(&ctx, own, Paging::ALL, &PersonFilter::default())?;
+    let shown = page.items.iter().filter_map(|person| {
+        let shown = shown(person, &page.state)?;
+        Some((person.header.created_at, shown))
+    });
+    Ok(listing.answer(call, shown.collect()))
+}
+
+fn found(
+    call: &Call,
+    missing: &'static str,
+    shown: impl Fn(&Person, &PlaceState) -> Option<Value>,
+) -> Answered {
+    let (ctx, own) = at_domain(call)?;
+    ctx.authorize(own, Scope::PeopleRead)?;
+    let seen = person::get(&ctx, own, &Ref::Id(id_of(call)));
+    let shown = seen.ok().and_then(|seen| shown(&seen.value, &seen.state));
+    Ok(answer(call, &shown.ok_or_else(|| Failure::missing(missing))?))
+}
+
+/// `GET /users`.
+pub(crate) async fn users(call: Call) -> Answered {
+    listed(&call, |person, _| wire::user(person))
+}
+
+/// `GET /users/{id}`.
+pub(crate) async fn user(call: Call) -> Answered {
+    found(&call, "userNotFound", |person, _| wire::user(person))
+}
+
+/// `GET /members`.
+pub(crate) async fn list(call: Call) -> Answered {
+    listed(&call, wire::member)
+}
+
+/// `GET /members/{id}`.
+pub(crate) async fn get(call: Call) -> Answered {
+    found(&call, "memberNotFound", wire::member)
+}
+
+/// `POST /members`: adds a user, who is invited. One who is a member already stays as they are.
+pub(crate) async fn add(call: Call) -> Answered {
+    let (ctx, own) = at_domain(&call)?;
+    let (body, mut wrongs) = fields_of(&call);
+    let nested = body.get("user").map(|user| Fields::at(user, "user".to_owned(), &mut wrongs));
+    let user = nested.as_ref().unwrap_or(&body);
+    let email = user.must("email", &mut wrongs).map(str::to_owned);
+    let mut edit = details(user, &mut wrongs);
+    // What somebody is in the domain may stand beside the user or in it.
+    edit.role = edit.role.or(role(&body, &mut wrongs));
+    edit.tags = edit.tags.or(tags(&body, &mut wrongs));
+    refuse(wrongs)?;
+    let email = email.unwrap_or_default();
+    let filter = PersonFilter { email: Some(email.clone()), ..PersonFilter::default() };
+    let known = person::list(&ctx, own, Paging::ALL, &filter)?;
+    if let Some(person) = known.items.first() {
+        let shown = wire::member(person, &known.state).ok_or(Error::Internal)?;
+        return Ok(answer(&call, &shown));
+    }
+    edit.email = Some(Some(email));
+    let made = person::create(&ctx, own, edit, true).await?.done().ok_or(Error::Internal)?;
+    let shown = shown(&ctx, own, &made)?;
+    Ok(said(201, "application/json; charset=utf-8", &shown))
+}
+
+fn tags(fields: &Fields<'_>, wrongs: &mut Wrongs) -> Option<Vec<String>> {
+    let tags = fields.texts("tags", wrongs)?;
+    Some(tags.into_iter().map(|(_, tag)| tag.to_owned()).collect())
+}
+
+fn shown(ctx: &Context, own: Id, person: &Arc<Person>) -> Result<Value, Failure> {
+    let state = ctx.read(own, Scope::PeopleRead)?;
+    Ok(wire::member(person, &state).ok_or(Error::Internal)?)
+}
+
+/// A member that the path names.
+fn named(ctx: &Context, own: Id, call: &Call) -> Result<Ref, Failure> {
+    ctx.authorize(own, Scope::PeopleWrite)?;
+    let reference = Ref::Id(id_of(call));
+    let seen = person::get(ctx, own, &reference).ok();
+    let seen = seen.filter(|seen| seen.value.details.email.is_some());
+    seen.map(|_| reference).ok_or_else(|| Failure::missing("memberNotFound"))
+}
+
+/// `PATCH` and `PUT /members/{id}`: the roles, the tags.
+pub(crate) async fn change(call: Call) -> Answered {
+    let (ctx, own) = at_domain(&call)?;
+    let member = named(&ctx, own, &call)?;
+    let (body, mut wrongs) = fields_of(&call);
+    let edit = PersonEdit {
+        role: role(&body, &mut wrongs),
+        tags: tags(&body, &mut wrongs),
+        ..PersonEdit::default()
+    };
+    refuse(wrongs)?;
+    let changed = person::edit(&ctx, own, member, edit).await?.done().ok_or(Error::Internal)?;
+    Ok(answer(&call, &shown(&ctx, own, &changed)?))
+}
+
+/// `DELETE /members/{id}`: the member goes with their keys; the account stays.
+pub(crate) async fn remove(call: Call) -> Answered {
+    let (ctx, own) = at_domain(&call)?;
+    let member = named(&ctx, own, &call)?;
+    person::delete(&ctx, own, member).await?;
+    Ok(axum::response::IntoResponse::into_response(axum::http::StatusCode::NO_CONTENT))
+}
