@@ -1,5 +1,6 @@
 //! Events of a place: read in the order they were stored, and watched.
 
+mod complete;
 mod history;
 mod log;
 
@@ -16,6 +17,7 @@ use claviger_domain::time::{Instant, Window};
 use claviger_store::EventFilter;
 use tokio::sync::watch;
 
+pub use self::complete::{Behind, Complete, complete};
 pub use self::history::{HistoryPage, HistoryWish, Moment, history};
 pub use self::log::{LogRow, LogWish, log};
 use crate::context::Context;

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use claviger_domain::ids::{CredentialNumber, GrantNumber, LockNumber, PlaceNumber};
 use claviger_domain::offline::{
-    Issued, KeyClass, KeyTimes, LockKey, OfflineLock, STRICT_TIME, Serial, Told, Unknown, WallClock,
+    Issued, KeyClass, KeyTimes, LockKey, Mark, OfflineLock, STRICT_TIME, Serial, Told, Unknown,
+    WallClock,
 };
 use claviger_domain::schedule::WeeklyWindow;
 use claviger_domain::time::Instant;
@@ -44,13 +45,14 @@ pub struct Device {
 const LOCK_COLUMNS: &str = "place, lock, id, public_key, secret, epoch, keys_from, version, \
      refusing, iat, list, list_limit, floors, tops, told_epoch, told_version, told_at, unknown, \
      logs, certificate, epoch_due, list_due, ahead_epoch, ahead_version, gap_since, signed, \
-     told_iat";
+     told_iat, mark_log, mark_next, mark_at, known_before";
 const UPSERT: &str = "insert into offline_locks \
      (place, lock, id, public_key, secret, epoch, keys_from, version, refusing, iat, list, \
       list_limit, floors, tops, told_epoch, told_version, told_at, unknown, logs, \
-      certificate, epoch_due, list_due, ahead_epoch, ahead_version, gap_since, signed, told_iat) \
+      certificate, epoch_due, list_due, ahead_epoch, ahead_version, gap_since, signed, told_iat, \
+      mark_log, mark_next, mark_at, known_before) \
      values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
-             ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27) \
+             ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31) \
      on conflict (place, lock) do update set \
      public_key = excluded.public_key, secret = excluded.secret, epoch = excluded.epoch, \
      keys_from = excluded.keys_from, version = excluded.version, refusing = excluded.refusing, \
@@ -61,7 +63,9 @@ const UPSERT: &str = "insert into offline_locks \
      epoch_due = excluded.epoch_due, \
      list_due = excluded.list_due, ahead_epoch = excluded.ahead_epoch, \
      ahead_version = excluded.ahead_version, gap_since = excluded.gap_since, \
-     signed = excluded.signed, told_iat = excluded.told_iat";
+     signed = excluded.signed, told_iat = excluded.told_iat, \
+     mark_log = excluded.mark_log, mark_next = excluded.mark_next, mark_at = excluded.mark_at, \
+     known_before = excluded.known_before";
 const KEY_COLUMNS: &str = "place, lock, class, serial, epoch, of_place, grant_number, device, \
      of_lock, iat, exp, min_list, flags, times, holder, bytes, refused, owed";
 const KEPT: &str = "exists (select 1 from offline_locks \
@@ -114,6 +118,9 @@ fn lock_row(lock: &OfflineLock) -> Vec<Value> {
     put!(out, text(unknown), text(logs), lock.certificate.clone(), lock.epoch_due, lock.list_due);
     put!(out, lock.ahead.map(|it| i64::from(it.0)), lock.ahead.map(|it| it.1), lock.gap_since);
     put!(out, lock.signed, told.map_or(0, |it| it.iat));
+    let mark = lock.mark.as_ref();
+    put!(out, mark.map(|it| it.log), mark.map(|it| it.next), mark.map(|it| it.at));
+    put!(out, lock.known_before);
     out
 }
 
@@ -215,6 +222,11 @@ fn read_lock(row: Row, tools: &mut Tools) -> Result<OfflineLock, StoreError> {
     lock.signed = cells.int()?;
     let iat = cells.int()?;
     lock.told.iter_mut().for_each(|told| told.iat = iat);
+    let (log, next, at) = (cells.opt_int()?, cells.opt()?, cells.opt_instant()?);
+    if let (Some(log), Some(next), Some(at)) = (log, next, at) {
+        lock.mark = Some(Mark { log: log.cast_unsigned(), next, at });
+    }
+    lock.known_before = cells.opt_instant()?;
     Ok(lock)
 }
 

@@ -9,20 +9,15 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use claviger_domain::ids::{ControllerNumber, Id, LockNumber};
-use claviger_domain::noun::controller::Controller;
 use claviger_domain::noun::event::Event;
-use claviger_domain::noun::lock::Lock;
 use claviger_domain::noun::scope::Scope;
-use claviger_domain::provision::{Holdings, ListKey, is_listed};
 use claviger_domain::record::Record;
 use claviger_domain::state::PlaceState;
-use claviger_domain::time::{Instant, SECOND, Window};
+use claviger_domain::time::{Instant, Window};
 use claviger_store::EventFilter;
 
-use super::speak_of;
-use crate::App;
+use super::{complete, speak_of};
 use crate::context::Context;
-use crate::decision::recorded_until;
 use crate::error::Error;
 use crate::read::{Gone, bounded};
 
@@ -30,9 +25,6 @@ use crate::read::{Gone, bounded};
 const MOST_LOOKED_AT: usize = 50_000;
 /// The fewest events that are read at a time.
 const FEWEST: usize = 200;
-
-/// How long a controller's call may have been under way: what happened meanwhile is not in it.
-const UNDER_WAY: i64 = 10 * SECOND;
 
 /// A place in the order: the instant of an event, and its number.
 pub type Moment = (Instant, u64);
@@ -79,7 +71,7 @@ pub async fn history(
     let wanted = |controller: &Option<ControllerNumber>| {
         wish.controllers.as_ref().is_none_or(|only| only.contains(controller))
     };
-    let complete_until = complete_until(ctx, &state, wanted);
+    let complete_until = complete::of_controllers(&ctx.app, &state, wanted);
     let mut filter = EventFilter {
         occurred: wish.occurred,
         granted: wish.granted,
@@ -146,42 +138,4 @@ async fn learn(
         }
     }
     Ok(())
-}
-
-/// Up to which instant all decisions at the locks of some controllers are known here.
-fn complete_until(
-    ctx: &Context,
-    state: &PlaceState,
-    wanted: impl Fn(&Option<ControllerNumber>) -> bool,
-) -> Instant {
-    let recorded = recorded_until(&ctx.app, state.place.number());
-    let controllers = state.controllers.iter().filter(|it| wanted(&Some(it.number())));
-    let own = controllers.filter_map(|it| told_until(&ctx.app, state, it));
-    // Another place's lock may hang on a controller there.
-    let borrowed = state.locks.iter().filter(|_| wanted(&None)).filter_map(|lock| {
-        let (place, number) = lock.borrowed?;
-        let owner = ctx.app.state(place).ok()?;
-        let controller = owner.controllers.get(owner.locks.get(number)?.controller?)?;
-        told_until(&ctx.app, &owner, controller)
-    });
-    own.chain(borrowed).fold(recorded, Instant::min)
-}
-
-/// Up to which instant a controller has told what happened at its locks; none where nothing comes
-/// over it: it has no locks, or has never called and need not, as its list serves none of them.
-fn told_until(app: &App, state: &PlaceState, controller: &Controller) -> Option<Instant> {
-    let key = ListKey { place: state.place.number(), controller: controller.number() };
-    let lists = app.world().lists();
-    let list = lists.list(key);
-    let calls = list.is_some_and(|list| list.seen_at.is_some());
-    // Locks that ask the server have buttons and common codes that only the controller knows of.
-    let own = |lock: &&Arc<Lock>| {
-        let hangs = lock.borrowed.is_none() && lock.controller == Some(controller.number());
-        hangs && (calls || is_listed(lock))
-    };
-    state.locks.iter().find(own)?;
-    let told = list.and_then(|list| list.told_at);
-    // Before it was there nothing happened at it.
-    let made = controller.header.created_at;
-    Some(told.map_or(made, |at| at.plus(-UNDER_WAY).max(made)))
 }

@@ -57,5 +57,8 @@ pub(super) fn take_receipt(
     }
     let iat = if is_newest { lock.iat } else { known };
     lock.told = Some(Told { epoch: shown.0, version: shown.1, at: now, iat });
+    if is_newest {
+        lock.set_mark(receipt.log_epoch, receipt.seq);
+    }
     Shown::News
 }

@@ -8,7 +8,7 @@ use super::mint::life_s;
 use super::times::KeyTimes;
 use super::{KeyClass, LockKey, SERIALS, STRICT_TIME, Serial};
 use crate::ids::{CredentialNumber, GrantNumber, Id, LockNumber, PlaceNumber};
-use crate::time::Instant;
+use crate::time::{Instant, SECOND};
 
 /// How long after its end a key may still open where the lock's clock is right: seconds.
 pub(super) const LIFE_GRACE_S: i64 = 60;
@@ -87,6 +87,18 @@ pub struct Told {
     pub at: Instant,
     /// What the lock knows to have come, in UTC seconds: its list, or one before it, was made then.
     pub iat: i64,
+}
+
+/// How far a lock's log had come when it showed a list: what it did before the list was made has an
+/// earlier number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// The log.
+    pub log: u64,
+    /// The number of its next event.
+    pub next: u32,
+    /// When the list was made.
+    pub at: Instant,
 }
 
 /// Serials of which nobody knows what became of them: a backup was older than they are. All of them
@@ -170,6 +182,10 @@ pub struct OfflineLock {
     pub logs: BTreeMap<u64, Vec<(u32, u32)>>,
     /// Since when some of its events have been missing.
     pub gap_since: Option<Instant>,
+    /// How far its log had come when it showed the list it has.
+    pub mark: Option<Mark>,
+    /// Up to when all its events were known when it showed the list before.
+    pub known_before: Option<Instant>,
     /// The root's word that its epoch began; empty in its first.
     pub certificate: Vec<u8>,
     /// Whether an epoch is to begin before anything is signed for it: the database is a copy.
@@ -206,6 +222,8 @@ impl OfflineLock {
             unknown: Vec::new(),
             logs: BTreeMap::new(),
             gap_since: None,
+            mark: None,
+            known_before: None,
             certificate: Vec::new(),
             epoch_due: false,
             list_due: false,
@@ -322,9 +340,69 @@ impl OfflineLock {
         !self.logs.values().all(is_whole)
     }
 
+    /// Up to when all that happened at it has arrived: as much as it has proved. A list that it has
+    /// shown was made before it showed it, so once everything has come that its log held then,
+    /// nothing is to come of before the list was made.
+    #[must_use]
+    pub fn known_until(&self) -> Option<Instant> {
+        let arrived = |mark: &Mark| {
+            let rows = self.logs.get(&mark.log).map_or(&[][..], Vec::as_slice);
+            let first = match rows {
+                [(0 | 1, last), ..] => *last,
+                _ => 0,
+            };
+            // Of another log nobody knows where it ended.
+            let others = self.logs.iter().any(|(log, rows)| *log != mark.log && !rows.is_empty());
+            !others && mark.next <= first.saturating_add(1)
+        };
+        self.known_before.max(self.mark.filter(arrived).map(|mark| mark.at))
+    }
+
+    /// Notes how far its log had come when it showed its list, for the first time.
+    pub fn set_mark(&mut self, log: u64, next: u32) {
+        self.known_before = self.known_until();
+        self.mark = Some(Mark { log, next, at: Instant(self.iat.saturating_mul(SECOND)) });
+    }
+
     /// Whether it has shown to hold its list of that number or a later one.
     #[must_use]
     pub fn has_shown(&self, epoch: u16, version: u32) -> bool {
         self.told.is_some_and(|told| (told.epoch, told.version) >= (epoch, version))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_known_up_to_a_list_it_has_shown_once_what_its_log_held_has_come() {
+        let key = LockKey { place: PlaceNumber(1), lock: LockNumber(1) };
+        let mut lock = OfflineLock::new(key, Id([1; 16]), 1);
+        let until = |lock: &OfflineLock| lock.known_until().map(Instant::seconds);
+        assert_eq!(until(&lock), None);
+        lock.iat = 100;
+        lock.set_mark(7, 1);
+        assert_eq!(until(&lock), Some(100), "its log held nothing");
+        lock.iat = 200;
+        lock.set_mark(7, 5);
+        assert_eq!(until(&lock), Some(100), "four are to come, and what was known stays so");
+        for (rows, wanted) in [
+            (vec![(1, 3)], Some(100)),
+            (vec![(1, 2), (4, 9)], Some(100)),
+            (vec![(2, 9)], Some(100)),
+            (vec![(1, 4)], Some(200)),
+            (vec![(1, 6), (8, 9)], Some(200)),
+        ] {
+            lock.logs = [(7, rows.clone())].into();
+            assert_eq!(until(&lock), wanted, "{rows:?}");
+        }
+        lock.iat = 300;
+        lock.set_mark(7, 7);
+        assert_eq!(until(&lock), Some(300));
+        // It lost its memory and writes another log: of the former nobody knows the end.
+        lock.iat = 400;
+        lock.set_mark(8, 1);
+        assert_eq!(until(&lock), Some(300));
     }
 }

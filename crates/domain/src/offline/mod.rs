@@ -13,7 +13,7 @@ mod spans;
 mod taken;
 mod times;
 
-pub use lock::{Issued, OfflineLock, Told, Unknown};
+pub use lock::{Issued, Mark, OfflineLock, Told, Unknown};
 pub use mint::{Alarm, Due, Wanted, due, life_s, wanted};
 pub use right::{Right, right};
 pub use taken::{AtLock, TakenKey, Touched, no_longer_right, touched};

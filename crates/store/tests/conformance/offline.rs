@@ -2,7 +2,7 @@
 
 use claviger_domain::ids::{CredentialNumber, GrantNumber, LockNumber};
 use claviger_domain::offline::{
-    Issued, KeyClass, KeyTimes, LockKey, OfflineLock, Told, Unknown, WallClock,
+    Issued, KeyClass, KeyTimes, LockKey, Mark, OfflineLock, Told, Unknown, WallClock,
 };
 use claviger_domain::schedule::WeeklyWindow;
 use claviger_domain::time::Instant;
@@ -56,6 +56,8 @@ fn lock() -> OfflineLock {
     (lock.epoch_due, lock.list_due) = (true, true);
     lock.ahead = Some((7, u32::MAX));
     lock.gap_since = Some(Instant(78));
+    lock.mark = Some(Mark { log: u64::MAX, next: 9, at: Instant(79) });
+    lock.known_before = Some(Instant(76));
     lock
 }
 

@@ -12,6 +12,7 @@ const NO_TAG: &[&str] = &[
     // Of many nouns at once, or of none: nothing in it has a revision.
     "me",
     "export_person",
+    "events_complete",
     "verify_changes",
     "get_operation",
     "get_key",

@@ -21,6 +21,7 @@ mod isolation;
 mod keeping;
 mod keys;
 mod kit;
+mod late;
 mod lists;
 mod lockouts;
 mod locks;

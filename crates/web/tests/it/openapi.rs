@@ -259,6 +259,7 @@ const ROUTES: &[&str] = &[
     "POST P/devices/sync",
     "GET P/events",
     "GET P/events/stream",
+    "GET P/events/complete",
     "GET P/changes",
     "GET P/changes/verify",
     "GET POST P/webhooks",

@@ -279,6 +279,7 @@ fn queries(route: &Listed, things: &Furniture) -> Vec<Vec<(&'static str, String)
             one("access_level_id", "level"),
         ],
         "list_events" => vec![one("person_id", "person"), one("lock_id", "lock")],
+        "events_complete" => vec![one("lock_id", "lock")],
         "list_changes" => vec![one("object_id", "changed")],
         "unshare_lock" => vec![one("place_id", "neighbour")],
         "schedule_occurrences" => vec![vec![

@@ -11,6 +11,7 @@ use claviger_domain::ids::Id;
 use claviger_domain::noun::grant::Via;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::time::Window;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::common::{Answered, Request, Row, Shared, at_place, ids_with, known, problem};
@@ -30,6 +31,11 @@ const ALIVE_EVERY: Duration = Duration::from_secs(15);
 const CHUNK: usize = 200;
 
 const FILTERS: &[Param] = &[
+    Param::may(
+        "after_seq",
+        shapes::BIG_COUNT,
+        "Only those stored after the one with this seq: with the last one seen, what is new.",
+    ),
     Param::may("occurred_from", shapes::INSTANT, "Happened then or later."),
     Param::may("occurred_until", shapes::INSTANT, "Happened before then."),
     Param::may("received_from", shapes::INSTANT, "Heard of then or later."),
@@ -38,6 +44,8 @@ const FILTERS: &[Param] = &[
     Param::may("person_id", shapes::REF, "Only those that concern this person."),
     Param::may("result", Kind::Enum(&["granted", "denied"]), "Only decisions with this result."),
 ];
+
+const LOCK: &[Param] = &[Param::may("lock_id", shapes::REF, "Only of this lock.")];
 
 pub(super) fn table() -> Vec<Row> {
     let rows = vec![
@@ -48,7 +56,23 @@ pub(super) fn table() -> Vec<Row> {
             Answer::Page(&shape::EVENT),
             run!(list),
         )
-        .query(FILTERS),
+        .query(FILTERS)
+        .doc(
+            "Whoever polls goes on after the seq of the last event they saw. An event that comes \
+             late has its occurred_at and a later seq: none is missed, none comes twice.",
+        ),
+        Route::get(
+            "/api/v1/places/{place}/events/complete",
+            "events_complete",
+            "Up to when all events have arrived",
+            Answer::Object(&shape::COMPLETE),
+            run!(complete),
+        )
+        .query(LOCK)
+        .doc(
+            "Events come late from locks that decide alone. Whoever reads by seq misses none of \
+             them; whoever wants a time to be over before it is looked at asks here.",
+        ),
         Route::get(
             "/api/v1/places/{place}/events/stream",
             "stream_events",
@@ -81,7 +105,8 @@ async fn list(server: Shared, call: Request) -> Answered {
         ..EventWish::default()
     };
     let paging = call.paging()?;
-    let after = paging.after_number()?;
+    let after_seq = call.query.get("after_seq").and_then(Value::as_u64).unwrap_or_default();
+    let after = paging.after_number()?.max(after_seq);
     let found = app::list(&ctx, place, after, paging.limit, &wish).await;
     let found = found.map_err(problem)?;
     if found.events.is_empty() && after > 0 {
@@ -91,6 +116,23 @@ async fn list(server: Shared, call: Request) -> Answered {
     let items = found.events.iter().map(|event| encode::event(event, &ids)).collect();
     let next = found.events.last().filter(|_| found.more).map(|last| last.seq.to_string());
     Ok(Reply::page(paging.answer(items, next.as_deref())))
+}
+
+async fn complete(server: Shared, call: Request) -> Answered {
+    let (ctx, place) = at_place(&server, &call).await?;
+    let lock = call.query_reference("lock_id");
+    let found = app::complete(&ctx, place, lock.as_ref()).map_err(problem)?;
+    let behind = found.behind.iter().map(|it| {
+        json!({
+            "lock_id": it.lock.to_string(),
+            "complete_until": encode::maybe_at(it.until),
+            "missing_since": encode::maybe_at(it.missing_since),
+        })
+    });
+    Ok(Reply::plain(json!({
+        "complete_until": encode::maybe_at(found.until),
+        "behind": behind.collect::<Vec<_>>(),
+    })))
 }
 
 async fn stream(server: Shared, call: Request) -> Answered {

@@ -7,6 +7,44 @@ use super::decision::REASON_CODE;
 use super::{BIG_COUNT, ID, INSTANT, WORD, list};
 use crate::api::shape::{Field, Kind, Shape};
 
+const BEHIND: Shape = Shape::new(
+    "LockBehind",
+    "A lock of which less is known than the server decided itself.",
+    &[&[
+        Field::must("lock_id", ID, "The lock."),
+        Field::may(
+            "complete_until",
+            INSTANT,
+            "Up to then everything that happened there has arrived. Null: nobody can tell, because \
+             the lock has no network and has proved nothing yet.",
+        ),
+        Field::may(
+            "missing_since",
+            INSTANT,
+            "Since when some of its events have been missing before others that arrived.",
+        ),
+    ]],
+);
+
+pub(crate) const COMPLETE: Shape = Shape::new(
+    "Completeness",
+    "How far it is known what happened.",
+    &[&[
+        Field::may(
+            "complete_until",
+            INSTANT,
+            "No event with an earlier occurred_at is still to come. Null where nobody can tell of \
+             some lock.",
+        ),
+        Field::must(
+            "behind",
+            list(&Kind::Object(&BEHIND)),
+            "The locks that keep it from being now: those of controllers that decide alone, and \
+             those with no network.",
+        ),
+    ]],
+);
+
 pub(crate) const EVENT: Shape = Shape::new(
     "Event",
     "What happened at a lock, why and when. Whom it concerns is null once forgotten.",

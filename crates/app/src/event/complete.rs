@@ -1,0 +1,124 @@
+//! Up to which instant all that happened at locks is known here: events come late from controllers
+//! that keep their own lists, and from locks with no network when somebody brings them.
+//!
+//! Whoever reads up to that instant, by when things happened, misses nothing that comes later.
+
+use std::sync::Arc;
+
+use claviger_domain::ids::{ControllerNumber, Id, LockNumber, Noun, Ref};
+use claviger_domain::noun::controller::Controller;
+use claviger_domain::noun::lock::{Lock, LockMode};
+use claviger_domain::noun::scope::Scope;
+use claviger_domain::offline::LockKey;
+use claviger_domain::provision::{Holdings, ListKey, is_listed};
+use claviger_domain::state::PlaceState;
+use claviger_domain::time::{Instant, SECOND};
+
+use crate::App;
+use crate::context::Context;
+use crate::decision::recorded_until;
+use crate::error::Error;
+use crate::read::resolve;
+
+/// How long a controller's call may have been under way: what happened meanwhile is not in it.
+const UNDER_WAY: i64 = 10 * SECOND;
+
+/// A lock of which less is known than this server decided itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Behind {
+    /// The lock.
+    pub lock: Id,
+    /// Up to when what happened there is known; none where nobody can tell.
+    pub until: Option<Instant>,
+    /// Since when some of its events have been missing before others that arrived.
+    pub missing_since: Option<Instant>,
+}
+
+/// How far the events of a place, or of one lock, are known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Complete {
+    /// Up to when all of them are known; none where nobody can tell of some lock.
+    pub until: Option<Instant>,
+    /// The locks that keep it from being now, in order of their numbers.
+    pub behind: Vec<Behind>,
+}
+
+/// How far the events of a place are known, or of one of its locks.
+///
+/// # Errors
+/// No such place; no such lock.
+pub fn complete(ctx: &Context, place: Id, lock: Option<&Ref>) -> Result<Complete, Error> {
+    let state = ctx.read(place, Scope::EventsRead)?;
+    let only: Option<LockNumber> =
+        lock.map(|lock| resolve(&state, Noun::Lock, lock)).transpose()?;
+    let recorded = recorded_until(&ctx.app, state.place.number());
+    let locks = state.locks.iter().filter(|lock| only.is_none_or(|only| lock.number() == only));
+    let behind: Vec<Behind> = locks
+        .filter_map(|lock| known(&ctx.app, &state, lock))
+        .filter(|behind| behind.until.is_none_or(|until| until < recorded))
+        .collect();
+    // `None` is less than any instant.
+    let until = behind.iter().map(|it| it.until).fold(Some(recorded), Option::min);
+    Ok(Complete { until, behind })
+}
+
+/// How far it is known what happened at a lock that does not ask this server about everything; none
+/// for one that does.
+fn known(app: &App, state: &PlaceState, lock: &Lock) -> Option<Behind> {
+    // Another place's lock tells that place first.
+    let owner = match lock.borrowed {
+        Some((place, _)) => &*app.state(place).ok()?,
+        None => state,
+    };
+    let number = lock.borrowed.map_or(lock.number(), |(_, number)| number);
+    let own = owner.locks.get(number)?;
+    let behind = |until, missing_since| Behind { lock: own.header.id, until, missing_since };
+    if own.mode == LockMode::OfflineKeys {
+        let key = LockKey { place: owner.place.number(), lock: number };
+        let lists = app.world().lists();
+        // Before it had its secret it could open to nobody.
+        let lock = lists.lock(key)?;
+        return Some(behind(lock.known_until(), lock.gap_since));
+    }
+    let controller = owner.controllers.get(own.controller?)?;
+    let until = told_until(app, owner, controller)?;
+    Some(behind(Some(until), None))
+}
+
+/// Up to which instant all decisions at the locks of some controllers are known here.
+pub(super) fn of_controllers(
+    app: &App,
+    state: &PlaceState,
+    wanted: impl Fn(&Option<ControllerNumber>) -> bool,
+) -> Instant {
+    let recorded = recorded_until(app, state.place.number());
+    let controllers = state.controllers.iter().filter(|it| wanted(&Some(it.number())));
+    let own = controllers.filter_map(|it| told_until(app, state, it));
+    // Another place's lock may hang on a controller there.
+    let borrowed = state.locks.iter().filter(|_| wanted(&None)).filter_map(|lock| {
+        let (place, number) = lock.borrowed?;
+        let owner = app.state(place).ok()?;
+        let controller = owner.controllers.get(owner.locks.get(number)?.controller?)?;
+        told_until(app, &owner, controller)
+    });
+    own.chain(borrowed).fold(recorded, Instant::min)
+}
+
+/// Up to which instant a controller has told what happened at its locks; none where nothing comes
+/// over it: it has no locks, or has never called and need not, as its list serves none of them.
+fn told_until(app: &App, state: &PlaceState, controller: &Controller) -> Option<Instant> {
+    let key = ListKey { place: state.place.number(), controller: controller.number() };
+    let lists = app.world().lists();
+    let list = lists.list(key);
+    let calls = list.is_some_and(|list| list.seen_at.is_some());
+    // Locks that ask the server have buttons and common codes that only the controller knows of.
+    let own = |lock: &&Arc<Lock>| {
+        let hangs = lock.borrowed.is_none() && lock.controller == Some(controller.number());
+        hangs && (calls || is_listed(lock))
+    };
+    state.locks.iter().find(own)?;
+    let told = list.and_then(|list| list.told_at);
+    // Before it was there nothing happened at it.
+    let made = controller.header.created_at;
+    Some(told.map_or(made, |at| at.plus(-UNDER_WAY).max(made)))
+}
