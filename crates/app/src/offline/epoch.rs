@@ -11,6 +11,7 @@ use claviger_offline::MOST_EPOCH;
 use claviger_offline::certificate::Epoch;
 use claviger_offline::cose::Kind;
 
+use super::faults::{Slip, planted};
 use super::list;
 use super::signer::Signers;
 use crate::App;
@@ -30,7 +31,9 @@ pub(super) fn advance(signers: &Signers, lock: &mut OfflineLock, least: u16) -> 
     signers.note_epoch(lock.id, epoch)?;
     lock.epoch = epoch;
     let below = u32::from(epoch) * SERIALS;
-    lock.tops.iter_mut().for_each(|top| *top = below.max(*top));
+    if !planted(Slip::RestoreReusesSerials) {
+        lock.tops.iter_mut().for_each(|top| *top = below.max(*top));
+    }
     (lock.ahead, lock.certificate) = (None, Vec::new());
     Ok(())
 }
@@ -126,7 +129,9 @@ fn restart(
     let least = noted.map_or_else(|| by_day(place, now), |it| it.saturating_add(1));
     advance(signers, lock, least)?;
     certify(signers, place, lock, now)?;
-    for (class, top) in KeyClass::ALL.iter().zip(known) {
+    let forgets = planted(Slip::RestoreForgetsUnknown) || planted(Slip::RestoreReusesSerials);
+    let classes = KeyClass::ALL.iter().zip(known);
+    for (class, top) in classes.filter(|_| !forgets) {
         // No key of the service is ever made.
         if *class != KeyClass::Service {
             lock.unknown.push(Unknown::until(*class, top, lock.epoch, now.seconds()));

@@ -12,6 +12,7 @@ use claviger_offline::event::{Event as Happened, EventKey, Sealed};
 use claviger_offline::lock::code::Code;
 use claviger_offline::statement::Ack;
 
+use super::faults::{Slip, planted};
 use super::signer::Issuer;
 use crate::error::Error;
 use crate::work::Work;
@@ -48,7 +49,7 @@ pub(super) fn take_event(
         return (false, Some("an event that its lock has not sealed"));
     };
     let rows = lock.logs.entry(sealed.log_epoch).or_default();
-    if !add(rows, sealed.seq, sealed.seq) {
+    if !add(rows, sealed.seq, sealed.seq) && !planted(Slip::EventsTwice) {
         return (true, None);
     }
     if happened.code == Code::Lost.number() {
@@ -165,10 +166,12 @@ pub(super) fn acknowledge(
     log_epoch: u64,
     iat: i64,
 ) -> Result<Option<Vec<u8>>, Error> {
-    let first = lock.logs.get(&log_epoch).and_then(|rows| rows.first());
-    let Some((_, up_to_seq)) = first.filter(|row| row.0 <= 1) else { return Ok(None) };
+    let gaps = planted(Slip::AcksWithGaps);
+    let arrived = |rows: &Rows| if gaps { rows.last() } else { rows.first() }.copied();
+    let row = lock.logs.get(&log_epoch).and_then(arrived);
+    let Some((_, up_to_seq)) = row.filter(|row| row.0 <= 1 || gaps) else { return Ok(None) };
     let iat = u64::try_from(iat).map_err(|_| Error::Internal)?;
-    let ack = Ack { iat, lock: lock.id.0, log_epoch, up_to_seq: *up_to_seq };
+    let ack = Ack { iat, lock: lock.id.0, log_epoch, up_to_seq };
     issuer.key.sign(Kind::Ack, |it| ack.write(it)).map(Some)
 }
 

@@ -14,6 +14,7 @@ use claviger_offline::list::{List, Section};
 use claviger_offline::plan::{Capacity, Input, Live, Plan, Planned, Run, fit, share};
 
 use super::REMEMBERED_S;
+use super::faults::{Slip, planted};
 use super::signer::{MOST_BEHIND, Signers};
 use crate::error::Error;
 use crate::world::World;
@@ -99,7 +100,8 @@ pub(crate) fn iat(signers: &Signers, lock: &mut OfflineLock, now: Instant) -> Re
         tracing::error!(lock = %lock.id, "its epoch has not begun: nothing is signed");
         return Err(Error::Unavailable);
     }
-    if lock.signed - now_s > MOST_BEHIND / SECOND {
+    let is_behind = lock.signed - now_s > MOST_BEHIND / SECOND;
+    if is_behind && !planted(Slip::SignsWithWrongClock) {
         tracing::error!(lock = %lock.id, "the clock is behind what was signed: nothing is signed");
         signers.refuse(lock.key);
         return Err(Error::Unavailable);
@@ -134,10 +136,16 @@ pub(crate) fn draft(world: &World, lock: &OfflineLock, room: Capacity, iat: i64)
     Draft { iat, plans, side_effects }
 }
 
+/// Whether a key has not provably ended.
+fn has_to_be_said(key: &Issued, iat: i64) -> bool {
+    let early = if planted(Slip::ForgetsTooEarly) { 10 * DAY_S } else { 0 };
+    key.exp > iat + early
+}
+
 /// What must be refused and has not provably ended, in runs.
 fn must(lock: &OfflineLock, iat: i64) -> BTreeMap<KeyClass, Vec<Run>> {
     let mut all: BTreeMap<KeyClass, Vec<Run>> = BTreeMap::new();
-    for key in lock.keys().filter(|key| key.refused && key.exp > iat) {
+    for key in lock.keys().filter(|key| key.refused && has_to_be_said(key, iat)) {
         let run = Run { first: key.serial, last: key.serial };
         all.entry(key.class).or_default().push(run);
     }
@@ -202,7 +210,8 @@ pub(crate) fn sign(
 ) -> Result<(), Error> {
     let (issuer, iat) = (signers.issuer(place)?, draft.iat);
     let sections: Vec<Section<'_>> = draft.plans.iter().map(|(_, _, it)| it.section()).collect();
-    let version = lock.version.checked_add(1).ok_or(Error::Internal)?;
+    let step = u32::from(!planted(Slip::SameVersion) || lock.version == 0);
+    let version = lock.version.checked_add(step).ok_or(Error::Internal)?;
     let seconds = u64::try_from(iat).map_err(|_| Error::Internal)?;
     if seconds >= issuer.exp {
         tracing::error!(lock = %lock.id, "the issuer of its place has ended: nothing is signed");
@@ -221,14 +230,14 @@ pub(crate) fn sign(
     let refuses_more = lock.keys().any(|key| news(key)) || !draft.side_effects.is_empty();
     lock.list = issuer.key.sign(Kind::List, |it| list.write(it))?;
     (lock.version, lock.iat, lock.list_due) = (version, iat, false);
-    if refuses_more {
+    if refuses_more && !planted(Slip::NoMinList) {
         lock.refusing = version;
     }
     for (class, plan, _) in &draft.plans {
         lock.floors[usize::from(class.number())] = plan.floor;
     }
     for key in &draft.side_effects {
-        lock.edit(*key, |it| it.owed = true);
+        lock.edit(*key, |it| it.owed = !planted(Slip::HitIsNotRenewed));
     }
     lock.forget(iat - REMEMBERED_S);
     Ok(())
@@ -240,7 +249,7 @@ fn check(world: &World, lock: &OfflineLock, draft: &Draft, list: &List<'_>) -> R
         let at = usize::from(class.number());
         lock.floors[at] <= plan.floor && plan.floor <= lock.tops[at]
     });
-    let mut refused = lock.keys().filter(|key| key.refused && key.exp > draft.iat);
+    let mut refused = lock.keys().filter(|key| key.refused && has_to_be_said(key, draft.iat));
     let must = refused.all(|key| list.refuses(class_of(key.class), key.serial));
     let implicit: BTreeSet<Serial> = draft
         .plans

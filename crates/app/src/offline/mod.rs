@@ -8,6 +8,7 @@ mod carry;
 mod commission;
 mod device;
 mod epoch;
+pub mod faults;
 mod heard;
 mod list;
 mod mint;

@@ -8,6 +8,7 @@ use claviger_domain::offline::{KeyClass, LockKey, OfflineLock, touched};
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::Instant;
 
+use super::faults::{Slip, planted};
 use super::list;
 use super::taken::{About, Places, Rights, closed_rights, take_back};
 use crate::App;
@@ -107,6 +108,9 @@ pub(crate) fn preview(app: &App, work: &Work<'_>, at: Instant) -> Preview {
             lock: lock.id,
             serial: key.serial,
         }));
+    }
+    if planted(Slip::HitIsNotTold) {
+        found.hits.clear();
     }
     found.hits.sort_unstable();
     found

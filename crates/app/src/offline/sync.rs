@@ -7,7 +7,7 @@ use std::sync::Arc;
 use claviger_domain::ids::{CredentialNumber, Id, LockNumber, Noun, PlaceNumber, Ref};
 use claviger_domain::noun::credential::CredentialKind;
 use claviger_domain::noun::scope::Scope;
-use claviger_domain::offline::{KeyClass, LockKey, OfflineLock};
+use claviger_domain::offline::{KeyClass, LockKey, OfflineLock, Told};
 use claviger_domain::refusal::Refusal;
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::{DAY, Instant, SECOND};
@@ -19,6 +19,7 @@ use claviger_offline::statement::Fresh;
 use claviger_store::Device;
 
 use super::alarm::{By, alarm};
+use super::faults::{Slip, planted};
 use super::mint::{Made, key_again, key_for, reached};
 use super::shown::Shown;
 use super::taken::right_of;
@@ -215,6 +216,12 @@ impl Call<'_, '_, '_> {
         let opens = self.opens()?;
         for hello in wish.hellos.iter().filter(|it| opens.contains(&it.lock) && it.list_limit > 0) {
             let Some(mut lock) = self.lock(hello.lock) else { continue };
+            if planted(Slip::HelloIsProof) {
+                let (at, iat) = (self.work.now, lock.iat);
+                let (epoch, version) = (hello.epoch, hello.version);
+                lock.told = Some(Told { epoch, version, at, iat });
+                self.work.put_offline(lock.clone());
+            }
             if lock.list_limit != Some(hello.list_limit) {
                 lock.list_limit = Some(hello.list_limit);
                 lock.list_due |= list::is_over(&lock, hello.list_limit);

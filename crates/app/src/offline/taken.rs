@@ -12,6 +12,7 @@ use claviger_domain::offline::{
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::Instant;
 
+use super::faults::{Slip, planted};
 use super::flags_of;
 use super::sync::owned;
 
@@ -146,13 +147,17 @@ fn of_known(
         }
         let numbers = (key.grant, key.device, key.lock);
         let right = states.and_then(|(owner, tenant)| right_of(owner, tenant, at, numbers));
-        if offline::no_longer_right(key, right.as_ref(), now_s) {
+        let is_kept = match right {
+            Some(_) => planted(Slip::EditsDoNotRevoke),
+            None => planted(Slip::OnlyClosingRevokes) && !closes(),
+        };
+        if offline::no_longer_right(key, right.as_ref(), now_s) && !is_kept {
             taken.push(TakenKey {
                 key: key.key(),
                 place: key.place,
                 grant: key.grant,
                 exp: key.exp,
-                strict: key.is_strict(),
+                strict: key.is_strict() || planted(Slip::RevokedOnExpiry),
             });
         }
     }
@@ -169,6 +174,9 @@ fn may_open(lock: &OfflineLock, key: &Issued) -> bool {
     let has_ended = key.exp <= lock.iat;
     if has_ended && key.is_strict() || lock.told.is_some_and(|told| key.exp <= told.iat) {
         return false;
+    }
+    if planted(Slip::RefusedIsOver) {
+        return !has_ended && !key.refused;
     }
     let least = if has_ended { lock.version } else { lock.refusing };
     !key.refused || lock.list_due || !lock.has_shown(lock.epoch, least)

@@ -17,13 +17,13 @@ use super::phone::Phone;
 use crate::kit::{Site, one};
 use crate::support::id;
 
-const SETTINGS: Settings =
+pub(super) const SETTINGS: Settings =
     Settings { layout: Layout { ring: 4, log: 3 }, list_limit: 512, drift_ppm: 100 };
 const SECTOR: usize = 1024;
 pub(crate) const NONCE: [u8; 16] = [0x31; 16];
 pub(crate) const SESSION: [u8; 32] = [0x32; 32];
 
-pub(crate) struct Memory(Vec<Vec<u8>>);
+pub(crate) struct Memory(pub(super) Vec<Vec<u8>>);
 
 impl Flash for Memory {
     fn sector_bytes(&self) -> usize {
@@ -57,10 +57,12 @@ impl Random for Counting {
 }
 
 pub(crate) struct Door {
-    flash: Memory,
-    random: Counting,
-    ticks_ms: u64,
-    lock: Lock,
+    pub(super) flash: Memory,
+    pub(super) random: Counting,
+    pub(super) ticks_ms: u64,
+    /// How long each word takes.
+    pub(super) patience_ms: u64,
+    pub(super) lock: Lock,
     /// The lock as the API shows it.
     pub(crate) shown: Value,
 }
@@ -77,7 +79,7 @@ impl Door {
         let (mut flash, mut random) = (Memory(sectors), Counting(seed));
         let mut board = Board { flash: &mut flash, random: &mut random, ticks_ms: 0 };
         let lock = Lock::boot(&mut board, &[seed; 32], SETTINGS).unwrap();
-        let mut door = Door { flash, random, ticks_ms: 0, lock, shown };
+        let mut door = Door { flash, random, ticks_ms: 0, patience_ms: 3_000, lock, shown };
         let body = json!({"public_key": door.public_key()});
         let path = format!("{}/commission", one("/locks", &door.shown));
         let told = it.post(&path, body).await.expect(200);
@@ -92,12 +94,12 @@ impl Door {
         self.lock = Lock::boot(&mut board, &[seed; 32], SETTINGS).unwrap();
     }
 
-    fn board<T>(
+    pub(super) fn board<T>(
         &mut self,
         what: impl FnOnce(&mut Lock, &mut Board<'_, Memory, Counting>) -> T,
     ) -> T {
         // Patience: what a lock does to strangers is tried elsewhere.
-        self.ticks_ms += 3_000;
+        self.ticks_ms += self.patience_ms;
         let Door { flash, random, ticks_ms, lock, .. } = self;
         what(lock, &mut Board { flash, random, ticks_ms: *ticks_ms })
     }
@@ -135,10 +137,16 @@ impl Door {
 
     /// A phone hands over its list for this lock, and gets the lock's receipt.
     pub(crate) fn take_list(&mut self, phone: &mut Phone) -> Code {
-        let Some((list, issuer)) = phone.list_for(self.id()) else { return Code::Refused };
+        let Some((list, _)) = phone.list_for(self.id()) else { return Code::Refused };
+        self.take_any_list(phone, &list)
+    }
+
+    /// A phone hands over a list that it has from somewhere.
+    pub(crate) fn take_any_list(&mut self, phone: &mut Phone, list: &[u8]) -> Code {
+        let Some(issuer) = phone.issuer_of(list) else { return Code::Refused };
         let epoch = phone.epoch_for(self.id());
         let apply = |lock: &mut Lock, board: &mut Board<'_, Memory, Counting>| {
-            lock.apply_list(board, &list, &issuer, epoch.as_deref())
+            lock.apply_list(board, list, &issuer, epoch.as_deref())
         };
         let code = self.board(apply);
         phone.receipts.extend(self.receipt());
@@ -182,13 +190,15 @@ impl Door {
     pub(crate) fn events(&mut self, from: u32) -> Vec<String> {
         let mut room = [Sealed::NONE; 16];
         let count = self.board(|lock, board| lock.events(board, from, &mut room));
-        let bytes = |sealed: &Sealed| {
-            let mut out = [0; claviger_offline::event::MOST_BYTES];
-            let mut writer = Writer::new(&mut out);
-            sealed.write(&mut writer);
-            STANDARD.encode(writer.done().unwrap())
-        };
-        room[..count].iter().map(bytes).collect()
+        room[..count].iter().map(Door::travelling).collect()
+    }
+
+    /// An event as it travels.
+    pub(super) fn travelling(sealed: &Sealed) -> String {
+        let mut out = [0; claviger_offline::event::MOST_BYTES];
+        let mut writer = Writer::new(&mut out);
+        sealed.write(&mut writer);
+        STANDARD.encode(writer.done().unwrap())
     }
 
     /// Takes the server's word for which events have arrived; up to which.

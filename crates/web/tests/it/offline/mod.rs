@@ -5,6 +5,8 @@ mod alarms;
 mod cards;
 mod clock;
 pub(crate) mod door;
+#[cfg(feature = "faults")]
+mod model;
 pub(crate) mod phone;
 mod proof;
 mod remembered;

@@ -27,7 +27,7 @@ pub(crate) struct Phone {
     pub(crate) device: String,
     place: String,
     /// Keys by lock, oldest first.
-    keys: BTreeMap<[u8; 16], Vec<Vec<u8>>>,
+    pub(crate) keys: BTreeMap<[u8; 16], Vec<Vec<u8>>>,
     /// Lists by lock.
     lists: BTreeMap<[u8; 16], Vec<u8>>,
     certificates: Vec<Vec<u8>>,
@@ -36,7 +36,12 @@ pub(crate) struct Phone {
     pub(crate) events: Vec<String>,
 }
 
-fn bytes(value: &Value) -> Vec<u8> {
+/// What an answer brings of a kind.
+pub(crate) fn carried(answer: &Value, kind: &str) -> Vec<Vec<u8>> {
+    answer[kind].as_array().unwrap().iter().map(bytes).collect()
+}
+
+pub(crate) fn bytes(value: &Value) -> Vec<u8> {
     STANDARD.decode(value.as_str().unwrap()).unwrap()
 }
 
@@ -121,18 +126,16 @@ impl Phone {
 
     /// Keeps what an answer brought; the keys as they are acknowledged.
     pub(crate) fn keep(&mut self, answer: &Value) -> Vec<Value> {
-        let row = |name: &str| answer[name].as_array().unwrap().iter().map(bytes);
-        for list in row("lists") {
+        for list in carried(answer, "lists") {
             self.lists.insert(list_of(&list).0, list);
         }
-        for certificate in row("certificates") {
+        for certificate in carried(answer, "certificates") {
             if !self.certificates.contains(&certificate) {
                 self.certificates.push(certificate);
             }
         }
-        let keys: Vec<Vec<u8>> = row("keys").collect();
         let mut held = Vec::new();
-        for key in keys {
+        for key in carried(answer, "keys") {
             let read = Key::read(Signed::read(&key).unwrap().payload).unwrap();
             assert_eq!(read.holder, public_of(&self.pair));
             let lock = Id(read.lock).to_string();

@@ -1,0 +1,79 @@
+//! Each rule that can be left out shows in the model, of the server and of the locks.
+
+use std::sync::Mutex;
+
+use claviger_app::offline::faults::{Slip, plant};
+use claviger_offline::faults::{Fault, plant as plant_in_lock};
+
+use super::{on_all_cores, run};
+
+const SEEDS: u64 = 60;
+const STEPS: u32 = 120;
+
+const SLIPS: [Slip; 17] = [
+    Slip::EditsDoNotRevoke,
+    Slip::OnlyClosingRevokes,
+    Slip::RevokedOnExpiry,
+    Slip::RefusedIsOver,
+    Slip::HelloIsProof,
+    Slip::AnyReceipt,
+    Slip::RestoreReusesSerials,
+    Slip::RestoreForgetsUnknown,
+    Slip::HitIsNotRenewed,
+    Slip::HitIsNotTold,
+    Slip::AnyPlan,
+    Slip::ForgetsTooEarly,
+    Slip::SameVersion,
+    Slip::SignsWithWrongClock,
+    Slip::NoMinList,
+    Slip::EventsTwice,
+    Slip::AcksWithGaps,
+];
+
+/// Those of locks whose like the whole must see too; all of them are caught by the model of the
+/// crate.
+const FAULTS: [Fault; 9] = [
+    Fault::NoExpiry,
+    Fault::BelowFloor,
+    Fault::LossStartsEmpty,
+    Fault::ForgetsList,
+    Fault::NoNeedList,
+    Fault::AnySection,
+    Fault::StrictOpens,
+    Fault::BootForgetsTime,
+    Fault::HiWithoutWait,
+];
+
+// None of the server's is forgotten.
+const _: () = assert!(SLIPS.len() == Slip::AcksWithGaps as usize + 1);
+
+/// The first seed that shows it, and how; none if no seed does.
+fn caught(slip: Option<Slip>, fault: Option<Fault>) -> Option<String> {
+    plant(slip);
+    plant_in_lock(fault);
+    let found = (1..=SEEDS).find_map(|seed| run(seed, STEPS).err());
+    plant(None);
+    plant_in_lock(None);
+    found
+}
+
+#[test]
+fn every_rule_that_is_left_out_shows() {
+    let slips = SLIPS.iter().map(|it| (format!("{it:?}"), Some(*it), None));
+    let faults = FAULTS.iter().map(|it| (format!("{it:?}"), None, Some(*it)));
+    let all: Vec<_> = slips.chain(faults).collect();
+    let only = std::env::var("CLAVIGER_SLIP").ok();
+    let missed = Mutex::new(Vec::new());
+    on_all_cores(1..=all.len() as u64, |number| {
+        let (name, slip, fault) = &all[usize::try_from(number).unwrap() - 1];
+        if only.as_ref().is_some_and(|only| only != name) {
+            return;
+        }
+        match caught(*slip, *fault) {
+            Some(how) => println!("{name}: {how}"),
+            None => missed.lock().unwrap().push(name.clone()),
+        }
+    });
+    let missed = missed.into_inner().unwrap();
+    assert!(missed.is_empty(), "not seen in {SEEDS} seeds: {}", missed.join(", "));
+}
