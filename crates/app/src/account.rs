@@ -132,7 +132,9 @@ pub async fn change_password(
     new: String,
     address: Option<IpAddr>,
 ) -> Result<(), Error> {
-    let Caller::Account { number, id } = ctx.caller else { return Err(Error::NotForPrograms) };
+    let Caller::Account { number, id, through: None } = ctx.caller else {
+        return Err(Error::NotForPrograms);
+    };
     let app = &ctx.app;
     let now = app.now();
     let name = format!("password {id}");

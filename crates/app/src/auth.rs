@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use claviger_domain::draft::Draft;
@@ -32,15 +33,22 @@ const FREE_FAILURES: u32 = 10;
 /// How many names and addresses are remembered, twice over.
 const MOST_REMEMBERED: usize = 50_000;
 
+/// How many tickets are looked at for each that is made.
+const LOOKED_AT: usize = 64;
+/// How many of them are taken out at most.
+const TAKEN_OUT: usize = 8;
+
 /// Who failed: the hash of a name, as names may be of any length, and the address of the try.
 type Failed = ([u8; 32], Option<IpAddr>);
 /// When each began to fail, and how often they did since.
 type Failures = HashMap<Failed, (Instant, u32)>;
 
-/// Failed log-ins and token requests of the running minute.
+/// Failed log-ins and token requests of the running minute, and how far tickets were swept.
 #[derive(Debug, Default)]
 pub struct Limits {
     failures: Mutex<Remembered>,
+    /// The ticket that is looked at next.
+    hand: AtomicU32,
 }
 
 /// Two maps that take turns, so that what is old goes all at once and memory is bounded.
@@ -116,7 +124,7 @@ pub fn bearer(app: &App, secret: &str) -> Result<Caller, Error> {
                     && !is_over(client, now) =>
             {
                 // What was taken from the client since is taken from the token too.
-                Ok(caller(client, both(ticket.scopes, client.scopes)))
+                Ok(caller(client, ticket.scopes.and(client.scopes)))
             }
             _ => Err(Error::Unauthenticated),
         };
@@ -145,16 +153,7 @@ pub fn plain_token(app: &App, token: &str) -> Result<Caller, Error> {
     Ok(caller(client, client.scopes))
 }
 
-/// What both sets allow: the right to write in one and to read in the other is the right to read.
-fn both(one: Scopes, other: Scopes) -> Scopes {
-    if one == other {
-        return one;
-    }
-    let within = |some: Scopes, all: Scopes| some.iter().filter(move |scope| all.has(*scope));
-    within(one, other).chain(within(other, one)).collect()
-}
-
-fn is_over(client: &Client, now: Instant) -> bool {
+pub(crate) fn is_over(client: &Client, now: Instant) -> bool {
     client.expires_at.is_some_and(|end| now >= end)
 }
 
@@ -163,7 +162,7 @@ fn holds(client: &Client, hash: &[u8; 32], now: Instant) -> bool {
         || client.previous_secret.is_some_and(|(former, until)| former == *hash && now < until)
 }
 
-fn caller(client: &Client, scopes: Scopes) -> Caller {
+pub(crate) fn caller(client: &Client, scopes: Scopes) -> Caller {
     Caller::Client {
         number: client.number(),
         id: client.header.id,
@@ -185,7 +184,8 @@ pub fn session(app: &App, secret: &str) -> Result<(Caller, Id), Error> {
         .ok_or(Error::Unauthenticated)?;
     let account = ticket.account.and_then(|number| directory.accounts.get(number));
     let account = account.ok_or(Error::Unauthenticated)?;
-    let caller = Caller::Account { number: account.number(), id: account.header.id };
+    let (number, id) = (account.number(), account.header.id);
+    let caller = Caller::Account { number, id, through: None };
     Ok((caller, ticket.header.id))
 }
 
@@ -234,6 +234,17 @@ pub fn proven(
     found.cloned().ok_or(TokenError::InvalidClient)
 }
 
+/// The public client with that id, which has nothing to prove itself by.
+///
+/// # Errors
+/// There is none.
+pub fn public(app: &App, client: &str) -> Result<Arc<Client>, TokenError> {
+    let directory = app.world().directory();
+    let found = Id::parse(client).and_then(|id| directory.client(id));
+    let found = found.filter(|it| it.kind == ClientKind::Public && !is_over(it, app.now()));
+    found.cloned().ok_or(TokenError::InvalidClient)
+}
+
 /// Whoever holds a signed token of a surface, and what the token says.
 ///
 /// # Errors
@@ -270,10 +281,11 @@ pub async fn token(
     let hash = sha256(access_token.as_bytes());
     let ctx = Context::new(app.clone(), caller(&found, found.scopes), Via::Native);
     let (number, expires_at) = (found.number(), now.plus(TOKEN_LIFE_S * SECOND));
+    let app = app.clone();
     let written: Result<(), Error> = ctx
         .commit(None, move |work| {
             let draft = work.directory();
-            sweep(draft, now);
+            sweep(&app, draft);
             let header = draft.header(Noun::Ticket, None)?;
             let ticket = Ticket::new(header, TicketKind::AccessToken, hash, expires_at);
             draft.put(Ticket { client: Some(number), scopes, ..ticket });
@@ -284,16 +296,23 @@ pub async fn token(
     Ok(Token { access_token, expires_in_s: TOKEN_LIFE_S, scopes })
 }
 
-/// Takes out a few tickets that are over, oldest first, so that they never pile up.
-pub(crate) fn sweep(draft: &mut Draft<Directory>, now: Instant) {
-    let over: Vec<_> = draft
-        .state
-        .tickets
-        .iter()
-        .take(64)
-        .filter(|ticket| now >= ticket.expires_at)
-        .take(8)
-        .cloned()
-        .collect();
+/// Takes out a few tickets that are over, so that they never pile up. Each time it looks at the next
+/// few of all: some are over in minutes, some in months.
+pub(crate) fn sweep(app: &App, draft: &mut Draft<Directory>) {
+    let hand = &app.limits().hand;
+    let from = hand.load(Ordering::Relaxed);
+    let mut over = Vec::new();
+    let mut next = 0;
+    let tickets = draft.state.tickets.iter_from(from);
+    for (looked, ticket) in tickets.enumerate() {
+        if looked == LOOKED_AT || over.len() == TAKEN_OUT {
+            next = ticket.header.number;
+            break;
+        }
+        if draft.now >= ticket.expires_at {
+            over.push(ticket.clone());
+        }
+    }
+    hand.store(next, Ordering::Relaxed);
     over.into_iter().for_each(|ticket| draft.delete(ticket));
 }

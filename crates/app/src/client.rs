@@ -1,27 +1,27 @@
-//! API clients: made, changed, rotated, deleted. Nobody gives what they do not hold.
+//! API clients: made, changed, rotated, deleted.
 
+mod held;
 mod own;
 mod trail;
 
 use std::sync::Arc;
 
 use claviger_domain::draft::{Changed, Draft, open};
-use claviger_domain::ids::{
-    ClientNumber, ControllerNumber, Id, Noun, OrganizationNumber, PlaceNumber, Ref,
-};
+use claviger_domain::ids::{ClientNumber, Id, Noun, OrganizationNumber, Ref};
 use claviger_domain::noun::client::{Client, ClientKind};
 use claviger_domain::noun::scope::{Scope, Scopes};
-use claviger_domain::refusal::{FieldError, Flaws, Refusal};
+use claviger_domain::refusal::{Flaws, Refusal};
 use claviger_domain::state::Directory;
-use claviger_domain::text::is_external_id;
+use claviger_domain::text::{is_external_id, is_redirect_uri};
 use claviger_domain::time::{HOUR, Instant};
 
+use crate::Written;
 use crate::context::{Caller, Context};
 use crate::error::Error;
 use crate::random::{secret, sha256};
 use crate::read::Paging;
-use crate::{Written, not_here};
 
+use self::held::{find, manages, may_anywhere, may_take};
 pub use self::own::{Own, own};
 use self::trail::{note, places_shown, words};
 
@@ -45,6 +45,8 @@ pub struct ClientWish {
     pub controller: Option<Option<Ref>>,
     /// From then on it is refused.
     pub expires_at: Option<Option<Instant>>,
+    /// Where people who let it act for them are sent back to.
+    pub redirect_uris: Option<Vec<String>>,
 }
 
 /// A client with its secret, which is shown once.
@@ -52,8 +54,8 @@ pub struct ClientWish {
 pub struct MadeClient {
     /// The client.
     pub client: Arc<Client>,
-    /// The secret.
-    pub secret: String,
+    /// The secret; a public client has none.
+    pub secret: Option<String>,
 }
 
 /// A new secret for a client, with the end of the former one.
@@ -65,113 +67,6 @@ pub struct Rotated {
     pub secret: String,
     /// Until when the former one works.
     pub previous_valid_until: Instant,
-}
-
-/// What a wish comes to: scopes and places the caller holds.
-struct Found {
-    places: Option<Vec<PlaceNumber>>,
-    controller: Option<Option<(PlaceNumber, ControllerNumber)>>,
-}
-
-fn find(ctx: &Context, wish: &ClientWish, former: Option<&Client>) -> Result<Found, Error> {
-    let mut errors = Vec::new();
-    let mut places = None;
-    if let Some(ids) = &wish.places {
-        let mut found = Vec::new();
-        for (at, id) in ids.iter().enumerate() {
-            let number = ctx.app.world().by_id(*id);
-            match number.filter(|number| ctx.scopes_in(*number).is_some()) {
-                Some(number) if !found.contains(&number) => found.push(number),
-                Some(_) => {}
-                None => errors.push(FieldError::new(
-                    format!("/place_ids/{at}"),
-                    "not_found",
-                    "there is no such place",
-                )),
-            }
-        }
-        places = Some(found);
-    }
-    if !errors.is_empty() {
-        return Err(Refusal::Invalid(errors).into());
-    }
-    let whole = places.as_ref().or(former.map(|client| &client.places));
-    let controller = match &wish.controller {
-        None => None,
-        Some(None) => Some(None),
-        Some(Some(reference)) => {
-            let missing = || not_here("/controller_id", "there is no such controller there");
-            let [place] = whole.map_or(&[][..], Vec::as_slice) else {
-                let detail = "a client of a controller is for the controller's one place";
-                return Err(Refusal::field("/place_ids", "bad_count", detail).into());
-            };
-            let state = ctx.app.state(*place)?;
-            let number = state.resolve(Noun::Controller, reference).ok_or_else(missing)?;
-            Some(Some((*place, ControllerNumber(number))))
-        }
-    };
-    one_organization(ctx, places.as_deref().unwrap_or_default(), former)?;
-    let bound = controller.unwrap_or(former.and_then(|client| client.controller));
-    within_controller(ctx, bound)?;
-    let scopes = wish.scopes.or(former.map(|client| client.scopes)).unwrap_or(Scopes::NONE);
-    for place in whole.into_iter().flatten() {
-        may_give(ctx, *place, scopes)?;
-    }
-    if whole.is_none_or(Vec::is_empty) && !held_anywhere(ctx, scopes) {
-        return Err(escalation());
-    }
-    Ok(Found { places, controller })
-}
-
-/// A client's places are all in its organization.
-fn one_organization(
-    ctx: &Context,
-    places: &[PlaceNumber],
-    former: Option<&Client>,
-) -> Result<(), Error> {
-    let mut whose = former.map(|client| client.organization);
-    for place in places {
-        let own = ctx.app.state(*place)?.place.organization;
-        if *whose.get_or_insert(own) != own {
-            let detail = "must be places of one organization";
-            return Err(Refusal::field("/place_ids", "conflict", detail).into());
-        }
-    }
-    Ok(())
-}
-
-/// A program bound to a controller makes only programs bound to it.
-fn within_controller(
-    ctx: &Context,
-    bound: Option<(PlaceNumber, ControllerNumber)>,
-) -> Result<(), Error> {
-    let own = ctx.controller();
-    if own.is_none() || own == bound { Ok(()) } else { Err(escalation()) }
-}
-
-fn may_give(ctx: &Context, place: PlaceNumber, scopes: Scopes) -> Result<(), Error> {
-    let held = ctx.scopes_in(place).unwrap_or(Scopes::NONE);
-    if held.has(Scope::ClientsWrite) && held.covers(scopes) {
-        return Ok(());
-    }
-    Err(if held.has(Scope::ClientsWrite) {
-        escalation()
-    } else {
-        Error::Forbidden(Scope::ClientsWrite)
-    })
-}
-
-fn held_anywhere(ctx: &Context, wanted: Scopes) -> bool {
-    match &ctx.caller {
-        Caller::System | Caller::Operator => true,
-        Caller::Client { scopes, .. } => scopes.covers(wanted),
-        Caller::Account { .. } | Caller::Device { .. } => wanted == Scopes::NONE,
-    }
-}
-
-fn escalation() -> Error {
-    let detail = "a client's scopes and places must be among your own";
-    Refusal::Escalation(detail.to_owned()).into()
 }
 
 /// Makes a client in the caller's organization.
@@ -204,7 +99,7 @@ pub(crate) async fn create_with(
         let secret = new_secret();
         let now = work.now;
         let draft = work.directory();
-        check(&wish, "", now)?;
+        check(&wish, None, kind, now)?;
         check_external_id(draft, &wish, None)?;
         let client = Client {
             header: draft.header(Noun::Client, wish.external_id.clone().flatten())?,
@@ -217,6 +112,7 @@ pub(crate) async fn create_with(
             places: found.places.clone().unwrap_or_default(),
             controller: found.controller.flatten(),
             expires_at: wish.expires_at.flatten(),
+            redirect_uris: wish.redirect_uris.clone().unwrap_or_default(),
         };
         let fields = vec![
             Changed::shown("name", &client.name),
@@ -225,6 +121,7 @@ pub(crate) async fn create_with(
         ];
         let number = client.number();
         draft.put(client);
+        let secret = (kind != ClientKind::Public).then_some(secret);
         let client = at(draft, number)?;
         note(work, "create", &client, &[], fields)?;
         Ok(MadeClient { client, secret })
@@ -236,11 +133,26 @@ fn at(draft: &Draft<Directory>, number: ClientNumber) -> Result<Arc<Client>, Err
     draft.state.clients.get(number).cloned().ok_or(Error::not_found(Noun::Client))
 }
 
-fn check(wish: &ClientWish, name: &str, now: Instant) -> Result<(), Error> {
+fn check(
+    wish: &ClientWish,
+    former: Option<&Client>,
+    kind: ClientKind,
+    now: Instant,
+) -> Result<(), Error> {
     let mut flaws = Flaws::default();
-    flaws.name(wish.name.as_deref().unwrap_or(name));
+    flaws.name(wish.name.as_deref().or(former.map(|it| it.name.as_str())).unwrap_or_default());
     let over = wish.expires_at.flatten().is_some_and(|end| end <= now);
     flaws.check(!over, "/expires_at", "in_the_past", "must be in the future");
+    for (at, address) in wish.redirect_uris.iter().flatten().enumerate() {
+        let right = "must be an absolute https address without a fragment, http on the machine \
+                     itself, or of an app's own scheme such as org.example.app:/done";
+        let pointer = format!("/redirect_uris/{at}");
+        flaws.check(is_redirect_uri(address), &pointer, "bad_redirect_uri", right);
+    }
+    let addresses = wish.redirect_uris.as_ref().or(former.map(|it| &it.redirect_uris));
+    let has_addresses = addresses.is_some_and(|it| !it.is_empty());
+    let may_have = kind != ClientKind::ApiKey || !has_addresses;
+    flaws.check(may_have, "/redirect_uris", "conflict", "must be empty where it is an api_key");
     Ok(flaws.refuse()?)
 }
 
@@ -301,21 +213,6 @@ fn organization(ctx: &Context) -> Result<OrganizationNumber, Error> {
     }
 }
 
-/// Whether the caller may see and manage a client: every place of it is the caller's to manage.
-fn manages(ctx: &Context, client: &Client, scope: Scope) -> bool {
-    let held = |place: &PlaceNumber| ctx.scopes_in(*place).is_some_and(|it| it.has(scope));
-    match &ctx.caller {
-        Caller::System | Caller::Operator => true,
-        Caller::Client { number, scopes, .. } => {
-            scopes.has(scope)
-                && client.places.iter().all(held)
-                && (!client.places.is_empty() || *number == client.number())
-        }
-        Caller::Account { .. } => !client.places.is_empty() && client.places.iter().all(held),
-        Caller::Device { .. } => false,
-    }
-}
-
 fn seen(ctx: &Context, id: Id, scope: Scope) -> Result<Arc<Client>, Error> {
     if !may_anywhere(ctx, scope) {
         return Err(Error::Forbidden(scope));
@@ -324,18 +221,6 @@ fn seen(ctx: &Context, id: Id, scope: Scope) -> Result<Arc<Client>, Error> {
     let client = directory.client(id).filter(|client| manages(ctx, client, Scope::ClientsRead));
     let client = client.ok_or(Error::not_found(Noun::Client))?;
     if manages(ctx, client, scope) { Ok(client.clone()) } else { Err(Error::Forbidden(scope)) }
-}
-
-fn may_anywhere(ctx: &Context, scope: Scope) -> bool {
-    match &ctx.caller {
-        Caller::System | Caller::Operator => true,
-        Caller::Client { scopes, .. } => scopes.has(scope),
-        Caller::Device { .. } => false,
-        Caller::Account { .. } => ctx.app.world().places().into_iter().any(|cell| {
-            let place = cell.state().place.number();
-            ctx.scopes_in(place).is_some_and(|scopes| scopes.has(scope))
-        }),
-    }
 }
 
 /// One client.
@@ -379,7 +264,7 @@ pub async fn edit(ctx: &Context, id: Id, wish: ClientWish) -> Result<Written<Arc
         let draft = work.directory();
         let mut client = open(&at(draft, former.number())?);
         ctx2.check_seen(&client.header)?;
-        check(&wish, &client.name, now)?;
+        check(&wish, Some(&client), client.kind, now)?;
         check_external_id(draft, &wish, Some(former.number()))?;
         if let Some(external_id) = &wish.external_id {
             client.header.external_id.clone_from(external_id);
@@ -408,6 +293,10 @@ pub async fn edit(ctx: &Context, id: Id, wish: ClientWish) -> Result<Written<Arc
                 |expires_at| Changed::shown("expires_at", expires_at),
             ));
         }
+        if let Some(redirect_uris) = &wish.redirect_uris {
+            client.redirect_uris.clone_from(redirect_uris);
+            fields.push(Changed::hidden("redirect_uris"));
+        }
         draft.put(client);
         let client = at(draft, former.number())?;
         note(work, "update", &client, &former.places, fields)?;
@@ -419,7 +308,7 @@ pub async fn edit(ctx: &Context, id: Id, wish: ClientWish) -> Result<Written<Arc
 /// Gives a client a new secret; the former one works for another day.
 ///
 /// # Errors
-/// Not found; stale.
+/// Not found; stale; it is public and has none.
 pub async fn rotate(ctx: &Context, id: Id) -> Result<Written<Rotated>, Error> {
     renew(ctx, id, OVERLAP).await
 }
@@ -435,6 +324,9 @@ pub(crate) async fn replace_secret(ctx: &Context, id: Id) -> Result<Written<Rota
 async fn renew(ctx: &Context, id: Id, overlap: i64) -> Result<Written<Rotated>, Error> {
     let former = seen(ctx, id, Scope::ClientsWrite)?;
     may_take(ctx, &former)?;
+    if former.kind == ClientKind::Public {
+        return Err(Refusal::InUse("a public client has no secret".to_owned()).into());
+    }
     let ctx2 = ctx.clone();
     ctx.write(None, move |work| {
         let until = work.now.plus(overlap);
@@ -451,16 +343,6 @@ async fn renew(ctx: &Context, id: Id, overlap: i64) -> Result<Written<Rotated>, 
         Ok(Rotated { client, secret, previous_valid_until: until })
     })
     .await
-}
-
-/// Whoever gets a client's secret gets its scopes; and who may do less than a client can neither
-/// change it nor take it away.
-fn may_take(ctx: &Context, client: &Client) -> Result<(), Error> {
-    within_controller(ctx, client.controller)?;
-    if client.places.is_empty() && !held_anywhere(ctx, client.scopes) {
-        return Err(escalation());
-    }
-    client.places.iter().try_for_each(|place| may_give(ctx, *place, client.scopes))
 }
 
 /// Deletes a client; its tokens end with it.

@@ -4,8 +4,8 @@ use std::any::Any;
 use std::sync::Arc;
 
 use claviger_domain::ids::{
-    AccountNumber, ClientNumber, ControllerNumber, CredentialNumber, Id, Noun, PersonNumber,
-    PlaceNumber,
+    AccountNumber, ClientNumber, ControllerNumber, CredentialNumber, Id, Noun, OrganizationNumber,
+    PersonNumber, PlaceNumber,
 };
 use claviger_domain::noun::grant::Via;
 use claviger_domain::noun::person::PersonState;
@@ -46,13 +46,26 @@ pub enum Caller {
         /// The credential that it is.
         credential: CredentialNumber,
     },
-    /// A human with a session.
+    /// A human with a session, or through a program that they let act for them.
     Account {
         /// Its number.
         number: AccountNumber,
         /// Its id.
         id: Id,
+        /// The program.
+        through: Option<Through>,
     },
+}
+
+/// The program through which a human calls, who may then do less than by themselves.
+#[derive(Clone, Copy, Debug)]
+pub struct Through {
+    /// The program.
+    pub client: ClientNumber,
+    /// Whose it is: it acts in places of this organization only.
+    pub organization: OrganizationNumber,
+    /// What it may do, where its human may.
+    pub scopes: Scopes,
 }
 
 impl Caller {
@@ -203,9 +216,10 @@ impl Context {
             Caller::Client { scopes, places, .. } => {
                 places.iter().any(|own| world.is_within(place, *own)).then_some(*scopes)
             }
-            Caller::Account { .. } => {
+            Caller::Account { through, .. } => {
                 let roles = self.roles_in(place).into_iter().map(Role::scopes);
-                roles.reduce(Scopes::or)
+                let own = roles.reduce(Scopes::or)?;
+                Some(through.map_or(own, |through| own.and(through.scopes)))
             }
             Caller::Device { place: own, .. } => {
                 (*own == place).then_some(Scopes::NONE.with(Scope::DevicesSync))
@@ -213,10 +227,25 @@ impl Context {
         }
     }
 
-    /// The roles of the account that calls that count in a place; none where it is nobody there.
+    /// The roles of the account that calls that count in a place; none where it is nobody there, or
+    /// acts through a program of another organization.
     pub(crate) fn roles_in(&self, place: PlaceNumber) -> Vec<Role> {
-        let Caller::Account { number, .. } = &self.caller else { return Vec::new() };
+        let Caller::Account { number, through, .. } = &self.caller else { return Vec::new() };
+        let organization = self.app.state(place).ok().map(|state| state.place.organization);
+        if through.is_some_and(|through| organization != Some(through.organization)) {
+            return Vec::new();
+        }
         roles_of(&self.app, place, |state| state.person_by_account(*number))
+    }
+
+    /// Whether the caller has more in a place than a guest's own access.
+    #[must_use]
+    pub fn acts_in(&self, place: Id) -> bool {
+        let Some(number) = self.app.world().by_id(place) else { return false };
+        match &self.caller {
+            Caller::Account { .. } => self.roles_in(number).iter().any(|role| *role > Role::Guest),
+            _ => self.scopes_in(number).is_some(),
+        }
     }
 
     /// Refuses to give a role the caller may not give.
@@ -228,8 +257,10 @@ impl Context {
             Caller::System | Caller::Operator => true,
             Caller::Client { scopes, .. } => client_may_give(*scopes, role),
             Caller::Device { .. } => false,
-            Caller::Account { .. } => {
-                role == Role::Guest || self.roles_in(place).iter().any(|own| own.may_give(role))
+            Caller::Account { through, .. } => {
+                let gives = through.is_none_or(|it| it.scopes.has(Scope::RolesWrite));
+                let mut own = self.roles_in(place).into_iter().filter(|_| gives);
+                role == Role::Guest || own.any(|own| own.may_give(role))
             }
         };
         if may {

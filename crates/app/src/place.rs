@@ -9,9 +9,9 @@ use claviger_domain::draft::open;
 use claviger_domain::ids::{Id, Noun, OrganizationNumber, PlaceNumber, Ref};
 use claviger_domain::noun::lock::Privacy;
 use claviger_domain::noun::person::PersonEdit;
-use claviger_domain::noun::place::{Organization, Place, PlaceEdit};
+use claviger_domain::noun::place::{IdentityProvider, Organization, Place, PlaceEdit};
 use claviger_domain::noun::role::Role;
-use claviger_domain::noun::scope::Scope;
+use claviger_domain::noun::scope::{Scope, Scopes};
 use claviger_domain::noun::{Header, account::Account, client::Client};
 use claviger_domain::refusal::Refusal;
 use claviger_domain::time::{Instant, Zone};
@@ -21,7 +21,7 @@ use crate::context::{Caller, Context};
 use crate::error::Error;
 use crate::read::{Paging, Seen};
 use crate::work::Work;
-use crate::{App, Written, not_here};
+use crate::{App, Written, not_here, provider};
 
 /// A place as it is made: its number and id are given later.
 pub(crate) fn blank(organization: OrganizationNumber, parent: Option<PlaceNumber>) -> Place {
@@ -46,6 +46,7 @@ pub(crate) fn blank(organization: OrganizationNumber, parent: Option<PlaceNumber
         language: "en".to_owned(),
         default_privacy: Privacy::Full,
         metadata: None,
+        identity_providers: Vec::new(),
     }
 }
 
@@ -93,6 +94,7 @@ pub async fn create(
         })?),
     };
     let organization = organization(ctx, parent)?;
+    provider::check(edit.identity_providers.as_deref().unwrap_or_default())?;
     let caller = ctx.caller.clone();
     ctx.write(None, move |work| {
         let place = make(work, organization, parent, &edit)?;
@@ -164,9 +166,11 @@ fn organization(ctx: &Context, parent: Option<PlaceNumber>) -> Result<Organizati
         Caller::Account { .. } => {
             let owned = ctx.app.world().places().into_iter().find_map(|cell| {
                 let state = cell.state();
-                let roles = ctx.roles_in(state.place.number());
-                let administers = roles.iter().any(|role| *role >= Role::Administrator);
-                administers.then_some(state.place.organization)
+                let place = state.place.number();
+                let roles = ctx.roles_in(place);
+                let may = ctx.scopes_in(place).is_some_and(|it| it.has(Scope::PlacesWrite))
+                    && roles.iter().any(|role| *role >= Role::Administrator);
+                may.then_some(state.place.organization)
             });
             owned.ok_or(Error::Forbidden(Scope::PlacesWrite))
         }
@@ -245,11 +249,17 @@ pub fn reach(app: &App, client: &Client) -> Reach {
     }
 }
 
-/// Changes a place.
+/// Changes a place. Who vouches for people there lets them in with the roles they have, so that it
+/// is for those who give roles and make programs.
 ///
 /// # Errors
 /// As the rules say; not found; stale.
 pub async fn edit(ctx: &Context, place: Id, edit: PlaceEdit) -> Result<Written<Arc<Place>>, Error> {
+    if let Some(providers) = &edit.identity_providers {
+        ctx.authorize(place, Scope::RolesWrite)?;
+        ctx.authorize(place, Scope::ClientsWrite)?;
+        provider::check(providers)?;
+    }
     let place = ctx.authorize(place, Scope::PlacesWrite)?;
     write(ctx, place, edit, false).await
 }
@@ -307,6 +317,23 @@ pub async fn hold(
     .await
 }
 
+/// Registers who vouches for people of a place, or changes the one with that id.
+///
+/// # Errors
+/// As [`edit`].
+pub async fn put_provider(
+    ctx: &Context,
+    place: Id,
+    provider: IdentityProvider,
+) -> Result<(), Error> {
+    let state = ctx.read(place, Scope::PlacesRead)?;
+    let mut providers = state.place.identity_providers.clone();
+    providers.retain(|it| it.id != provider.id);
+    providers.push(provider);
+    let wish = PlaceEdit { identity_providers: Some(providers), ..PlaceEdit::default() };
+    edit(ctx, place, wish).await.map(drop)
+}
+
 /// One place.
 ///
 /// # Errors
@@ -353,9 +380,12 @@ pub fn list(
     paging: Paging,
     wanted: impl Fn(&Place) -> bool,
 ) -> Result<(Vec<Arc<Place>>, Option<u32>), Error> {
-    if let Caller::Client { scopes, .. } = &ctx.caller
-        && !scopes.has(Scope::PlacesRead)
-    {
+    let scopes = match &ctx.caller {
+        Caller::Client { scopes, .. } => *scopes,
+        Caller::Account { through: Some(through), .. } => through.scopes,
+        _ => Scopes::ALL,
+    };
+    if !scopes.has(Scope::PlacesRead) {
         return Err(Error::Forbidden(Scope::PlacesRead));
     }
     let mut seen =

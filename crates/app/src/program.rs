@@ -11,7 +11,9 @@ use claviger_domain::noun::scope::{Scope, Scopes};
 use claviger_domain::refusal::Refusal;
 use claviger_domain::state::PlaceState;
 
-use crate::client::{ClientWish, SECRET_PREFIX, create, create_with, edit, replace_secret};
+use crate::client::{
+    ClientWish, MadeClient, SECRET_PREFIX, create, create_with, edit, replace_secret,
+};
 use crate::context::{Caller, Context, roles_of};
 use crate::error::Error;
 use crate::random::{hex_secret, secret};
@@ -69,23 +71,47 @@ pub async fn make_with_token(
     made_with(ctx, place, name, (ClientKind::ApiKey, scopes), hex_secret).await
 }
 
-/// Makes a client that may do nothing but by the roles that people with its [`address`] have, and
-/// such a person in the place, an administrator.
+/// A client that may do nothing by itself but by roles: its own, or those of people who let it act
+/// for them.
+#[derive(Clone, Debug)]
+pub struct Acting {
+    /// What people call it.
+    pub name: String,
+    /// Whether it can keep no secret. Then it has no role of its own either.
+    pub is_public: bool,
+    /// Where people are sent back to.
+    pub redirect_uris: Vec<String>,
+    /// Whether a person with its [`address`] is made in the place, an administrator.
+    pub has_role: bool,
+}
+
+/// Makes such a client.
 ///
 /// # Errors
-/// No such place.
-pub async fn make_with_role(ctx: &Context, place: Id, name: &str) -> Result<Program, Error> {
-    let secret = || secret(SECRET_PREFIX);
-    let made = made_with(ctx, place, name, (ClientKind::Oauth2, Scopes::NONE), secret).await?;
+/// No such place; an address that people cannot be sent back to.
+pub async fn make_acting(ctx: &Context, place: Id, wish: Acting) -> Result<MadeClient, Error> {
+    let kind = if wish.is_public { ClientKind::Public } else { ClientKind::Oauth2 };
+    let own = ClientWish {
+        name: Some(wish.name.clone()),
+        scopes: Some(Scopes::NONE),
+        places: Some(vec![place]),
+        redirect_uris: Some(wish.redirect_uris),
+        ..ClientWish::default()
+    };
+    let made = create(ctx, kind, own).await?.done().ok_or(Error::Internal)?;
+    if !wish.has_role || wish.is_public {
+        return Ok(made);
+    }
+    let id = made.client.header.id;
     let edit = PersonEdit {
-        display_name: Some(Some(name.to_owned())),
-        email: Some(Some(address(made.client))),
+        display_name: Some(Some(wish.name)),
+        email: Some(Some(address(id))),
         role: Some(Role::Administrator),
         ..PersonEdit::default()
     };
     if let Err(error) = person::create(ctx, place, edit, false).await {
         // Nobody has seen its secret.
-        crate::client::delete(ctx, made.client).await?;
+        crate::client::delete(ctx, id).await?;
         return Err(error);
     }
     Ok(made)
@@ -161,7 +187,7 @@ async fn made_with(
     let organization = directory.organizations.get(state.place.organization);
     Ok(Program {
         client: made.client.header.id,
-        secret: made.secret,
+        secret: made.secret.ok_or(Error::Internal)?,
         place,
         organization: organization.ok_or(Error::Internal)?.header.id,
     })
@@ -198,7 +224,7 @@ pub async fn make_only(
                 places: Some(vec![place]),
                 ..ClientWish::default()
             };
-            create(ctx, ClientKind::ApiKey, wish).await?.done().map(|made| made.secret)
+            create(ctx, ClientKind::ApiKey, wish).await?.done().and_then(|made| made.secret)
         }
         Some(client) if client.kind == ClientKind::ApiKey && client.places == [number] => {
             let id = client.header.id;

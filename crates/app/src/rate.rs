@@ -33,7 +33,11 @@ pub struct Standing {
 #[must_use]
 pub fn count(app: &App, caller: &Caller) -> Option<Standing> {
     let limit = app.settings().rate_per_client?;
-    let Caller::Client { number, .. } = caller else { return None };
+    let number = match caller {
+        Caller::Client { number, .. } => number,
+        Caller::Account { through: Some(through), .. } => &through.client,
+        _ => return None,
+    };
     Some(app.rates().count(*number, limit, app.now()))
 }
 

@@ -1,6 +1,7 @@
 //! Log-in of people: passwords, sessions.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier};
 use claviger_domain::ids::{AccountNumber, Id, Noun};
@@ -83,7 +84,7 @@ pub(crate) async fn verify(
     verified.await.map_err(|_| Error::Internal)
 }
 
-fn account(app: &App, login: &Login) -> Option<std::sync::Arc<Account>> {
+fn account(app: &App, login: &Login) -> Option<Arc<Account>> {
     let directory = app.world().directory();
     match login {
         Login::Email(email) => directory.account_by_email(email).cloned(),
@@ -94,13 +95,27 @@ fn account(app: &App, login: &Login) -> Option<std::sync::Arc<Account>> {
 /// Logs somebody in.
 ///
 /// # Errors
-/// Not authenticated, whether or not there is such an account; too many tries.
+/// As [`prove`].
 pub async fn begin(
     app: &App,
     login: &Login,
     password: String,
     address: Option<IpAddr>,
 ) -> Result<Session, Error> {
+    let account = prove(app, login, password, address).await?;
+    open(app, &account).await
+}
+
+/// The account of that name and password.
+///
+/// # Errors
+/// Not authenticated, whether or not there is such an account; too many tries.
+pub(crate) async fn prove(
+    app: &App,
+    login: &Login,
+    password: String,
+    address: Option<IpAddr>,
+) -> Result<Arc<Account>, Error> {
     let now = app.now();
     let name = login.name();
     app.limits().check(&name, address, now)?;
@@ -110,34 +125,33 @@ pub async fn begin(
     let right = verify(app, password, hash).await?;
     // Of tries sent at once, too, those after the last free one learn nothing.
     app.limits().check(&name, address, now)?;
-    match found.filter(|_| right) {
-        Some(account) => open(app, &account).await,
-        None if invitation::is_one_time(app, login, &one_time) => {
+    let proven = found.filter(|_| right);
+    if proven.is_none() {
+        if invitation::is_one_time(app, login, &one_time) {
             let detail = "is a one-time password: choose your own at /api/v1/account/invitation";
-            Err(Refusal::field("/password", "one_time", detail).into())
+            return Err(Refusal::field("/password", "one_time", detail).into());
         }
-        None => {
-            app.limits().fail(&name, address, now);
-            Err(Error::Unauthenticated)
-        }
+        app.limits().fail(&name, address, now);
     }
+    proven.ok_or(Error::Unauthenticated)
 }
 
 /// Begins a session for an account that has proved itself, and accepts the invitations it has.
 pub(crate) async fn open(app: &App, account: &Account) -> Result<Session, Error> {
     let secret = secret(SESSION_PREFIX);
     let hash = sha256(secret.as_bytes());
-    let caller = Caller::Account { number: account.number(), id: account.header.id };
+    let id = account.header.id;
+    let caller = Caller::Account { number: account.number(), id, through: None };
     let ctx = Context::new(app.clone(), caller, Via::Native);
     let now = app.now();
     let (number, expires_at) = (account.number(), now.plus(SESSION_LIFE));
-    let known = account.clone();
+    let (known, app) = (account.clone(), app.clone());
     ctx.commit(None, move |work| {
         if known.proven_at.is_some() {
             invitation::accept(work, &known)?;
         }
         let draft = work.directory();
-        auth::sweep(draft, now);
+        auth::sweep(&app, draft);
         let header = draft.header(Noun::Ticket, None)?;
         let ticket = Ticket::new(header, TicketKind::Session, hash, expires_at);
         draft.put(Ticket { account: Some(number), ..ticket });
@@ -197,7 +211,9 @@ pub fn list(ctx: &Context) -> Vec<SessionRow> {
 /// # Errors
 /// A program calls.
 pub async fn end(ctx: &Context, only: Option<Id>) -> Result<(), Error> {
-    let Caller::Account { number, .. } = ctx.caller else { return Err(Error::NotForPrograms) };
+    let Caller::Account { number, through: None, .. } = ctx.caller else {
+        return Err(Error::NotForPrograms);
+    };
     ctx.commit(None, move |work| {
         end_all(work.directory(), number, only);
         Ok(())
@@ -206,8 +222,9 @@ pub async fn end(ctx: &Context, only: Option<Id>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Ends an account's sessions in a draft; all of them together with the secrets mailed for a reset,
-/// as whoever reads the mail could begin another.
+/// Ends an account's sessions in a draft, or one of them. With all of them goes what programs that
+/// act for the account hold, and the secrets mailed for a reset, as whoever reads the mail could
+/// begin another.
 pub(crate) fn end_all(
     draft: &mut claviger_domain::draft::Draft<claviger_domain::state::Directory>,
     account: AccountNumber,
@@ -218,10 +235,10 @@ pub(crate) fn end_all(
         .tickets
         .iter()
         .filter(|it| it.account == Some(account))
-        .filter(|it| match it.kind {
-            TicketKind::Session => only.is_none_or(|only| it.header.id == only),
-            TicketKind::PasswordReset => only.is_none(),
-            _ => false,
+        .filter(|it| match (only, it.kind) {
+            (Some(only), kind) => kind == TicketKind::Session && it.header.id == only,
+            (None, TicketKind::Session | TicketKind::PasswordReset) => true,
+            (None, _) => it.consent.is_some(),
         })
         .cloned()
         .collect();

@@ -85,6 +85,7 @@ pub async fn run(app: &App, wish: Wish) -> Result<Made, Error> {
             places: vec![place.number()],
             controller: None,
             expires_at: None,
+            redirect_uris: Vec::new(),
         };
         let client_id = client.header.id;
         directory.put(client);

@@ -230,7 +230,7 @@ pub fn authorize(ctx: &Context, place: Id, instead_of: Scope) -> Result<PlaceNum
 
 /// Who the caller is among the people of a place; nobody who is suspended.
 fn caller_in(ctx: &Context, state: &PlaceState) -> Option<PersonNumber> {
-    let Caller::Account { number, .. } = &ctx.caller else { return None };
+    let Caller::Account { number, through: None, .. } = &ctx.caller else { return None };
     let person = state.people.get(state.person_by_account(*number)?)?;
     (person.state == PersonState::Active).then(|| person.number())
 }

@@ -161,6 +161,35 @@ pub(crate) struct Compat {
     /// Whose API
     #[arg(long, value_enum)]
     pub(crate) vendor: Vendor,
+
+    /// For programs that people let act for them: an address where those are sent back to;
+    /// repeatable
+    #[arg(long = "redirect-uri", value_name = "ADDRESS")]
+    pub(crate) redirect_uris: Vec<String>,
+
+    /// The program can keep no secret, such as a page or an app
+    #[arg(long)]
+    pub(crate) public: bool,
+
+    /// The program does nothing by itself in the place, only for people
+    #[arg(long)]
+    pub(crate) no_role: bool,
+
+    /// Somebody who vouches for people of the place by signed tokens: its id
+    #[arg(long, value_name = "ID", requires_all = ["issuer", "audience", "public_key"])]
+    pub(crate) identity_provider: Option<String>,
+
+    /// Whom its tokens name as their issuer
+    #[arg(long, value_name = "TEXT", requires = "identity_provider")]
+    pub(crate) issuer: Option<String>,
+
+    /// For whom its tokens are
+    #[arg(long, value_name = "TEXT", requires = "identity_provider")]
+    pub(crate) audience: Option<String>,
+
+    /// Its RSA key, a PEM file
+    #[arg(long, value_name = "FILE", requires = "identity_provider")]
+    pub(crate) public_key: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

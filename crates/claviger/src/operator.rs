@@ -13,6 +13,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use claviger_app::{App, Caller, Context, Id, Via, Zone, backup, import, offline, setup};
+use claviger_web::ForPeople;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -36,7 +37,7 @@ pub(crate) enum Task {
     /// Everything as one file, which comes in pieces.
     Backup { passphrase: Option<String> },
     /// Credentials for programs written for a vendor's API.
-    Compat { vendor: String, place: String },
+    Compat { vendor: String, place: String, for_people: Option<ForPeople> },
     /// The root of locks with no network as a file of its own, which comes in pieces.
     ExportRoot,
     /// That file is kept elsewhere: the root is forgotten here.
@@ -95,7 +96,9 @@ impl Operator {
             }
             Task::Export { place } => self.export(&place, out).await,
             Task::Backup { passphrase } => self.backup(passphrase, out).await,
-            Task::Compat { vendor, place } => self.compat(&vendor, &place).await,
+            Task::Compat { vendor, place, for_people } => {
+                self.compat(&vendor, &place, for_people).await
+            }
             Task::ExportRoot => {
                 let text = offline::export_root(&self.app)?;
                 let _ = out.send(Message::Piece(STANDARD.encode(text))).await;
@@ -144,10 +147,22 @@ impl Operator {
         }))
     }
 
-    async fn compat(&self, vendor: &str, place: &str) -> Result<Value, Failure> {
+    async fn compat(
+        &self,
+        vendor: &str,
+        place: &str,
+        for_people: Option<ForPeople>,
+    ) -> Result<Value, Failure> {
         let known = claviger_web::vendor(vendor)
             .ok_or_else(|| Failure::new(format!("no API of {vendor} is served")))?;
-        let credentials = known.credentials(self.context(), id(place)?).await?;
+        let (ctx, place) = (self.context(), id(place)?);
+        let credentials = match for_people {
+            None => known.credentials(ctx, place).await?,
+            Some(wish) => {
+                let made = known.credentials_for_people(ctx, place, wish).await;
+                made.ok_or_else(|| Failure::new(format!("programs of {vendor} act for nobody")))??
+            }
+        };
         Ok(json!({
             "vendor": vendor, "base_path": known.base, "credentials": credentials,
             "not_built": known.not_built,

@@ -53,6 +53,35 @@ pub fn is_line(text: &str, most: usize) -> bool {
     text.chars().count() <= most && !text.chars().any(char::is_control)
 }
 
+/// Whether people who log in may be sent to `text` with a secret (RFC 6749, section 3.1.2, and RFC
+/// 8252, section 7): an absolute URI without a fragment or a user, of `https`, of `http` on the
+/// machine itself, or of a scheme that an app made of a name of its own, such as
+/// `org.example.app:/done`.
+#[must_use]
+pub fn is_redirect_uri(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else { return false };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric();
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_lowercase())
+        && scheme.bytes().all(|byte| plain(byte) || b"+.-".contains(&byte))
+        && !scheme.bytes().any(|byte| byte.is_ascii_uppercase());
+    let is_written = |byte: u8| plain(byte) || b"-._~:/?[]@!$&'()*+,;=%".contains(&byte);
+    if text.len() > 2000 || !is_scheme || !rest.bytes().all(is_written) {
+        return false;
+    }
+    let Some(rest) = rest.strip_prefix("//").filter(|_| !scheme.contains('.')) else {
+        return scheme.contains('.') && rest.starts_with('/');
+    };
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let is_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+    let of_itself = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
+    let is_host = !host.is_empty() && host.bytes().all(|byte| plain(byte) || b"-.".contains(&byte));
+    is_port && (of_itself || is_host && scheme == "https") && ["http", "https"].contains(&scheme)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,6 +106,52 @@ mod tests {
         for bad in ["ann", "@x", "a@", "a..b@x", "a b@x", "a@-x", "a@x..y", "a@b@c d", "a,b@x"] {
             assert!(!is_email(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn addresses_that_people_are_sent_back_to() {
+        for good in [
+            "https://app.example.org/done",
+            "https://app.example.org",
+            "https://app.example.org:8443/done?from=here&x=%20",
+            "http://localhost:5000/signin",
+            "http://127.0.0.1/",
+            "http://[::1]:1/x",
+            "org.example.app:/done",
+        ] {
+            assert!(is_redirect_uri(good), "{good}");
+        }
+        for bad in [
+            "",
+            "/done",
+            "app.example.org/done",
+            "//app.example.org/done",
+            "http://app.example.org/done",
+            "http://localhost.example.org/",
+            "http://127.0.0.1.example.org/",
+            "http://localhost@example.org/",
+            "https://ann@example.org/",
+            "https://example.org/#x",
+            "https://example.org/ x",
+            "https://exämple.org/",
+            "https:///done",
+            "https://:80/",
+            "https://example.org:0/",
+            "https://example.org:99999/",
+            "https://example.org;x/",
+            "https://*.example.org/",
+            "HTTPS://example.org/",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "app:/done",
+            "org.example.app://done",
+            "org.example.app:done",
+            "https://example.org/\"x",
+            "https://example.org\\@evil/",
+        ] {
+            assert!(!is_redirect_uri(bad), "{bad}");
+        }
+        assert!(!is_redirect_uri(&format!("https://example.org/{}", "x".repeat(2000))));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::vec::IntoIter;
 use claviger_domain::ids::{
     AccessLevelNumber, AccountNumber, ClientNumber, ControllerNumber, CredentialNumber,
     GrantNumber, Id, LockNumber, OrganizationNumber, PersonNumber, PlaceNumber, ScheduleNumber,
-    WebhookNumber,
+    TicketNumber, WebhookNumber,
 };
 use claviger_domain::noun::schedule::{ScheduleRef, Timetable};
 use claviger_domain::noun::{Actor, CloseReason, Closed, Json};
@@ -27,7 +27,8 @@ macro_rules! numbers {
 }
 numbers! {
     AccessLevelNumber AccountNumber ClientNumber ControllerNumber CredentialNumber GrantNumber
-    LockNumber OrganizationNumber PersonNumber PlaceNumber ScheduleNumber WebhookNumber
+    LockNumber OrganizationNumber PersonNumber PlaceNumber ScheduleNumber TicketNumber
+    WebhookNumber
 }
 
 impl From<Instant> for Value {

@@ -56,6 +56,7 @@ const MIGRATIONS: &[Migration] = migrations![
     13 "0013_outbox.sql",
     14 "0014_keeping.sql",
     15 "0015_offline_signed.sql",
+    16 "0016_consents.sql",
 ];
 
 /// Made by whoever migrates first, so it is not itself a migration.

@@ -22,17 +22,19 @@ pub(crate) const PATHS: &[&str] = &[PAGE, DOCUMENT];
 /// Only what stands in the page, the document from this server, and no framing. The hashes are of
 /// what stands between the tags, white space included, as browsers take them.
 fn policy(page: &str) -> String {
-    let hash = |tag: &str| {
-        let after = page.split_once(&format!("<{tag}>")).map_or("", |(_, after)| after);
-        let text = after.split_once(&format!("</{tag}>")).map_or("", |(text, _)| text);
-        format!("'sha256-{}'", STANDARD.encode(sha256(text.as_bytes())))
-    };
     format!(
         "default-src 'none'; script-src {}; style-src {}; connect-src 'self'; base-uri 'none'; \
          form-action 'none'; frame-ancestors 'none'",
-        hash("script"),
-        hash("style")
+        hash_of(page, "script"),
+        hash_of(page, "style")
     )
+}
+
+/// What lets the one script or style of a page run: the hash of what stands between its tags.
+pub(crate) fn hash_of(page: &str, tag: &str) -> String {
+    let after = page.split_once(&format!("<{tag}>")).map_or("", |(_, after)| after);
+    let text = after.split_once(&format!("</{tag}>")).map_or("", |(text, _)| text);
+    format!("'sha256-{}'", STANDARD.encode(sha256(text.as_bytes())))
 }
 
 /// The page, and the document it shows.

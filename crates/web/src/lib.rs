@@ -23,7 +23,7 @@ use serde_json::Value;
 pub use compat::intserv::Options as IntservOptions;
 pub use compat::tapkey::Options as TapkeyOptions;
 pub use compat::unloc::Options as UnlocOptions;
-pub use compat::{Options, Switch, Vendor, VendorAddress, vendor, vendors};
+pub use compat::{ForPeople, Options, Provider, Switch, Vendor, VendorAddress, vendor, vendors};
 #[doc(hidden)]
 pub use listed::{Listed, routes, vendor_routes};
 

@@ -1,6 +1,7 @@
 //! `compat`: credentials for programs written for a vendor's API.
 
 use clap::ValueEnum as _;
+use claviger_web::{ForPeople, Provider};
 use serde_json::Value;
 
 use crate::args::{Compat, Global};
@@ -24,7 +25,8 @@ pub(crate) async fn run(args: Compat, global: &Global) -> Result<(), Failure> {
     let config = settings(global)?;
     let hosts = config.compat.hosts.iter().filter(|(_, base)| *base == known.base);
     let hosts: Vec<&str> = hosts.map(|(host, _)| host.as_str()).collect();
-    let task = Task::Compat { vendor, place: args.place };
+    let for_people = for_people(&args)?;
+    let task = Task::Compat { vendor, place: args.place, for_people };
     let mut made = errand::run(&Folder::of(&config), task, None).await?;
     made["hosts"] = hosts.into();
     if global.json {
@@ -33,6 +35,24 @@ pub(crate) async fn run(args: Compat, global: &Global) -> Result<(), Failure> {
         terminal::answer(&words(&made));
     }
     Ok(())
+}
+
+/// What is wished of a program that acts for people; none where nothing is.
+fn for_people(args: &Compat) -> Result<Option<ForPeople>, Failure> {
+    let mut wish = ForPeople {
+        redirect_uris: args.redirect_uris.clone(),
+        is_public: args.public,
+        no_role: args.no_role,
+        identity_provider: None,
+    };
+    if let (Some(id), Some(file)) = (&args.identity_provider, &args.public_key) {
+        let public_key = std::fs::read_to_string(file);
+        let public_key = public_key.map_err(|error| Failure::file(file, &error))?;
+        let text = |given: &Option<String>| given.clone().unwrap_or_default();
+        let (issuer, audience) = (text(&args.issuer), text(&args.audience));
+        wish.identity_provider = Some(Provider { id: id.clone(), issuer, audience, public_key });
+    }
+    Ok((wish != ForPeople::default()).then_some(wish))
 }
 
 /// What was made, for people.

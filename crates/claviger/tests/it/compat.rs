@@ -200,3 +200,46 @@ fn an_access_token_gives_keys_and_mails_who_is_made_by_it() {
     assert!(waited, "an invitation lies in the outbox");
     server.stop();
 }
+
+#[test]
+fn a_program_that_people_log_in_to_is_made_with_what_it_needs() {
+    let temporary = Temporary::new();
+    let data = temporary.data("data");
+    let server = data.serve();
+    let made = data.setup();
+    let place = get(&made, "/place/id");
+    let compat = |more: &[&str]| {
+        let arguments = ["compat", "--vendor", "tapkey", "--place", &place, "--json"];
+        data.run(&[&arguments[..], more].concat())
+    };
+    let back = "https://app.example.org/done";
+    let web = compat(&["--redirect-uri", back, "--no-role"]).json();
+    let web = &web["credentials"];
+    assert_eq!(web["redirect_uri"], json!(back));
+    assert!(web["client_secret"].is_string() && web["service_account"].is_null(), "{web}");
+    let page = compat(&["--redirect-uri", back, "--public"]).json();
+    let page = &page["credentials"];
+    assert!(page["client_secret"].is_null() && page["service_account"].is_null(), "{page}");
+    let path = "/compat/tapkey/connect/authorize?response_type=code";
+    for (program, status) in [(web, 200), (page, 303)] {
+        let id = get(program, "/client_id");
+        let path = format!("{path}&client_id={id}&redirect_uri={back}");
+        let (found, _) = send(&server.url, "GET", &path, "", &Value::Null);
+        // A page without PKCE is sent back.
+        assert_eq!(found, status, "{id}");
+    }
+    let refused = compat(&["--redirect-uri", "http://app.example.org/"]).refusal();
+    assert!(refused.contains("redirect_uris"), "{refused}");
+    let refused = compat(&["--identity-provider", "1"]).refusal();
+    assert!(refused.contains("--issuer"), "{refused}");
+    let key = temporary.data("key").text().to_owned();
+    std::fs::write(&key, "no key").unwrap();
+    let provider =
+        ["--identity-provider", "1", "--issuer", "i", "--audience", "a", "--public-key", &key];
+    let refused = compat(&provider).refusal();
+    assert!(refused.contains("public_key"), "{refused}");
+    let arguments = ["compat", "--vendor", "unloc", "--place", &place, "--public"];
+    let refused = data.run(&arguments).refusal();
+    assert!(refused.contains("act for nobody"), "{refused}");
+    server.stop();
+}

@@ -7,8 +7,8 @@ use crate::draft::{Changed, Draft, open, set};
 use crate::ids::Noun;
 use crate::noun::lock::Privacy;
 use crate::noun::place::{Place, PlaceEdit, PlaceUse};
-use crate::refusal::{Flaws, MOST_TEXT, Refusal};
-use crate::text::is_external_id;
+use crate::refusal::{Flaws, MOST_NAME, MOST_TEXT, Refusal};
+use crate::text::{is_external_id, is_line};
 use crate::time::{Instant, Zone};
 
 /// Days of retention that need no reason.
@@ -41,6 +41,7 @@ pub fn write(
     set!(changed, place.language, edit.language as String::to_string);
     set!(changed, place.default_privacy, edit.default_privacy as |it: &Privacy| it.as_str());
     set!(changed, place.metadata, edit.metadata);
+    set!(changed, place.identity_providers, edit.identity_providers);
     draft.note(verb, Noun::Place, Some(place.header.id), changed);
     draft.put(place);
     Ok(draft.state.place.clone())
@@ -95,6 +96,19 @@ fn check(place: &Place, edit: &PlaceEdit) -> Result<(), Refusal> {
     if let Some(Some(external_id)) = &edit.external_id {
         let detail = "must be 1-128 of letters, digits and . _ - : @";
         flaws.check(is_external_id(external_id), "/external_id", "bad_external_id", detail);
+    }
+    let providers = edit.identity_providers.as_deref().unwrap_or_default();
+    for (at, provider) in providers.iter().enumerate() {
+        let twice = providers[..at].iter().any(|other| other.id == provider.id);
+        let pointer = format!("/identity_providers/{at}/id");
+        flaws.check(!twice, &pointer, "conflict", "must be the id of one provider only");
+        for (name, text) in
+            [("id", &provider.id), ("issuer", &provider.issuer), ("audience", &provider.audience)]
+        {
+            let pointer = format!("/identity_providers/{at}/{name}");
+            let is_said = !text.trim().is_empty() && is_line(text, MOST_NAME);
+            flaws.check(is_said, &pointer, "bad_text", "must be one line of 1 to 200 characters");
+        }
     }
     flaws.refuse()
 }

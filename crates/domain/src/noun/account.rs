@@ -1,7 +1,8 @@
 //! Account: one human's global log-in; and tickets, the short-lived secrets that let somebody in.
 
 use super::{Header, words};
-use crate::ids::{AccountNumber, ClientNumber, PlaceNumber};
+use crate::ids::{AccountNumber, ClientNumber, PersonNumber, PlaceNumber, TicketNumber};
+use crate::noun::grant::Via;
 use crate::noun::scope::Scopes;
 use crate::time::Instant;
 
@@ -42,6 +43,14 @@ words! {
         PasswordReset "password_reset",
         /// An invitation to a place, with a mailed secret while the account is not proven.
         Invitation "invitation",
+        /// Somebody has logged in on a program's behalf and is asked whether it may act for them.
+        Question "question",
+        /// They said yes: the program exchanges it for tokens.
+        Code "code",
+        /// A token of a program that acts for somebody.
+        ActingToken "acting_token",
+        /// Gives such a program another such token, any number of times.
+        RefreshToken "refresh_token",
     }
 }
 
@@ -66,6 +75,27 @@ pub struct Ticket {
     pub email: Option<String>,
     /// From then on it is nothing.
     pub expires_at: Instant,
+    /// Of what a program that acts for somebody is given: what they agreed to.
+    pub consent: Option<Consent>,
+}
+
+/// What somebody lets a program do for them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Consent {
+    /// The surface it is for.
+    pub via: Via,
+    /// What the program may do, in the surface's words.
+    pub scope: String,
+    /// The code that a token was made of: when the code comes again, the tokens of it end.
+    pub code: Option<TicketNumber>,
+    /// Where the answer goes; of questions and codes.
+    pub redirect_uri: Option<String>,
+    /// What the program's proof comes to (RFC 7636, `S256`); of questions and codes.
+    pub challenge: Option<[u8; 32]>,
+    /// Whether the code was exchanged.
+    pub used: bool,
+    /// Whom it acts for in the ticket's place, where that is no account.
+    pub person: Option<PersonNumber>,
 }
 
 impl Ticket {
@@ -82,6 +112,7 @@ impl Ticket {
             scopes: Scopes::NONE,
             email: None,
             expires_at,
+            consent: None,
         }
     }
 }

@@ -12,6 +12,9 @@ words! {
         Oauth2 "oauth2",
         /// Sends its secret with each request.
         ApiKey "api_key",
+        /// Cannot keep a secret, such as a page or an app: acts for people alone, who are sent back
+        /// to it.
+        Public "public",
     }
 }
 
@@ -26,7 +29,7 @@ pub struct Client {
     pub name: String,
     /// How it proves itself.
     pub kind: ClientKind,
-    /// SHA-256 of its secret.
+    /// SHA-256 of its secret; of one that nobody was told where it is public.
     pub secret: [u8; 32],
     /// SHA-256 of the secret before rotation, and until when that one still works.
     pub previous_secret: Option<([u8; 32], Instant)>,
@@ -36,6 +39,8 @@ pub struct Client {
     pub places: Vec<PlaceNumber>,
     /// The one controller for whose locks it may decide and report.
     pub controller: Option<(PlaceNumber, ControllerNumber)>,
+    /// Where people who let it act for them are sent back to: addresses, compared exactly.
+    pub redirect_uris: Vec<String>,
     /// From then on it is refused.
     pub expires_at: Option<Instant>,
 }

@@ -72,6 +72,21 @@ pub struct Place {
     pub default_privacy: Privacy,
     /// Kept for the caller.
     pub metadata: Option<Json>,
+    /// Who vouches for people whom the place knows by an identity.
+    pub identity_providers: Vec<IdentityProvider>,
+}
+
+/// Somebody who vouches for people by signed tokens.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IdentityProvider {
+    /// The `provider` of those people's identities.
+    pub id: String,
+    /// Whom its tokens name as their issuer.
+    pub issuer: String,
+    /// For whom its tokens are.
+    pub audience: String,
+    /// Its RSA key, as PEM.
+    pub public_key: String,
 }
 
 impl Place {
@@ -105,4 +120,6 @@ pub struct PlaceEdit {
     pub external_id: Option<Option<String>>,
     /// Kept for the caller.
     pub metadata: Option<Option<Json>>,
+    /// Each with an id of its own.
+    pub identity_providers: Option<Vec<IdentityProvider>>,
 }

@@ -86,6 +86,17 @@ impl Scopes {
         other.iter().all(|scope| self.has(scope))
     }
 
+    /// What both sets allow: the right to write in one and to read in the other is the right to
+    /// read.
+    #[must_use]
+    pub fn and(self, other: Scopes) -> Scopes {
+        if self == other {
+            return self;
+        }
+        let within = |some: Scopes, all: Scopes| some.iter().filter(move |scope| all.has(*scope));
+        within(self, other).chain(within(other, self)).collect()
+    }
+
     /// The scopes named in the set (implied ones are not listed).
     pub fn iter(self) -> impl Iterator<Item = Scope> {
         Scope::ALL.iter().copied().filter(move |scope| self.0 & (1 << *scope as u8) != 0)

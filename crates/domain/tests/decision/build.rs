@@ -58,6 +58,7 @@ pub(crate) fn place(number: u32, zone: &str) -> PlaceState {
         language: "en".to_owned(),
         default_privacy: Privacy::Full,
         metadata: None,
+        identity_providers: Vec::new(),
     }))
 }
 

@@ -35,7 +35,7 @@ pub(super) const TABLES: &[Table] = &[
         name: "places",
         columns: "place number id external_id created_at updated_at revision deleted_at \
             organization parent name zone retention_days retention_reason language \
-            metadata default_privacy used_for held_until",
+            metadata default_privacy used_for held_until identity_providers",
         later: "parent",
         references: &[("organization", "organizations", "number"), ("parent", "places", "number")],
     },
@@ -64,7 +64,7 @@ pub(super) const TABLES: &[Table] = &[
         name: "clients",
         columns: "place number id external_id created_at updated_at revision deleted_at \
             organization name kind secret previous_secret previous_until scopes \
-            places controller_place controller expires_at",
+            places controller_place controller expires_at redirect_uris",
         later: "",
         references: &[
             ("organization", "organizations", "number"),
@@ -74,7 +74,8 @@ pub(super) const TABLES: &[Table] = &[
     Table {
         name: "tickets",
         columns: "place number id external_id created_at updated_at revision deleted_at \
-            kind hash client account for_place scopes email expires_at",
+            kind hash client account for_place scopes email expires_at via scope code \
+            redirect_uri challenge used person",
         later: "",
         references: &[
             ("client", "clients", "number"),

@@ -26,6 +26,7 @@ impl Table for Client {
         "controller_place",
         "controller",
         "expires_at",
+        "redirect_uris",
     ];
 
     fn header(&self) -> &Header {
@@ -44,6 +45,7 @@ impl Table for Client {
         put!(out, list::numbers(self.places.iter().map(|place| place.0)));
         put!(out, self.controller.map(|(place, _)| place));
         put!(out, self.controller.map(|(_, controller)| controller), self.expires_at);
+        put!(out, list::texts(&self.redirect_uris));
     }
 
     fn read(_: u32, header: Header, cells: &mut Cells<'_>) -> Result<Self, StoreError> {
@@ -58,6 +60,7 @@ impl Table for Client {
             places: list::read_numbers(cells, PlaceNumber)?,
             controller: cells.opt()?.map(PlaceNumber).zip(cells.opt()?.map(ControllerNumber)),
             expires_at: cells.opt_instant()?,
+            redirect_uris: list::read_texts(cells)?,
         })
     }
 }

@@ -3,6 +3,7 @@
 //! Must not be used for what is looked up by SQL.
 
 use claviger_domain::noun::card::{CardPart, CardValue, Technology};
+use claviger_domain::noun::place::IdentityProvider;
 use serde_json::{Value as Json, json};
 
 use crate::StoreError;
@@ -31,6 +32,21 @@ pub(super) fn texts(texts: &[String]) -> Option<String> {
 
 pub(super) fn read_texts(cells: &mut Cells<'_>) -> Result<Vec<String>, StoreError> {
     read(cells, "a list of texts", |item| item.as_str().map(str::to_owned))
+}
+
+/// `[id, issuer, audience, key]` each; none for an empty list.
+pub(super) fn providers(providers: &[IdentityProvider]) -> Option<String> {
+    let one = |it: &IdentityProvider| json!([it.id, it.issuer, it.audience, it.public_key]);
+    let all = || Json::Array(providers.iter().map(one).collect()).to_string();
+    (!providers.is_empty()).then(all)
+}
+
+pub(super) fn read_providers(cells: &mut Cells<'_>) -> Result<Vec<IdentityProvider>, StoreError> {
+    read(cells, "a list of identity providers", |item| {
+        let text = |at: usize| item.get(at)?.as_str().map(str::to_owned);
+        let (id, issuer) = (text(0)?, text(1)?);
+        Some(IdentityProvider { id, issuer, audience: text(2)?, public_key: text(3)? })
+    })
 }
 
 /// `[technology, bits, hexadecimal digits]` each; none for an empty list.

@@ -7,6 +7,7 @@ use claviger_domain::noun::Header;
 use claviger_domain::noun::lock::Privacy;
 use claviger_domain::noun::place::{Place, PlaceUse};
 
+use super::list;
 use crate::cells::{Cells, put};
 use crate::table::Table;
 use crate::{StoreError, Value};
@@ -25,6 +26,7 @@ impl Table for Place {
         "metadata",
         "used_for",
         "held_until",
+        "identity_providers",
     ];
     const PAST: &'static [&'static str] = &["zone"];
 
@@ -41,6 +43,7 @@ impl Table for Place {
         put!(out, self.retention_days, self.retention_reason.as_ref());
         put!(out, &self.language, self.default_privacy.as_str(), self.metadata.as_ref());
         put!(out, self.used_for.map(PlaceUse::as_str), self.held_until);
+        put!(out, list::providers(&self.identity_providers));
     }
 
     fn read(_: u32, header: Header, cells: &mut Cells<'_>) -> Result<Self, StoreError> {
@@ -57,6 +60,7 @@ impl Table for Place {
             metadata: cells.opt_json()?,
             used_for: cells.opt_word(PlaceUse::parse)?,
             held_until: cells.opt_instant()?,
+            identity_providers: list::read_providers(cells)?,
         })
     }
 

@@ -2,9 +2,10 @@
 //!
 //! Must not decide anything; `COLUMNS`, `write` and `read` keep one order.
 
-use claviger_domain::ids::{AccountNumber, ClientNumber, PlaceNumber};
+use claviger_domain::ids::{AccountNumber, ClientNumber, PersonNumber, PlaceNumber, TicketNumber};
 use claviger_domain::noun::Header;
-use claviger_domain::noun::account::{Ticket, TicketKind};
+use claviger_domain::noun::account::{Consent, Ticket, TicketKind};
+use claviger_domain::noun::grant::Via;
 use claviger_domain::noun::scope::Scope;
 
 use super::list;
@@ -14,8 +15,23 @@ use crate::{StoreError, Value};
 
 impl Table for Ticket {
     const NAME: &'static str = "tickets";
-    const COLUMNS: &'static [&'static str] =
-        &["kind", "hash", "client", "account", "for_place", "scopes", "email", "expires_at"];
+    const COLUMNS: &'static [&'static str] = &[
+        "kind",
+        "hash",
+        "client",
+        "account",
+        "for_place",
+        "scopes",
+        "email",
+        "expires_at",
+        "via",
+        "scope",
+        "code",
+        "redirect_uri",
+        "challenge",
+        "used",
+        "person",
+    ];
 
     fn header(&self) -> &Header {
         &self.header
@@ -29,6 +45,12 @@ impl Table for Ticket {
         put!(out, self.kind.as_str(), self.hash, self.client, self.account, self.place);
         put!(out, list::words(self.scopes.iter().map(Scope::as_str)));
         put!(out, self.email.as_ref(), self.expires_at);
+        let consent = self.consent.as_ref();
+        put!(out, consent.map(|it| it.via.as_str()), consent.map(|it| &it.scope));
+        put!(out, consent.and_then(|it| it.code));
+        put!(out, consent.and_then(|it| it.redirect_uri.as_ref()));
+        put!(out, consent.and_then(|it| it.challenge), consent.is_some_and(|it| it.used));
+        put!(out, consent.and_then(|it| it.person));
     }
 
     fn read(_: u32, header: Header, cells: &mut Cells<'_>) -> Result<Self, StoreError> {
@@ -42,6 +64,16 @@ impl Table for Ticket {
             scopes: cells.words(Scope::parse)?,
             email: cells.opt_text()?,
             expires_at: cells.instant()?,
+            consent: consent(cells)?,
         })
     }
+}
+
+fn consent(cells: &mut Cells<'_>) -> Result<Option<Consent>, StoreError> {
+    let (via, scope) = (cells.opt_word(Via::parse)?, cells.opt_text()?);
+    let code = cells.opt()?.map(TicketNumber);
+    let (redirect_uri, challenge) = (cells.opt_text()?, cells.opt_array()?);
+    let (used, person) = (cells.bool()?, cells.opt()?.map(PersonNumber));
+    let made = |(via, scope)| Consent { via, scope, code, redirect_uri, challenge, used, person };
+    Ok(via.zip(scope).map(made))
 }

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use claviger_domain::ids::{
     AccessLevelNumber, AccountNumber, ClientNumber, ControllerNumber, CredentialNumber,
     GrantNumber, LockNumber, Noun, OrganizationNumber, PersonNumber, PlaceNumber, ScheduleNumber,
+    TicketNumber,
 };
 use claviger_domain::noun::access_level::{AccessLevel, Membership};
-use claviger_domain::noun::account::{Account, Ticket, TicketKind};
+use claviger_domain::noun::account::{Account, Consent, Ticket, TicketKind};
 use claviger_domain::noun::card::{CardPart, CardValue, Technology};
 use claviger_domain::noun::client::{Client, ClientKind};
 use claviger_domain::noun::controller::Controller;
@@ -22,7 +23,7 @@ use claviger_domain::noun::lock::{
     Capacity, Health, Lock, LockMode, PinRule, Posture, Privacy, Share, ShareState, WhenUnrecorded,
 };
 use claviger_domain::noun::person::{Identity, Person, PersonDetails, PersonState};
-use claviger_domain::noun::place::{Organization, Place, PlaceUse};
+use claviger_domain::noun::place::{IdentityProvider, Organization, Place, PlaceUse};
 use claviger_domain::noun::role::Role;
 use claviger_domain::noun::schedule::{Schedule, ScheduleRef, Timetable};
 use claviger_domain::noun::scope::{Scope, Scopes};
@@ -90,6 +91,12 @@ pub(crate) fn place(number: PlaceNumber) -> Record {
         language: "sv".to_owned(),
         default_privacy: Privacy::Hidden,
         metadata: json(),
+        identity_providers: vec![IdentityProvider {
+            id: "1".to_owned(),
+            issuer: "https://id.example".to_owned(),
+            audience: "claviger \"å\"".to_owned(),
+            public_key: "-----BEGIN PUBLIC KEY-----\nAA==\n".to_owned(),
+        }],
     }
     .into()
 }
@@ -229,6 +236,7 @@ pub(crate) fn directory() -> Vec<Record> {
         places: Vec::new(),
         controller: None,
         expires_at: None,
+        redirect_uris: Vec::new(),
     };
     let mut full = client.clone();
     full.header = header(Noun::Client, 2);
@@ -239,6 +247,7 @@ pub(crate) fn directory() -> Vec<Record> {
     full.places = vec![PLACE, OTHER];
     full.controller = Some((PLACE, ControllerNumber(2)));
     full.expires_at = Some(Instant::MAX);
+    full.redirect_uris = vec!["https://a.example/x?y".to_owned(), "org.example:/z".to_owned()];
     let ticket = Ticket {
         header: header(Noun::Ticket, 1),
         kind: TicketKind::SetupCode,
@@ -249,6 +258,7 @@ pub(crate) fn directory() -> Vec<Record> {
         scopes: Scopes::NONE,
         email: None,
         expires_at: Instant(3),
+        consent: None,
     };
     let mut token = ticket.clone();
     token.header = header(Noun::Ticket, 2);
@@ -258,6 +268,15 @@ pub(crate) fn directory() -> Vec<Record> {
     token.place = Some(OTHER);
     token.scopes = [Scope::DecisionsMake, Scope::GrantsWrite].into_iter().collect();
     token.email = text("x@y");
+    token.consent = Some(Consent {
+        via: Via::Tapkey,
+        scope: String::new(),
+        code: Some(TicketNumber(1)),
+        redirect_uri: text("https://a.example/x"),
+        challenge: Some([9; 32]),
+        used: true,
+        person: Some(PersonNumber(7)),
+    });
     vec![bare.into(), account.into(), client.into(), full.into(), ticket.into(), token.into()]
 }
 

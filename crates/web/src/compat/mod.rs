@@ -13,7 +13,7 @@ pub(crate) mod unloc;
 use axum::Router;
 use claviger_app::App;
 
-pub use serve::{Switch, Vendor};
+pub use serve::{ForPeople, Provider, Switch, Vendor};
 
 /// The address at which a vendor's API was reached at the root of a host name or a listener of its
 /// own, without a slash at the end: an extension of such a request.

@@ -159,6 +159,9 @@ pub struct Switch {
     pub field: fn(&mut Options) -> &mut bool,
 }
 
+/// Makes the credentials of a program that may act for people.
+type MakeForPeople = fn(Context, Id, ForPeople) -> Boxed<Result<Value, Error>>;
+
 /// One vendor's API: where it is served, what is set about it, how it makes credentials, lets
 /// callers in and refuses.
 #[derive(Clone, Copy)]
@@ -173,6 +176,8 @@ pub struct Vendor {
     pub not_built: &'static [&'static str],
     /// Makes the credentials of a program in a place.
     pub(crate) credentials: fn(Context, Id) -> Boxed<Result<Value, Error>>,
+    /// Makes those of a program that may act for people; none where a vendor has no such programs.
+    pub(crate) for_people: Option<MakeForPeople>,
     /// Who calls, with the head of the request and the parameters of the path.
     pub(crate) authenticate: fn(&App, &Parts, &Path) -> Result<Caller, Box<Response>>,
     /// The vendor's words for a trouble.
@@ -190,6 +195,46 @@ impl Vendor {
     pub async fn credentials(&self, ctx: Context, place: Id) -> Result<Value, Error> {
         (self.credentials)(ctx, place).await
     }
+
+    /// Makes the credentials of a program that may act for people; none where the vendor has no
+    /// such programs.
+    ///
+    /// # Errors
+    /// No such place; an address that people cannot be sent back to.
+    pub async fn credentials_for_people(
+        &self,
+        ctx: Context,
+        place: Id,
+        wish: ForPeople,
+    ) -> Option<Result<Value, Error>> {
+        Some((self.for_people?)(ctx, place, wish).await)
+    }
+}
+
+/// What is wished of a program that may act for people.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ForPeople {
+    /// Where people who let it act for them are sent back to.
+    pub redirect_uris: Vec<String>,
+    /// Whether it can keep no secret.
+    pub is_public: bool,
+    /// Whether it has no role of its own in the place.
+    pub no_role: bool,
+    /// Who vouches for people it acts for.
+    pub identity_provider: Option<Provider>,
+}
+
+/// Somebody who vouches for people by signed tokens.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Provider {
+    /// The provider of those people's identities.
+    pub id: String,
+    /// Whom its tokens name as their issuer.
+    pub issuer: String,
+    /// For whom its tokens are.
+    pub audience: String,
+    /// Its RSA key, as PEM.
+    pub public_key: String,
 }
 
 /// The parameters of a path.

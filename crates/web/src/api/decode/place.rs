@@ -1,8 +1,9 @@
 //! What a caller sets on a place.
 
 use claviger_domain::noun::lock::Privacy;
-use claviger_domain::noun::place::{PlaceEdit, PlaceUse};
+use claviger_domain::noun::place::{IdentityProvider, PlaceEdit, PlaceUse};
 use claviger_domain::time::Zone;
+use serde_json::Value;
 
 use super::Fields;
 use crate::api::shapes::place::LANGUAGES;
@@ -21,5 +22,17 @@ pub(crate) fn edit(fields: Fields<'_>) -> PlaceEdit {
         default_privacy: fields.word("default_privacy", Privacy::Full, Privacy::parse),
         external_id: fields.text("external_id"),
         metadata: fields.json("metadata"),
+        identity_providers: fields.list("identity_providers", provider),
     }
+}
+
+fn provider(value: &Value) -> Option<IdentityProvider> {
+    let text = |name: &str| value.get(name)?.as_str().map(str::to_owned);
+    let (id, issuer) = (text("id")?, text("issuer")?);
+    Some(IdentityProvider {
+        id,
+        issuer,
+        audience: text("audience")?,
+        public_key: text("public_key")?,
+    })
 }

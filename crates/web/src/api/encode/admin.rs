@@ -2,7 +2,7 @@
 
 use claviger_domain::ids::{Id, LockNumber, Noun};
 use claviger_domain::noun::client::Client;
-use claviger_domain::noun::place::{Organization, Place, PlaceUse};
+use claviger_domain::noun::place::{IdentityProvider, Organization, Place, PlaceUse};
 use claviger_domain::noun::webhook::Webhook;
 use serde_json::{Value, json};
 
@@ -11,6 +11,15 @@ use super::{Ids, free, id, id_of, maybe_at, object};
 /// An organization, as `me` shows it.
 pub(crate) fn organization(organization: &Organization) -> Value {
     json!({ "id": id(organization.header.id), "name": organization.name })
+}
+
+fn provider(provider: &IdentityProvider) -> Value {
+    json!({
+        "id": provider.id,
+        "issuer": provider.issuer,
+        "audience": provider.audience,
+        "public_key": provider.public_key,
+    })
 }
 
 /// A place; `ids` must know its parent.
@@ -27,6 +36,7 @@ pub(crate) fn place(place: &Place, ids: Ids<'_>) -> Value {
         "courier_mode": false,
         "default_privacy": place.default_privacy.as_str(),
         "metadata": free(place.metadata.as_ref()),
+        "identity_providers": place.identity_providers.iter().map(provider).collect::<Vec<_>>(),
     });
     object(&place.header, fields)
 }
@@ -41,6 +51,7 @@ pub(crate) fn client(client: &Client, ids: Ids<'_>, controller: Option<Id>) -> V
         "place_ids": places.collect::<Vec<_>>(),
         "controller_id": controller.map(id),
         "expires_at": maybe_at(client.expires_at),
+        "redirect_uris": client.redirect_uris,
     });
     object(&client.header, fields)
 }

@@ -22,7 +22,7 @@ use claviger_domain::noun::lock::{
     Capacity, Health, Lock, LockMode, PinRule, Posture, Privacy, Share, ShareState, WhenUnrecorded,
 };
 use claviger_domain::noun::person::{Identity, Person, PersonDetails, PersonState};
-use claviger_domain::noun::place::Place;
+use claviger_domain::noun::place::{IdentityProvider, Place};
 use claviger_domain::noun::role::Role;
 use claviger_domain::noun::schedule::{Schedule, ScheduleRef, Timetable};
 use claviger_domain::noun::scope::Scopes;
@@ -68,6 +68,12 @@ fn place_state() -> PlaceState {
         language: "en".to_owned(),
         default_privacy: Privacy::Full,
         metadata: None,
+        identity_providers: vec![IdentityProvider {
+            id: "1".into(),
+            issuer: "i".into(),
+            audience: "a".into(),
+            public_key: "k".into(),
+        }],
     }))
 }
 
@@ -314,6 +320,7 @@ fn places_clients_and_webhooks() {
         places: vec![PlaceNumber(1)],
         controller: None,
         expires_at: None,
+        redirect_uris: vec!["https://a.example/".into()],
     };
     let answer = client(&program, &ids_of(&state), None);
     fits(&shapes::client::CLIENT, &answer);

@@ -2,8 +2,6 @@
 
 use axum::http::HeaderValue;
 use axum::http::header::{SET_COOKIE, WWW_AUTHENTICATE};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use claviger_app::auth::{self, TokenError};
 use claviger_app::session::{self, Login, Session};
 use claviger_app::{account, invitation};
@@ -18,6 +16,7 @@ use crate::api::problem::{Code, Problem};
 use crate::api::reply::Reply;
 use crate::api::route::{Answer, Route};
 use crate::api::shapes::account as shape;
+use crate::bearer::basic;
 
 pub(super) fn table() -> Vec<Row> {
     let rows = vec![
@@ -84,25 +83,11 @@ pub(super) fn table() -> Vec<Row> {
     rows.into_iter().map(|row| row.tag("log-in")).collect()
 }
 
-/// The id and secret of HTTP Basic, percent-decoded as RFC 6749 (2.3.1) says.
-fn basic(call: &Request) -> Option<(String, String)> {
-    let header = call.parts.headers.get("authorization")?.to_str().ok()?;
-    let (kind, text) = header.split_once(' ')?;
-    if !kind.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let text = String::from_utf8(STANDARD.decode(text.trim()).ok()?).ok()?;
-    let (id, secret) = text.split_once(':')?;
-    let decode = |text: &str| {
-        form_urlencoded::parse(text.as_bytes()).next().map(|(text, _)| text.into_owned())
-    };
-    Some((decode(id)?, decode(secret).unwrap_or_default()))
-}
-
 async fn token(server: Shared, call: Request) -> Answered {
     let fields = call.fields();
     let text = |name| fields.str(name).map(str::to_owned);
-    let given = basic(&call).or_else(|| Some((text("client_id")?, text("client_secret")?)));
+    let given =
+        basic(&call.parts.headers).or_else(|| Some((text("client_id")?, text("client_secret")?)));
     let (id, secret) =
         given.ok_or_else(|| invalid_client("The client's id and secret are missing."))?;
     let scope = text("scope");

@@ -55,7 +55,7 @@ pub(super) fn table() -> Vec<Row> {
         .body(&ACTION)
         .if_match()
         .only_ids()
-        .doc("The former secret works for another day."),
+        .doc("The former secret works for another day. A public client has none: 409."),
     ];
     rows.into_iter().map(|row| row.tag("clients")).collect()
 }
@@ -88,6 +88,7 @@ fn wish(ctx: &Context, call: &Request) -> Result<ClientWish, Problem> {
             .has("controller_id")
             .then(|| fields.reference("controller_id").flatten()),
         expires_at: fields.instant("expires_at"),
+        redirect_uris: fields.texts("redirect_uris"),
     })
 }
 
@@ -112,7 +113,7 @@ async fn create(server: Shared, call: Request) -> Answered {
     let ctx2 = ctx.clone();
     let encode = move |made: &MadeClient, after: &After| {
         let mut value = shown(&ctx2, &made.client);
-        value["secret"] = made.secret.as_str().into();
+        value["secret"] = made.secret.as_deref().into();
         Reply::created(value, after.location(made.client.header.id))
     };
     write(ctx, &call, encode, |ctx| async move { app::create(&ctx, kind, wish).await }).await

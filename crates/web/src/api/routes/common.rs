@@ -27,7 +27,7 @@ use crate::api::problem::{Code, Problem};
 use crate::api::reply::Reply;
 use crate::api::route::{Access, Method, Route};
 use crate::api::shape::{FieldError, Use};
-use crate::bearer::bearer;
+use crate::bearer::{bearer, is_own_origin};
 use crate::rate;
 
 /// The cookie of a session.
@@ -109,21 +109,11 @@ pub(crate) fn known(app: &App, parts: &Parts, method: Method) -> Result<Known, P
         .map(|(_, secret)| secret)
         .ok_or_else(nobody)?;
     let (caller, session) = auth::session(app, secret).map_err(problem)?;
-    if method != Method::Get && !is_own_origin(app, parts) {
+    if method != Method::Get && is_own_origin(app, parts) != Some(true) {
         let detail = "A write with a cookie needs an Origin header with this server's address.";
         return Err(Problem::new(Code::ForbiddenScope, detail));
     }
     Ok(Known { caller, session: Some(session) })
-}
-
-/// Whether a browser says that the request comes from a page of this server.
-fn is_own_origin(app: &App, parts: &Parts) -> bool {
-    let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
-    let Some(origin) = header("origin") else { return false };
-    // HTTP/2 names the host in the URI.
-    let host = parts.uri.authority().map(|it| it.as_str()).or_else(|| header("host"));
-    origin == app.settings().public_url.trim_end_matches('/')
-        || origin.split_once("://").is_some_and(|(_, authority)| Some(authority) == host)
 }
 
 fn nobody() -> Problem {

@@ -75,7 +75,7 @@ async fn me(server: Shared, call: Request) -> Answered {
                 "places": roles(places.collect()),
             })
         }
-        Caller::Account { number, id } => {
+        Caller::Account { number, id, .. } => {
             let places = session::places(&ctx, *number).into_iter();
             json!({
                 "kind": "account",

@@ -56,6 +56,12 @@ pub(crate) mod limits {
     pub(crate) const ICAL: usize = 64 * 1024;
     /// Places of a client.
     pub(crate) const PLACES: usize = 1000;
+    /// Addresses that a client's people are sent back to.
+    pub(crate) const ADDRESSES: usize = 20;
+    /// Characters of one.
+    pub(crate) const ADDRESS: usize = 2000;
+    /// Identity providers of a place.
+    pub(crate) const PROVIDERS: usize = 20;
     /// Characters of a password or secret.
     pub(crate) const SECRET: usize = 256;
     /// Characters of a password at least.

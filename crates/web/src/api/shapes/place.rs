@@ -63,10 +63,36 @@ pub(crate) const PLACE: Shape = Shape::new(
                  are there keep theirs.",
             ),
             METADATA,
+            Field::has(
+                "identity_providers",
+                Kind::List {
+                    of: &Kind::Object(&IDENTITY_PROVIDER),
+                    min: 0,
+                    max: limits::PROVIDERS,
+                    unique: false,
+                },
+                "Who vouches for people of this place by signed tokens. Setting them needs \
+                 roles:write and clients:write too.",
+            ),
         ],
     ],
 )
 .ruled(&[Rule::Check("retention_days over 90 needs retention_reason", reasoned)]);
+
+const IDENTITY_PROVIDER: Shape = Shape::new(
+    "IdentityProvider",
+    "Somebody who vouches for people by signed tokens (RS256).",
+    &[&[
+        Field::must("id", NAME, "The provider of those people's identities."),
+        Field::must("issuer", NAME, "Whom its tokens name as iss."),
+        Field::must("audience", NAME, "Whom they name as aud."),
+        Field::must(
+            "public_key",
+            Kind::Prose { max: limits::PROSE },
+            "Its RSA key of 2048 to 4096 bits, as PEM.",
+        ),
+    ]],
+);
 
 fn reasoned(fields: &Map<String, Value>, usage: Use) -> Vec<FieldError> {
     let long = fields.get("retention_days").and_then(Value::as_i64).is_some_and(|d| d > LONG_DAYS);

@@ -35,6 +35,7 @@ pub(crate) const VENDOR: Vendor = Vendor {
     ],
     not_built: &[],
     credentials: |ctx, place| Box::pin(auth::credentials(ctx, place)),
+    for_people: None,
     authenticate: |app, parts, _| auth::authenticate(app, parts),
     refuse: error::trouble,
     canonical: None,

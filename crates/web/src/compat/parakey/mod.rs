@@ -17,6 +17,7 @@ pub(crate) const VENDOR: Vendor = Vendor {
     base: "/compat/parakey",
     switches: &[],
     not_built: &["webhooks"],
+    for_people: None,
     credentials: |ctx, place| Box::pin(auth::credentials(ctx, place)),
     authenticate: auth::authenticate,
     refuse: error::trouble,

@@ -8,8 +8,8 @@ use claviger_app::{Error, FieldError, Refusal};
 use claviger_domain::ids::Noun;
 use serde_json::json;
 
-use super::auth::scope_for;
 use super::map;
+use super::scope::{SCOPES, scope_for};
 use crate::compat::fields::{Wrong, Wrongs};
 use crate::compat::serve::{Trouble, said, with_advice};
 
@@ -103,13 +103,6 @@ impl Failure {
         let message = "A user with this ipUserId already exists for this identity provider.";
         Failure::new(409, "Duplicate", message)
     }
-
-    /// 501.
-    pub(crate) fn not_built() -> Failure {
-        let message = "This operation is not built yet.";
-        Failure::new(501, "NotImplemented", message)
-    }
-
     fn later(self, seconds: u32) -> Failure {
         Failure { retry_after_s: Some(seconds), ..self }
     }
@@ -230,14 +223,28 @@ impl OauthFailure {
     }
 
     pub(crate) fn invalid_scope() -> OauthFailure {
-        let known: Vec<&str> = super::auth::SCOPES.iter().map(|(name, _)| *name).collect();
+        let known: Vec<&str> = SCOPES.iter().map(|row| row.name).collect();
         let description = format!("Scopes a program may ask for: {}.", known.join(" "));
         OauthFailure::new(400, "invalid_scope", description)
     }
 
     pub(crate) fn unsupported_grant_type() -> OauthFailure {
-        let description = "Only client_credentials is built.";
+        let description = "There is no such grant_type; the discovery document names those there \
+                           are.";
         OauthFailure::new(400, "unsupported_grant_type", description)
+    }
+
+    /// A code or refresh token that gives nothing; says no more.
+    pub(crate) fn invalid_grant() -> OauthFailure {
+        let description = "The code or token is none for this client, is over, was used, or comes \
+                           without its redirect_uri or code_verifier.";
+        OauthFailure::new(400, "invalid_grant", description)
+    }
+
+    /// A client that may not ask so.
+    pub(crate) fn unauthorized_client() -> OauthFailure {
+        let description = "A public client acts for people only.";
+        OauthFailure::new(400, "unauthorized_client", description)
     }
 
     /// What went wrong besides.

@@ -50,8 +50,12 @@ fn at_owner(call: &Call) -> Result<(Context, Id), Failure> {
 /// caller's own scope allows.
 fn lent(ctx: &Context, scope: Scope) -> Context {
     let mut ctx = ctx.clone();
-    if let Caller::Client { scopes, .. } = &mut ctx.caller {
-        *scopes = scopes.with(scope);
+    match &mut ctx.caller {
+        Caller::Client { scopes, .. } => *scopes = scopes.with(scope),
+        Caller::Account { through: Some(through), .. } => {
+            through.scopes = through.scopes.with(scope);
+        }
+        _ => {}
     }
     ctx
 }
@@ -158,9 +162,4 @@ fn dry_run(call: &Call) -> Result<bool, Failure> {
     refuse(wrongs)?;
     let in_body = call.body.get("dryRun").is_some_and(|it| *it != json!(false) && !it.is_null());
     Ok(asked == Some(true) || in_body)
-}
-
-/// What is not built.
-pub(crate) async fn not_built(_: Call) -> Answered {
-    Err(Failure::not_built())
 }

@@ -225,8 +225,12 @@ pub(crate) fn made_contact(person: &Person, edit: PersonEdit) -> PersonEdit {
     PersonEdit { identity: None, metadata, ..edit }
 }
 
-/// Whether an identity provider is registered: the metadata of the place name them under `tapkey`.
+/// Whether an identity provider is registered: with a key, or in the metadata of the place under
+/// `tapkey`.
 pub(crate) fn knows(place: &PlaceState, provider: &str) -> bool {
+    if place.place.identity_providers.iter().any(|known| known.id == provider) {
+        return true;
+    }
     let metadata = place.place.metadata.as_ref();
     let read = |Json(text): &Json| serde_json::from_str::<Value>(text).ok();
     let named = metadata.and_then(read);

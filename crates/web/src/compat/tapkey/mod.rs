@@ -5,8 +5,11 @@
 mod auth;
 mod error;
 mod handlers;
+mod login;
 mod map;
 mod odata;
+mod page;
+mod scope;
 mod wire;
 
 use super::serve::{BODY, Row, Switch, Takes, Vendor, run};
@@ -27,8 +30,9 @@ pub(crate) const VENDOR: Vendor = Vendor {
         name: "ignore_unknown",
         field: |options| &mut options.tapkey.ignore_unknown,
     }],
-    not_built: &["log-in and consent of people, refresh, PKCE and token exchange"],
+    not_built: &[],
     credentials: |ctx, place| Box::pin(auth::credentials(ctx, place)),
+    for_people: Some(|ctx, place, wish| Box::pin(auth::for_people(ctx, place, wish))),
     authenticate: auth::authenticate,
     refuse: error::trouble,
     canonical: Some(canonical),
@@ -61,6 +65,7 @@ const CARDS: &str = "/api/v1/owners/{owner}/boundcards";
 const CARD: &str = "/api/v1/owners/{owner}/boundcards/{card}";
 const GRANTS_OF_CARD: &str = "/api/v1/owners/{owner}/boundcards/{card}/grants";
 const REVOKE_OF_CARD: &str = "/api/v1/owners/{owner}/boundcards/{card}/revokegrants";
+const AUTHORIZE: &str = "/connect/authorize";
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 const KEYS: &str = "/.well-known/openid-configuration/jwks";
 
@@ -71,7 +76,8 @@ pub(crate) fn table() -> Vec<Row> {
         Row::new("GET", DISCOVERY, "discovery", NONE, run!(auth::discovery)).open(),
         Row::new("GET", KEYS, "keys", NONE, run!(auth::keys)).open(),
         Row::new("POST", "/connect/token", "token", form, run!(auth::token)).open(),
-        Row::new("GET", "/connect/authorize", "authorize", NONE, run!(handlers::not_built)).open(),
+        Row::new("GET", AUTHORIZE, "authorize", NONE, run!(login::show)).open(),
+        Row::new("POST", AUTHORIZE, "log_in", form, run!(login::submit)).open(),
         Row::new("GET", OWNERS, "owners", NONE, run!(owner::list)),
         Row::new("PUT", OWNERS, "create_owner", JSON, run!(owner::create)),
         Row::new("GET", OWNER, "owner", NONE, run!(owner::get)),

@@ -4,13 +4,12 @@
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use claviger_app::auth::plain_token;
 use claviger_app::{App, Caller, Context, Error, Id, program};
 use serde_json::{Value, json};
 
 use super::error::Failure;
+use crate::bearer::basic;
 use crate::compat::serve::Path;
 
 /// The user name beside a token.
@@ -36,13 +35,9 @@ pub(crate) fn authenticate(app: &App, parts: &Parts, _: &Path) -> Result<Caller,
 
 /// The token of a request; a header goes before the query.
 fn token(parts: &Parts) -> Option<String> {
-    if let Some(header) = parts.headers.get(AUTHORIZATION) {
-        let (kind, text) = header.to_str().ok()?.split_once(' ')?;
-        let plain = STANDARD.decode(text.trim()).ok()?;
-        let plain = String::from_utf8(plain).ok()?;
-        let (user, password) = plain.split_once(':')?;
-        let is_basic = kind.eq_ignore_ascii_case("basic") && user == USER;
-        return is_basic.then(|| password.to_owned());
+    if parts.headers.contains_key(AUTHORIZATION) {
+        let (user, password) = basic(&parts.headers)?;
+        return (user == USER).then_some(password);
     }
     let query = parts.uri.query().unwrap_or_default().as_bytes();
     let mut given =

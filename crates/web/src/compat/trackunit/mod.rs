@@ -19,6 +19,7 @@ pub(crate) const VENDOR: Vendor = Vendor {
     switches: &[],
     not_built: &[],
     credentials: |ctx, place| Box::pin(auth::credentials(ctx, place)),
+    for_people: None,
     authenticate: auth::authenticate,
     refuse: error::trouble,
     canonical: Some(canonical),

@@ -87,6 +87,7 @@ pub(crate) const VENDOR: Vendor = Vendor {
     ],
     not_built: &[],
     credentials: |ctx, place| Box::pin(auth::credentials(ctx, place)),
+    for_people: None,
     authenticate: auth::authenticate,
     refuse: error::trouble,
     canonical: None,

@@ -63,8 +63,8 @@ async fn a_token_is_refused_in_the_words_of_oauth() {
         let nobody = world.nobody();
         for (field, value, status, error) in [
             ("grant_type", Value::Null, 400, "invalid_request"),
-            ("grant_type", json!("authorization_code"), 400, "unsupported_grant_type"),
-            ("grant_type", json!("refresh_token"), 400, "unsupported_grant_type"),
+            ("grant_type", json!("authorization_code"), 400, "invalid_request"),
+            ("grant_type", json!("refresh_token"), 400, "invalid_request"),
             ("grant_type", json!("password"), 400, "unsupported_grant_type"),
             ("client_id", Value::Null, 401, "invalid_client"),
             ("client_id", json!(NOBODYS), 401, "invalid_client"),
@@ -295,6 +295,7 @@ async fn nobody_learns_anything_without_a_token() {
             [
                 format!("{base}/.well-known/openid-configuration"),
                 format!("{base}/.well-known/openid-configuration/jwks"),
+                format!("{base}/connect/authorize"),
                 format!("{base}/connect/authorize"),
                 format!("{base}/connect/token"),
             ]

@@ -94,8 +94,6 @@ async fn what_is_no_request_is_refused_in_the_same_form() {
         for path in ["/compat/tapkey/", "/compat/tapkey/api/v2/owners", "/compat/tapkey/api/v1/x"] {
             refused(&actor.get(path).await, 404, "NotFound", &["path"]);
         }
-        let authorize = "/compat/tapkey//connect/authorize?response_type=code";
-        refused(&world.nobody().get(authorize).await, 501, "NotImplemented", &["not built"]);
     })
     .await;
 }

@@ -8,6 +8,7 @@ mod golden;
 mod grants;
 mod isolation;
 mod locks;
+mod login;
 mod logs;
 mod owners;
 mod queries;

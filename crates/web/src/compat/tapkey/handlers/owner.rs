@@ -1,6 +1,6 @@
 //! Owner accounts: the places that the caller administers.
 
-use claviger_app::{Error, Paging, place};
+use claviger_app::{Caller, Error, Paging, place};
 use claviger_domain::noun::place::PlaceEdit;
 
 use super::{Answered, answer, at_owner, context, fields_of, listed, query, without_parameters};
@@ -16,10 +16,31 @@ pub(crate) async fn list(call: Call) -> Answered {
     Ok(listed(&query, places.iter().map(|place| wire::owner(place)).collect()))
 }
 
-/// `PUT /owners`: not for programs that act for themselves.
-pub(crate) async fn create(_: Call) -> Answered {
-    let message = "A service account cannot create owner accounts.";
-    Err(Failure::forbidden(message))
+/// `PUT /owners`: not for programs by themselves. Whoever a program acts for owns what it makes.
+pub(crate) async fn create(call: Call) -> Answered {
+    let ctx = context(&call)?;
+    if !matches!(ctx.caller, Caller::Account { .. }) {
+        let message = "A service account cannot create owner accounts.";
+        return Err(Failure::forbidden(message));
+    }
+    without_parameters(&call)?;
+    let edit = edit(&call, true)?;
+    let made = place::create(&ctx, None, edit).await?.done().ok_or(Error::Internal)?;
+    Ok(answer(&wire::owner(&made)))
+}
+
+/// What a body says of an owner account.
+fn edit(call: &Call, is_new: bool) -> Result<PlaceEdit, Failure> {
+    let (body, mut wrongs) = fields_of(call);
+    body.only(&["name"], &mut wrongs);
+    body.sized("name", 1, 200, &mut wrongs);
+    let name = match is_new {
+        true => body.must("name", &mut wrongs),
+        false => body.text("name", &mut wrongs),
+    };
+    let name = name.map(str::to_owned);
+    refuse(wrongs)?;
+    Ok(PlaceEdit { name, ..PlaceEdit::default() })
 }
 
 /// `GET /owners/{owner}`.
@@ -33,12 +54,7 @@ pub(crate) async fn get(call: Call) -> Answered {
 pub(crate) async fn update(call: Call) -> Answered {
     let (ctx, owner) = at_owner(&call)?;
     without_parameters(&call)?;
-    let (body, mut wrongs) = fields_of(&call);
-    body.only(&["name"], &mut wrongs);
-    body.sized("name", 1, 200, &mut wrongs);
-    let name = body.text("name", &mut wrongs).map(str::to_owned);
-    refuse(wrongs)?;
-    let edit = PlaceEdit { name, ..PlaceEdit::default() };
-    let made = place::edit(&ctx, owner, edit).await?.done().ok_or(Error::Internal)?;
+    let made =
+        place::edit(&ctx, owner, edit(&call, false)?).await?.done().ok_or(Error::Internal)?;
     Ok(answer(&wire::owner(&made)))
 }
