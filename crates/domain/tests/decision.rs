@@ -11,6 +11,7 @@ mod decision {
     mod commands;
     mod commands_rights;
     mod generate;
+    mod keeping;
     mod laws;
     mod laws_state;
     mod listed;
