@@ -296,8 +296,8 @@ pub async fn token(
     Ok(Token { access_token, expires_in_s: TOKEN_LIFE_S, scopes })
 }
 
-/// Takes out a few tickets that are over, so that they never pile up. Each time it looks at the next
-/// few of all: some are over in minutes, some in months.
+/// Takes out a few tickets that are over, so that they never pile up. Each time it looks at the
+/// next few of all: some are over in minutes, some in months.
 pub(crate) fn sweep(app: &App, draft: &mut Draft<Directory>) {
     let hand = &app.limits().hand;
     let from = hand.load(Ordering::Relaxed);

@@ -1,9 +1,9 @@
-//! Programs that act for people (RFC 6749, section 4.1, with RFC 7636): somebody logs in, says what a
-//! program may do for them, and the program exchanges a code for tokens.
+//! Programs that act for people (RFC 6749, section 4.1, with RFC 7636): somebody logs in, says what
+//! a program may do for them, and the program exchanges a code for tokens.
 //!
-//! What a scope means is the surface's; here scopes are words that are given or not. Every secret is
-//! known by its SHA-256 only. A program does at most what its human may do at that moment, in the
-//! places of the program's own organization.
+//! What a scope means is the surface's; here scopes are words that are given or not. Every secret
+//! is known by its SHA-256 only. A program does at most what its human may do at that moment, in
+//! the places of the program's own organization.
 
 mod token;
 

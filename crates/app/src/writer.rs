@@ -359,10 +359,7 @@ impl Task {
             let about = About { place: it.place, written, closed: &it.closed };
             let Some(taken) = take_back(&mut lock, about, &mut places, sure) else { continue };
             let owner = batch.place(key.place).filter(|_| lock.list_due);
-            let renewed = owner.map(|owner| {
-                let record = owner.locks.get(key.lock).map(|record| &**record);
-                renew((&self.signers, &self.world), (&owner.place, record), &mut lock, now)
-            });
+            let renewed = owner.map(|it| renew((&self.signers, &self.world), &it, &mut lock, now));
             if let Some(Err(error)) = renewed {
                 // The list stays owed, and the revocation open, until one can be signed.
                 tracing::error!(lock = %lock.id, %error, "a list could not be made");

@@ -55,12 +55,8 @@ pub fn plan(before: &PlaceState, after: &PlaceState, writes: &[Write]) -> Plan {
             }
         }
     }
-    if before.place.zone != after.place.zone {
-        // A borrowed lock goes by its owner's zone.
-        let own = after.locks.iter().filter(|lock| lock.borrowed.is_none());
-        for lock in own.filter(|lock| lock.zone.is_none()) {
-            of_lock(after, lock.number(), &mut pairs);
-        }
+    for (lock, _, _) in rezoned(before, after) {
+        of_lock(after, lock.number(), &mut pairs);
     }
     let mut plan = Plan::default();
     let ways = |state: &PlaceState, pair: Pair| {

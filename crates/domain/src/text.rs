@@ -69,7 +69,7 @@ pub fn is_redirect_uri(text: &str) -> bool {
         return false;
     }
     let Some(rest) = rest.strip_prefix("//").filter(|_| !scheme.contains('.')) else {
-        return scheme.contains('.') && rest.starts_with('/');
+        return scheme.contains('.') && rest.starts_with('/') && !rest.starts_with("//");
     };
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
     let (host, port) = match authority.rsplit_once(':') {

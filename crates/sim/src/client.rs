@@ -80,6 +80,16 @@ pub enum ClientError {
 }
 
 impl ClientError {
+    /// An answer that says it is right, and is not what was asked for.
+    pub(crate) fn unexpected(what: &str, detail: &str) -> ClientError {
+        ClientError::Refused {
+            what: what.to_owned(),
+            status: 200,
+            code: "unexpected".to_owned(),
+            detail: detail.to_owned(),
+        }
+    }
+
     /// A few words to count by: `timeout`, `unreachable`, `unreadable` or status and code.
     pub fn kind(&self) -> String {
         match self {

@@ -138,7 +138,7 @@ impl Program<'_> {
         let made = self.job(started).await?.result_data.lock_connection;
         let Some(Connection { id, lock_ids }) = made else {
             let detail = "the job names no connection";
-            return Err(self.unexpected("POST lock-connections/virtual", detail));
+            return Err(ClientError::unexpected("POST lock-connections/virtual", detail));
         };
         self.locks = lock_ids;
         Ok(id)
@@ -148,7 +148,7 @@ impl Program<'_> {
     async fn work(&self, tally: &mut Tally) -> Result<(), ClientError> {
         let (locks, phones) = (&self.locks, &self.phones);
         if locks.len() != LOCKS {
-            return Err(self.unexpected("POST lock-connections/virtual", "too few locks"));
+            return Err(ClientError::unexpected("POST lock-connections/virtual", "too few locks"));
         }
         let body = json!({
             "name": "Unloc program", "lockIds": locks[..2], "appUserIds": phones[..2],
@@ -170,7 +170,7 @@ impl Program<'_> {
         let job = self.job(started).await?;
         let Some(key) = job.result_data.created_keys.first().filter(|_| job.status == "succeeded")
         else {
-            return Err(self.unexpected("POST keys", "the job made no key"));
+            return Err(ClientError::unexpected("POST keys", "the job made no key"));
         };
         let list = json!({ "name": "All", "doorbellUsers": [{
             "appUserId": phones[3], "name": "A visitor's host",
@@ -266,14 +266,5 @@ impl Program<'_> {
             self.ask::<Value>(Method::DELETE, &format!("managed-users/{id}"), Value::Null).await?;
         }
         Ok(())
-    }
-
-    fn unexpected(&self, what: &str, detail: &str) -> ClientError {
-        ClientError::Refused {
-            what: what.to_owned(),
-            status: 200,
-            code: "unexpected".to_owned(),
-            detail: detail.to_owned(),
-        }
     }
 }

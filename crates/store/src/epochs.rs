@@ -17,6 +17,7 @@ use std::sync::{Mutex, PoisonError};
 use claviger_domain::ids::Id;
 
 use crate::StoreError;
+use crate::folder::sync_folder;
 
 const HEAD: &str = "claviger-epochs v1";
 
@@ -82,8 +83,7 @@ fn write(path: &Path, known: &BTreeMap<Id, u16>) -> io::Result<()> {
     }
     file.sync_all()?;
     fs::rename(&unfinished, path)?;
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    sync_folder(path)
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! One server per data folder: an advisory lock on a file in it.
+//! The data folder: one server for each, by an advisory lock on a file in it; and names in it that
+//! last.
 //!
 //! Must not: be needed by commands that only read, or outlive the process that took it.
 
@@ -8,6 +9,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::StoreError;
+
+/// Makes the name of a file in its folder last, once what is in it does.
+pub(crate) fn sync_folder(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
 
 /// The name of the lock file. It stays when the server ends; only the lock on it counts.
 const NAME: &str = "server.lock";

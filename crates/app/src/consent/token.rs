@@ -1,5 +1,6 @@
 //! What programs that act for people exchange: a code for tokens, once; a refresh token for another
-//! access token, any number of times, of which none ends another; an identity provider's word for one.
+//! access token, any number of times, of which none ends another; an identity provider's word for
+//! one.
 
 use std::net::IpAddr;
 use std::sync::Arc;

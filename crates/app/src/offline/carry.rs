@@ -25,6 +25,8 @@ pub struct CurrentList {
     pub list: Vec<u8>,
     /// Who signed it.
     pub issuer: Vec<u8>,
+    /// The root's word that its epoch has begun; none in the first.
+    pub epoch_certificate: Option<Vec<u8>>,
     /// What the lock has shown to hold.
     pub told: Option<Told>,
 }
@@ -51,6 +53,7 @@ pub fn current(ctx: &Context, place: Id, lock: &Ref) -> Result<CurrentList, Erro
         made_at: Instant(lock.iat.saturating_mul(SECOND)),
         list: lock.list.clone(),
         issuer: ctx.app.signers().issuer(&owner.place)?.certificate.clone(),
+        epoch_certificate: Some(lock.certificate.clone()).filter(|it| !it.is_empty()),
         told: lock.told,
     })
 }

@@ -83,23 +83,23 @@ pub async fn commission(
         let fields = vec![Changed::hidden("public_key")];
         draft.note("commission", Noun::Lock, Some(lock.header.id), fields);
         draft.put(claviger_domain::noun::lock::Lock::clone(&lock));
-        let owner = draft.state.place.clone();
+        let owner = draft.state.clone();
         let at = LockKey { place, lock: number };
         let known = first_or_again(work.offline(at), again)?;
         let mut offline = known.unwrap_or_else(|| OfflineLock::new(at, lock.header.id, 0));
         if again {
-            epoch::anew(app.signers(), &owner, &mut offline, now)?;
+            epoch::anew(app.signers(), &owner.place, &mut offline, now)?;
         }
         let secret: [u8; 32] = random::bytes();
         let id = lock.header.id.0;
         offline.secret = app.secrets().seal(place.0, "lock", id, "offline", &secret)?;
         offline.public_key.clone_from(&key);
         (offline.told, offline.list_limit) = (None, None);
-        list::renew((app.signers(), app.world()), (&owner, Some(&lock)), &mut offline, now)?;
-        let issuer = app.signers().issuer(&owner)?;
+        list::renew((app.signers(), app.world()), &owner, &mut offline, now)?;
+        let issuer = app.signers().issuer(&owner.place)?;
         let record = Record {
             lock: id,
-            place: owner.header.id.0,
+            place: owner.place.header.id.0,
             root: app.signers().root_public()?,
             secret,
             epoch: offline.epoch,

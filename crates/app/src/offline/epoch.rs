@@ -1,11 +1,11 @@
 //! Epochs: what is signed for a lock after its database was restored has serials and versions of
 //! its own, and serials that nobody knows any more are refused.
 
-use claviger_domain::ids::PlaceNumber;
 use claviger_domain::noun::grant::Via;
 use claviger_domain::noun::place::Place;
 use claviger_domain::offline::{KeyClass, LockKey, OfflineLock, SERIALS, Unknown};
 use claviger_domain::refusal::Refusal;
+use claviger_domain::state::PlaceState;
 use claviger_domain::time::{DAY, Instant};
 use claviger_offline::MOST_EPOCH;
 use claviger_offline::certificate::Epoch;
@@ -105,10 +105,7 @@ async fn begin_at(app: &App, key: LockKey) -> Result<(), Error> {
             return Ok(());
         };
         let Some(owner) = work.before(key.place) else { return Ok(()) };
-        restart(&app, work.now, (&owner.place, key.place), &mut lock, |lock| {
-            let record = owner.locks.get(key.lock).map(|record| &**record);
-            list::renew((app.signers(), app.world()), (&owner.place, record), lock, work.now)
-        })?;
+        restart(&app, work.now, &owner, &mut lock)?;
         work.put_offline(lock);
         Ok(())
     })
@@ -118,17 +115,16 @@ async fn begin_at(app: &App, key: LockKey) -> Result<(), Error> {
 fn restart(
     app: &App,
     now: Instant,
-    (place, number): (&Place, PlaceNumber),
+    owner: &PlaceState,
     lock: &mut OfflineLock,
-    renew: impl FnOnce(&mut OfflineLock) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let (known, signers) = (lock.tops, app.signers());
     // Without the root nothing begins, and nothing is noted.
     signers.root()?;
     let noted = signers.highest_epoch(lock.id)?;
-    let least = noted.map_or_else(|| by_day(place, now), |it| it.saturating_add(1));
+    let least = noted.map_or_else(|| by_day(&owner.place, now), |it| it.saturating_add(1));
     advance(signers, lock, least)?;
-    certify(signers, place, lock, now)?;
+    certify(signers, &owner.place, lock, now)?;
     let forgets = planted(Slip::RestoreForgetsUnknown) || planted(Slip::RestoreReusesSerials);
     let classes = KeyClass::ALL.iter().zip(known);
     for (class, top) in classes.filter(|_| !forgets) {
@@ -139,7 +135,7 @@ fn restart(
     }
     lock.epoch_due = false;
     lock.refusing = lock.version.saturating_add(1);
-    tracing::warn!(place = %number, lock = %lock.id, epoch = lock.epoch,
+    tracing::warn!(place = %lock.key.place, lock = %lock.id, epoch = lock.epoch,
         "an epoch begins, as the database was restored");
-    renew(lock)
+    list::renew((signers, app.world()), owner, lock, now)
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use claviger_domain::noun::lock::{Capacity as Room, Lock};
 use claviger_domain::noun::place::Place;
 use claviger_domain::offline::{Issued, KeyClass, OfflineLock, Serial};
+use claviger_domain::state::PlaceState;
 use claviger_domain::time::{Instant, SECOND};
 use claviger_offline::class::Class;
 use claviger_offline::cose::{Kind, Signed};
@@ -271,14 +272,15 @@ fn check(world: &World, lock: &OfflineLock, draft: &Draft, list: &List<'_>) -> R
     Err(Error::Internal)
 }
 
-/// Plans and signs the next list.
+/// Plans and signs the next list of a lock, whose owner is as it is by now.
 pub(crate) fn renew(
     (signers, world): (&Signers, &World),
-    (place, record): (&Place, Option<&Lock>),
+    owner: &PlaceState,
     lock: &mut OfflineLock,
     now: Instant,
 ) -> Result<(), Error> {
     let iat = iat(signers, lock, now)?;
+    let record = owner.locks.get(lock.key.lock).map(|record| &**record);
     let draft = draft(world, lock, room(lock, record), iat);
-    sign((signers, world), place, lock, &draft)
+    sign((signers, world), &owner.place, lock, &draft)
 }

@@ -183,8 +183,7 @@ async fn replaced(app: &App, key: LockKey) -> Result<(), Error> {
         lock.keys_from = lock.epoch;
         epoch::certify(signers, &owner.place, &mut lock, work.now)?;
         lock.refusing = lock.version.saturating_add(1);
-        let record = owner.locks.get(key.lock).map(|record| &**record);
-        list::renew((signers, app.world()), (&owner.place, record), &mut lock, work.now)?;
+        list::renew((signers, app.world()), &owner, &mut lock, work.now)?;
         work.put_offline(lock);
         Ok(())
     })

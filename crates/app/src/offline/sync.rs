@@ -296,8 +296,7 @@ impl Call<'_, '_, '_> {
     fn freshen(&self, lock: &mut OfflineLock, owner: &PlaceState) -> Result<(), Error> {
         let now = self.work.now;
         if lock.list_due || now.seconds() - lock.iat > LIST_AGE_S {
-            let record = owner.locks.get(lock.key.lock).map(|record| &**record);
-            list::renew((self.app.signers(), self.app.world()), (&owner.place, record), lock, now)?;
+            list::renew((self.app.signers(), self.app.world()), owner, lock, now)?;
         }
         Ok(())
     }

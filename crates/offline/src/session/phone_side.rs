@@ -109,7 +109,7 @@ impl Named {
 }
 
 impl Phone {
-    /// What a command is said over.
+    /// What a command is said over: what the lock drew last.
     #[must_use]
     pub fn nonce(&self) -> &Nonce {
         &self.nonce
@@ -142,6 +142,10 @@ impl Phone {
         let from: &mut Direction = &mut self.sealing.from_lock;
         let answer = from.open(frame, room).ok_or(Hung)?;
         from.next();
-        Answered::read(answer).map_err(|_| Hung)
+        let answer = Answered::read(answer).map_err(|_| Hung)?;
+        if let Answered::Drawn(nonce) = &answer {
+            self.nonce = *nonce;
+        }
+        Ok(answer)
     }
 }

@@ -15,7 +15,7 @@ use super::phone::Manners;
 use super::story::{Story, Taking};
 use super::trouble::AT_CLOCKS;
 use super::wallet::Serial;
-use super::wire::{Event, Page, Planned, SideEffect, id_bytes, id_text};
+use super::wire::{Event, Planned, SideEffect, id_bytes, id_text};
 use crate::client::ClientError;
 
 /// How often somebody is sent to one door before a revocation is given up as stuck.
@@ -353,19 +353,13 @@ impl Story<'_> {
         }
         let mut known: Happened = BTreeMap::new();
         for lock in self.locks.iter().map(|lock| lock.id()).collect::<Vec<_>>() {
-            let first = format!("events?limit=1000&lock_id={}", id_text(&lock));
-            let mut path = first.clone();
-            loop {
-                let page: Page<Event> = self.get(&path).await?;
-                for event in page.items {
-                    let Some(device) = event.credential_id else { continue };
-                    let Some(lock) = id_bytes(&event.lock_id) else { continue };
-                    let counts = known.entry((device, lock)).or_default();
-                    counts.0 += u64::from(event.kind == "access_granted");
-                    counts.1 += u64::from(event.kind == "access_denied");
-                }
-                let Some(next) = page.next else { break };
-                path = format!("{first}&after={next}");
+            let path = format!("events?limit=1000&lock_id={}", id_text(&lock));
+            for event in self.all::<Event>(&path).await? {
+                let Some(device) = event.credential_id else { continue };
+                let Some(lock) = id_bytes(&event.lock_id) else { continue };
+                let counts = known.entry((device, lock)).or_default();
+                counts.0 += u64::from(event.kind == "access_granted");
+                counts.1 += u64::from(event.kind == "access_denied");
             }
         }
         let happened: Happened =

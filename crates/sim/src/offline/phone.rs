@@ -294,7 +294,7 @@ impl Phone {
         L: AsyncRead + AsyncWrite + Unpin,
     {
         let key_digest = Signed::read(key).ok()?.digest();
-        let (nonce, session) = (talk.nonce, *talk.session());
+        let (nonce, session) = (*talk.nonce(), *talk.session());
         let open = Open { nonce, lock: talk.lock, key_digest, command: OPEN, session };
         signed(Kind::Open, &self.secret, |it| open.write(it))
     }

@@ -17,10 +17,11 @@ use super::phone::Phone;
 use super::story::Story;
 use super::talk::Talk;
 use super::tally::OfflineTally;
-use super::wire::{Bytes, Commissioned, Page, Revocation, id_text};
+use super::wire::{Bytes, Commissioned, Revocation, id_text};
 use crate::calendar::{instant_us_text, now_us};
 use crate::client::{Client, ClientError};
 use crate::rng::Rng;
+use crate::wire::Object;
 
 /// How long the rights of the staff last; in whole steps of five minutes.
 const SHIFT_US: i64 = 4 * 3_600_000_000;
@@ -29,17 +30,6 @@ const STEP_US: i64 = 300_000_000;
 #[derive(Deserialize)]
 struct Place {
     time_zone: String,
-}
-
-#[derive(Deserialize)]
-struct Made {
-    id: String,
-}
-
-/// Something that went wrong below HTTP.
-fn broken(what: &str, detail: &str) -> ClientError {
-    let (what, detail) = (what.to_owned(), detail.to_owned());
-    ClientError::Refused { what, status: 200, code: "unexpected".to_owned(), detail }
 }
 
 impl<'s> Story<'s> {
@@ -99,7 +89,8 @@ impl<'s> Story<'s> {
             }
             let made = self.client.put("locks", &door.external_id, &body).await?;
             let lock = VirtualLock::new(&[seed, 0x6c6f_636b, at as u64], keeps_clock);
-            let lock = lock.map_err(|_| broken("a virtual lock", "it does not start"))?;
+            let lock =
+                lock.map_err(|_| ClientError::unexpected("a virtual lock", "it does not start"))?;
             self.locks.push(lock);
             self.commission(at, &made.id).await?;
             ids.push(made.id);
@@ -129,7 +120,10 @@ impl<'s> Story<'s> {
         };
         let told = tokio::join!(lock.serve(theirs, true), telling).1;
         let Some((0, receipt)) = told else {
-            return Err(broken(&path, &format!("the lock takes no record: {told:?}")));
+            return Err(ClientError::unexpected(
+                &path,
+                &format!("the lock takes no record: {told:?}"),
+            ));
         };
         self.tally.locks += 1;
         self.tally.check(
@@ -176,16 +170,16 @@ impl<'s> Story<'s> {
                 house["valid_from"] = json!(instant_us_text(until - SHIFT_US));
                 house["valid_until"] = json!(instant_us_text(until));
             }
-            let mut grants = [Some(self.post::<Made>("grants", house).await?.id), None];
+            let mut grants = [Some(self.post::<Object>("grants", house).await?.id), None];
             if is_staff {
                 let mut staff = right(json!({"access_level_id": levels[1]}));
                 staff["valid_until"] = json!(instant_us_text(until));
-                grants[1] = Some(self.post::<Made>("grants", staff).await?.id);
+                grants[1] = Some(self.post::<Object>("grants", staff).await?.id);
             }
             for at in self.house.doors_of(Whose::Private) {
                 if self.house.may(who, at) {
                     let own = right(json!({"lock_id": doors[at]}));
-                    self.post::<Made>("grants", own).await?;
+                    self.post::<Object>("grants", own).await?;
                 }
             }
             self.grants.push(grants);
@@ -208,16 +202,10 @@ impl<'s> Story<'s> {
             self.inspect(at).await?;
         }
         let ours: Vec<String> = self.locks.iter().map(|lock| id_text(&lock.id())).collect();
-        let mut path = "revocations?limit=1000".to_owned();
-        let mut waiting = Vec::new();
-        loop {
-            let page: Page<Revocation> = self.get(&path).await?;
-            let locks = page.items.into_iter().flat_map(|it| it.locks);
-            let locks = locks.filter(|it| it.state == "pending" && ours.contains(&it.lock_id));
-            waiting.extend(locks.map(|it| it.lock_id));
-            let Some(next) = page.next else { break };
-            path = format!("revocations?limit=1000&after={next}");
-        }
+        let all: Vec<Revocation> = self.all("revocations?limit=1000").await?;
+        let locks = all.into_iter().flat_map(|it| it.locks);
+        let locks = locks.filter(|it| it.state == "pending" && ours.contains(&it.lock_id));
+        let waiting: Vec<String> = locks.map(|it| it.lock_id).collect();
         let wrong = "a revocation waits though all locks know";
         self.tally.check(|| "the house at the end".to_owned(), wrong, (Vec::new(), waiting));
         self.remove().await

@@ -208,18 +208,26 @@ impl Story<'_> {
 
     /// The newest revocation of the place.
     pub(crate) async fn newest_revocation(&self) -> Result<Option<Revocation>, ClientError> {
-        let (mut newest, mut path) = (None, "revocations?limit=1000".to_owned());
+        Ok(self.all("revocations?limit=1000").await?.pop())
+    }
+
+    /// Every item of a list of the place, page by page.
+    pub(crate) async fn all<T: serde::de::DeserializeOwned>(
+        &self,
+        first: &str,
+    ) -> Result<Vec<T>, ClientError> {
+        let (mut all, mut path) = (Vec::new(), first.to_owned());
         loop {
-            let page: Page<Revocation> = self.get(&path).await?;
-            newest = page.items.into_iter().next_back().or(newest);
-            let Some(next) = page.next else { return Ok(newest) };
-            path = format!("revocations?limit=1000&after={next}");
+            let page: Page<T> = self.get(&path).await?;
+            all.extend(page.items);
+            let Some(next) = page.next else { return Ok(all) };
+            path = format!("{first}&after={next}");
         }
     }
 
     /// Compares what the server says of a revocation with what it has been shown, and tells how far
-    /// it is. Whether all locks know.
-    pub(crate) async fn progress(&mut self, taking: &mut Taking) -> Result<bool, ClientError> {
+    /// it is.
+    pub(crate) async fn progress(&mut self, taking: &mut Taking) -> Result<(), ClientError> {
         let got: Revocation = self.get(&format!("revocations/{}", taking.id)).await?;
         let known: Vec<bool> = taking.places.iter().map(|it| self.ledger.knows(it)).collect();
         let confirmed = known.iter().filter(|knows| **knows).count();
@@ -251,7 +259,7 @@ impl Story<'_> {
             };
             self.tell(&format!("   {confirmed} of {} locks know; {bound}", known.len()));
         }
-        Ok(confirmed == known.len())
+        Ok(())
     }
 
     /// The serials of the keys that a phone holds for a door.
@@ -269,7 +277,8 @@ async fn collect(
     current: &CurrentList,
 ) -> Option<(Option<Bytes>, Vec<Bytes>)> {
     let mut talk = Talk::begin(&mut link, &secret, |_| Some(key)).await?;
-    let said = Said::List { list: &current.list.0, issuer: &current.certificate.0, epoch: None };
+    let epoch = current.epoch_certificate.as_ref().map(|it| it.0.as_slice());
+    let said = Said::List { list: &current.list.0, issuer: &current.certificate.0, epoch };
     let Answered::List { receipt, .. } = talk.say(&said).await? else { return None };
     let receipt = receipt.map(|receipt| Bytes(receipt.to_vec()));
     let mut events = talk.events(1).await?;

@@ -32,8 +32,6 @@ pub(crate) struct Talk<'l, L> {
     /// Who the lock is.
     pub(crate) lock: Id,
     pub(crate) hello: Hello,
-    /// What a command is said over.
-    pub(crate) nonce: Nonce,
 }
 
 impl<'l, L: AsyncRead + AsyncWrite + Unpin> Talk<'l, L> {
@@ -60,8 +58,12 @@ impl<'l, L: AsyncRead + AsyncWrite + Unpin> Talk<'l, L> {
             return None;
         };
         let hello = Hello { epoch, version, state, list_limit, log_epoch, next_seq };
-        let nonce = *phone.nonce();
-        Some(Talk { link, phone, room, lock, hello, nonce })
+        Some(Talk { link, phone, room, lock, hello })
+    }
+
+    /// What a command is said over.
+    pub(crate) fn nonce(&self) -> &Nonce {
+        self.phone.nonce()
     }
 
     /// What names this session in a command.
@@ -85,11 +87,7 @@ impl<'l, L: AsyncRead + AsyncWrite + Unpin> Talk<'l, L> {
     /// The next answer.
     pub(crate) async fn hear(&mut self) -> Option<Answered<'_>> {
         let frame = read_frame(self.link).await?;
-        let answer = self.phone.hear(&frame, &mut self.room).ok()?;
-        if let Answered::Drawn(nonce) = &answer {
-            self.nonce = *nonce;
-        }
-        Some(answer)
+        self.phone.hear(&frame, &mut self.room).ok()
     }
 
     /// The events of its log from a number on, as they travel; from 0, some of earlier logs.

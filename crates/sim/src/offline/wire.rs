@@ -98,6 +98,7 @@ pub(crate) struct CurrentList {
     pub(crate) version: u32,
     pub(crate) list: Bytes,
     pub(crate) certificate: Bytes,
+    pub(crate) epoch_certificate: Option<Bytes>,
 }
 
 /// A page of a list.

@@ -26,6 +26,7 @@ use zeroize::Zeroizing;
 
 use super::{Key, Root, Secrets, Signing};
 use crate::StoreError;
+use crate::folder::sync_folder;
 
 const HEAD: &str = "claviger-secrets v1";
 const NAMES: [&str; 5] = ["data_key", "tag_key", "sign_key", "issuer_key", "root_key"];
@@ -173,11 +174,6 @@ fn write(path: &Path, secrets: &Secrets, signing: &Signing) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
-}
-
-fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// Digit by digit, so that no copy of a key is left behind in memory.

@@ -36,6 +36,7 @@ pub(crate) fn current_list(it: &CurrentList) -> Value {
         "made_at": it.made_at.to_string(),
         "list": base64(&it.list),
         "certificate": base64(&it.issuer),
+        "epoch_certificate": it.epoch_certificate.as_ref().map(|it| base64(it)),
         "shown": told,
     })
 }

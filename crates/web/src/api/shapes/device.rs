@@ -187,6 +187,7 @@ pub(crate) const CURRENT: Shape = Shape::new(
         Field::must("made_at", INSTANT, "When it was made."),
         Field::must("list", BYTES, "It, signed."),
         Field::must("certificate", BYTES, "Of who signed it."),
+        Field::may("epoch_certificate", BYTES, "That its epoch has begun; null in the first."),
         Field::may("shown", Kind::Object(&TOLD), "What the lock has shown; null: nothing yet."),
     ]],
 );

@@ -1,5 +1,5 @@
-//! Who calls: programs with a token for some scopes, by themselves or for people. The scope says what
-//! a token is for, the role in an owner account says where: of a program by itself that of the
+//! Who calls: programs with a token for some scopes, by themselves or for people. The scope says
+//! what a token is for, the role in an owner account says where: of a program by itself that of the
 //! contact with its address, of one that acts for somebody theirs.
 
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! `/connect/authorize` (RFC 6749, section 4.1.1, with RFC 7636): somebody logs in, is asked whether a
-//! program may act for them, and is sent back to the program with the answer.
+//! `/connect/authorize` (RFC 6749, section 4.1.1, with RFC 7636): somebody logs in, is asked
+//! whether a program may act for them, and is sent back to the program with the answer.
 //!
 //! Nobody is ever sent to an address that is not the program's. Forms are taken only from the page
 //! of this server that the same browser was shown.

@@ -65,6 +65,7 @@ async fn a_list_is_shown_and_made_anew_when_it_is_old() {
         let path = one("/locks", &door.shown);
         let current = it.get(&format!("{path}/revocation-list")).await;
         assert_eq!((&current["version"], &current["shown"]), (&json!(1), &json!(null)));
+        assert_eq!(current["epoch_certificate"], json!(null), "it is in its first epoch");
         it.missing(&format!("{}/revocation-list", one("/locks", &it.lock("Hall").await))).await;
         let receipt = door.receipt().unwrap();
         it.post(&format!("{path}/receipts"), json!({"receipts": [receipt]})).await.expect(200);

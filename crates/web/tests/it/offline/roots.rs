@@ -11,7 +11,7 @@ use claviger_store::{Batch, Outcome};
 use serde_json::json;
 
 use super::door::Door;
-use super::phone::Phone;
+use super::phone::{Phone, bytes};
 use crate::kit::{Site, one};
 use crate::support::{World, id, on_each_engine};
 
@@ -134,6 +134,10 @@ async fn issuers_are_made_anew_and_nothing_of_the_former_opens() {
         assert_eq!(door.answers(&hers), Code::Done, "the lock has not heard");
         let former = hers.key_for(door.id()).unwrap();
         assert_eq!(hers.sync().await["keys"].as_array().unwrap().len(), 1);
+        let path = format!("{}/revocation-list", one("/locks", &door.shown));
+        let current = it.get(&path).await;
+        let epoch = hers.epoch_for(door.id()).unwrap();
+        assert_eq!(bytes(&current["epoch_certificate"]), epoch, "whoever brings it needs it");
         assert_eq!(door.take_list(&mut hers), Code::Applied);
         assert_eq!(door.answers_key(&hers, &former), Code::NotForMe, "its issuer is none");
         assert_ne!(door.answers(&his), Code::Done);

@@ -1,5 +1,5 @@
-//! What a program was let do ends with the password, with a log-out everywhere, with the program and
-//! with the role; nothing of it is kept readable.
+//! What a program was let do ends with the password, with a log-out everywhere, with the program
+//! and with the role; nothing of it is kept readable.
 
 use claviger_domain::ids::Noun;
 use serde_json::{Value, json};

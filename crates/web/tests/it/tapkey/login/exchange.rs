@@ -1,5 +1,5 @@
-//! Users of identity providers: a token of the provider's is exchanged for one here, and nothing that
-//! is forged, over, or for somebody else is.
+//! Users of identity providers: a token of the provider's is exchanged for one here, and nothing
+//! that is forged, over, or for somebody else is.
 
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
@@ -304,7 +304,8 @@ async fn providers_are_registered_by_who_gives_roles_and_with_keys_that_hold() {
     let (small, large) = (&small, &large);
     on_each_engine(|world| async move {
         let one = |key: &str| {
-            json!({ "id": "1", "issuer": "https://id.example.org", "audience": "a", "public_key": key })
+            let issuer = "https://id.example.org";
+            json!({ "id": "1", "issuer": issuer, "audience": "a", "public_key": key })
         };
         let set = |list: Value| json!({ "identity_providers": list });
         let private = small.pem().replace("PUBLIC", "PRIVATE");

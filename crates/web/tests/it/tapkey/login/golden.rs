@@ -80,7 +80,8 @@ async fn programs_of_the_page_log_people_in_as_they_always_did() {
         let tokens = record.token(&exchange, Some(&basic(&encoded, &secret))).await;
         record.get(&tokens, "/api/v1/owners").await;
 
-        // A page: no secret, no state, two slashes; it refreshes at once and goes on with the first.
+        // A page: no secret, no state, two slashes; it refreshes at once and goes on with the
+        // first.
         let code = record.code(&page.asks(&[("scope", "read:owneraccounts offline_access")])).await;
         let Program { id, .. } = &page;
         let exchange = [

@@ -1,5 +1,5 @@
-//! Codes and what they are exchanged for: once, by the program they are for, with its proof; refresh
-//! tokens any number of times; what a program does then, and for whom.
+//! Codes and what they are exchanged for: once, by the program they are for, with its proof;
+//! refresh tokens any number of times; what a program does then, and for whom.
 
 use serde_json::{Value, json};
 
