@@ -165,8 +165,8 @@ pub(super) const TABLES: &[Table] = &[
         name: "offline_locks",
         columns: "place lock id public_key secret epoch keys_from version refusing iat list \
             list_limit floors tops told_epoch told_version told_at unknown logs certificate \
-            epoch_due list_due ahead_epoch ahead_version gap_since signed told_iat mark_log \
-            mark_next mark_at known_before",
+            epoch_due list_due ahead_epoch ahead_version gap_since mark_log mark_next mark_at \
+            known_before signed told_iat",
         later: "",
         references: &[("place lock", "locks", "place number")],
     },

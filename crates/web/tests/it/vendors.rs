@@ -4,7 +4,8 @@
 use serde_json::json;
 
 use crate::intserv::{Intserv, proximity};
-use crate::kit::one;
+use crate::kit::{in_seconds, one};
+use crate::parakey::Parakey;
 use crate::support::{World, id, on_each_engine};
 use crate::tapkey::Tapkey;
 use crate::trackunit::{Trackunit, number};
@@ -123,6 +124,44 @@ async fn a_card_that_one_makes_is_a_bound_card_with_its_groups_for_another() {
         assert_eq!((&grant["boundLockId"], &grant["boundCardId"]), (&staff["id"], &card["id"]));
         tapkey.call("POST", &format!("{path}/revokegrants"), json!({})).await.expect(200);
         assert!(intserv.native_levels(&key).await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stand_in_is_nobody_to_every_vendor() {
+    on_each_engine(|world| async move {
+        let (unloc, tapkey) = (Unloc::at(&world).await, Tapkey::at(&world).await);
+        let (intserv, trackunit) = (Intserv::at(&world).await, Trackunit::at(&world).await);
+        let (parakey, it) = (Parakey::at(&world).await, world.here());
+        let door = it.lock("Door").await;
+        let ann =
+            json!({ "first_name": "Ann", "phone": "+46701112233", "email": "ann@example.org" });
+        let ann = it.made("/people", ann).await;
+        it.card(&ann, "a1").await;
+        it.grant(&ann, &door).await;
+        it.patch(&one("/locks", &door), json!({ "privacy": "pseudonym" })).await.expect(200);
+        assert_eq!(it.present(&door, "a1").await["result"], "granted");
+        let native = it.list("/events").await.remove(0);
+        assert!(native["pseudonym"].is_string() && native["person_id"].is_null(), "{native}");
+
+        let days = format!("from={}&to={}", in_seconds(&world, -60), in_seconds(&world, 60));
+        let history = format!("/Report/UnitHistory?unitId={}&{days}", number(&door));
+        let told = [
+            unloc.get("/logs/access").await.expect(200)["accessEvents"].clone(),
+            tapkey.get("/logentries").await.expect(200),
+            intserv.events(json!({})).await["events"].clone(),
+            trackunit.get(&history).await.expect(200)["list"].clone(),
+            parakey.get("/eventLogs").await,
+        ];
+        let stand_in = native["pseudonym"].as_str().unwrap();
+        for told in told {
+            assert_eq!(told.as_array().map(Vec::len), Some(1), "it is shown: {told}");
+            let text = told.to_string();
+            for whose in ["Ann", "701112233", "ann@example.org", id(&ann), stand_in] {
+                assert!(!text.contains(whose), "{whose}: {text}");
+            }
+        }
     })
     .await;
 }
