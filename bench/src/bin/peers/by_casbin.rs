@@ -44,10 +44,7 @@ fn open(times: Dynamic, day: Dynamic, minute: Dynamic, date: Dynamic) -> Dynamic
     })
 }
 
-pub fn decider(
-    world: &World,
-    asked: &[(Question, Wall)],
-) -> Box<dyn FnMut(usize) -> bool> {
+pub fn decider(world: &World, asked: &[(Question, Wall)]) -> Box<dyn FnMut(usize) -> bool> {
     TIMES.set(world.times.clone());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let enforcer = runtime.block_on(async {

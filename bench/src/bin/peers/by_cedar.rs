@@ -66,10 +66,7 @@ fn entities(world: &World) -> Entities {
     Entities::from_entities(people.chain(locks), None).unwrap()
 }
 
-pub fn decider(
-    world: &World,
-    asked: &[(Question, Wall)],
-) -> Box<dyn FnMut(usize) -> bool> {
+pub fn decider(world: &World, asked: &[(Question, Wall)]) -> Box<dyn FnMut(usize) -> bool> {
     let (policies, entities) = (policies(world), entities(world));
     let action = uid("Action", 0);
     let action: EntityUid = action.to_string().replace("\"0\"", "\"open\"").parse().unwrap();

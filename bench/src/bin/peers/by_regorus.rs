@@ -89,10 +89,7 @@ fn engine(world: &World) -> Engine {
     engine
 }
 
-pub fn interpreter(
-    world: &World,
-    asked: &[(Question, Wall)],
-) -> Box<dyn FnMut(usize) -> bool> {
+pub fn interpreter(world: &World, asked: &[(Question, Wall)]) -> Box<dyn FnMut(usize) -> bool> {
     let (mut engine, inputs) = (engine(world), inputs(asked));
     Box::new(move |at| {
         engine.set_input(inputs[at].clone());
@@ -100,10 +97,7 @@ pub fn interpreter(
     })
 }
 
-pub fn machine(
-    world: &World,
-    asked: &[(Question, Wall)],
-) -> Box<dyn FnMut(usize) -> bool> {
+pub fn machine(world: &World, asked: &[(Question, Wall)]) -> Box<dyn FnMut(usize) -> bool> {
     let inputs = inputs(asked);
     let policy = engine(world).compile_with_entrypoint(&"data.door.allow".into()).unwrap();
     let program = Compiler::compile_from_policy(&policy, &["data.door.allow"]).unwrap();
