@@ -163,6 +163,9 @@ pub fn place(number: PlaceNumber) -> Place {
         language: "sv".to_owned(),
         default_privacy: Privacy::Full,
         metadata: None,
+        used_for: None,
+        held_until: None,
+        identity_providers: Vec::new(),
     }
 }
 
@@ -344,6 +347,7 @@ pub fn person(place: PlaceNumber, number: u32) -> (Person, Credential) {
         state: PersonState::Active,
         account: None,
         had_phone: false,
+        held_until: None,
     };
     let credential = Credential {
         header: header(place, Noun::Credential, number),

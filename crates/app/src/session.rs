@@ -95,7 +95,7 @@ fn account(app: &App, login: &Login) -> Option<Arc<Account>> {
 /// Logs somebody in.
 ///
 /// # Errors
-/// As [`prove`].
+/// Not authenticated, whether or not there is such an account; too many tries; a one-time password.
 pub async fn begin(
     app: &App,
     login: &Login,
