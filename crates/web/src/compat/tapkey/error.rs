@@ -103,6 +103,7 @@ impl Failure {
         let message = "A user with this ipUserId already exists for this identity provider.";
         Failure::new(409, "Duplicate", message)
     }
+
     fn later(self, seconds: u32) -> Failure {
         Failure { retry_after_s: Some(seconds), ..self }
     }

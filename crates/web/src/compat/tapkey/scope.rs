@@ -7,7 +7,7 @@ pub(crate) struct Row {
     pub(crate) name: &'static str,
     /// What it lets a program do, said to whoever is asked.
     pub(crate) words: &'static str,
-    /// The same here; nothing where what it is for is not built.
+    /// The same here; nothing of what is about the token itself.
     allows: &'static [Scope],
 }
 

@@ -70,7 +70,7 @@ async fn another_accounts_ids_are_nothing_here() {
         let mut walked = 0;
         for route in claviger_web::vendor_routes() {
             let below = route.path.strip_prefix("/compat/tapkey/api/v1/owners/{owner}");
-            let Some(below) = below.filter(|_| route.operation != "not_built") else { continue };
+            let Some(below) = below else { continue };
             walked += 1;
             // Their account, and one that is not there at all, are refused in the same words.
             let mut said = Vec::new();

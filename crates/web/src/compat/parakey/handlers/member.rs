@@ -71,8 +71,10 @@ pub(crate) async fn add(call: Call) -> Answered {
     let email = user.must("email", &mut wrongs).map(str::to_owned);
     let mut edit = details(user, &mut wrongs);
     // What somebody is in the domain may stand beside the user or in it.
-    edit.role = edit.role.or(role(&body, &mut wrongs));
-    edit.tags = edit.tags.or(tags(&body, &mut wrongs));
+    if nested.is_some() {
+        edit.role = edit.role.or(role(&body, &mut wrongs));
+        edit.tags = edit.tags.or(tags(&body, &mut wrongs));
+    }
     refuse(wrongs)?;
     let email = email.unwrap_or_default();
     let filter = PersonFilter { email: Some(email.clone()), ..PersonFilter::default() };
