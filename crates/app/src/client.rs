@@ -21,7 +21,8 @@ use crate::error::Error;
 use crate::random::{secret, sha256};
 use crate::read::Paging;
 
-use self::held::{find, manages, may_anywhere, may_take};
+pub(crate) use self::held::may_anywhere;
+use self::held::{find, manages, may_take};
 pub use self::own::{Own, own};
 use self::trail::{note, places_shown, words};
 

@@ -17,6 +17,7 @@ use claviger_domain::refusal::Refusal;
 use claviger_domain::time::{Instant, Zone};
 
 pub use self::below::{LocksWish, create_below, modify_locks};
+use crate::client::may_anywhere;
 use crate::context::{Caller, Context};
 use crate::error::Error;
 use crate::read::{Paging, Seen};
@@ -94,7 +95,14 @@ pub async fn create(
         })?),
     };
     let organization = organization(ctx, parent)?;
-    provider::check(edit.identity_providers.as_deref().unwrap_or_default())?;
+    let providers = edit.identity_providers.as_deref().unwrap_or_default();
+    for scope in [Scope::RolesWrite, Scope::ClientsWrite] {
+        // As where they are changed: who vouches for people may act as them.
+        if !providers.is_empty() && !may_anywhere(ctx, scope) {
+            return Err(Error::Forbidden(scope));
+        }
+    }
+    provider::check(providers)?;
     let caller = ctx.caller.clone();
     ctx.write(None, move |work| {
         let place = make(work, organization, parent, &edit)?;

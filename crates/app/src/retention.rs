@@ -64,7 +64,7 @@ pub(crate) async fn purge(app: &App) -> Result<(), Error> {
         let place = cell.state().place.number();
         let Some(due) = due(&cell.state(), now) else { continue };
         let reasons = app.store().old_reasons(place, due.before).await?;
-        let over = over(&cell.state(), &due, &reasons);
+        let over = over(&cell.state(), &due, &reasons, now);
         app.store().forget_reasons(place, &over).await?;
         let before = due.before.max(now.plus(-OPERATIONS_KEPT));
         app.store().trim_operations(place, before).await?;
@@ -80,9 +80,9 @@ pub(crate) async fn purge(app: &App) -> Result<(), Error> {
 }
 
 /// The old reasons that explain nothing any more.
-fn over(state: &PlaceState, due: &Due, reasons: &[OldReason]) -> Vec<u64> {
+fn over(state: &PlaceState, due: &Due, reasons: &[OldReason], now: Instant) -> Vec<u64> {
     let explains = |it: &OldReason| {
-        it.is_last && it.number.is_some_and(|number| still_explains(state, it.noun, number))
+        it.is_last && it.number.is_some_and(|number| still_explains(state, it.noun, number, now))
     };
     let held = |it: &OldReason| it.person.is_some_and(|person| due.held.contains(&person));
     let over = reasons.iter().filter(|it| !explains(it) && !held(it));

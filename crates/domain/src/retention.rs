@@ -42,11 +42,11 @@ pub fn due(state: &PlaceState, now: Instant) -> Option<Due> {
 /// Whether the reason why something was done to an object is still the reason why it is as it is.
 /// Such a reason is kept however old it is.
 #[must_use]
-pub fn still_explains(state: &PlaceState, noun: Noun, number: u32) -> bool {
+pub fn still_explains(state: &PlaceState, noun: Noun, number: u32, now: Instant) -> bool {
     match noun {
         Noun::Person => {
             let person = state.people.get(number);
-            person.is_some_and(|it| it.state == PersonState::Suspended || it.held_until.is_some())
+            person.is_some_and(|it| it.state == PersonState::Suspended || holds(it.held_until, now))
         }
         Noun::Credential => {
             let credential = state.credentials.get(CredentialNumber(number));
@@ -56,7 +56,7 @@ pub fn still_explains(state: &PlaceState, noun: Noun, number: u32) -> bool {
             let lock = state.locks.get(number);
             lock.is_some_and(|it| it.posture != Posture::Normal)
         }
-        Noun::Place => state.place.held_until.is_some(),
+        Noun::Place => holds(state.place.held_until, now),
         _ => false,
     }
 }

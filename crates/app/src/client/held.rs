@@ -137,7 +137,8 @@ pub(super) fn manages(ctx: &Context, client: &Client, scope: Scope) -> bool {
     }
 }
 
-pub(super) fn may_anywhere(ctx: &Context, scope: Scope) -> bool {
+/// Whether the caller may do something in any place.
+pub(crate) fn may_anywhere(ctx: &Context, scope: Scope) -> bool {
     match &ctx.caller {
         Caller::System | Caller::Operator => true,
         Caller::Client { scopes, .. } => scopes.has(scope),

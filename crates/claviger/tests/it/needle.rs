@@ -37,7 +37,7 @@ const NEEDLES: [&str; 17] = [
     "why-needle",
 ];
 /// What is never written in plain at all: a code, a PIN.
-const SEALED: [&str; 2] = ["86420975", "135797"];
+const SEALED: [&str; 2] = ["86420975", "13579864"];
 
 /// A server on one engine, with what its operator needs to know.
 struct House {

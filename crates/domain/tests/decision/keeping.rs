@@ -103,7 +103,8 @@ fn a_reason_explains_as_long_as_things_are_as_it_says() {
     let ann = somebody(&mut draft);
     let door = LockEdit { name: Some("Door".to_owned()), ..LockEdit::default() };
     let door = lock::create(&mut draft, &door).unwrap().number();
-    let explains = |draft: &Draft, noun, number: u32| still_explains(&draft.state, noun, number);
+    let explains =
+        |draft: &Draft, noun, number: u32| still_explains(&draft.state, noun, number, draft.now);
     assert!(!explains(&draft, Noun::Person, ann.0) && !explains(&draft, Noun::Lock, door.0));
     person::set_state(&mut draft, ann, PersonState::Suspended).unwrap();
     lock::set_posture(&mut draft, door, Posture::Lockdown).unwrap();
@@ -111,6 +112,10 @@ fn a_reason_explains_as_long_as_things_are_as_it_says() {
     person::set_state(&mut draft, ann, PersonState::Active).unwrap();
     lock::set_posture(&mut draft, door, Posture::Normal).unwrap();
     assert!(!explains(&draft, Noun::Person, ann.0) && !explains(&draft, Noun::Lock, door.0));
+    let until = draft.now.plus(DAY);
+    person::hold(&mut draft, ann, Some(until)).unwrap();
+    assert!(explains(&draft, Noun::Person, ann.0));
+    assert!(!still_explains(&draft.state, Noun::Person, ann.0, until), "a hold ends by itself");
     assert!(!explains(&draft, Noun::Grant, 1), "what is over stays so, whatever the reason was");
     assert!(credential::find(&draft.state, CredentialNumber(1)).is_err());
     assert!(!explains(&draft, Noun::Credential, 1), "nor what is gone");

@@ -146,8 +146,8 @@ mod tests {
                 "/api/v1/owners/Ab/contacts/Cd/revokegrants",
             ),
             (
-                "/api/v1/owners/Ab/IdentityProviders/Users/Users",
-                "/api/v1/owners/Ab/identityproviders/Users/users",
+                "/api/v1/owners/Ab/IdentityProviders/Token/users",
+                "/api/v1/owners/Ab/identityproviders/Token/users",
             ),
             ("//connect/authorize", "/connect/authorize"),
             ("/connect//Token/", "/connect/token"),

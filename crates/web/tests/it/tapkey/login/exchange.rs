@@ -325,6 +325,10 @@ async fn providers_are_registered_by_who_gives_roles_and_with_keys_that_hold() {
             let key = world.here().key(scopes).await;
             let answer = key.patch(&world.at(""), good.clone()).await;
             answer.problem(403, "forbidden_scope");
+            let mut place = good.clone();
+            place["name"] = json!("Annex");
+            let answer = key.post("/api/v1/places", place).await;
+            answer.problem(403, "forbidden_scope");
         }
         let all = ["places:write", "clients:write", "roles:write"];
         let key = world.here().key(&all).await;
