@@ -41,6 +41,7 @@ impl Panel<'_> {
             scopes: Scopes::ALL,
             places: Arc::new([number]),
             controller: Some((number, CONTROLLER)),
+            acts_for: None,
         };
         let ctx = Context::new(app.clone(), caller, Via::Native);
         Panel { building, ctx, seq: 0, acknowledged: Vec::new() }

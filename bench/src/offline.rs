@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use claviger_app::grant::{batch, revoke};
-use claviger_app::offline::{Acknowledged, SyncAnswer, SyncWish, commission, current, sync};
+use claviger_app::offline::{HeldKey, SyncAnswer, SyncWish, commission, current, sync};
 use claviger_app::{App, Written};
 use claviger_domain::ids::{Noun, Ref};
 use claviger_domain::noun::credential::{Credential, CredentialKind, CredentialState};
@@ -68,7 +68,7 @@ async fn call(
     app: App,
     building: Arc<Building>,
     phone: u32,
-    held: Vec<Acknowledged>,
+    held: Vec<HeldKey>,
 ) -> (u32, SyncAnswer, f64) {
     let device = Some(Ref::Id(id(building.number, Noun::Credential, phone)));
     let wish = SyncWish { device, acknowledged: held, ..SyncWish::default() };
@@ -80,8 +80,8 @@ async fn call(
 async fn all_call(
     app: &App,
     building: &Arc<Building>,
-    held: Vec<(u32, Vec<Acknowledged>)>,
-) -> (Vec<(u32, Vec<Acknowledged>)>, Vec<f64>) {
+    held: Vec<(u32, Vec<HeldKey>)>,
+) -> (Vec<(u32, Vec<HeldKey>)>, Vec<f64>) {
     let waiting = Arc::new(Mutex::new(held));
     let mut callers = tokio::task::JoinSet::new();
     for _ in 0..AT_ONCE {
@@ -103,10 +103,10 @@ async fn all_call(
     (given, took)
 }
 
-fn held_key(bytes: &[u8]) -> Acknowledged {
+fn held_key(bytes: &[u8]) -> HeldKey {
     let key = Key::read(Signed::read(bytes).unwrap().payload).unwrap();
     let class = KeyClass::of(key.class.number()).unwrap();
-    Acknowledged { lock: claviger_domain::ids::Id(key.lock), class, serial: key.serial }
+    HeldKey { lock: claviger_domain::ids::Id(key.lock), class, serial: key.serial }
 }
 
 /// A server over a world whose locks are commissioned.
@@ -128,7 +128,7 @@ pub fn run(table: &mut Table) {
 
 async fn minting(engine: &str, building: Building, table: &mut Table) {
     let (building, world, app) = built(building, MANY_LOCKS).await;
-    let phones: Vec<(u32, Vec<Acknowledged>)> =
+    let phones: Vec<(u32, Vec<HeldKey>)> =
         (1..=world.size.people).map(|it| (it, Vec::new())).collect();
     let before = resident();
     let ((held, took), ms) = timed(all_call(&app, &building, phones)).await;
@@ -181,7 +181,7 @@ async fn planning(engine: &str, building: Building, table: &mut Table) {
     table.row(format!("{size}, {REVOKED} revocations in one command"), figure, "");
     let mut took = Vec::new();
     for turn in 1..=TIMES as usize {
-        let (done, ms) = timed(revoke(&ctx, place, grant(2 * turn - 1))).await;
+        let (done, ms) = timed(revoke(&ctx, place, grant(2 * turn - 1), false)).await;
         done.unwrap();
         took.push(ms);
     }

@@ -348,6 +348,7 @@ pub fn person(place: PlaceNumber, number: u32) -> (Person, Credential) {
         account: None,
         had_phone: false,
         held_until: None,
+        forgotten_at: None,
     };
     let credential = Credential {
         header: header(place, Noun::Credential, number),

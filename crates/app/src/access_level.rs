@@ -8,11 +8,12 @@ use claviger_domain::ids::{
     AccessLevelNumber, Id, LockNumber, Noun, PersonNumber, PlaceNumber, Ref,
 };
 use claviger_domain::noun::access_level::{AccessLevel, AccessLevelEdit};
-use claviger_domain::noun::grant::{Grant, Subject};
+use claviger_domain::noun::grant::{Grant, Subject, Target};
 use claviger_domain::noun::lock::Lock;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::refusal::{FieldError, Flaws, Refusal};
 use claviger_domain::state::PlaceState;
+use claviger_domain::time::Instant;
 
 use crate::context::Context;
 use crate::error::Error;
@@ -54,7 +55,8 @@ pub struct ModificationWish {
     pub remove_people: Vec<PersonWish>,
     pub add_locks: Vec<Ref>,
     pub remove_locks: Vec<Ref>,
-    /// Whether who or what is to be taken out and is not there is passed over.
+    /// Whether who is to be put in and is let in already, at whatever times, stays as they are, and
+    /// who or what is to be taken out and is not there is passed over.
     pub lenient: bool,
     /// How much the change may come to; anything where there is none.
     pub most: Option<Most>,
@@ -124,7 +126,7 @@ pub async fn create(
             most: wish.most_keys.map(|keys| Most { keys, changes: usize::MAX }),
             ..ModificationWish::default()
         };
-        let people = find_modification(&draft.state, &people, level.number())?;
+        let people = find_modification(&draft.state, &people, level.number(), draft.now)?;
         Ok(rules::modify(draft, level.number(), &people, via)?)
     })
     .await
@@ -209,7 +211,7 @@ pub async fn modify(
         Noun::AccessLevel,
         level,
         move |draft, number: AccessLevelNumber| {
-            let modification = find_modification(&draft.state, &wish, number)?;
+            let modification = find_modification(&draft.state, &wish, number, draft.now)?;
             Ok(rules::modify(draft, number, &modification, via)?)
         },
     )
@@ -220,6 +222,7 @@ fn find_modification(
     state: &PlaceState,
     wish: &ModificationWish,
     level: AccessLevelNumber,
+    now: Instant,
 ) -> Result<Modification, Error> {
     let mut errors = Vec::new();
     let mut missing = Vec::new();
@@ -228,8 +231,13 @@ fn find_modification(
         remove_locks: find_locks(state, &wish.remove_locks, "/remove_locks", &mut missing),
         ..Modification::default()
     };
+    let is_in = |subject: Subject| {
+        let mut there = state.grants_between(subject, Target::AccessLevel(level));
+        there.any(|grant| grant.lives(now))
+    };
     for (at, person) in wish.add_people.iter().enumerate() {
         match (person, find_person(state, person)) {
+            (_, Some(subject)) if wish.lenient && is_in(subject) => {}
             (_, Some(subject)) => found.add_people.push(Receiver::Known(subject)),
             (PersonWish::Email(email), None) => {
                 found.add_people.push(Receiver::Email(email.clone()));
@@ -253,7 +261,7 @@ fn find_modification(
         return Err(Refusal::Invalid(errors).into());
     }
     if let Some(most) = wish.most {
-        check_effect(&rules::effect(state, level, &found), most)?;
+        check_effect(&rules::effect(state, level, &found, now), most)?;
     }
     Ok(found)
 }
@@ -376,5 +384,5 @@ pub fn grants(
 /// How many people have an open grant to a level.
 #[must_use]
 pub fn people_count(state: &PlaceState, level: AccessLevelNumber) -> usize {
-    rules::people(state, level).len()
+    rules::people(state, level, |_| true).len()
 }

@@ -1,25 +1,31 @@
-//! Accounts: one-time secrets redeemed, passwords changed and set anew by mail.
+//! Accounts: one-time secrets redeemed, passwords changed and set anew by mail, those deleted that
+//! are nobody's.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use claviger_domain::draft::{Changed, open};
-use claviger_domain::ids::Noun;
+use claviger_domain::ids::{AccountNumber, Noun, PlaceNumber};
 use claviger_domain::noun::account::{Account, Ticket, TicketKind};
 use claviger_domain::noun::grant::Via;
 use claviger_domain::refusal::Refusal;
-use claviger_domain::time::HOUR;
+use claviger_domain::state::PlaceState;
+use claviger_domain::time::{HOUR, MINUTE};
 
 use crate::context::{Caller, Context};
 use crate::error::Error;
+use crate::mail::{self, Mail};
 use crate::random::{secret, sha256};
 use crate::session::{Login, Session, end_all, hash, verify};
 use crate::work::Work;
-use crate::{App, mail, place, session};
+use crate::{App, place, session};
 
 /// The start of one-time secrets.
 pub(crate) const ONE_TIME_PREFIX: &str = "clvo_";
 /// How long a mailed secret lives.
 const RESET_LIFE: i64 = HOUR;
+/// Longer than it takes until all that a command wrote is known to every node.
+const SETTLED: i64 = MINUTE;
 const LEAST_PASSWORD: usize = 10;
 const MOST_PASSWORD: usize = 200;
 
@@ -122,6 +128,79 @@ pub(crate) async fn redeem(
     session::open(app, &account).await
 }
 
+/// Deletes an account that no place knows anybody by, with all by which its human comes in and the
+/// mails that lie there for them.
+///
+/// # Errors
+/// There is none; a place knows somebody by it, or by its address.
+pub async fn forget(ctx: &Context, email: &str) -> Result<(), Error> {
+    let found = ctx.app.world().directory().account_by_email(email).cloned();
+    let account = found.ok_or(Error::not_found(Noun::Account))?;
+    if is_known(&ctx.app, &account) {
+        let detail = "a place knows somebody by this address: they are deleted there first";
+        return Err(Refusal::InUse(detail.to_owned()).into());
+    }
+    delete(ctx, &account).await?;
+    Ok(ctx.app.store().wipe_erased().await?)
+}
+
+/// Deletes the accounts that nobody has ever come in by and no place knows anybody by: somebody was
+/// invited, and is deleted or has another address since.
+pub(crate) async fn sweep(app: &App) -> Result<(), Error> {
+    let (directory, settled) = (app.world().directory(), app.now().plus(-SETTLED));
+    // Whom a place has just invited may not be known everywhere yet.
+    let recent = directory.tickets.iter().filter(|it| settled <= it.header.created_at);
+    let recent: HashSet<AccountNumber> = recent.filter_map(|it| it.account).collect();
+    let unused = directory.accounts.iter().filter(|account| {
+        account.proven_at.is_none()
+            && account.header.created_at < settled
+            && !recent.contains(&account.number())
+            && !is_known(app, account)
+    });
+    for account in unused {
+        delete(&system(app), account).await?;
+    }
+    Ok(())
+}
+
+/// Whether a place knows somebody by an account, or by its address.
+fn is_known(app: &App, account: &Account) -> bool {
+    app.world().places().into_iter().any(|cell| {
+        let (state, email) = (cell.state(), account.email.as_deref());
+        state.person_by_account(account.number()).is_some()
+            || email.is_some_and(|email| state.person_by_email(email).is_some())
+    })
+}
+
+/// Deletes an account that is as it was seen.
+async fn delete(ctx: &Context, account: &Account) -> Result<(), Error> {
+    let seen = account.header.revision;
+    let number = account.number();
+    ctx.commit(None, move |work| {
+        let draft = work.directory();
+        let account = draft.state.accounts.get(number).filter(|it| it.header.revision == seen);
+        let account = open(account.ok_or(Refusal::Stale)?);
+        let own = draft.state.tickets.iter().filter(|it| it.account == Some(number));
+        for ticket in own.cloned().collect::<Vec<_>>() {
+            draft.delete(ticket);
+        }
+        draft.note("delete", Noun::Account, Some(account.header.id), Vec::new());
+        draft.delete(Account {
+            email: None,
+            phone: None,
+            proven_at: None,
+            password: None,
+            ..account
+        });
+        Ok(())
+    })
+    .await?;
+    if let Some(email) = &account.email {
+        mail::withdraw(&ctx.app, email).await;
+    }
+    Ok(())
+}
+
 /// Changes the caller's password; every session ends but a new one is not begun.
 ///
 /// # Errors
@@ -199,19 +278,29 @@ async fn mail_reset(app: &App, login: &Login) -> Result<(), Error> {
     let secret = secret(ONE_TIME_PREFIX);
     let hash = sha256(secret.as_bytes());
     let number = account.number();
+    let language = language_of(app, number);
+    let words = mail::password_reset(&app.settings().public_url, (&email, &language), &secret);
     system(app)
         .commit(None, move |work| {
             let expires_at = work.now.plus(RESET_LIFE);
+            let (place, words) = (PlaceNumber(0), words.clone());
+            work.mails.push(Mail { place, person: None, good_until: expires_at, words });
             let draft = work.directory();
             let header = draft.header(Noun::Ticket, None)?;
             let ticket = Ticket::new(header, TicketKind::PasswordReset, hash, expires_at);
             draft.put(Ticket { account: Some(number), ..ticket });
             Ok(())
         })
-        .await?;
-    let settings = app.settings();
-    let mail = mail::password_reset(&settings.public_url, &email, &secret);
-    mail::Outbox::of(settings).post(mail).await
+        .await
+}
+
+/// The language in which the first place that knows an account knows its human.
+fn language_of(app: &App, account: AccountNumber) -> String {
+    let of = |state: &PlaceState| {
+        let person = state.people.get(state.person_by_account(account)?)?;
+        Some(person.details.language.as_ref().unwrap_or(&state.place.language).clone())
+    };
+    app.world().places().iter().find_map(|cell| of(&cell.state())).unwrap_or_default()
 }
 
 /// Sets a password by a mailed secret; every session ends.

@@ -169,6 +169,7 @@ pub(crate) fn caller(client: &Client, scopes: Scopes) -> Caller {
         scopes,
         places: client.places.as_slice().into(),
         controller: client.controller,
+        acts_for: None,
     }
 }
 

@@ -18,7 +18,7 @@ use claviger_domain::time::{HOUR, Instant};
 use crate::Written;
 use crate::context::{Caller, Context};
 use crate::error::Error;
-use crate::random::{secret, sha256};
+use crate::random::{hex_secret, secret, sha256};
 use crate::read::Paging;
 
 pub(crate) use self::held::may_anywhere;
@@ -79,6 +79,10 @@ pub async fn create(
     kind: ClientKind,
     wish: ClientWish,
 ) -> Result<Written<MadeClient>, Error> {
+    if kind == ClientKind::PlainToken {
+        let detail = "is made at the command line, for a vendor's program";
+        return Err(Refusal::field("/kind", "not_here", detail).into());
+    }
     create_with(ctx, kind, wish, || secret(SECRET_PREFIX)).await
 }
 
@@ -152,7 +156,7 @@ fn check(
     }
     let addresses = wish.redirect_uris.as_ref().or(former.map(|it| &it.redirect_uris));
     let has_addresses = addresses.is_some_and(|it| !it.is_empty());
-    let may_have = kind != ClientKind::ApiKey || !has_addresses;
+    let may_have = !kind.sends_secret() || !has_addresses;
     flaws.check(may_have, "/redirect_uris", "conflict", "must be empty where it is an api_key");
     Ok(flaws.refuse()?)
 }
@@ -334,7 +338,11 @@ async fn renew(ctx: &Context, id: Id, overlap: i64) -> Result<Written<Rotated>, 
         let draft = work.directory();
         let mut client = open(&at(draft, former.number())?);
         ctx2.check_seen(&client.header)?;
-        let secret = secret(SECRET_PREFIX);
+        let secret = match client.kind {
+            // Its programs could not send another.
+            ClientKind::PlainToken => hex_secret(),
+            _ => secret(SECRET_PREFIX),
+        };
         client.previous_secret = (overlap > 0).then_some((client.secret, until));
         client.secret = sha256(secret.as_bytes());
         let fields = vec![Changed::hidden("secret")];

@@ -31,7 +31,13 @@ impl Clock {
     /// passes.
     #[must_use]
     pub fn wrong_by(wrong_by: &'static AtomicI64) -> Clock {
-        Clock { wrong_by: Some(wrong_by), ..Clock::default() }
+        Clock::default().and_wrong_by(wrong_by)
+    }
+
+    /// The same clock, which is wrong by as many microseconds besides as this says at any time.
+    #[must_use]
+    pub fn and_wrong_by(self, wrong_by: &'static AtomicI64) -> Clock {
+        Clock { wrong_by: Some(wrong_by), ..self }
     }
 
     /// How much time has passed, in microseconds since some moment of this process: whatever

@@ -24,9 +24,9 @@ use claviger_domain::time::MINUTE;
 use crate::auth::{is_over, sweep};
 use crate::context::{Caller, Context, Through};
 use crate::error::Error;
-use crate::provider::is_vouched_for;
+use crate::provider;
 use crate::random::{hex, is_well_formed, secret, sha256};
-use crate::session::{Login, prove};
+use crate::session::{self, Login, prove};
 use crate::{App, signed::SignedError};
 
 pub use token::{Refused, Tokens, exchange, refresh, vouched_for};
@@ -95,7 +95,7 @@ pub fn program(app: &App, client: &str, redirect_uri: &str) -> Option<Program> {
     let directory = app.world().directory();
     let client = directory.client(Id::parse(client)?)?;
     let known = client.redirect_uris.iter().any(|known| known == redirect_uri);
-    if !known || client.kind == ClientKind::ApiKey || is_over(client, app.now()) {
+    if !known || client.kind.sends_secret() || is_over(client, app.now()) {
         return None;
     }
     let organization = directory.organizations.get(client.organization)?.name.clone();
@@ -152,10 +152,11 @@ pub async fn ask(
         redirect_uri: Some(wish.redirect_uri),
         challenge: wish.challenge,
         used: false,
-        person: None,
+        vouched: None,
     };
-    let app = app.clone();
+    let (known, app) = (account.clone(), app.clone());
     ctx.commit(None, move |work| {
+        session::welcome(&app, work, &known)?;
         let expires_at = work.now.plus(QUESTION_LIFE);
         let draft = work.directory();
         sweep(&app, draft);
@@ -166,9 +167,9 @@ pub async fn ask(
         Ok(())
     })
     .await?;
-    let mut places = places(&ctx);
-    let more = places.len() > PLACES_NAMED;
-    places.truncate(PLACES_NAMED);
+    let mut named = places(&ctx);
+    let places: Vec<String> = named.by_ref().take(PLACES_NAMED).collect();
+    let more = named.next().is_some();
     let name = account.email.clone().or_else(|| account.phone.clone());
     Ok(Question { secret, account: name.unwrap_or_default(), places, more })
 }
@@ -186,14 +187,12 @@ fn through(account: &Account, client: &Client, scopes: Scopes) -> Caller {
 }
 
 /// The names of the places where somebody has more than their own access.
-fn places(ctx: &Context) -> Vec<String> {
-    let cells = ctx.app.world().places().into_iter();
-    let named = cells.filter_map(|cell| {
+fn places(ctx: &Context) -> impl Iterator<Item = String> {
+    ctx.app.world().places().into_iter().filter_map(|cell| {
         let state = cell.state();
         let roles = ctx.roles_in(state.place.number());
         roles.iter().any(|role| *role > Role::Guest).then(|| state.place.name.clone())
-    });
-    named.collect()
+    })
 }
 
 /// What somebody answered.
@@ -229,7 +228,7 @@ pub async fn answer(
         return Err(Error::Unauthenticated);
     }
     let ctx = acting(app, &account, &program.client);
-    let code = (allowed && !places(&ctx).is_empty()).then(|| secret(CODE_PREFIX));
+    let code = (allowed && places(&ctx).next().is_some()).then(|| secret(CODE_PREFIX));
     let hash_of_code = code.as_ref().map(|code| sha256(code.as_bytes()));
     let consent = ctx
         .commit(None, move |work| {
@@ -293,13 +292,15 @@ pub fn caller(
 fn vouched(app: &App, ticket: &Ticket, client: &Client, scopes: Scopes) -> Option<Caller> {
     let place = ticket.place?;
     let state = app.state(place).ok()?;
-    let person = state.people.get(ticket.consent.as_ref()?.person?)?;
+    let vouched = ticket.consent.as_ref()?.vouched?;
+    let person = state.people.get(vouched.person)?;
     let places: &[_] = if person.role > Role::Guest { &[place] } else { &[] };
-    is_vouched_for(&state, person).then(|| Caller::Client {
+    (provider::word(&state, person) == Some(vouched.word)).then(|| Caller::Client {
         number: client.number(),
         id: client.header.id,
         scopes: person.role.scopes().and(scopes),
         places: places.into(),
         controller: None,
+        acts_for: Some(person.role),
     })
 }

@@ -244,6 +244,21 @@ pub async fn delete(ctx: &Context, place: Id, credential: Ref) -> Result<Written
     .await
 }
 
+/// Deletes a credential, or takes it out of use while what it held must be kept.
+///
+/// # Errors
+/// Not found; stale.
+pub async fn retire(ctx: &Context, place: Id, credential: Ref) -> Result<Written<()>, Error> {
+    ctx.change(
+        place,
+        Scope::CredentialsWrite,
+        Noun::Credential,
+        credential,
+        move |draft, number: CredentialNumber| Ok(rules::retire(draft, number)?),
+    )
+    .await
+}
+
 /// One credential.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 //!
 //! Sending itself is a port: the binary has the only outgoing HTTP.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -14,7 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use claviger_domain::draft::open;
 use claviger_domain::ids::{PlaceNumber, WebhookNumber};
 use claviger_domain::noun::grant::Via;
-use claviger_domain::noun::webhook::Webhook;
+use claviger_domain::noun::webhook::{Disabled, Webhook};
 use claviger_domain::time::{DAY, HOUR, Instant, MINUTE, SECOND};
 use claviger_store::{Attempt, Delivery, Finish};
 use tokio::sync::watch;
@@ -24,8 +25,8 @@ use crate::context::{Caller, Context};
 use crate::error::Error;
 use crate::jobs::stopped;
 use crate::read::bounded;
-use crate::webhook::{open_secret, secret_bytes};
-use crate::{App, random};
+use crate::webhook::{open_secret, own_headers, secret_bytes};
+use crate::{App, outbox, random};
 
 /// How long to wait after each failure.
 const WAITS: [i64; 7] =
@@ -38,6 +39,10 @@ const LEASE: i64 = MINUTE;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How many are sent at once.
 const AT_ONCE: usize = 64;
+/// As what the server introduces itself.
+const USER_AGENT: &str = concat!("claviger/", env!("CARGO_PKG_VERSION"));
+/// How an endpoint says that it is there no more (RFC 9110, section 15.5.11).
+const GONE: u16 = 410;
 /// How many of them to one webhook.
 const AT_ONE_ENDPOINT: usize = 8;
 
@@ -50,7 +55,7 @@ pub struct Outgoing {
     /// Where.
     pub url: String,
     /// Names and values.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(Cow<'static, str>, String)>,
     /// JSON.
     pub body: String,
 }
@@ -156,37 +161,55 @@ fn most_at_once(app: &App, (place, webhook): Endpoint) -> usize {
 async fn one(app: &App, send: &Send, due: Delivery) -> Result<(), Error> {
     let state = app.state(due.place)?;
     let webhook = state.webhooks.get(due.webhook).cloned();
-    let Some(webhook) = webhook.filter(|webhook| webhook.disabled_at.is_none()) else {
+    let Some(webhook) = webhook.filter(|webhook| webhook.disabled.is_none()) else {
         let gone = Attempt { at: app.now(), status: None, error: Some("disabled".to_owned()) };
         app.store().finish_delivery(&due, gone, Finish::Dead).await?;
         return Ok(());
     };
     let now = app.now();
-    let (id, timestamp) = (due.id.to_string(), now.seconds());
-    let secrets = secrets(app, due.place, &webhook, now);
-    let body = due.body.clone();
-    let headers = vec![
-        ("content-type", "application/json".to_owned()),
-        ("webhook-id", id.clone()),
-        ("webhook-timestamp", timestamp.to_string()),
-        ("webhook-signature", signature(&secrets, &id, timestamp, &body)),
-    ];
+    let (body, headers) = (due.body.clone(), headers(app, &due, &webhook, now));
     let answered = send(Outgoing { url: webhook.url.clone(), headers, body }).await;
     let (status, error) = match answered {
         Ok(status) if (200..300).contains(&status) => (Some(status), None),
         Ok(status) => (Some(status), Some(format!("answered {status}"))),
         Err(why) => (None, Some(why)),
     };
-    let failed = error.is_some();
+    let health = match (&error, status) {
+        (None, _) => Health::Well,
+        (Some(_), Some(GONE)) => Health::Gone,
+        (Some(_), _) => Health::Failing,
+    };
     let attempt = Attempt { at: now, status, error };
     let tries = due.attempts.len();
-    let next = match (failed, WAITS.get(tries)) {
-        (false, _) => Finish::Delivered,
-        (true, Some(wait)) => Finish::Retry(now.plus(jittered(*wait))),
-        (true, None) => Finish::Dead,
+    let next = match (health, WAITS.get(tries)) {
+        (Health::Well, _) => Finish::Delivered,
+        (Health::Failing, Some(wait)) => Finish::Retry(now.plus(jittered(*wait))),
+        (Health::Failing, None) | (Health::Gone, _) => Finish::Dead,
     };
     app.store().finish_delivery(&due, attempt, next).await?;
-    note_health(app, due.place, &webhook, failed).await
+    note_health(app, due.place, &webhook, health).await
+}
+
+/// The headers of a delivery; those of the webhook's own name none of the others.
+fn headers(
+    app: &App,
+    due: &Delivery,
+    webhook: &Webhook,
+    now: Instant,
+) -> Vec<(Cow<'static, str>, String)> {
+    let (id, timestamp) = (due.id.to_string(), now.seconds());
+    let signature = signature(&secrets(app, due.place, webhook, now), &id, timestamp, &due.body);
+    let introduced = outbox::format(app.world(), &webhook.format).and_then(|it| it.user_agent);
+    let usual = [
+        ("content-type", "application/json".to_owned()),
+        ("user-agent", introduced.unwrap_or(USER_AGENT).to_owned()),
+        ("webhook-id", id),
+        ("webhook-timestamp", timestamp.to_string()),
+        ("webhook-signature", signature),
+    ];
+    let usual = usual.into_iter().map(|(name, value)| (Cow::Borrowed(name), value));
+    let own = own_headers(app, due.place, webhook).into_iter();
+    usual.chain(own.map(|(name, value)| (Cow::Owned(name), value))).collect()
 }
 
 fn secrets(app: &App, place: PlaceNumber, webhook: &Webhook, now: Instant) -> Vec<String> {
@@ -200,32 +223,48 @@ fn jittered(wait: i64) -> i64 {
     wait + wait / 10 * i64::from(random::bytes::<1>()[0]) / 255
 }
 
-/// Notes when an endpoint began to fail, and disables it after five days of nothing else.
+/// What a try says of an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Health {
+    Well,
+    Failing,
+    Gone,
+}
+
+/// Notes when an endpoint began to fail; disables it after five days of nothing else, and at once
+/// where it says that it is gone.
 async fn note_health(
     app: &App,
     place: PlaceNumber,
-    webhook: &Webhook,
-    failed: bool,
+    tried: &Webhook,
+    health: Health,
 ) -> Result<(), Error> {
-    if failed == webhook.failing_since.is_some() && !is_over(webhook, app.now()) {
+    let is_known = (health == Health::Failing) == tried.failing_since.is_some();
+    if is_known && health != Health::Gone && !is_over(tried, app.now()) {
         return Ok(());
     }
     let ctx = Context::new(app.clone(), Caller::System, Via::Native);
-    let number = webhook.number();
+    let (number, url) = (tried.number(), tried.url.clone());
     ctx.commit(Some(place), move |work| {
         let now = work.now;
         let draft = work.place(place)?;
-        let Some(webhook) = draft.state.webhooks.get(number) else { return Ok(()) };
-        let mut webhook = open(webhook);
-        if failed {
-            webhook.failing_since.get_or_insert(now);
-            if is_over(&webhook, now) {
-                webhook.disabled_at = Some(now);
+        // What one address says is nothing against the one set meanwhile.
+        let known = draft.state.webhooks.get(number).filter(|it| it.url == url);
+        let Some(known) = known else { return Ok(()) };
+        let mut webhook = open(known);
+        match health {
+            Health::Well => webhook.failing_since = None,
+            Health::Failing | Health::Gone => {
+                webhook.failing_since.get_or_insert(now);
             }
-        } else {
-            webhook.failing_since = None;
         }
-        draft.put(webhook);
+        let why = if health == Health::Gone { Disabled::Gone } else { Disabled::Failing };
+        if webhook.disabled.is_none() && (health == Health::Gone || is_over(&webhook, now)) {
+            webhook.disabled = Some((now, why));
+        }
+        if webhook != **known {
+            draft.put(webhook);
+        }
         Ok(())
     })
     .await?;
@@ -233,6 +272,6 @@ async fn note_health(
 }
 
 fn is_over(webhook: &Webhook, now: Instant) -> bool {
-    webhook.disabled_at.is_none()
+    webhook.disabled.is_none()
         && webhook.failing_since.is_some_and(|since| now >= since.plus(PATIENCE))
 }

@@ -173,12 +173,13 @@ fn of_grant(grant: &Grant) -> Option<(Id, Id)> {
     Some((id("id")?, id("list_id")?))
 }
 
-/// The doorbell that a key is of: its id, and its name while it is there.
+/// The doorbell that a key is of: its id, and its name while it is there and a doorbell.
 #[must_use]
 pub fn named_by(state: &PlaceState, grant: &Grant) -> Option<(Id, Option<String>)> {
     let (id, _) = of_grant(grant)?;
     let number = state.resolve(Noun::Controller, &Ref::Id(id));
     let found = number.and_then(|number| state.controllers.get(ControllerNumber(number)));
+    let found = found.filter(|controller| read(controller).is_some());
     Some((id, found.map(|controller| controller.name.clone())))
 }
 

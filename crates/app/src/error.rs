@@ -78,6 +78,10 @@ impl From<StoreError> for Error {
             StoreError::Conflict { constraint } if constraint.starts_with("answers.") => {
                 Error::Answered
             }
+            // A lock that was lent and taken back meanwhile has a row that nobody looked for.
+            StoreError::Conflict { constraint } if constraint == "locks.place, locks.id" => {
+                Error::Busy
+            }
             StoreError::Unavailable { .. } | StoreError::CommitUnknown => Error::Unavailable,
             _ => Error::Internal,
         }

@@ -17,7 +17,7 @@ use claviger_domain::time::{Instant, Window};
 use claviger_store::EventFilter;
 use tokio::sync::watch;
 
-pub use self::complete::{Behind, Complete, complete};
+pub use self::complete::{Behind, Complete, complete, settled};
 pub use self::history::{HistoryPage, HistoryWish, Moment, history};
 pub use self::log::{LogRow, LogWish, log};
 use crate::context::Context;

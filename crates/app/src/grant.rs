@@ -35,8 +35,8 @@ pub use self::exchange::{
     EXCHANGED, Exchange, Exchanged, Giving, Taking, Whom, exchange, exchange_each,
 };
 pub(crate) use self::find::prepare;
-pub use self::held::{Held, ListSize, Taken, TakenHeld, Whose, held, revoke_held};
-pub use self::once::create_once;
+pub use self::held::{Held, ListSize, Taken, TakenHeld, Whose, held, leave_to_card, revoke_held};
+pub use self::once::{create_once, edit_once};
 
 /// How a grant of a place stands.
 #[must_use]
@@ -196,12 +196,18 @@ async fn authorize_revoke(ctx: &Context, place: Id, grant: &Ref) -> Result<Place
     if own { Ok(number) } else { Err(Error::Forbidden(scope)) }
 }
 
-/// Takes a right back. One that is closed already stays as it was closed. Who may not give rights
-/// takes back keys that they shared.
+/// Takes a right back; that of a card can be left to the card, which gives its keys up when it is
+/// next written. One that is closed already stays as it was closed. Who may not give rights takes
+/// back keys that they shared.
 ///
 /// # Errors
-/// Not found; stale.
-pub async fn revoke(ctx: &Context, place: Id, grant: Ref) -> Result<Written<Arc<Grant>>, Error> {
+/// Not found; stale; left to a card that it is not of.
+pub async fn revoke(
+    ctx: &Context,
+    place: Id,
+    grant: Ref,
+    leave_to_card: bool,
+) -> Result<Written<Arc<Grant>>, Error> {
     let number = authorize_revoke(ctx, place, &grant).await?;
     let state = ctx.app.state(number)?;
     if state.resolve(Noun::Grant, &grant).is_none() {
@@ -217,7 +223,10 @@ pub async fn revoke(ctx: &Context, place: Id, grant: Ref) -> Result<Written<Arc<
         let draft = work.place(number)?;
         let number: GrantNumber = resolve(&draft.state, Noun::Grant, &grant)?;
         ctx2.check_seen(&rules::find(&draft.state, number)?.header)?;
-        rules::revoke(draft, number)?;
+        match leave_to_card {
+            true => rules::leave_to_card(draft, number)?,
+            false => rules::revoke(draft, number)?,
+        }
         let written = draft.writes().iter().find_map(|write| match &write.record {
             Record::Grant(grant) if grant.number() == number => Some(grant.clone()),
             _ => None,

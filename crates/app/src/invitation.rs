@@ -5,6 +5,7 @@
 //! before, and which other places invite the same human, changes nothing in what it is answered.
 //! One-time passwords go to the mailbox and nowhere else.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -16,18 +17,21 @@ use claviger_domain::noun::grant::Subject;
 use claviger_domain::noun::person::Person;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::refusal::Refusal;
-use claviger_domain::state::Directory;
+use claviger_domain::state::{Directory, PlaceState};
 use claviger_domain::text::folded;
 use claviger_domain::time::{DAY, MINUTE, SECOND};
+pub use claviger_store::{MailReport, MailState};
 
 use crate::account::{self, ONE_TIME_PREFIX};
 use crate::context::Context;
 use crate::error::Error;
+use crate::mail::{self, Mail};
+use crate::person;
 use crate::random::{secret, sha256};
-use crate::read::resolve;
+use crate::read::{Seen, resolve};
 use crate::session::{Login, Session, end_all};
 use crate::work::Work;
-use crate::{App, Written, mail};
+use crate::{App, Written};
 
 /// How long an invitation is good; the mails say so.
 const LIFE: i64 = 7 * DAY;
@@ -52,6 +56,29 @@ pub async fn send(ctx: &Context, place: Id, person: Ref) -> Result<Written<Arc<P
     })
     .await
 }
+
+/// How the mail of a person's last invitation went; none where nothing is known of one.
+///
+/// # Errors
+/// Not found.
+pub async fn report(ctx: &Context, place: Id, person: &Ref) -> Result<Option<MailReport>, Error> {
+    let Seen { value, state } = person::get(ctx, place, person)?;
+    let number = Some(value.number());
+    Ok(ctx.app.store().mail_reports(state.place.number(), number).await?.pop())
+}
+
+/// How the mails of the last invitations to a place went, by whom they are to.
+///
+/// # Errors
+/// No such place.
+pub async fn reports(ctx: &Context, place: Id) -> Result<Reports, Error> {
+    let place = ctx.authorize(place, Scope::PeopleRead)?;
+    let all = ctx.app.store().mail_reports(place, None).await?;
+    Ok(all.into_iter().map(|it| (it.person, it)).collect())
+}
+
+/// How mails went, by whom they are to.
+pub type Reports = HashMap<PersonNumber, MailReport>;
 
 /// Invites a person of a place as part of another command: an account is made where their address
 /// has none, and a mail goes out when the command is durable.
@@ -86,7 +113,7 @@ pub(crate) fn invite(
             withdraw(draft, account.number(), place)?;
             account
         }
-        None => make(draft, &email, None)?,
+        None => make(draft, Some(&email), None)?,
     };
     let secret = secret(ONE_TIME_PREFIX);
     let (header, hash) = (draft.header(Noun::Ticket, None)?, sha256(secret.as_bytes()));
@@ -96,7 +123,9 @@ pub(crate) fn invite(
     // Whoever has an account that is proven accepts by logging in, and needs no secret for it.
     let secret = Some(&*secret).filter(|_| account.proven_at.is_none());
     let url = &app.settings().public_url;
-    work.mails.push(mail::invitation(url, &email, (&name, &language), secret));
+    let words = mail::invitation(url, &email, (&name, &language), secret);
+    let good_until = now.plus(LIFE);
+    work.mails.push(Mail { place, person: Some(person), good_until, words });
     Ok(())
 }
 
@@ -125,9 +154,10 @@ pub(crate) fn invite_subject(
     }
 }
 
-/// Makes the account of a person who has none with a password that the place presets: it is good
-/// for that place alone, and void once the account is proven. Says whether it did: an account that
-/// is there already keeps what it has.
+/// Gives a person a log-in of their own with a password that the place presets: good for that place
+/// alone, and void once they prove the address. Whether the address has an account makes no
+/// difference to what is answered, stored in the place or let in by that password. Unless somebody
+/// `is_mailed` an invitation too, an account waits for whoever proves the address.
 ///
 /// # Errors
 /// Not found.
@@ -136,26 +166,55 @@ pub(crate) fn preset(
     place: PlaceNumber,
     person: PersonNumber,
     hash: &str,
-) -> Result<bool, Error> {
+    is_mailed: bool,
+) -> Result<(), Error> {
     let known = rules::find(&work.place(place)?.state, person)?.clone();
-    let Some(email) = &known.details.email else { return Ok(false) };
-    let directory = work.directory();
-    if directory.state.account_by_email(email).is_some() {
-        return Ok(false);
+    let (now, directory) = (work.now, work.directory());
+    if let Some(email) = known.details.email.as_deref().filter(|_| !is_mailed) {
+        let account = match directory.state.account_by_email(email).cloned() {
+            Some(account) => account,
+            None => make(directory, Some(email), None)?,
+        };
+        // Nobody is told its secret: it is accepted by logging in.
+        let hash = sha256(secret(ONE_TIME_PREFIX).as_bytes());
+        let header = directory.header(Noun::Ticket, None)?;
+        let ticket = Ticket::new(header, TicketKind::Invitation, hash, now.plus(LIFE));
+        directory.put(Ticket { account: Some(account.number()), place: Some(place), ..ticket });
     }
-    let account = make(directory, email, Some(hash.to_owned()))?;
-    link(work, place, &account)?;
-    Ok(true)
+    let own = make(directory, None, Some(hash.to_owned()))?;
+    let draft = work.place(place)?;
+    let mut person = open(rules::find(&draft.state, person)?);
+    person.account = Some(own.number());
+    draft.note("preset_password", Noun::Person, Some(person.header.id), Vec::new());
+    draft.put(person);
+    Ok(())
+}
+
+/// Whether an account is one of a preset password, which nobody's address leads to.
+fn is_preset(account: &Account) -> bool {
+    account.email.is_none() && account.phone.is_none()
+}
+
+/// The accounts of passwords that places have preset for an address.
+pub(crate) fn presets(app: &App, email: &str) -> Vec<(PlaceNumber, Arc<Account>)> {
+    let directory = app.world().directory();
+    let cells = app.world().places().into_iter();
+    let preset = |state: &PlaceState| {
+        let person = state.people.get(state.person_by_email(email)?)?;
+        let account = directory.accounts.get(person.account?)?;
+        is_preset(account).then(|| (state.place.number(), account.clone()))
+    };
+    cells.filter_map(|cell| preset(&cell.state())).collect()
 }
 
 fn make(
     draft: &mut Draft<Directory>,
-    email: &str,
+    email: Option<&str>,
     password: Option<String>,
 ) -> Result<Arc<Account>, Error> {
     let account = Account {
         header: draft.header(Noun::Account, None)?,
-        email: Some(email.to_owned()),
+        email: email.map(str::to_owned),
         phone: None,
         proven_at: None,
         password,
@@ -199,30 +258,44 @@ fn pending(
     directory.tickets.iter().filter(own).cloned().collect()
 }
 
-/// Accepts all invitations of an account whose human has proved that it is theirs.
-pub(crate) fn accept(work: &mut Work, account: &Account) -> Result<(), Error> {
+/// Accepts all invitations of an account whose human has proved that it is theirs; what places have
+/// preset for the address is void.
+pub(crate) fn accept(app: &App, work: &mut Work, account: &Account) -> Result<(), Error> {
     let now = work.now;
     let directory = work.directory();
     let invited = pending(&directory.state, account.number(), None);
     let open = invited.iter().filter(|it| now < it.expires_at);
-    let places: Vec<PlaceNumber> = open.filter_map(|it| it.place).collect();
+    let mut places: Vec<PlaceNumber> = open.filter_map(|it| it.place).collect();
     invited.into_iter().for_each(|ticket| directory.delete(ticket));
+    let email = account.email.as_deref().unwrap_or_default();
+    places.extend(presets(app, email).into_iter().map(|(place, _)| place));
     places.into_iter().try_for_each(|place| link(work, place, account))
 }
 
 /// Makes the person with an account's address known by that account, unless somebody in the place
-/// is.
+/// is, or the person is by another that is more than a preset password.
 fn link(work: &mut Work, place: PlaceNumber, account: &Account) -> Result<(), Error> {
-    let draft = work.place(place)?;
+    let state = &work.place(place)?.state;
     let email = account.email.as_deref().unwrap_or_default();
-    let person = draft.state.person_by_email(email).and_then(|it| draft.state.people.get(it));
-    let is_known = draft.state.person_by_account(account.number()).is_some();
-    if let Some(person) = person.filter(|it| it.account.is_none() && !is_known) {
-        let mut person = open(person);
-        person.account = Some(account.number());
-        draft.note("accept_invitation", Noun::Person, Some(person.header.id), Vec::new());
-        draft.put(person);
+    let person = state.person_by_email(email).and_then(|it| state.people.get(it)).cloned();
+    let is_known = state.person_by_account(account.number()).is_some();
+    let Some(person) = person.filter(|_| !is_known) else { return Ok(()) };
+    if let Some(former) = person.account {
+        let directory = work.directory();
+        let former = directory.state.accounts.get(former).cloned();
+        let Some(former) = former.filter(|it| is_preset(it)) else { return Ok(()) };
+        let mut void = open(&former);
+        void.password = None;
+        let fields = vec![Changed::hidden("password")];
+        directory.note("void_password", Noun::Account, Some(void.header.id), fields);
+        directory.put(void);
+        end_all(directory, former.number(), None);
     }
+    let draft = work.place(place)?;
+    let mut person = open(&person);
+    person.account = Some(account.number());
+    draft.note("accept_invitation", Noun::Person, Some(person.header.id), Vec::new());
+    draft.put(person);
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::delivery::{self, Send};
 use crate::error::Error;
-use crate::{App, decision, retention};
+use crate::{App, decision, offline, retention};
 
 /// How often events that wait for storage are tried again.
 const DRAIN_EVERY: Duration = Duration::from_millis(500);
@@ -33,6 +33,9 @@ async fn keep_up(app: &App, mut stop: watch::Receiver<bool>) {
     let mut file = tokio::time::interval(FILE_EVERY);
     let mut clear = tokio::time::interval(CLEAR_EVERY);
     let mut purge = tokio::time::interval(PURGE_EVERY);
+    if let Err(error) = offline::compare_keys(app).await {
+        tracing::error!(%error, "keys were not compared with what is right; the next start does");
+    }
     loop {
         let done = tokio::select! {
             _ = drain.tick() => {

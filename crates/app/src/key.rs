@@ -16,11 +16,11 @@ use claviger_domain::noun::access_level::Membership;
 use claviger_domain::noun::grant::{Grant, RightState, Subject, Target};
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::record::Record;
-use claviger_domain::state::PlaceState;
+use claviger_domain::state::{PlaceState, Reach};
 use claviger_store::ClosedGrants;
 
 pub use self::across::{Search, across, get_within, is_by_phone, of_grants, revoke, revoke_all};
-pub(crate) use self::across::{begin, known_lock, numbers, places};
+pub(crate) use self::across::{begin, known, numbers, places};
 use crate::context::Context;
 use crate::error::Error;
 use crate::provision::{self, ListedKeys, Unconfirmed};
@@ -154,6 +154,13 @@ async fn within(
                 if member.as_ref().is_some_and(|member| member.header.number <= from) {
                     continue;
                 }
+                let at_other = |lock| match (&member, grant.target) {
+                    (Some(member), _) => member.lock != lock,
+                    (None, target) => target != Target::Lock(lock),
+                };
+                if wanted.lock.is_some_and(at_other) {
+                    continue;
+                }
                 let key = stands(ctx, &state, grant, member.as_deref());
                 let Some(key) = key else { continue };
                 if wanted.lock.is_some_and(|lock| key.lock != lock)
@@ -235,11 +242,15 @@ async fn next_grants(
     } else {
         u32::MAX
     };
-    let open: Box<dyn Iterator<Item = &Arc<Grant>> + Send> = match wanted.level {
-        Some(level) => Box::new(
+    let open: Box<dyn Iterator<Item = &Arc<Grant>> + Send> = match (wanted.level, wanted.person) {
+        (Some(level), _) => Box::new(
             state.level_grants(level).iter_from(start).filter_map(|it| state.grants.get(it)),
         ),
-        None => Box::new(state.grants.iter_from(start)),
+        (None, Some(person)) => {
+            let theirs = state.person_reach(person).iter().map(Reach::grant);
+            Box::new(theirs.filter(move |it| it.0 >= start).filter_map(|it| state.grants.get(it)))
+        }
+        (None, None) => Box::new(state.grants.iter_from(start)),
     };
     let mut grants: Vec<Arc<Grant>> = open
         .take_while(|grant| grant.header.number <= edge)

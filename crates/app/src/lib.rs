@@ -71,11 +71,13 @@ pub use claviger_domain::refusal::{FieldError, Refusal};
 pub use claviger_domain::time::{Instant, Zone};
 pub use claviger_store::dump::is_half_restored;
 pub use claviger_store::migrate::{known_schema, schema_number};
-pub use claviger_store::{Claim, Db, FolderLock, Location, Secrets, Store, StoreError, io_words};
+pub use claviger_store::{
+    Claim, Db, Device, FolderLock, Location, Secrets, Store, StoreError, io_words,
+};
 pub use clock::Clock;
 pub use context::{Caller, Context, Encode, Expected, Keep, Kept, Left, Through};
 pub use error::Error;
-pub use outbox::Format;
+pub use outbox::{Format, Tells, Told};
 pub use plan::{PlanRow, Planned};
 pub use random::{hex, sha256};
 pub use read::{Gone, Page, Paging, Seen};
@@ -202,7 +204,7 @@ impl App {
         let (secrets, kept) = (store.secrets().clone(), store.issuers().await?);
         let signers = Arc::new(offline::Signers::new(secrets, kept, &settings));
         let (kept, shown, clock) = (store.clone(), world.clone(), settings.clock);
-        let outbox = mail::Outbox::of(&settings);
+        let outbox = mail::Outbox::of(&settings, store.clone());
         let writer = Writer::start(kept, shown, clock, heads, signers.clone(), outbox);
         let recorder = decision::Recorder::start(store.clone(), world.clone());
         let app = App {
@@ -264,9 +266,9 @@ impl App {
         self.store().revisions().await.is_ok()
     }
 
-    /// Adds the forms of webhooks' bodies that vendors have, before anything is served; said again
+    /// Adds the forms of deliveries that vendors have, before anything is served; said again
     /// it changes nothing.
-    pub fn add_formats(&self, formats: &'static [Format]) {
+    pub fn add_formats(&self, formats: Vec<Format>) {
         self.world().set_formats(formats);
     }
 

@@ -1,5 +1,7 @@
 //! Locks of a place, their posture and their sharing to other places.
 
+pub(crate) mod past;
+
 use std::sync::Arc;
 
 use claviger_domain::command::lock as rules;

@@ -46,6 +46,13 @@ pub(crate) fn failed(work: &mut Work, maker: Actor, kind: &str, why: &str) -> Op
     }
 }
 
+/// Whether something failed: the work itself, or one of its items.
+pub(crate) fn has_failures(operation: &Operation) -> bool {
+    let body: Value = serde_json::from_str(&operation.body).unwrap_or_default();
+    let is_failed = |it: &Value| it["errors"].as_array().is_some_and(|errors| !errors.is_empty());
+    is_failed(&body) || body["results"].as_array().into_iter().flatten().any(is_failed)
+}
+
 /// A stored result; only its maker sees it.
 ///
 /// # Errors

@@ -1,23 +1,23 @@
 //! People of a place.
 
+mod kept;
+
 use std::sync::Arc;
 
 use claviger_domain::command::person as rules;
 use claviger_domain::draft::Draft;
-use claviger_domain::ids::{GrantNumber, Id, Noun, PersonNumber, PlaceNumber, Ref};
-use claviger_domain::noun::credential::Credential;
-use claviger_domain::noun::event::Event;
-use claviger_domain::noun::grant::{Grant, Subject};
+use claviger_domain::ids::{Id, Noun, PersonNumber, PlaceNumber, Ref};
 use claviger_domain::noun::person::{Person, PersonEdit, PersonState};
 use claviger_domain::noun::role::Role;
 use claviger_domain::noun::scope::Scope;
+use claviger_domain::refusal::Refusal;
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::Instant;
-use claviger_store::{ClosedGrants, EventFilter, Reason};
 
-use crate::context::Context;
+pub use self::kept::{Export, HeldKey, export, own_export};
+use crate::context::{Caller, Context};
 use crate::error::Error;
-use crate::read::{Gone, Page, Paging, Seen, page, resolve};
+use crate::read::{Page, Paging, Seen, page, resolve};
 use crate::{Put, Written, invitation, privacy};
 
 /// Which people are wanted; every filter given must hold.
@@ -58,6 +58,34 @@ pub async fn create(
     .await
 }
 
+/// Makes a person; or changes the one whom `instead` finds in the place as it is then, by the edit
+/// that it makes of this one.
+///
+/// # Errors
+/// As [`create`] and [`edit`].
+pub async fn create_or_edit(
+    ctx: &Context,
+    place: Id,
+    wish: PersonEdit,
+    instead: impl Fn(&PlaceState, &PersonEdit) -> Option<(PersonNumber, PersonEdit)>
+    + Send
+    + Sync
+    + 'static,
+) -> Result<Written<Arc<Person>>, Error> {
+    let place = ctx.authorize(place, Scope::PeopleWrite)?;
+    ctx.may_give(place, wish.role.unwrap_or(Role::Guest))?;
+    let ctx2 = ctx.clone();
+    ctx.write(Some(place), move |work| {
+        let draft = work.place(place)?;
+        let Some((number, edit)) = instead(&draft.state, &wish) else {
+            return Ok(rules::create(draft, &wish)?);
+        };
+        may_edit(&ctx2, draft, number, &edit)?;
+        Ok(rules::edit(draft, number, &edit)?)
+    })
+    .await
+}
+
 /// A name for somebody of whom none is known: so many lower-case letters and digits at random.
 #[must_use]
 pub fn made_up_name(length: usize) -> String {
@@ -67,7 +95,7 @@ pub fn made_up_name(length: usize) -> String {
 /// Changes a person.
 ///
 /// # Errors
-/// As [`create`]; not found; stale.
+/// As [`create`]; not found; stale; the address by which the caller comes in.
 pub async fn edit(
     ctx: &Context,
     place: Id,
@@ -101,8 +129,9 @@ pub fn authorize_role(ctx: &Context, place: Id, instead_of: Scope) -> Result<Pla
     })
 }
 
-/// Refuses a change of role that the caller may not make, and a change of the addresses by which
-/// somebody with more authority than the caller could be taken over.
+/// Refuses a change of role that the caller may not make, a change of the addresses by which
+/// somebody with more authority than the caller could be taken over, and one by which the caller
+/// would shut themselves out.
 fn may_edit(
     ctx: &Context,
     draft: &Draft,
@@ -115,6 +144,13 @@ fn may_edit(
         || edit.phone.as_ref().is_some_and(|it| *it != details.phone)
         || edit.identity.as_ref().is_some_and(|it| *it != details.identity);
     let role = edit.role.filter(|role| *role != former.role);
+    let own =
+        matches!(ctx.caller, Caller::Account { number, .. } if former.account == Some(number));
+    if own && rules::readdressed(former, edit) {
+        let detail = "you come in by this address and would be nobody here with another: have \
+                      somebody else change it, and invite you there";
+        return Err(Refusal::InUse(detail.to_owned()).into());
+    }
     if let Some(role) = role {
         ctx.may_give(place, role)?;
     }
@@ -227,7 +263,7 @@ pub async fn forget(ctx: &Context, place: Id, person: Ref) -> Result<u64, Error>
     })
     .await?;
     let stand_in = privacy::stand_in(ctx.app.secrets(), place, Noun::Person, number.0);
-    Ok(ctx.app.store().forget_person(place, number, stand_in).await?)
+    Ok(ctx.app.store().forget_person(place, number, stand_in, ctx.app.now()).await?)
 }
 
 /// One person.
@@ -238,6 +274,24 @@ pub fn get(ctx: &Context, place: Id, person: &Ref) -> Result<Seen<Arc<Person>>, 
     let state = ctx.read(place, Scope::PeopleRead)?;
     let number: PersonNumber = resolve(&state, Noun::Person, person)?;
     let value = rules::find(&state, number)?.clone();
+    Ok(Seen { value, state })
+}
+
+/// The person of a place who calls, by a log-in of their own: whatever their role, they may read
+/// what is theirs. A program that they let act for them may not.
+///
+/// # Errors
+/// No such place; nobody there is known by that log-in.
+pub fn own(ctx: &Context, place: Id) -> Result<Seen<Arc<Person>>, Error> {
+    let nobody = || Error::not_found(Noun::Person);
+    let number = ctx.app.world().by_id(place).ok_or(Error::not_found(Noun::Place))?;
+    ctx.scopes_in(number).ok_or(Error::not_found(Noun::Place))?;
+    let Caller::Account { number: account, through: None, .. } = &ctx.caller else {
+        return Err(nobody());
+    };
+    let state = ctx.app.state(number)?;
+    let person = state.person_by_account(*account).ok_or_else(nobody)?;
+    let value = rules::find(&state, person)?.clone();
     Ok(Seen { value, state })
 }
 
@@ -266,70 +320,4 @@ pub fn list(
             && (!filter.has_phone || person.details.phone.is_some())
     };
     Ok(page(state, |it| &it.people, |it| it.header.number, paging, wanted))
-}
-
-/// Everything that is stored about a person.
-#[derive(Clone, Debug)]
-#[allow(missing_docs)]
-pub struct Export {
-    pub person: Arc<Person>,
-    pub account: Option<Id>,
-    pub credentials: Vec<Arc<Credential>>,
-    pub grants: Vec<Arc<Grant>>,
-    pub events: Vec<Event>,
-    /// Why things were done to them, in the words of whoever did.
-    pub reasons: Vec<Reason>,
-    /// The ids of deleted records they speak of.
-    pub gone: Gone,
-    pub state: Arc<PlaceState>,
-}
-
-impl Export {
-    /// Why one of the grants was closed.
-    #[must_use]
-    pub fn note(&self, grant: &Grant) -> Option<&str> {
-        let about = |it: &&Reason| it.noun == Noun::Grant && it.number == Some(grant.header.number);
-        self.reasons.iter().rev().find(about).map(|reason| reason.words.as_str())
-    }
-}
-
-/// The most events of one export.
-const MOST_EVENTS: u32 = 100_000;
-
-/// Everything that is stored about a person: closed rights and events not forgotten included.
-///
-/// # Errors
-/// Not found.
-pub async fn export(ctx: &Context, place: Id, person: &Ref) -> Result<Export, Error> {
-    for scope in [Scope::EventsRead, Scope::CredentialsRead, Scope::GrantsRead] {
-        ctx.authorize(place, scope)?;
-    }
-    let Seen { value: person, state } = get(ctx, place, person)?;
-    let (place, number) = (state.place.number(), person.number());
-    let credentials: Vec<Arc<Credential>> = state
-        .person_credentials(number)
-        .iter()
-        .filter_map(|it| state.credentials.get(it).cloned())
-        .collect();
-    let own = credentials.iter().map(|it| Subject::Credential(it.number()));
-    let store = ctx.app.store();
-    let mut grants = Vec::new();
-    for subject in std::iter::once(Subject::Person(number)).chain(own) {
-        let open = state.reach(subject).iter();
-        grants.extend(open.filter_map(|reach| state.grants.get(reach.grant()).cloned()));
-        let closed = ClosedGrants::Of(subject);
-        grants.extend(store.closed_grants(place, closed, GrantNumber(0), u32::MAX).await?);
-    }
-    grants.sort_by_key(|grant| grant.header.number);
-    let filter = EventFilter { person: Some(number), ..EventFilter::default() };
-    let events = store.events(place, &filter, MOST_EVENTS).await?;
-    let account = person.account.and_then(|it| {
-        let directory = ctx.app.world().directory();
-        let account = directory.accounts.get(it).filter(|account| account.proven_at.is_some());
-        account.map(|account| account.header.id)
-    });
-    let mut gone = crate::grant::speak_of(ctx, &state, &grants).await?;
-    gone.extend(crate::event::speak_of(ctx, &state, &events).await?);
-    let reasons = store.reasons_about(place, number).await?;
-    Ok(Export { person, account, credentials, grants, events, reasons, gone, state })
 }

@@ -6,7 +6,7 @@ use claviger_domain::ids::{Id, PlaceNumber};
 use claviger_domain::noun::grant::Subject;
 use claviger_domain::offline::{LockKey, OfflineLock};
 use claviger_domain::plan::{Effect, Plan, moved, plan, rezoned};
-use claviger_domain::provision::{Holdings, List, ListKey};
+use claviger_domain::provision::{Holdings, List, ListKey, Revocation};
 use claviger_domain::refusal::Refusal;
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::{Instant, MINUTE, SECOND};
@@ -14,7 +14,7 @@ use claviger_domain::time::{Instant, MINUTE, SECOND};
 use crate::context::{Context, Expected};
 use crate::error::Error;
 use crate::offline::faults::{Slip, planted};
-use crate::offline::{Cause, Hit, SizedList, preview};
+use crate::offline::{Cause, Hit, Preview, preview};
 use crate::random::{hex, sha256};
 use crate::work::Work;
 
@@ -47,8 +47,8 @@ pub struct Planned {
     pub changed: Vec<PlanRow>,
     /// Devices whose keys would be refused although nothing demands it: they need another.
     pub side_effects: Vec<PlanRow>,
-    /// How long the lists get that locks with no network are given.
-    pub(crate) sizes: Vec<SizedList>,
+    /// What it would do at locks with no network.
+    pub(crate) preview: Preview,
     /// `plan-<hex>` over the complete plan.
     pub digest: String,
 }
@@ -108,11 +108,11 @@ pub(crate) fn planned(ctx: &Context, work: &Work, at: Instant) -> Planned {
         rows.sort();
     }
     let found = preview(&ctx.app, work, at);
-    whole.sizes.clone_from(&found.sizes);
     whole.side_effects = found.hits.iter().filter_map(|hit| hit_row(work, hit)).collect();
     let hidden_hits = found.hits.iter().filter(|hit| ctx.scopes_in(hit.place).is_none());
     hidden.extend(hidden_hits.filter_map(|hit| hit_row(work, hit)));
     whole.digest = digest(&whole, found.makes_lists.then_some(at));
+    whole.preview = found;
     let Planned { gains, losses, changed, side_effects, .. } = &mut whole;
     for rows in [gains, losses, changed, side_effects] {
         rows.retain(|row| !hidden.contains(row));
@@ -265,6 +265,12 @@ impl crate::work::Source for crate::world::World {
         let lists = self.lists();
         let found = lists.offline.values().filter(|lock| lock.concerns(place));
         found.map(|lock| lock.key).collect()
+    }
+
+    fn each_open(&self, place: PlaceNumber, each: &mut dyn FnMut(&Revocation)) {
+        let lists = self.lists();
+        let own = lists.revocations.range((place, 0)..=(place, u64::MAX));
+        own.for_each(|(_, revocation)| each(revocation));
     }
 
     fn has_told(&self, cause: Cause, now: Instant) -> bool {

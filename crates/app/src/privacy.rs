@@ -15,6 +15,17 @@ pub(crate) fn stand_in(secrets: &Secrets, place: PlaceNumber, noun: Noun, number
     StandIn(secrets.tag("stand-in", place.0, &text))
 }
 
+/// What is kept of an event of a place that is told late, by the lock's privacy then and now; none
+/// where nothing is.
+pub(crate) fn kept_late(
+    secrets: &Secrets,
+    place: PlaceNumber,
+    event: Event,
+    privacy: (Privacy, Privacy),
+) -> Option<Event> {
+    event.kept_late(privacy, |noun, number| stand_in(secrets, place, noun, number))
+}
+
 /// What is kept of an event of a place at a lock with this privacy; none where nothing is.
 pub(crate) fn kept(
     secrets: &Secrets,

@@ -68,7 +68,7 @@ pub async fn make_with_token(
     more: &[Scope],
 ) -> Result<Program, Error> {
     let scopes = PROGRAM.iter().chain(more).copied().collect();
-    made_with(ctx, place, name, (ClientKind::ApiKey, scopes), hex_secret).await
+    made_with(ctx, place, name, (ClientKind::PlainToken, scopes), hex_secret).await
 }
 
 /// A client that may do nothing by itself but by roles: its own, or those of people who let it act

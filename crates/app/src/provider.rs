@@ -5,7 +5,8 @@ use aws_lc_rs::rsa::PublicKey;
 use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RsaParameters, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use claviger_domain::ids::{PersonNumber, PlaceNumber};
+use claviger_domain::ids::PlaceNumber;
+use claviger_domain::noun::account;
 use claviger_domain::noun::client::Client;
 use claviger_domain::noun::person::{Person, PersonState};
 use claviger_domain::noun::place::IdentityProvider;
@@ -16,6 +17,7 @@ use serde_json::{Map, Value};
 
 use crate::App;
 use crate::error::Error;
+use crate::random::sha256;
 
 /// The longest a token may live.
 const MOST_LIFE: i64 = DAY;
@@ -66,7 +68,7 @@ pub(crate) fn subject(
     app: &App,
     client: &Client,
     vouched: &Vouched<'_>,
-) -> Option<(PlaceNumber, PersonNumber)> {
+) -> Option<(PlaceNumber, account::Vouched)> {
     let token = Token::parse(vouched.token)?;
     let named = token.claims.get(vouched.client_claim)?.as_str()?;
     if named != client.header.id.to_string() {
@@ -79,7 +81,8 @@ pub(crate) fn subject(
         let key = IdentityKey::Subject(provider.id.clone(), subject.to_owned());
         let person = state.person_by_identity(&key);
         let person = person.and_then(|number| state.people.get(number))?;
-        is_vouched_for(&state, person).then(|| (*place, person.number()))
+        let word = word(&state, person)?;
+        Some((*place, account::Vouched { person: person.number(), word }))
     })
 }
 
@@ -87,10 +90,20 @@ fn of<'p>(state: &'p PlaceState, id: &str) -> Option<&'p IdentityProvider> {
     state.place.identity_providers.iter().find(|it| it.id == id)
 }
 
-/// Whether somebody may still come by a provider's word: the provider is there, and so are they.
-pub(crate) fn is_vouched_for(state: &PlaceState, person: &Person) -> bool {
-    let provider = person.details.identity.as_ref().map(|it| it.provider.as_str());
-    person.state == PersonState::Active && provider.is_some_and(|id| of(state, id).is_some())
+/// What somebody comes by as they and their provider stand: it is another once the identity, the
+/// provider's key, its name or its audience is. None for who is not active, has no identity or
+/// whose provider is not there.
+pub(crate) fn word(state: &PlaceState, person: &Person) -> Option<[u8; 32]> {
+    let identity = person.details.identity.as_ref();
+    let identity = identity.filter(|_| person.state == PersonState::Active)?;
+    let provider = of(state, &identity.provider)?;
+    let parts = [&provider.id, &provider.issuer, &provider.audience, &provider.public_key];
+    let mut told = Vec::new();
+    for part in parts.into_iter().chain(&identity.subject) {
+        told.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        told.extend_from_slice(part.as_bytes());
+    }
+    Some(sha256(&told))
 }
 
 /// A token before its signature is looked at.

@@ -15,7 +15,7 @@ use claviger_store::{Forget, OldReason};
 use crate::context::{Caller, Context};
 use crate::error::Error;
 use crate::idempotency::KEPT_FOR;
-use crate::{App, mail, offline, privacy, provision};
+use crate::{App, account, mail, offline, privacy, provision};
 
 /// How long rights that ended can be asked about.
 pub(crate) const RIGHTS_KEPT: i64 = 400 * DAY;
@@ -31,11 +31,15 @@ const NOTES_KEPT: i64 = HOUR;
 /// Forgets whom events concern when the place's retention says so, and drops answers kept too long.
 pub(crate) async fn clear(app: &App) -> Result<(), Error> {
     let (now, store) = (app.now(), app.store());
+    let mut holding = Vec::new();
     for cell in app.world().places() {
         let (place, due) = {
             let state = cell.state();
             (state.place.number(), due(&state, now))
         };
+        if due.as_ref().is_none_or(|due| !due.held.is_empty()) {
+            holding.push(place);
+        }
         let Some(due) = due else { continue };
         let stand_in =
             |it: &PersonNumber| privacy::stand_in(app.secrets(), place, Noun::Person, it.0);
@@ -50,7 +54,8 @@ pub(crate) async fn clear(app: &App) -> Result<(), Error> {
     offline::look_for_gaps(app).await?;
     offline::look_at_clock(app).await?;
     store.trim_answers(now.plus(-KEPT_FOR)).await?;
-    store.trim_deliveries(now.plus(-DELIVERIES_KEPT)).await?;
+    // Those about others there go with what their events say.
+    store.trim_deliveries(now.plus(-DELIVERIES_KEPT), &holding).await?;
     store.trim_notes(now.plus(-NOTES_KEPT)).await?;
     store.wipe_erased().await?;
     Ok(())
@@ -68,12 +73,15 @@ pub(crate) async fn purge(app: &App) -> Result<(), Error> {
         app.store().forget_reasons(place, &over).await?;
         let before = due.before.max(now.plus(-OPERATIONS_KEPT));
         app.store().trim_operations(place, before).await?;
+        app.store().trim_mails(place, due.before.max(now.plus(-mail::KEPT))).await?;
         // What somebody who is held could open is known from the records that go here.
         if due.held.is_empty() {
             purge_rights(app, place, now.plus(-RIGHTS_KEPT)).await?;
         }
     }
     sweep_tickets(app, now).await?;
+    account::sweep(app).await?;
+    app.store().trim_mails(PlaceNumber(0), now.plus(-mail::KEPT)).await?;
     mail::clear(app).await;
     app.store().wipe_erased().await?;
     Ok(())

@@ -15,6 +15,7 @@ use claviger_domain::time::{DAY, Instant};
 use crate::context::{Caller, Context};
 use crate::error::Error;
 use crate::random::{secret, sha256};
+use crate::work::Work;
 use crate::{App, auth, invitation};
 
 /// How long a session lives.
@@ -122,10 +123,13 @@ pub(crate) async fn prove(
     let found = account(app, login);
     let hash = found.as_ref().and_then(|account| account.password.clone());
     let one_time = sha256(password.as_bytes());
-    let right = verify(app, password, hash).await?;
+    let right = verify(app, password.clone(), hash).await?;
+    let mut proven = found.filter(|_| right);
+    if proven.is_none() {
+        proven = by_preset(app, login, &password).await?;
+    }
     // Of tries sent at once, too, those after the last free one learn nothing.
     app.limits().check(&name, address, now)?;
-    let proven = found.filter(|_| right);
     if proven.is_none() {
         if invitation::is_one_time(app, login, &one_time) {
             let detail = "is a one-time password: choose your own at /api/v1/account/invitation";
@@ -134,6 +138,25 @@ pub(crate) async fn prove(
         app.limits().fail(&name, address, now);
     }
     proven.ok_or(Error::Unauthenticated)
+}
+
+/// How many places' preset passwords are tried.
+const MOST_PRESETS: usize = 16;
+
+/// The log-in of a place that preset this password for the address.
+async fn by_preset(
+    app: &App,
+    login: &Login,
+    password: &str,
+) -> Result<Option<Arc<Account>>, Error> {
+    let Login::Email(email) = login else { return Ok(None) };
+    for (_, account) in invitation::presets(app, email).into_iter().take(MOST_PRESETS) {
+        let hash = account.password.clone();
+        if hash.is_some() && verify(app, password.to_owned(), hash).await? {
+            return Ok(Some(account));
+        }
+    }
+    Ok(None)
 }
 
 /// Begins a session for an account that has proved itself, and accepts the invitations it has.
@@ -147,9 +170,7 @@ pub(crate) async fn open(app: &App, account: &Account) -> Result<Session, Error>
     let (number, expires_at) = (account.number(), now.plus(SESSION_LIFE));
     let (known, app) = (account.clone(), app.clone());
     ctx.commit(None, move |work| {
-        if known.proven_at.is_some() {
-            invitation::accept(work, &known)?;
-        }
+        welcome(&app, work, &known)?;
         let draft = work.directory();
         auth::sweep(&app, draft);
         let header = draft.header(Noun::Ticket, None)?;
@@ -160,6 +181,19 @@ pub(crate) async fn open(app: &App, account: &Account) -> Result<Session, Error>
     .await?;
     let places = places(&ctx, number);
     Ok(Session { account: account.header.id, secret, expires_at, places })
+}
+
+/// Lets somebody in who proved to be `known`, unless the account has had another password since:
+/// the invitations it has are accepted.
+pub(crate) fn welcome(app: &App, work: &mut Work, known: &Account) -> Result<(), Error> {
+    let account = work.directory().state.accounts.get(known.number());
+    if account.is_none_or(|account| account.password != known.password) {
+        return Err(Error::Unauthenticated);
+    }
+    if known.proven_at.is_some() {
+        invitation::accept(app, work, known)?;
+    }
+    Ok(())
 }
 
 /// Where an account has which role.

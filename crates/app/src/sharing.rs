@@ -22,7 +22,7 @@ use crate::Written;
 use crate::context::{Caller, Context};
 use crate::error::Error;
 use crate::grant::{GrantWish, MOST_ITEMS, prepare};
-use crate::key::{Search, begin, is_by_phone, known_lock, numbers, places};
+use crate::key::{Search, begin, is_by_phone, known, numbers, places};
 
 /// A person's right to share keys to one lock.
 #[derive(Clone, Debug)]
@@ -188,10 +188,10 @@ fn is_given(state: &PlaceState, new: &NewGrant, now: Instant) -> bool {
 /// says how many. The keys shared under them fall with them.
 ///
 /// # Errors
-/// No such place; a lock that is not there.
+/// No such place; a lock or a phone number that is not there.
 pub async fn take_back(ctx: &Context, place: Id, search: Search) -> Result<Written<usize>, Error> {
     let places = places(ctx, place, Scope::GrantsWrite, search.below)?;
-    known_lock(ctx, &places, search.lock)?;
+    known(ctx, &places, &search)?;
     let own = places.first().copied().ok_or(Error::not_found(Noun::Place))?;
     ctx.write(Some(own), move |work| {
         let now = work.now;

@@ -1,5 +1,7 @@
 //! Webhooks of a place, their deliveries, and trying them out.
 
+mod headers;
+
 use std::sync::Arc;
 
 use claviger_domain::command::webhook as rules;
@@ -16,7 +18,10 @@ use crate::credential::Digits as Secret;
 use crate::error::Error;
 use crate::read::{Gone, Page, Paging, Seen, bounded, gone, page, resolve};
 use crate::work::Work;
-use crate::{App, Written, not_here, random};
+use crate::{App, Written, not_here, outbox, random};
+
+pub(crate) use self::headers::own_headers;
+pub use self::headers::{HeaderValue, Headers, header_names};
 
 /// The start of a webhook's secret, as Standard Webhooks has it.
 pub const SECRET_PREFIX: &str = "whsec_";
@@ -30,6 +35,8 @@ pub struct WebhookWish {
     pub locks: Option<Vec<Ref>>,
     /// Its signing secret: `whsec_` and base64 of 24–64 bytes. Made where none is given.
     pub secret: Option<Secret>,
+    /// The headers that deliveries have beside the usual ones, all of them.
+    pub headers: Option<Headers>,
 }
 
 /// A webhook with its secret, which is shown once.
@@ -107,10 +114,12 @@ pub async fn create(
     let place = may_tell(ctx, place)?;
     let secret = wish.secret.clone().map_or_else(new_secret, |secret| secret.0);
     let sealed = seal(&ctx.app, place, &secret)?;
+    let app = ctx.app.clone();
     ctx.write(Some(place), move |work| {
         let draft = work.place(place)?;
         let mut edit = prepare(&draft.state, &wish)?;
         edit.secret = Some(sealed.clone());
+        edit.headers = headers::sealed(&app, place, &[], wish.headers.as_ref())?;
         let webhook = rules::create(draft, &edit)?;
         Ok(MadeWebhook { webhook, secret: secret.clone() })
     })
@@ -136,9 +145,26 @@ pub async fn edit(
     ctx.write(Some(place), move |work| {
         let draft = work.place(place)?;
         let number: WebhookNumber = resolve(&draft.state, Noun::Webhook, &webhook)?;
-        ctx2.check_seen(&rules::find(&draft.state, number)?.header)?;
+        let former = rules::find(&draft.state, number)?;
+        ctx2.check_seen(&former.header)?;
+        let tells = |format: &str| {
+            let form = outbox::format(ctx2.app.world(), format);
+            matches!(form.map(|it| it.tells), Some(outbox::Tells::Results(_)))
+        };
+        let leads = wish.edit.url.is_some() || wish.edit.format.is_some();
+        let told = tells(&former.format) || wish.edit.format.as_deref().is_some_and(tells);
+        if leads && told && former.maker != ctx2.caller.actor() {
+            let detail = "it hears of its maker's results: nobody else leads it elsewhere";
+            return Err(Refusal::Escalation(detail.to_owned()).into());
+        }
         let mut edit = prepare(&draft.state, &wish)?;
         edit.secret.clone_from(&sealed);
+        // At another host a value that is not shown must not stay.
+        let stays = match rules::moves(former, &edit) {
+            true => Vec::new(),
+            false => own_headers(&ctx2.app, place, former),
+        };
+        edit.headers = headers::sealed(&ctx2.app, place, &stays, wish.headers.as_ref())?;
         Ok(rules::edit(draft, number, &edit)?)
     })
     .await

@@ -34,6 +34,8 @@ pub(crate) trait Source {
     fn offline(&self, key: LockKey) -> Option<OfflineLock>;
     /// The locks with no network that what happens in a place may concern.
     fn offline_at(&self, place: PlaceNumber) -> Vec<LockKey>;
+    /// Shows the revocations of a place that have not come to their end.
+    fn each_open(&self, place: PlaceNumber, each: &mut dyn FnMut(&Revocation));
     /// Whether somebody was told of a cause within the hour before an instant.
     fn has_told(&self, cause: Cause, now: Instant) -> bool;
 }
@@ -61,6 +63,8 @@ pub struct Work<'s> {
     pub(crate) devices: Vec<Device>,
     /// What it tells that somebody must look at.
     pub(crate) alarms: Vec<Cause>,
+    /// Whether all keys of the places it is about are compared with what is right.
+    pub(crate) compares_keys: bool,
     /// Revocations that have come to their end.
     pub(crate) settled: Vec<Revocation>,
     /// Mails that go out once it is durable.
@@ -91,6 +95,7 @@ impl<'s> Work<'s> {
             offline: BTreeMap::new(),
             devices: Vec::new(),
             alarms: Vec::new(),
+            compares_keys: false,
             settled: Vec::new(),
             mails: Vec::new(),
             reason: None,
@@ -183,6 +188,17 @@ impl<'s> Work<'s> {
         self.offline.get(&key).cloned().or_else(|| self.source.offline(key))
     }
 
+    /// Shows the revocations of a place that have not come to their end.
+    pub(crate) fn each_open(&self, place: PlaceNumber, each: &mut dyn FnMut(&Revocation)) {
+        self.source.each_open(place, each);
+    }
+
+    /// Such locks that what happens in a place may concern.
+    pub(crate) fn offline_at(&self, place: PlaceNumber) -> Vec<OfflineLock> {
+        let keys = self.source.offline_at(place);
+        keys.into_iter().filter_map(|key| self.offline(key)).collect()
+    }
+
     /// Sets such a lock; what leaves it as it was writes nothing.
     pub(crate) fn put_offline(&mut self, lock: OfflineLock) {
         if self.offline(lock.key).as_ref() != Some(&lock) {
@@ -207,6 +223,17 @@ impl<'s> Work<'s> {
     /// Adds what is kept of an event at a lock with this privacy.
     pub(crate) fn keep(&mut self, place: PlaceNumber, event: Event, privacy: Privacy) {
         let kept = privacy::kept(&self.secrets, place, event, privacy);
+        kept.into_iter().for_each(|event| self.event(place, event));
+    }
+
+    /// The same of an event that is told late, by its lock's privacy then and now.
+    pub(crate) fn keep_late(
+        &mut self,
+        place: PlaceNumber,
+        event: Event,
+        privacy: (Privacy, Privacy),
+    ) {
+        let kept = privacy::kept_late(&self.secrets, place, event, privacy);
         kept.into_iter().for_each(|event| self.event(place, event));
     }
 

@@ -57,7 +57,7 @@ pub(crate) struct World {
     directory: ArcSwap<Directory>,
     places: ArcSwap<HashMap<PlaceNumber, Arc<PlaceCell>>>,
     by_id: ArcSwap<HashMap<Id, PlaceNumber>>,
-    formats: OnceLock<&'static [Format]>,
+    formats: OnceLock<Vec<Format>>,
     lists: ArcSwap<Lists>,
     devices: Mutex<Devices>,
     /// When somebody was last told of each cause.
@@ -112,12 +112,12 @@ impl World {
         }
     }
 
-    /// The forms of the body of deliveries beside the native one.
-    pub(crate) fn formats(&self) -> &'static [Format] {
-        self.formats.get().copied().unwrap_or_default()
+    /// The forms of deliveries beside the native one.
+    pub(crate) fn formats(&self) -> &[Format] {
+        self.formats.get().map(Vec::as_slice).unwrap_or_default()
     }
 
-    pub(crate) fn set_formats(&self, formats: &'static [Format]) {
+    pub(crate) fn set_formats(&self, formats: Vec<Format>) {
         let _ = self.formats.set(formats);
     }
 

@@ -18,7 +18,8 @@ use claviger_domain::provision::{AtList, List, ListKey, Revocation, Taken};
 use claviger_domain::state::{Directory, PlaceState, Working};
 use claviger_domain::time::Instant;
 use claviger_store::{
-    Commit, Committed, Head, ListWrite, OfflineWrite, Part, Reason, Store, StoreError,
+    Commit, Committed, Head, ListWrite, NewMail, OfflineWrite, Part, Reason, Store, StoreError,
+    WaitingMail,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -26,7 +27,7 @@ use crate::clock::Clock;
 use crate::context::{Keep, Left};
 use crate::error::Error;
 use crate::idempotency;
-use crate::mail::{Mail, Outbox};
+use crate::mail::{Mail, Outbox, Words};
 use crate::offline::{About, Places, Signers, renew, take_back};
 use crate::outbox;
 use crate::provision::{self, Kept, TakenBack};
@@ -57,7 +58,7 @@ pub(crate) struct Done {
     /// The rights it took back at lists and at locks with no network.
     pub(crate) taken_back: Option<Box<TakenBack>>,
     /// What goes out once it is durable.
-    mails: Vec<Mail>,
+    mails: Vec<(WaitingMail, Words)>,
 }
 
 pub(crate) struct Job {
@@ -125,6 +126,7 @@ impl Task {
                     let again = match &error {
                         Error::Full => Error::Full,
                         Error::Answered => Error::Answered,
+                        Error::Busy => Error::Busy,
                         Error::Unavailable => Error::Unavailable,
                         _ => Error::Internal,
                     };
@@ -224,7 +226,14 @@ impl Task {
         let draft = job.place.and_then(|place| work.places.get(&place));
         let state = draft.map(|draft| Box::new(draft.state.clone()));
         let Work { places, directory, events, operations, deliveries, mails, reason, .. } = work;
+        // What can go wrong does before anything is added to the batch.
+        let sealed = mails.into_iter().map(|mail| {
+            let stored = mail.sealed(self.store.secrets(), random::ids(now).next_id(), now)?;
+            Ok((mail, stored))
+        });
+        let mails: Vec<(Mail, NewMail)> = sealed.collect::<Result<_, Error>>()?;
         let (lists, dropped, settled) = (work.lists, work.dropped, work.settled);
+        let compares_keys = work.compares_keys;
         let (offline, enrolled) = (work.offline, work.devices);
         let alarms = work.alarms;
         self.lists(batch, lists, settled);
@@ -233,7 +242,7 @@ impl Task {
             self.open_part(batch, device.place).devices.push(device);
             batch.devices.push(device);
         }
-        let drafts: Vec<provision::Written> = provision::written(batch, &places);
+        let drafts: Vec<provision::Written> = provision::written(batch, &places, compares_keys);
         if let Some(draft) = directory {
             let (state, revision) = self.part(batch, DIRECTORY, draft, now, job.actor, None);
             batch.directory = Some(state).filter(|_| revision).or(batch.directory.take());
@@ -256,7 +265,10 @@ impl Task {
         }
         batch.alarms.extend(alarms);
         for (place, operation) in operations {
-            self.open_part(batch, place).operations.push(operation);
+            let state = batch.place(place).ok_or(Error::not_found(Noun::Place))?;
+            let part = self.open_part(batch, place);
+            part.deliveries.extend(outbox::of_result(&self.world, &state, &operation, now));
+            part.operations.push(operation);
         }
         for (place, delivery) in deliveries {
             self.open_part(batch, place).deliveries.push(delivery);
@@ -264,7 +276,16 @@ impl Task {
         let left = Left { state: state.as_deref(), revision, taken_back: taken_back.as_deref() };
         let keep = job.keep.as_ref();
         batch.answers.extend(keep.and_then(|keep| idempotency::answer(keep, &*value, left, now)));
+        let mails = mails.into_iter().map(|it| self.mail(batch, it)).collect();
         Ok(Done { value, revision, state, taken_back, mails })
+    }
+
+    /// Adds a mail; says what is to be written once that is stored.
+    fn mail(&self, batch: &mut Batch, (mail, stored): (Mail, NewMail)) -> (WaitingMail, Words) {
+        let (id, place, good_until) = (stored.id, mail.place, stored.good_until);
+        self.open_part(batch, place).mails.push(stored);
+        let waiting = WaitingMail { place, id, sealed: Vec::new(), tries: 0, good_until };
+        (waiting, mail.words)
     }
 
     /// Adds what a command did to lists.
@@ -354,10 +375,16 @@ impl Task {
         let mut changed = Vec::new();
         let find = |place| batch.place(place);
         let (mut places, sure) = (Places::new(&find), self.signers.sure(now));
+        let after = batch.place(it.place);
+        let deleted: Vec<_> = after.iter().flat_map(|after| it.touched.deleted(after)).collect();
         for key in &it.offline {
             let Some(mut lock) = batch.offline(*key) else { continue };
             let about = About { place: it.place, written, closed: &it.closed };
-            let Some(taken) = take_back(&mut lock, about, &mut places, sure) else { continue };
+            let taken = take_back(&mut lock, about, &mut places, sure);
+            let is_told_less = deleted.iter().filter(|it| lock.forget_device(about.place, **it));
+            if taken.is_none() && is_told_less.count() == 0 {
+                continue;
+            }
             let owner = batch.place(key.place).filter(|_| lock.list_due);
             let renewed = owner.map(|it| renew((&self.signers, &self.world), &it, &mut lock, now));
             if let Some(Err(error)) = renewed {
@@ -369,7 +396,7 @@ impl Task {
         let mut all = Vec::with_capacity(changed.len());
         for (lock, taken) in changed {
             batch.offline.insert(lock.key, lock);
-            all.push(taken);
+            all.extend(taken);
         }
         all
     }

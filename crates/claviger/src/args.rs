@@ -69,6 +69,8 @@ pub(crate) enum Command {
     /// The root that locks with no network trust: keep it elsewhere, lend it, replace its issuers
     #[command(subcommand)]
     Root(Root),
+    /// Delete the account of an e-mail address that no place knows anybody by
+    ForgetAccount(ForgetAccount),
     /// Check database, references, change chains and what is sealed
     Verify,
     /// Run virtual locks and people against a running server
@@ -240,6 +242,12 @@ pub(crate) struct Export {
 }
 
 #[derive(Debug, Group)]
+pub(crate) struct ForgetAccount {
+    /// The e-mail address
+    pub(crate) email: String,
+}
+
+#[derive(Debug, Group)]
 pub(crate) struct Backup {
     /// The file to make
     pub(crate) file: PathBuf,
@@ -342,6 +350,10 @@ pub(crate) struct Sim {
     #[arg(long)]
     pub(crate) machines: bool,
 
+    /// Let a second place, which is made for it and stays, share doors with this one first
+    #[arg(long)]
+    pub(crate) neighbours: bool,
+
     /// Hang a panel whose locks open by a list into the building
     #[arg(long)]
     pub(crate) panel: bool,
@@ -352,8 +364,8 @@ pub(crate) struct Sim {
 
     /// Instead, tell a day in a small house of its own whose 12 locks have no network: --seed
     /// says which; it ends by itself
-    #[arg(long, conflicts_with_all = ["duration", "visits", "hostile", "unloc", "machines", "panel",
-        "furnished"])]
+    #[arg(long, conflicts_with_all = ["duration", "visits", "hostile", "unloc", "machines",
+        "neighbours", "panel", "furnished"])]
     pub(crate) offline: bool,
 }
 

@@ -6,6 +6,7 @@ mod backup;
 mod compat;
 mod demo;
 mod export;
+mod forget_account;
 mod import;
 mod restore;
 mod root;
@@ -48,6 +49,7 @@ async fn one(args: Args) -> Result<(), Failure> {
         Command::Backup(args) => backup::run(args, &global).await,
         Command::Restore(args) => restore::run(args, &global).await,
         Command::Root(args) => root::run(args, &global).await,
+        Command::ForgetAccount(args) => forget_account::run(args, &global).await,
         Command::Verify => verify::run(&global).await,
         Command::Sim(args) => sim::run(args, &global).await,
     }

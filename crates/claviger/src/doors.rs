@@ -2,6 +2,8 @@
 //!
 //! Must not know a route. A request reaches the router with `ConnectInfo` of the client's address.
 
+mod unread;
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -178,12 +180,16 @@ impl Doors {
             self.rebase(base, peer.ip(), &mut request);
             router.call(request)
         });
+        let (stream, left) = unread::watched(stream);
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(SLOWEST_HEAD)
             .serve_connection(TokioIo::new(stream), service);
         if let Err(error) = watcher.watch(connection).await {
             tracing::debug!(%peer, %error, "a connection ended early");
+        }
+        if let Err(error) = left.refuse(base).await {
+            tracing::debug!(%peer, %error, "a refusal could not be sent");
         }
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use claviger_app::{App, Caller, Context, Id, Via, Zone, backup, import, offline, setup};
+use claviger_app::{App, Caller, Context, Id, Via, Zone, account, backup, import, offline, setup};
 use claviger_web::ForPeople;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -48,6 +48,8 @@ pub(crate) enum Task {
     TrustClock,
     /// The issuers of all places are made anew.
     ReplaceIssuers { root: Option<String> },
+    /// The account of an address that no place knows anybody by is deleted.
+    ForgetAccount { email: String },
     /// Whether everything is whole.
     Verify,
 }
@@ -117,6 +119,10 @@ impl Operator {
             }
             Task::ReplaceIssuers { root } => {
                 Ok(begun(offline::replace_issuers(&self.app, root.as_deref()).await?))
+            }
+            Task::ForgetAccount { email } => {
+                account::forget(&self.context(), &email).await?;
+                Ok(json!({}))
             }
             Task::Verify => self.verify(out).await,
         }

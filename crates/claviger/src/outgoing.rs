@@ -158,10 +158,9 @@ async fn send(rules: &Rules, connector: &TlsConnector, out: Outgoing) -> Result<
     let addresses = target.addresses(rules).await?;
     let mut builder = Request::post(&target.path)
         .header(header::HOST, target.authority())
-        .header(header::USER_AGENT, concat!("claviger/", env!("CARGO_PKG_VERSION")))
         .header(header::CONNECTION, "close");
     for (name, value) in &out.headers {
-        builder = builder.header(*name, value);
+        builder = builder.header(name.as_ref(), value);
     }
     let request =
         builder.body(Body::from(out.body)).map_err(|_| "the request is malformed".to_owned())?;
@@ -307,7 +306,7 @@ mod tests {
         });
         let out = || Outgoing {
             url: format!("http://localhost:{port}/hook"),
-            headers: vec![("webhook-id", "7".to_owned())],
+            headers: vec![("webhook-id".into(), "7".to_owned())],
             body: "{}".to_owned(),
         };
         let strict = Rules { http: true, ports: vec![port], ..Rules::default() };

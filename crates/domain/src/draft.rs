@@ -55,6 +55,8 @@ pub struct TrailEntry {
     pub object: Option<Id>,
     /// Which fields changed.
     pub fields: Vec<Changed>,
+    /// By whom, where that is not who commands.
+    pub by: Option<Actor>,
 }
 
 /// A working copy of a place (or the directory) and everything one command writes there.
@@ -160,7 +162,7 @@ impl<S: Working> Draft<S> {
         object: Option<Id>,
         fields: Vec<Changed>,
     ) {
-        self.trail.get_or_insert(TrailEntry { verb, noun, object, fields });
+        self.trail.get_or_insert(TrailEntry { verb, noun, object, fields, by: None });
     }
 
     /// The same of something that is on record though it changes nothing here, such as a door that
@@ -175,6 +177,13 @@ impl<S: Working> Draft<S> {
         self.note(verb, noun, object, fields);
         self.acted = true;
         self.state.advance(self.revision);
+    }
+
+    /// Leaves out of the change trail which human it was; which program it was stays.
+    pub fn note_nobody(&mut self) {
+        if let (Actor::Account(_), Some(entry)) = (self.actor, &mut self.trail) {
+            entry.by = Some(Actor::Somebody);
+        }
     }
 
     /// Adds a field to what the change trail will say of this command.

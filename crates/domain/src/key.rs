@@ -147,13 +147,15 @@ pub fn key_id(state: &PlaceState, grant: &Grant, membership: Option<&Membership>
     }
 }
 
-/// The id of the key by which an open grant reaches a lock; none where it does not.
+/// The id of the key by which an open grant reaches a lock since that instant or longer; none where
+/// it does not.
 #[must_use]
-pub fn key_at(state: &PlaceState, grant: &Grant, lock: LockNumber) -> Option<Id> {
+pub fn key_at(state: &PlaceState, grant: &Grant, lock: LockNumber, then: Instant) -> Option<Id> {
     match grant.target {
         Target::Lock(own) => (own == lock).then(|| key_id(state, grant, None)),
         Target::AccessLevel(level) => {
-            Some(key_id(state, grant, Some(state.membership(level, lock)?)))
+            let membership = state.membership(level, lock)?;
+            (membership.header.created_at <= then).then(|| key_id(state, grant, Some(membership)))
         }
     }
 }

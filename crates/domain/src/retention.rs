@@ -5,7 +5,7 @@
 use crate::ids::{CredentialNumber, Noun, PersonNumber};
 use crate::noun::credential::CredentialState;
 use crate::noun::lock::Posture;
-use crate::noun::person::PersonState;
+use crate::noun::person::{Person, PersonState};
 use crate::state::PlaceState;
 use crate::time::{DAY, Instant};
 
@@ -13,6 +13,13 @@ use crate::time::{DAY, Instant};
 #[must_use]
 pub fn holds(until: Option<Instant>, now: Instant) -> bool {
     until.is_some_and(|until| now < until)
+}
+
+/// Whether what happened at an instant is not to be told of a person, who asked since to be
+/// forgotten.
+#[must_use]
+pub fn is_forgotten(person: &Person, at: Instant) -> bool {
+    person.forgotten_at.is_some_and(|forgotten_at| at <= forgotten_at)
 }
 
 /// What is to be forgotten in one place.

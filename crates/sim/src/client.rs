@@ -142,6 +142,14 @@ impl Client {
         Ok(Client { inner: Arc::new(Inner { http, root, place, login, token }) })
     }
 
+    /// The same client at another place of the same server.
+    pub(crate) fn at(&self, place: &str) -> Client {
+        let Inner { http, root, login, .. } = &*self.inner;
+        let (http, root, login) = (http.clone(), root.clone(), login.clone());
+        let (place, token) = (place.to_owned(), Mutex::new(None));
+        Client { inner: Arc::new(Inner { http, root, place, login, token }) }
+    }
+
     /// Creates or replaces `noun` with this external id, trying again while the server is busy.
     pub(crate) async fn put(
         &self,

@@ -15,6 +15,7 @@ mod hostile;
 mod latency;
 mod machine;
 mod machines;
+mod neighbours;
 pub mod offline;
 mod options;
 mod panel;
@@ -59,9 +60,9 @@ pub enum SimError {
 }
 
 /// Furnishes the place (unless told not to); if told to, lets a program written for Unloc's API and
-/// a machine work there once and hangs a panel with a list of its own into the building; and sends
-/// visits until `options` say enough or `stop` turns true (or its sender is dropped); visits under
-/// way are waited for, at most some seconds.
+/// a machine work there once, has a second place share doors with it, and hangs a panel with a list
+/// of its own into the building; and sends visits until `options` say enough or `stop` turns true
+/// (or its sender is dropped); visits under way are waited for, at most some seconds.
 ///
 /// `on_tick` hears of the tally every [`Options::tick`] and once at the end.
 pub async fn run(
@@ -101,6 +102,12 @@ pub async fn run(
     if options.machines {
         tokio::select! {
             done = machines::run(&client, seed, &mut tally) => done?,
+            () = traffic::asked_to_stop(&mut stop) => return Ok(tally),
+        }
+    }
+    if options.neighbours {
+        tokio::select! {
+            done = neighbours::run(&client, seed, &mut tally) => done?,
             () = traffic::asked_to_stop(&mut stop) => return Ok(tally),
         }
     }

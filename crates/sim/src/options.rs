@@ -35,6 +35,9 @@ pub struct Options {
     /// Let keys be presented at a machine for a day first; needs `locks:operate` and what
     /// furnishing needs.
     pub machines: bool,
+    /// Let a second place share doors with this one first; needs `places:write`, and a login that
+    /// may work in the places it makes.
+    pub neighbours: bool,
     /// Hang a panel whose locks open by a list into the building; needs `controllers:write`,
     /// `controllers:read`, `locks:operate` and `clients:write` too.
     pub panel: bool,
@@ -66,6 +69,7 @@ impl Options {
             furnish: true,
             unloc: false,
             machines: false,
+            neighbours: false,
             panel: false,
             rate: Some(5.0),
             visits: None,

@@ -1,6 +1,6 @@
 //! A panel in the building: doors and machines that open by a list which a virtual controller
 //! keeps, its own cards, and a day at it — rights that come and go, a line that is cut, a power
-//! that fails.
+//! that fails, a store that is too small, changes that it refuses, a list that goes astray.
 //!
 //! What hangs on it is its own: the visitors of the building are as certain as without it.
 
@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::calendar::{instant_text, now_us, today};
 use crate::client::{Client, ClientError};
-use crate::controller::{Controller, ItemKind, Line, Shown, ShownCard, Traits, Verdict};
+use crate::controller::{Controller, Drift, ItemKind, Line, Shown, ShownCard, Traits, Verdict};
 use crate::machine::Machine;
 use crate::rng::Rng;
 use crate::tally::Surprise;
@@ -34,8 +34,15 @@ const LOCKS: [(&str, &str); 6] = [
 const FIRST_MACHINE: usize = 4;
 /// Its cards; the first is an administrator's.
 const CARDS: usize = 9;
-/// How long its locks and cards may be out of step before that is a surprise.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How many of them it has room for.
+const ROOM: usize = 7;
+/// The share of changes it refuses for no good reason.
+const REFUSING: f64 = 0.03;
+/// How long it takes until it decides by an answer.
+const LATENCY: Duration = Duration::from_millis(80);
+/// How long its locks and cards may be out of step before that is a surprise: what is refused is
+/// sent again after 10 s, and after 20 s more.
+const PATIENCE: Duration = Duration::from_secs(45);
 /// How long after a change the look at all doors comes.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(3);
 const BETWEEN_VISITS: Duration = Duration::from_millis(150);
@@ -53,12 +60,16 @@ pub struct PanelTally {
     pub changes: u64,
     /// How often the line was cut, or the power went.
     pub cuts: u64,
+    /// How often its list went astray.
+    pub drifts: u64,
     /// Credentials in its list.
     pub stored: u64,
     /// Changes that the server waits for, when last asked.
     pub pending: u64,
     /// Pairs of a card and a lock that controller and server decided alike.
     pub compared: u64,
+    /// Such pairs of a card for which there was no room in its list.
+    pub left_out: u64,
 }
 
 /// What the panel tells whoever counts.
@@ -122,7 +133,9 @@ impl Panel {
         let made = controller(client, &format!("sim-{tag}-panel")).await?;
         let key: Made = bound_key(client, &made.id).await?;
         let line = Line::new(client, &made.id, key.secret.unwrap_or_default());
-        let controller = Arc::new(Mutex::new(Controller::new(Traits::default(), seed)));
+        let (capacity, latency) = (Some(ROOM), LATENCY);
+        let traits = Traits { capacity, refusing: REFUSING, latency, ..Traits::default() };
+        let controller = Arc::new(Mutex::new(Controller::new(traits, seed)));
         let mut panel = Panel {
             client: client.clone(),
             tag: tag.to_owned(),
@@ -200,6 +213,7 @@ impl Panel {
         let calling = tokio::spawn(calling);
         let mut cut_until: Option<Instant> = None;
         let mut look_at = Instant::now();
+        let mut behind_since: Option<Instant> = None;
         loop {
             tokio::select! {
                 () = asked_to_stop(&mut stop) => break,
@@ -224,19 +238,38 @@ impl Panel {
             if self.rng.chance(0.2) {
                 self.change().await;
             }
+            if self.rng.chance(0.02) {
+                self.go_astray();
+            }
             if cut_until.is_none() && Instant::now() >= look_at {
-                self.look().await;
+                let since = behind_since.unwrap_or_else(Instant::now);
+                behind_since = (!self.look(since).await).then_some(since);
                 look_at = Instant::now() + BETWEEN_LOOKS;
             }
             self.count();
         }
         online.send_replace(true);
-        self.look().await;
+        self.held().traits_mut().refusing = 0.0;
+        let since = Instant::now();
+        while !self.look(since).await {
+            sleep(Duration::from_millis(100)).await;
+        }
         self.count();
         hang_up.send_replace(true);
         // Aborted where the last call is held longer than anybody waits.
         calling.abort();
         self.withdraw().await;
+    }
+
+    /// Something goes wrong with the list, and the controller notices.
+    fn go_astray(&mut self) {
+        let drifts = [Drift::Vanishes, Drift::Appears, Drift::Differs];
+        let drift = drifts[self.rng.index(drifts.len())];
+        let mut controller = self.held();
+        controller.drift(drift);
+        controller.look_over();
+        drop(controller);
+        self.tally.drifts += 1;
     }
 
     /// Someone at a door or a machine, decided by the list alone.
@@ -291,33 +324,32 @@ impl Panel {
         self.tally.changes += u64::from(done.is_ok());
     }
 
-    /// Waits until the server says that the controller is in step, then compares every card at
-    /// every lock.
-    async fn look(&mut self) {
-        let began = Instant::now();
-        loop {
-            let panel = self.get(&format!("controllers/{}", self.id)).await;
-            let Ok(Some(status)) = panel.map(|panel| panel.status) else { return };
-            self.tally.pending = status.pending;
-            if status.pending == 0 {
-                break;
+    /// Where the server says that the controller is in step, compares every card at every lock. Not
+    /// so where it is not, which is a surprise once it has been so for too long, since `since`.
+    async fn look(&mut self, since: Instant) -> bool {
+        let panel = self.get(&format!("controllers/{}", self.id)).await;
+        let Ok(Some(status)) = panel.map(|panel| panel.status) else { return true };
+        let is_astray = self.held().is_astray();
+        self.tally.pending = status.pending + u64::from(is_astray);
+        if self.tally.pending > 0 {
+            let is_late = since.elapsed() > PATIENCE;
+            if is_late {
+                let got = format!("{} pending, {}", self.tally.pending, status.state);
+                self.surprise("the panel".into(), "it is not in step", "0 pending", got);
             }
-            if began.elapsed() > PATIENCE {
-                let got = format!("{} pending, {}", status.pending, status.state);
-                return self.surprise("the panel".into(), "it is not in step", "0 pending", got);
-            }
-            sleep(Duration::from_millis(100)).await;
+            return is_late;
         }
         for at in 0..CARDS {
             for lock in 0..LOCKS.len() {
                 if self.compare(at, lock).await.is_err() {
-                    return;
+                    return true;
                 }
             }
         }
         for breach in self.held().breaches().to_vec() {
             self.surprise("the panel".into(), "the protocol was broken", "none", breach);
         }
+        true
     }
 
     async fn compare(&mut self, at: usize, lock: usize) -> Result<(), ClientError> {
@@ -331,6 +363,11 @@ impl Panel {
         let (shown, pin) = self.presented(at);
         let Verdict { opens, reasons, .. } =
             self.held().decide(self.locks[lock].1, &shown, pin.as_deref(), now_us());
+        // Who found no room is let in where the server is asked.
+        if reasons.contains(&"credential_unknown") && self.stored() == ROOM {
+            self.tally.left_out += 1;
+            return Ok(());
+        }
         self.tally.compared += 1;
         // Not before the server: this is its client, and rights of its own hold by its word.
         let (is_lost, rights) = (self.cards[at].is_lost, &self.cards[at].rights);
@@ -355,10 +392,13 @@ impl Panel {
         let _ = self.news.send(News::Surprise(surprise));
     }
 
+    /// How many credentials stand in its list.
+    fn stored(&self) -> usize {
+        self.held().items().filter(|(kind, ..)| *kind == ItemKind::Credential).count()
+    }
+
     fn count(&mut self) {
-        let credentials =
-            self.held().items().filter(|(kind, ..)| *kind == ItemKind::Credential).count();
-        self.tally.stored = credentials as u64;
+        self.tally.stored = self.stored() as u64;
         let _ = self.news.send(News::Count(self.tally.clone()));
     }
 
@@ -373,12 +413,14 @@ impl Panel {
 async fn controller(client: &Client, external_id: &str) -> Result<Made, ClientError> {
     let all = client.in_place("controllers");
     let one = format!("{all}/external:{external_id}");
-    match client.ask(Method::GET, &one, &Value::Null).await {
+    match client.ask::<Made>(Method::GET, &one, &Value::Null).await {
         Err(ClientError::Refused { status: 404, .. }) => {
-            let body = json!({"name": "Panel of the yard", "external_id": external_id});
+            let body =
+                json!({"name": "Panel of the yard", "external_id": external_id, "capacity": ROOM});
             client.ask(Method::POST, &all, &body).await
         }
-        known => known,
+        Ok(_) => client.ask(Method::PATCH, &one, &json!({"capacity": ROOM})).await,
+        Err(error) => Err(error),
     }
 }
 

@@ -44,6 +44,8 @@ pub struct Tally {
     pub checks: u64,
     /// What was done at a machine, apart from the visits.
     pub steps: u64,
+    /// What two places that share doors were told and did, apart from the visits.
+    pub shared: u64,
     /// What happened at the panel that decides by a list, apart from the visits; none without it.
     pub panel: Option<PanelTally>,
     /// How long answers took.
@@ -179,12 +181,16 @@ impl fmt::Display for Tally {
         if self.steps > 0 {
             writeln!(f, "machine  {} steps", self.steps)?;
         }
+        if self.shared > 0 {
+            writeln!(f, "shared doors  {} checks in two places", self.shared)?;
+        }
         if let Some(panel) = &self.panel {
-            let PanelTally { by_list, granted, stored, pending, cuts, compared, .. } = panel;
+            let PanelTally { by_list, granted, stored, left_out, .. } = panel;
+            let PanelTally { pending, cuts, drifts, compared, .. } = panel;
             writeln!(
                 f,
                 "panel  {by_list} by list, {granted} granted, {stored} stored, {pending} pending, \
-                 {cuts} cuts, {compared} compared"
+                 {cuts} cuts, {drifts} drifts, {compared} compared, {left_out} left out"
             )?;
         }
         if self.hostile.sent > 0 {

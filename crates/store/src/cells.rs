@@ -300,6 +300,7 @@ impl<'t> Cells<'t> {
             ("operator", None) => Ok(Some(Actor::Operator)),
             ("client", Some(id)) => Ok(Some(Actor::Client(id))),
             ("account", Some(id)) => Ok(Some(Actor::Account(id))),
+            ("account", None) => Ok(Some(Actor::Somebody)),
             _ => Err(self.wrong("of an actor")),
         }
     }

@@ -3,11 +3,12 @@
 //! Must not be asked on the way of a decision.
 
 use claviger_domain::ids::{
-    AccessLevelNumber, GrantNumber, Id, LockNumber, MembershipNumber, Noun, PersonNumber,
-    PlaceNumber,
+    AccessLevelNumber, ControllerNumber, GrantNumber, Id, LockNumber, MembershipNumber, Noun,
+    PersonNumber, PlaceNumber,
 };
 use claviger_domain::noun::access_level::Membership;
 use claviger_domain::noun::grant::{Grant, Subject};
+use claviger_domain::noun::lock::Privacy;
 use claviger_domain::record::Record;
 use claviger_domain::time::Instant;
 use std::sync::Arc;
@@ -55,6 +56,19 @@ pub struct Past {
     pub revision: u64,
     /// A JSON object of columns.
     pub fields: String,
+}
+
+/// What a lock was until an instant, of what events that come late are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PastLock {
+    /// Which.
+    pub number: LockNumber,
+    /// Until then it was so.
+    pub replaced_at: Instant,
+    /// What it kept of events; none where nobody knows.
+    pub privacy: Option<Privacy>,
+    /// What connected it.
+    pub controller: Option<ControllerNumber>,
 }
 
 /// What must be undone of a place to have it as it was at an instant.
@@ -118,6 +132,29 @@ impl Store {
         let Some(past) = rows.first().map(past).transpose()? else { return Ok(Some(record)) };
         let mut tools = Tools::new(self.secrets());
         rows::with_past(&record, &past.fields, &mut tools).map(Some)
+    }
+
+    /// What locks of a place were until after an instant: one of them, or all; the first changed
+    /// first.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn past_locks(
+        &self,
+        place: PlaceNumber,
+        only: Option<LockNumber>,
+        after: Instant,
+    ) -> Result<Vec<PastLock>, StoreError> {
+        let mut sql = "select noun, number, replaced_at, revision, fields from history \
+             where place = ?1 and noun = 'lock' and replaced_at > ?2"
+            .to_owned();
+        let mut args = values![place, after];
+        if let Some(only) = only {
+            sql.push_str(" and number = ?3");
+            args.push(only.into());
+        }
+        sql.push_str(" order by replaced_at, revision");
+        self.db.read(Statement::new(sql, args)).await?.iter().map(past_lock).collect()
     }
 
     /// The number that another place's lock has, or had last, in a place that borrows it.
@@ -279,6 +316,19 @@ fn past(row: &Row) -> Result<Past, StoreError> {
         replaced_at: Instant(row.int(2)?),
         revision: row.u64(3)?,
         fields: row.text(4)?.to_owned(),
+    })
+}
+
+fn past_lock(row: &Row) -> Result<PastLock, StoreError> {
+    let Past { number, replaced_at, fields, .. } = past(row)?;
+    let fields: serde_json::Value = serde_json::from_str(&fields)
+        .map_err(|_| StoreError::corrupt("history.fields is not a JSON object"))?;
+    let controller = fields.get("controller").and_then(serde_json::Value::as_u64);
+    Ok(PastLock {
+        number: LockNumber(number),
+        replaced_at,
+        privacy: fields.get("privacy").and_then(|it| it.as_str()).and_then(Privacy::parse),
+        controller: controller.and_then(|it| u32::try_from(it).ok()).map(ControllerNumber),
     })
 }
 

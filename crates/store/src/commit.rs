@@ -19,6 +19,7 @@ use crate::answers::{self, StoredAnswer};
 use crate::erase;
 use crate::events::{self, EventBatch};
 use crate::lists::{self, ListWrite};
+use crate::mails::{self, NewMail};
 use crate::offline::{self, Device, OfflineWrite};
 use crate::operations::{self, Operation};
 use crate::outbox::NewDelivery;
@@ -71,6 +72,8 @@ pub struct Part {
     pub offline: Vec<OfflineWrite>,
     /// Devices that were enrolled.
     pub devices: Vec<Device>,
+    /// Mails that follow from it.
+    pub mails: Vec<NewMail>,
 }
 
 impl Part {
@@ -92,6 +95,7 @@ impl Part {
             revocations: Vec::new(),
             offline: Vec::new(),
             devices: Vec::new(),
+            mails: Vec::new(),
         }
     }
 }
@@ -263,11 +267,13 @@ impl Commit {
         rows::append(&mut batch, self);
         for part in &self.parts {
             trail::append(&mut batch, part.place, &part.trail);
+            // A device that calls while it is deleted is none.
+            offline::append(&mut batch, part);
             erase::append(&mut batch, part);
+            mails::append(&mut batch, part.place, &part.mails);
             reasons::append(&mut batch, part);
             operations::append(&mut batch, part.place, &part.operations);
             lists::append(&mut batch, part);
-            offline::append(&mut batch, part);
         }
         answers::append(&mut batch, &self.answers);
         for part in &self.parts {

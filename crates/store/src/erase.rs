@@ -11,30 +11,40 @@ use claviger_domain::record::Record;
 use crate::{Batch, Commit, Outcome, Part, Store, StoreError, Value, values};
 
 /// Of a closed right the words of callers go; that it was there stays.
-const PERSON: [&str; 2] = [
+const PERSON: [&str; 3] = [
     "delete from reasons where place = ?1 and person = ?2",
+    "delete from mails where place = ?1 and person = ?2",
     "update grants set metadata = null, external_id = null \
      where place = ?1 and person = ?2 and closed_at is not null \
      and (metadata is not null or external_id is not null)",
 ];
-const CREDENTIAL: [&str; 2] = [
+const CREDENTIAL: [&str; 3] = [
     "delete from reasons where place = ?1 and credential = ?2",
     "update grants set metadata = null, external_id = null \
      where place = ?1 and credential = ?2 and closed_at is not null \
      and (metadata is not null or external_id is not null)",
+    "delete from devices where place = ?1 and credential = ?2",
 ];
+/// By what a phone is known goes from its keys, also from those that memory has forgotten, at locks
+/// of any place.
+const KEYS: &str = "update issued_keys set holder = ?3, bytes = ?3 \
+     where of_place = ?1 and device = ?2";
 
 /// What a part of a commit erases beside its records.
 pub(crate) fn append(batch: &mut Batch, part: &Part) {
     for write in &part.writes {
         let header = write.record.header();
+        if header.deleted_at.is_none() {
+            continue;
+        }
         let texts = match &write.record {
-            Record::Person(_) => PERSON,
-            Record::Credential(_) => CREDENTIAL,
+            Record::Person(_) => &PERSON[..],
+            Record::Credential(_) => &CREDENTIAL[..],
             _ => continue,
         };
-        if header.deleted_at.is_some() {
-            texts.into_iter().for_each(|sql| batch.run(sql, values![part.place, header.number]));
+        texts.iter().for_each(|sql| batch.run(*sql, values![part.place, header.number]));
+        if write.record.noun() == Noun::Credential {
+            batch.run(KEYS, values![part.place, header.number, Vec::<u8>::new()]);
         }
     }
 }

@@ -135,7 +135,7 @@ fn body(taken: &Taken) -> String {
     let locks = taken.locks.iter().map(|at| {
         let keys = at.keys.iter().map(|it| {
             let (class, serial) = it.key;
-            json!([class.number(), serial, it.place.0, it.grant.0, it.exp, it.strict])
+            json!([class.number(), serial, it.place.0, it.grant.0, it.exp, it.strict, it.at_card])
         });
         let keys: Vec<Json> = keys.collect();
         json!([at.key.place.0, at.key.lock.0, hex(&at.lock.0), at.list.0, at.list.1, keys])
@@ -256,6 +256,8 @@ fn read_at_lock(at: &Json) -> Option<AtLock> {
             grant: GrantNumber(number(it.get(3)?)?),
             exp: it.get(4)?.as_i64()?,
             strict: it.get(5)?.as_bool()?,
+            // Not there in what was written before keys could be left to cards.
+            at_card: it.get(6).and_then(Json::as_bool).unwrap_or_default(),
         })
     });
     let key =

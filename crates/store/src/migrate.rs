@@ -57,6 +57,11 @@ const MIGRATIONS: &[Migration] = migrations![
     14 "0014_keeping.sql",
     15 "0015_offline_signed.sql",
     16 "0016_consents.sql",
+    17 "0017_vouched.sql",
+    18 "0018_forgotten.sql",
+    19 "0019_mails.sql",
+    20 "0020_left_to_cards.sql",
+    21 "0021_webhooks.sql",
 ];
 
 /// Made by whoever migrates first, so it is not itself a migration.

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use claviger_domain::ids::{CredentialNumber, GrantNumber, LockNumber, PlaceNumber};
 use claviger_domain::offline::{
-    Issued, KeyClass, KeyTimes, LockKey, Mark, OfflineLock, STRICT_TIME, Serial, Told, Unknown,
-    WallClock,
+    Erasure, Issued, KeyClass, KeyTimes, LockKey, Mark, OfflineLock, STRICT_TIME, Serial, Told,
+    Unknown, WallClock,
 };
 use claviger_domain::schedule::WeeklyWindow;
 use claviger_domain::time::Instant;
@@ -67,17 +67,19 @@ const UPSERT: &str = "insert into offline_locks \
      mark_log = excluded.mark_log, mark_next = excluded.mark_next, mark_at = excluded.mark_at, \
      known_before = excluded.known_before";
 const KEY_COLUMNS: &str = "place, lock, class, serial, epoch, of_place, grant_number, device, \
-     of_lock, iat, exp, min_list, flags, times, holder, bytes, refused, owed";
+     of_lock, iat, exp, min_list, flags, times, holder, bytes, refused, owed, erasure";
 const KEPT: &str = "exists (select 1 from offline_locks \
      where offline_locks.place = issued_keys.place and offline_locks.lock = issued_keys.lock \
      and (issued_keys.exp >= offline_locks.iat - ?1 \
      or issued_keys.flags & ?2 = 0 and issued_keys.exp > offline_locks.told_iat))";
 const PUT: &str = "insert into issued_keys \
      (place, lock, class, serial, epoch, of_place, grant_number, device, of_lock, iat, exp, \
-      min_list, flags, times, holder, bytes, refused, owed) \
-     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18) \
+      min_list, flags, times, holder, bytes, refused, owed, erasure) \
+     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
+             ?19) \
      on conflict (place, lock, class, serial) do update set \
-     bytes = excluded.bytes, refused = excluded.refused, owed = excluded.owed";
+     holder = excluded.holder, bytes = excluded.bytes, refused = excluded.refused, \
+     owed = excluded.owed, erasure = excluded.erasure";
 const ENROL: &str = "insert into devices (place, credential, token, enrolled_at, seen_at) \
      values (?1, ?2, ?3, ?4, ?5) on conflict (place, credential) do update set \
      token = excluded.token, enrolled_at = excluded.enrolled_at, seen_at = excluded.seen_at";
@@ -128,7 +130,7 @@ fn key_row(lock: LockKey, key: &Issued) -> Vec<Value> {
     let mut out = values![lock.place, lock.lock, key.class.as_str(), key.serial];
     put!(out, i64::from(key.epoch), key.place, key.grant, key.device, key.lock, key.iat, key.exp);
     put!(out, key.min_list, i64::from(key.flags), times(&key.times), key.holder.clone());
-    put!(out, key.bytes.clone(), key.refused, key.owed);
+    put!(out, key.bytes.clone(), key.refused, key.owed, key.erasure.as_str());
     out
 }
 
@@ -250,6 +252,7 @@ fn read_key(row: Row, tools: &mut Tools) -> Result<(LockKey, Issued), StoreError
         bytes: cells.bytes()?,
         refused: cells.bool()?,
         owed: cells.bool()?,
+        erasure: cells.word(Erasure::parse)?,
     };
     Ok((key, issued))
 }

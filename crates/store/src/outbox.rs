@@ -315,13 +315,24 @@ impl Store {
         self.run(sql, values![place, webhook]).await
     }
 
-    /// Removes the deliveries made before an instant that are not waiting.
+    /// Removes the deliveries made before an instant that are not waiting, but for those of some
+    /// places.
     ///
     /// # Errors
     /// As for any write.
-    pub async fn trim_deliveries(&self, before: Instant) -> Result<(), StoreError> {
-        let rows = "deliveries where created_at < ?1 and state <> 'waiting'";
-        self.erase(rows, values![before]).await.map(drop)
+    pub async fn trim_deliveries(
+        &self,
+        before: Instant,
+        kept: &[PlaceNumber],
+    ) -> Result<(), StoreError> {
+        let mut rows = "deliveries where created_at < ?1 and state <> 'waiting'".to_owned();
+        let mut args = values![before];
+        if !kept.is_empty() {
+            let marks: Vec<String> = (2..kept.len() + 2).map(|at| format!("?{at}")).collect();
+            rows.push_str(&format!(" and place not in ({})", marks.join(", ")));
+            args.extend(kept.iter().map(|it| Value::from(*it)));
+        }
+        self.erase(&rows, args).await.map(drop)
     }
 
     /// One statement as a batch.

@@ -3,11 +3,16 @@
 //! A text leaves with the person or the credential it is about, in the transaction that deletes
 //! them (`erase`). Must not be written into any row that cannot be erased.
 
+use std::sync::atomic::Ordering;
+
 use claviger_domain::ids::{Noun, PersonNumber, PlaceNumber};
 use claviger_domain::time::Instant;
 
 use crate::cells::{Cells, Tools, put};
 use crate::{Batch, Part, Row, Statement, Store, StoreError, values};
+
+/// How many are forgotten by one commit, so that others need not wait long.
+const AT_ONCE: usize = 1000;
 
 /// Why one command was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,8 +154,12 @@ impl Store {
     /// # Errors
     /// As for any write.
     pub async fn forget_reasons(&self, place: PlaceNumber, seqs: &[u64]) -> Result<(), StoreError> {
-        for seq in seqs {
-            self.erase("reasons where place = ?1 and seq = ?2", values![place, *seq]).await?;
+        for some in seqs.chunks(AT_ONCE) {
+            let mut batch = Batch::new();
+            let rows = some.iter().map(|seq| values![place, *seq]).collect();
+            batch.many("delete from reasons where place = ?1 and seq = ?2", rows);
+            self.db.write(batch).await?;
+            self.erased.store(true, Ordering::Relaxed);
         }
         Ok(())
     }

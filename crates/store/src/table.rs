@@ -66,8 +66,10 @@ pub(crate) struct Texts {
     pub(crate) insert: String,
     /// The cells of `T::USUAL` of such a row.
     pub(crate) usual: Option<Usual>,
-    /// Closes the rows of place `?7` with numbers from `?8` to `?9`; see [`closing`].
+    /// Closes the row of place `?7` with the number `?8`; see [`closing`].
     pub(crate) close: String,
+    /// Closes those with numbers from `?8` to `?9`.
+    pub(crate) close_run: String,
     /// Takes the external id off the row `(?1, ?2)`.
     pub(crate) release: String,
     /// All rows, to be followed by `where`.
@@ -137,15 +139,16 @@ impl Texts {
         };
         let upsert =
             format!("{insert} on conflict (place, number) do update set {}", sets.join(", "));
+        let close = format!(
+            "update {name} set updated_at = ?1, revision = ?2, closed_at = ?3, \
+             closed_by_kind = ?4, closed_by_id = ?5, closed_reason = ?6 where place = ?7 and"
+        );
         Texts {
             insert: if T::CLOSES { insert } else { upsert.clone() },
             upsert,
             usual: Usual::of(name, &columns, T::USUAL),
-            close: format!(
-                "update {name} set updated_at = ?1, revision = ?2, closed_at = ?3, \
-                 closed_by_kind = ?4, closed_by_id = ?5, closed_reason = ?6 \
-                 where place = ?7 and number between ?8 and ?9"
-            ),
+            close: format!("{close} number = ?8"),
+            close_run: format!("{close} number between ?8 and ?9"),
             release: format!(
                 "update {name} set external_id = null where place = ?1 and number = ?2"
             ),

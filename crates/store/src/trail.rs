@@ -2,6 +2,8 @@
 //!
 //! Must not hold a personal value: names of changed fields always, values of non-personal ones.
 
+use std::collections::BTreeMap;
+
 use aws_lc_rs::digest::{Context, SHA256};
 use claviger_domain::ids::{Id, Noun, PlaceNumber};
 use claviger_domain::noun::Actor;
@@ -9,7 +11,7 @@ use claviger_domain::time::Instant;
 use serde_json::json;
 
 use crate::cells::{Cells, Tools, put, put_actor};
-use crate::{Batch, Row, Statement, Store, StoreError, values};
+use crate::{Batch, Row, Statement, Store, StoreError, Value, values};
 
 /// One command in the trail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +104,9 @@ const INSERT: &str = "insert into trail (place, seq, at, actor_kind, actor_id, v
      object_id, fields, detail, revision, hash) \
      values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 
+/// How many objects are looked for in one statement.
+const AT_ONCE: usize = 500;
+
 const SELECT: &str = "select seq, at, actor_kind, actor_id, verb, noun, object_id, fields, detail, \
      revision, hash from trail";
 
@@ -185,6 +190,38 @@ impl Store {
              order by seq {order} limit ?4"
         );
         self.db.read(Statement::new(sql, args)).await?.into_iter().map(read).collect()
+    }
+
+    /// Every row of a place's trail that is about one of these objects, or of what an account did,
+    /// in order.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn trail_about(
+        &self,
+        place: PlaceNumber,
+        objects: &[Id],
+        account: Option<Id>,
+    ) -> Result<Vec<TrailRow>, StoreError> {
+        let mut found = BTreeMap::new();
+        for some in objects.chunks(AT_ONCE) {
+            let mut args = values![place];
+            args.extend(some.iter().map(|id| Value::from(*id)));
+            let marks: Vec<String> = (2..some.len() + 2).map(|at| format!("?{at}")).collect();
+            let sql = format!("{SELECT} where place = ?1 and object_id in ({})", marks.join(", "));
+            for row in self.db.read(Statement::new(sql, args)).await? {
+                let row = read(row)?;
+                found.insert(row.seq, row);
+            }
+        }
+        if let Some(account) = account {
+            let sql = format!("{SELECT} where place = ?1 and actor_id = ?2");
+            for row in self.db.read(Statement::new(sql, values![place, account])).await? {
+                let row = read(row)?;
+                found.insert(row.seq, row);
+            }
+        }
+        Ok(found.into_values().collect())
     }
 
     /// Checks that no row of a place's trail was changed, taken out or added since it was written.

@@ -7,10 +7,12 @@ mod api;
 mod bearer;
 mod compat;
 mod docs;
+mod etag;
 mod health;
 mod json;
 mod listed;
 mod rate;
+mod unread;
 mod url;
 
 use std::sync::Arc;
@@ -26,6 +28,7 @@ pub use compat::unloc::Options as UnlocOptions;
 pub use compat::{ForPeople, Options, Provider, Switch, Vendor, VendorAddress, vendor, vendors};
 #[doc(hidden)]
 pub use listed::{Listed, routes, vendor_routes};
+pub use unread::{Unread, unread};
 
 /// The OpenAPI document of the native API.
 #[must_use]
@@ -35,7 +38,7 @@ pub fn openapi() -> Value {
 
 /// Everything a server answers.
 pub fn router(app: App, options: &Options) -> Router {
-    app.add_formats(compat::FORMATS);
+    app.add_formats(compat::formats());
     let table = api::routes::table();
     let document = api::openapi::document(&table);
     let metrics = health::Metrics::new(app.clone());

@@ -103,7 +103,9 @@ fn run(table: &mut Table, name: &str, size: Size, count: usize) {
     let mut theirs = Vec::new();
     // One after the other: the large world of some does not fit beside that of others.
     for (peer, make) in PEERS {
+        let begun = Clock::now();
         let mut decider = make(&world, &asked);
+        let made_s = begun.elapsed().as_secs();
         let wrong = (0..count).filter(|at| decider(*at) != right[*at]).count();
         assert_eq!(wrong, 0, "{peer} answers {wrong} questions otherwise");
         let mut took = Vec::new();
@@ -121,7 +123,11 @@ fn run(table: &mut Table, name: &str, size: Size, count: usize) {
             });
             took.push(start.elapsed().as_secs_f64() * 1e9 / count as f64);
         }
-        theirs.push((peer, Sorted::new(took)));
+        let took = Sorted::new(took);
+        // The large world takes minutes: what is known is shown at once.
+        let (all_s, us) = (begun.elapsed().as_secs(), took.median() / 1e3);
+        eprintln!("{name} world, {peer}: made in {made_s} s, done after {all_s} s, {us:.1} µs");
+        theirs.push((peer, took));
     }
     let ours = Sorted::new(ours);
     let open = right.iter().filter(|it| **it).count();

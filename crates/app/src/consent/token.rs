@@ -111,6 +111,9 @@ pub async fn exchange(
         return Err(Refused::Grant);
     }
     let ctx = acting(app, &account, client);
+    if !consent.used && places(&ctx).next().is_none() {
+        return Err(Refused::Grant);
+    }
     let tokens = Tokens {
         access_token: secret(ACTING_PREFIX),
         expires_in_s: TOKEN_LIFE_S,
@@ -218,7 +221,7 @@ pub async fn refresh(
     let Held { ticket, consent, account } =
         held(app, via, client, token, TicketKind::RefreshToken)?;
     let ctx: Context = acting(app, &account, client);
-    if places(&ctx).is_empty() {
+    if places(&ctx).next().is_none() {
         return Err(Refused::Grant);
     }
     let given = |word: &str| consent.scope.split(' ').any(|given| given == word);
@@ -273,7 +276,7 @@ pub async fn vouched_for(
 ) -> Result<Tokens, Refused> {
     let (now, name) = (app.now(), format!("exchange {}", client.header.id));
     app.limits().check(&name, address, now)?;
-    let Some((place, person)) = provider::subject(app, client, vouched) else {
+    let Some((place, vouched)) = provider::subject(app, client, vouched) else {
         app.limits().fail(&name, address, now);
         return Err(Refused::Grant);
     };
@@ -291,7 +294,7 @@ pub async fn vouched_for(
         redirect_uri: None,
         challenge: None,
         used: false,
-        person: Some(person),
+        vouched: Some(vouched),
     };
     let ctx = Context::new(app.clone(), auth::caller(client, Scopes::NONE), via);
     let (app, number) = (app.clone(), client.number());

@@ -239,12 +239,17 @@ fn unused_code(app: &App, state: &PlaceState) -> Result<Digits, Error> {
     Err(Refusal::InUse("no code is free in this place".to_owned()).into())
 }
 
-/// The last digits of every code of the place, for each number of digits that a controller of it
-/// takes: there codes that end alike are one.
+/// The last digits of every code of the place, for each number of digits that a controller of its
+/// locks takes, be it the place's own or another's: there codes that end alike are one.
 fn ends(app: &App, state: &PlaceState) -> Result<BTreeMap<usize, HashSet<String>>, Error> {
-    let narrow = state.controllers.iter().filter_map(|it| code_digits(it));
+    let own = state.controllers.iter().filter_map(|it| code_digits(it));
+    let borrowed = state.locks.iter().filter_map(|lock| {
+        let (place, number) = lock.borrowed?;
+        let owner = app.state(place).ok()?;
+        code_digits(owner.controllers.get(owner.locks.get(number)?.controller?)?)
+    });
     let mut ends: BTreeMap<usize, HashSet<String>> =
-        narrow.map(|digits| (digits, HashSet::new())).collect();
+        own.chain(borrowed).map(|digits| (digits, HashSet::new())).collect();
     if ends.is_empty() {
         return Ok(ends);
     }
@@ -303,7 +308,7 @@ pub async fn delete_named(ctx: &Context, place: Id, named: Named) -> Result<Writ
         let draft = work.place(place)?;
         let missing = Error::not_found(Noun::Credential);
         match number_of(&app, &draft.state, &named) {
-            Ok(Some(number)) => Ok(rules::delete(draft, number)?),
+            Ok(Some(number)) => Ok(rules::retire(draft, number)?),
             _ => Err(missing),
         }
     })

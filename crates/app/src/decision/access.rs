@@ -121,6 +121,28 @@ pub async fn of_person(
     ctx.authorize(place, Scope::GrantsRead)?;
     let state = ctx.read(place, Scope::PeopleRead)?;
     let person: PersonNumber = resolve(&state, Noun::Person, person)?;
+    reached(ctx, state, person, when).await
+}
+
+/// The same of whoever calls.
+///
+/// # Errors
+/// As [`person::own`](crate::person::own).
+pub async fn of_caller(
+    ctx: &Context,
+    place: Id,
+    when: Option<Instant>,
+) -> Result<Vec<AccessRow>, Error> {
+    let own = crate::person::own(ctx, place)?;
+    reached(ctx, own.state, own.value.number(), when).await
+}
+
+async fn reached(
+    ctx: &Context,
+    state: Arc<PlaceState>,
+    person: PersonNumber,
+    when: Option<Instant>,
+) -> Result<Vec<AccessRow>, Error> {
     let scene = Scene::of(ctx, state, when).await?;
     let state = &scene.state;
     let mut locks: BTreeMap<(LockNumber, Subject), Vec<Id>> = BTreeMap::new();

@@ -28,9 +28,9 @@ use claviger_domain::refusal::{FieldError, Refusal};
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::Instant;
 
-pub use access::{AccessRow, of_lock, of_person};
+pub use access::{AccessRow, of_caller, of_lock, of_person};
 pub use enrol::{EnrolWish, enrol};
-pub(crate) use record::{Recording, Waiting, drain, recorded_until};
+pub(crate) use record::{Recording, Waiting, drain, recorded_until, settled};
 pub(crate) use recorder::Recorder;
 pub(crate) use sides::{Side, Sides};
 pub(crate) use tries::{Tried, rebuild_attempts};

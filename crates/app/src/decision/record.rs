@@ -2,15 +2,18 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use claviger_domain::ids::{Id, LockNumber, Noun, PlaceNumber};
 use claviger_domain::noun::event::{Event, EventKind, EventSubject};
+use claviger_domain::noun::grant::Via;
 use claviger_domain::noun::lock::{Privacy, WhenUnrecorded};
+use claviger_domain::retention::is_forgotten;
 use claviger_domain::time::{Instant, SECOND};
 use claviger_store::EventBatch;
 
 use super::{Decided, Outcome, Side, Sides, hide};
-use crate::context::Context;
+use crate::context::{Caller, Context};
 use crate::error::Error;
 use crate::world::guard;
 use crate::{App, outbox, privacy, random};
@@ -59,12 +62,38 @@ const NOTED_WITHIN: i64 = SECOND / 1000;
 /// is asked after this.
 pub(crate) fn recorded_until(app: &App, place: PlaceNumber) -> Instant {
     let now = app.now().plus(-NOTED_WITHIN);
-    let begun = guard(&app.recording().0).keys().next().copied();
     let waiting = guard(app.waiting());
+    let begun = guard(&app.recording().0).keys().next().copied();
     let waiting = waiting.iter().filter(|batch| batch.place == place);
     let waiting = waiting.flat_map(|batch| &batch.events).map(|event| event.occurred_at).min();
     [begun, waiting].into_iter().flatten().fold(now, Instant::min)
 }
+
+/// Returns once nothing that had happened at locks by this call, as far as this server had heard of
+/// it, is on its way to the store any more: it is there, or waits for storage to come back and is
+/// received only then. Whoever is then told of what was received from an instant on, and asks the
+/// next time from the instant of this call, misses nothing.
+///
+/// # Errors
+/// It lasts too long: storage is slow, or away.
+pub(crate) async fn settled(app: &App, place: PlaceNumber) -> Result<(), Error> {
+    let called = app.now();
+    // The writer takes one wish after the other: what was wished before this one is stored by then.
+    let system = Context::new(app.clone(), Caller::System, Via::Native);
+    system.commit(Some(place), |_| Ok(())).await?;
+    for _ in 0..MOST_LOOKS {
+        let begun = guard(&app.recording().0).keys().next().copied();
+        if app.now() >= called.plus(NOTED_WITHIN) && begun.is_none_or(|at| at > called) {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    Err(Error::Unavailable)
+}
+
+/// How often, and how many times, it is looked whether what was on its way is stored.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+const MOST_LOOKS: u32 = 1000;
 
 /// The events of an outcome: a full one where the people are, one without subject at the owner; of
 /// both what the lock's privacy keeps.
@@ -149,20 +178,42 @@ pub(super) async fn record(
     Ok(decided)
 }
 
-/// Stores events that waited; called while the server runs and when it ends.
+/// Stores events that waited; called while the server runs and when it ends. Each is seen to wait
+/// until it is stored, and is received only then: whoever reads by that instant has read up to now.
 pub(crate) async fn drain(app: &App) {
     loop {
-        let batch = guard(app.waiting()).pop_front();
-        let Some(batch) = batch else { return };
-        if app.store().record_batches(vec![batch.clone()]).await.is_err() {
-            guard(app.waiting()).push_front(batch);
+        let waiting = guard(app.waiting()).front().cloned();
+        let Some(batch) = waiting else { return };
+        // Whoever asks when all that was heard of is stored waits for this too.
+        let now = app.now();
+        let _begun = Recording::begin(app, now);
+        if app.store().record_batches(vec![received(app, batch, now)]).await.is_err() {
             return;
         }
+        guard(app.waiting()).pop_front();
     }
 }
 
+/// A batch that is received at that moment, and told so.
+fn received(app: &App, mut batch: EventBatch, now: Instant) -> EventBatch {
+    batch.events.iter_mut().for_each(|event| event.received_at = now);
+    if let Ok(state) = app.state(batch.place) {
+        // Nobody is made known again who was forgotten while it waited.
+        for event in &mut batch.events {
+            let person = event.subject.person.and_then(|it| state.people.get(it));
+            if person.is_some_and(|it| is_forgotten(it, event.occurred_at)) {
+                event.subject = EventSubject::default();
+            }
+        }
+        let told = |event| outbox::deliveries(app.world(), &state, event, now);
+        batch.deliveries = batch.events.iter().flat_map(told).collect();
+    }
+    batch
+}
+
 /// A live decision that the writer makes, so that what goes with it is stored together with the
-/// event: the answer, for the request sent again, and where `act` names it the caller's act.
+/// event: the answer, for the request sent again, and where `act` names it the caller's act. The
+/// trail, which forgets nothing, says of that no more than the lock's privacy lets an event say.
 pub(super) async fn written(
     ctx: &Context,
     place: PlaceNumber,
@@ -187,9 +238,13 @@ pub(super) async fn written(
         }
         events.into_iter().for_each(|(at, event)| work.event(at, event));
         if let Some(act) = act.filter(|_| decided.granted) {
-            let draft = work.place(place)?;
+            let (draft, keeps) = (work.place(place)?, sides.privacy());
             let lock = draft.state.locks.get(lock).map(|lock| lock.header.id);
+            let lock = lock.filter(|_| keeps != Privacy::None);
             draft.note_act(act, Noun::Lock, lock, Vec::new());
+            if keeps != Privacy::Full {
+                draft.note_nobody();
+            }
         }
         hide(&ctx2, place, &mut decided);
         Ok(decided)

@@ -169,6 +169,65 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_waits_is_seen_to_wait_until_it_is_stored_and_is_received_then() {
+        use crate::decision::drain;
+        use crate::decision::record::recorded_until;
+        let app = app().await;
+        // One of a place that is not there cannot be stored.
+        let waits = batch(&app, 99);
+        let at = waits[0].events[0].occurred_at;
+        crate::world::guard(app.waiting()).extend(waits);
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        let drains = tokio::spawn({
+            let app = app.clone();
+            async move { drain(&app).await }
+        });
+        let mut asked = 0;
+        while !drains.is_finished() {
+            assert_eq!(recorded_until(&app, PlaceNumber(99)), at);
+            asked += 1;
+            tokio::task::yield_now().await;
+        }
+        assert!(asked > 1, "it was asked while the store was");
+        crate::world::guard(app.waiting()).clear();
+
+        let waits = batch(&app, 1);
+        let made = waits[0].events[0].clone();
+        crate::world::guard(app.waiting()).extend(waits);
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        let back = app.now();
+        drain(&app).await;
+        let stored = app.store().events(PlaceNumber(1), &EventFilter::default(), 10).await.unwrap();
+        assert_eq!((stored[0].id, stored[0].occurred_at), (made.id, made.occurred_at));
+        assert!(stored[0].received_at >= back, "who reads by that has read up to now");
+        assert!(recorded_until(&app, PlaceNumber(1)) > made.occurred_at);
+    }
+
+    #[tokio::test]
+    async fn who_reads_on_from_when_they_asked_misses_nothing_that_was_on_its_way() {
+        use crate::decision::record::{Recording, drain, settled};
+        let app = app().await;
+        let begun = Recording::begin(&app, app.now());
+        let asked = tokio::spawn({
+            let app = app.clone();
+            async move { settled(&app, PlaceNumber(1)).await.is_ok() }
+        });
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        assert!(!asked.is_finished());
+        drop(begun);
+        assert!(asked.await.unwrap());
+        // What could not be stored was not there to be read: it comes as if it were heard of now.
+        let batches = batch(&app, 1);
+        crate::world::guard(app.waiting()).extend(batches.clone());
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        let before = app.now();
+        drain(&app).await;
+        let stored = app.store().events(PlaceNumber(1), &EventFilter::default(), 10).await.unwrap();
+        assert_eq!(stored[0].occurred_at, batches[0].events[0].occurred_at);
+        assert!(stored[0].received_at >= before && stored[0].occurred_at < before);
+    }
+
+    #[tokio::test]
     async fn one_that_cannot_be_stored_takes_no_other_with_it() {
         let app = app().await;
         // The third is about a place that is not there.

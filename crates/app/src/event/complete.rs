@@ -3,6 +3,7 @@
 //!
 //! Whoever reads up to that instant, by when things happened, misses nothing that comes later.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use claviger_domain::ids::{ControllerNumber, Id, LockNumber, Noun, Ref};
@@ -47,19 +48,62 @@ pub struct Complete {
 ///
 /// # Errors
 /// No such place; no such lock.
-pub fn complete(ctx: &Context, place: Id, lock: Option<&Ref>) -> Result<Complete, Error> {
+pub async fn complete(ctx: &Context, place: Id, lock: Option<&Ref>) -> Result<Complete, Error> {
     let state = ctx.read(place, Scope::EventsRead)?;
     let only: Option<LockNumber> =
         lock.map(|lock| resolve(&state, Noun::Lock, lock)).transpose()?;
     let recorded = recorded_until(&ctx.app, state.place.number());
+    let left = left_behind(&ctx.app, &state).await?;
     let locks = state.locks.iter().filter(|lock| only.is_none_or(|only| lock.number() == only));
     let behind: Vec<Behind> = locks
-        .filter_map(|lock| known(&ctx.app, &state, lock))
+        .filter_map(|lock| earlier(known(&ctx.app, &state, lock), left.get(&lock.number())))
         .filter(|behind| behind.until.is_none_or(|until| until < recorded))
         .collect();
     // `None` is less than any instant.
     let until = behind.iter().map(|it| it.until).fold(Some(recorded), Option::min);
     Ok(Complete { until, behind })
+}
+
+/// Of two words about one lock the one that knows less.
+fn earlier(known: Option<Behind>, left: Option<&Behind>) -> Option<Behind> {
+    known.into_iter().chain(left.copied()).min_by_key(|behind| behind.until)
+}
+
+/// The locks that have left a controller which has not called since: what happened there before is
+/// still to come, until it is deleted. Those that other places lend are theirs to ask about.
+async fn left_behind(app: &App, state: &PlaceState) -> Result<BTreeMap<LockNumber, Behind>, Error> {
+    let lists = app.world().lists();
+    let told = state.controllers.iter().filter_map(|controller| {
+        let key = ListKey { place: state.place.number(), controller: controller.number() };
+        let list = lists.list(key).filter(|list| list.seen_at.is_some())?;
+        let made = controller.header.created_at;
+        Some((controller.number(), list.told_at.map_or(made, |at| at.plus(-UNDER_WAY).max(made))))
+    });
+    let told: BTreeMap<ControllerNumber, Instant> = told.collect();
+    drop(lists);
+    let Some(first) = told.values().min().copied() else { return Ok(BTreeMap::new()) };
+    let mut left = BTreeMap::new();
+    for past in app.store().past_locks(state.place.number(), None, first).await? {
+        let Some(lock) = state.locks.get(past.number) else { continue };
+        let former = past.controller.filter(|former| lock.controller != Some(*former));
+        let Some(until) = former.and_then(|former| told.get(&former).copied()) else { continue };
+        if until < past.replaced_at {
+            let behind = Behind { lock: lock.header.id, until: Some(until), missing_since: None };
+            let known = left.entry(past.number).or_insert(behind);
+            known.until = known.until.min(behind.until);
+        }
+    }
+    Ok(left)
+}
+
+/// Returns once every event that this server had heard of when it was asked can be read, or waits
+/// for storage to come back and is received only then.
+///
+/// # Errors
+/// No such place; storage is slow, or away.
+pub async fn settled(ctx: &Context, place: Id) -> Result<(), Error> {
+    let place = ctx.authorize(place, Scope::EventsRead)?;
+    crate::decision::settled(&ctx.app, place).await
 }
 
 /// How far it is known what happened at a lock that does not ask this server about everything; none
@@ -72,20 +116,26 @@ fn known(app: &App, state: &PlaceState, lock: &Lock) -> Option<Behind> {
     };
     let number = lock.borrowed.map_or(lock.number(), |(_, number)| number);
     let own = owner.locks.get(number)?;
-    let behind = |until, missing_since| Behind { lock: own.header.id, until, missing_since };
     if own.mode == LockMode::OfflineKeys {
-        let key = LockKey { place: owner.place.number(), lock: number };
-        let lists = app.world().lists();
-        // Before it had its secret it could open to nobody.
-        let lock = lists.lock(key)?;
-        return Some(behind(lock.known_until(), lock.gap_since));
+        return carried(app, owner, own);
     }
     let controller = owner.controllers.get(own.controller?)?;
     let until = told_until(app, owner, controller)?;
-    Some(behind(Some(until), None))
+    Some(Behind { lock: own.header.id, until: Some(until), missing_since: None })
 }
 
-/// Up to which instant all decisions at the locks of some controllers are known here.
+/// How far it is known what happened at a lock with no network of a place.
+fn carried(app: &App, owner: &PlaceState, lock: &Lock) -> Option<Behind> {
+    let key = LockKey { place: owner.place.number(), lock: lock.number() };
+    let lists = app.world().lists();
+    // Before it had its secret it could open to nobody.
+    let known = lists.lock(key)?;
+    let (until, missing_since) = (known.known_until(), known.gap_since);
+    Some(Behind { lock: lock.header.id, until, missing_since })
+}
+
+/// Up to which instant all decisions at the locks of some controllers, or of none, are known here.
+/// Of a lock with no network that nobody can tell of all is known before it was made.
 pub(super) fn of_controllers(
     app: &App,
     state: &PlaceState,
@@ -94,14 +144,26 @@ pub(super) fn of_controllers(
     let recorded = recorded_until(app, state.place.number());
     let controllers = state.controllers.iter().filter(|it| wanted(&Some(it.number())));
     let own = controllers.filter_map(|it| told_until(app, state, it));
-    // Another place's lock may hang on a controller there.
-    let borrowed = state.locks.iter().filter(|_| wanted(&None)).filter_map(|lock| {
-        let (place, number) = lock.borrowed?;
+    let locks = state.locks.iter().filter(|lock| wanted(&lock.controller));
+    let others = locks.filter_map(|lock| {
+        let Some((place, number)) = lock.borrowed else { return untold(app, state, lock) };
         let owner = app.state(place).ok()?;
-        let controller = owner.controllers.get(owner.locks.get(number)?.controller?)?;
-        told_until(app, &owner, controller)
+        let there = owner.locks.get(number)?;
+        // Another place's lock may hang on a controller there.
+        let controller = there.controller.and_then(|it| owner.controllers.get(it));
+        let told = controller.and_then(|it| told_until(app, &owner, it));
+        told.into_iter().chain(untold(app, &owner, there)).min()
     });
-    own.chain(borrowed).fold(recorded, Instant::min)
+    own.chain(others).fold(recorded, Instant::min)
+}
+
+/// Up to when it is known what happened at a lock with no network; none for others.
+fn untold(app: &App, owner: &PlaceState, lock: &Lock) -> Option<Instant> {
+    if lock.mode != LockMode::OfflineKeys {
+        return None;
+    }
+    let known = carried(app, owner, lock)?;
+    Some(known.until.unwrap_or(lock.header.created_at))
 }
 
 /// Up to which instant a controller has told what happened at its locks; none where nothing comes

@@ -287,9 +287,6 @@ fn give(
         let detail = "the level has times of its own; no others can be given for one person";
         return Err(Refusal::field("/window", "fixed_times", detail).into());
     }
-    if let Some(password) = &giving.password {
-        account::check_password(&password.0, "/password")?;
-    }
     let (person, is_new) = match (known(&draft.state, &giving.person), &giving.person) {
         (Some(person), _) => (person, false),
         (None, Whom::Id(_)) => {
@@ -297,6 +294,10 @@ fn give(
             return Err(Refusal::field("/person", "not_found", detail).into());
         }
         (None, Whom::Email(email)) => {
+            // Of who is there already neither would be looked at.
+            if let Some(password) = &giving.password {
+                account::check_password(&password.0, "/password")?;
+            }
             ctx.may_give(place, giving.details.role.unwrap_or(Role::Guest))?;
             let edit = PersonEdit { email: Some(Some(email.clone())), ..giving.details.clone() };
             (people::create(draft, &edit)?.number(), true)
@@ -311,11 +312,11 @@ fn give(
         None => rules::create(draft, &new(subject, target, window, ctx.via))?,
     };
     if is_new {
-        let is_set = match hash {
-            Some(hash) => invitation::preset(work, place, person, hash)?,
-            None => false,
-        };
-        if !is_set || giving.invite {
+        let is_mailed = hash.is_none() || giving.invite;
+        if let Some(hash) = hash {
+            invitation::preset(work, place, person, hash, is_mailed)?;
+        }
+        if is_mailed {
             invitation::invite_subject(&ctx.app, work, place, subject)?;
         }
     }

@@ -2,25 +2,28 @@
 //! besides and what it does to the lists of locks with no network. What codes and phones were given
 //! by themselves is not among it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use claviger_domain::command::grant as rules;
+use claviger_domain::draft::Draft;
 use claviger_domain::ids::{CredentialNumber, GrantNumber, Id, LockNumber, Noun, Ref};
+use claviger_domain::noun::CloseReason;
 use claviger_domain::noun::credential::CredentialKind;
 use claviger_domain::noun::grant::{Grant, Right, RightState, Subject};
 use claviger_domain::noun::lock::LockMode;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::offline::{Issued, KeyClass, OfflineLock};
 use claviger_domain::record::Record;
+use claviger_domain::refusal::Refusal;
 use claviger_domain::state::PlaceState;
 use claviger_store::ClosedGrants;
 
 use super::{speak_of, standing};
 use crate::context::Context;
 use crate::error::Error;
-use crate::offline::SizedList;
-use crate::plan::PlanRow;
+use crate::offline::{Hit, Preview, SizedList};
+use crate::plan::{Planned, planned};
 use crate::provision;
 use crate::read::{Gone, resolve};
 use crate::{App, Written};
@@ -81,11 +84,12 @@ pub async fn held(ctx: &Context, place: Id, whose: &Whose) -> Result<Held, Error
     let mut standings = Vec::with_capacity(grants.len());
     for grant in grants {
         let progress = provision::pending(&ctx.app, &state, &grant);
-        let stands = match standing(&ctx.app, &state, &grant) {
-            RightState::Revoked if progress.is_some_and(|it| !it.is_settled()) => {
-                RightState::RevocationPending
-            }
-            other => other,
+        // Whoever took it back is told how far that is, also where it had ended by itself.
+        let is_revoked = grant.closed.as_ref().is_some_and(|it| it.reason != CloseReason::Expired);
+        let stands = match is_revoked {
+            true if progress.is_some_and(|it| !it.is_settled()) => RightState::RevocationPending,
+            true => RightState::Revoked,
+            false => standing(&ctx.app, &state, &grant),
         };
         standings.push((grant, stands));
     }
@@ -167,10 +171,10 @@ pub struct ListSize {
 pub struct Taken {
     /// As it is after that; in a dry run as it is.
     pub grant: Arc<Grant>,
-    /// Whether some lock may still let in by it.
-    pub is_pending: bool,
-    /// Grants of others whose keys are refused although nothing demands it.
-    pub side_effects: Vec<Arc<Grant>>,
+    /// How it stands after that: whether some lock may still let in by it.
+    pub stands: RightState,
+    /// Grants of others whose keys are refused although nothing demands it, with how they stand.
+    pub side_effects: Vec<(Arc<Grant>, RightState)>,
     /// The lists that have to refuse keys of the grant.
     pub lists: Vec<ListSize>,
 }
@@ -190,20 +194,45 @@ pub struct TakenHeld {
 /// # Errors
 /// No such place, no such person or card.
 pub async fn revoke_held(ctx: &Context, place: Id, whose: Whose) -> Result<TakenHeld, Error> {
+    take_back(ctx, place, whose, |draft, numbers| {
+        rules::revoke_all(draft, numbers);
+        Ok(())
+    })
+    .await
+}
+
+/// Takes back the right of a card, if it is open, and leaves its keys to the card.
+///
+/// # Errors
+/// No such place; not the right of a card.
+pub async fn leave_to_card(ctx: &Context, place: Id, grant: Ref) -> Result<TakenHeld, Error> {
+    take_back(ctx, place, Whose::One(grant), |draft, numbers| {
+        numbers.iter().try_for_each(|number| rules::leave_to_card(draft, *number))
+    })
+    .await
+}
+
+async fn take_back(
+    ctx: &Context,
+    place: Id,
+    whose: Whose,
+    rule: fn(&mut Draft, &[GrantNumber]) -> Result<(), Refusal>,
+) -> Result<TakenHeld, Error> {
     let place = ctx.authorize(place, Scope::GrantsWrite)?;
     let state = ctx.app.state(place)?;
     let before = open(&state, &whose)?;
     if before.is_empty() {
         return Ok(TakenHeld { taken: Vec::new(), state });
     }
-    let wish = move |work: &mut crate::Work<'_>| -> Result<Vec<Arc<Grant>>, Error> {
+    let ctx2 = ctx.clone();
+    let wish = move |work: &mut crate::Work<'_>| -> Result<Done, Error> {
         let draft = work.place(place)?;
         let mut grants = open(&draft.state, &whose)?;
         let numbers: Vec<GrantNumber> = grants.iter().map(|grant| grant.number()).collect();
         if numbers.is_empty() {
-            return Ok(grants);
+            return Ok((grants, Planned::default()));
         }
-        rules::revoke_all(draft, &numbers);
+        rule(draft, &numbers)?;
         for write in draft.writes() {
             if let Record::Grant(closed) = &write.record
                 && let Some(grant) = grants.iter_mut().find(|it| it.number() == closed.number())
@@ -211,32 +240,27 @@ pub async fn revoke_held(ctx: &Context, place: Id, whose: Whose) -> Result<Taken
                 *grant = closed.clone();
             }
         }
-        Ok(grants)
+        // What is said of it is what is committed, whatever others take back at the same time.
+        let planned =
+            if ctx2.dry_run { Planned::default() } else { planned(&ctx2, work, work.now) };
+        Ok((grants, planned))
     };
-    let planning = Context { dry_run: true, keep: None, ..ctx.clone() };
-    let planned = match planning.write(Some(place), wish.clone()).await? {
-        Written::Planned(planned) => planned,
-        Written::Done { .. } => return Err(Error::Internal),
-    };
-    let (grants, taken_back) = if ctx.dry_run {
-        (before, None)
-    } else {
-        match ctx.write(Some(place), wish).await? {
-            Written::Done { value, taken_back, .. } => (value, taken_back),
-            Written::Planned(_) => return Err(Error::Internal),
-        }
+    let (grants, planned, taken_back) = match ctx.write(Some(place), wish).await? {
+        Written::Planned(planned) => (before, planned, None),
+        Written::Done { value: (grants, planned), taken_back, .. } => (grants, planned, taken_back),
     };
     let numbers: BTreeSet<GrantNumber> = grants.iter().map(|grant| grant.number()).collect();
     let taken = grants.into_iter().map(|grant| {
         let reached = state.locks_of(grant.target);
         let progress = taken_back.as_ref().and_then(|it| it.progress_for(&grant));
+        let is_pending = match grant.closed {
+            Some(_) => progress.is_some_and(|progress| !progress.is_settled()),
+            None => would_be_pending(&planned.preview, &state, &grant, &reached),
+        };
         Taken {
-            is_pending: match grant.closed {
-                Some(_) => progress.is_some_and(|progress| !progress.is_settled()),
-                None => would_be_pending(&ctx.app, &state, &grant, &reached),
-            },
-            side_effects: hit(&state, &planned.side_effects, &reached, &numbers),
-            lists: sizes(&ctx.app, &state, &grant, &reached, &planned.sizes),
+            stands: if is_pending { RightState::RevocationPending } else { RightState::Revoked },
+            side_effects: hit(ctx, &state, &planned.preview, &reached, &numbers),
+            lists: sizes(&ctx.app, &state, &grant, &reached, &planned.preview.sizes),
             grant,
         }
     });
@@ -244,56 +268,50 @@ pub async fn revoke_held(ctx: &Context, place: Id, whose: Whose) -> Result<Taken
     Ok(TakenHeld { taken, state })
 }
 
+/// The grants as they are closed, and what closing them does at locks with no network.
+type Done = (Vec<Arc<Grant>>, Planned);
+
 /// The lock with no network that stands behind a lock of a place.
 fn offline(app: &App, state: &PlaceState, lock: LockNumber) -> Option<Arc<OfflineLock>> {
     let key = crate::offline::owned(state, lock)?;
     app.world().lists().offline.get(&key).cloned()
 }
 
-/// Whether some lock may let in by a grant after it was taken back, as far as can be told before.
-fn would_be_pending(app: &App, state: &PlaceState, grant: &Grant, reached: &[LockNumber]) -> bool {
-    let now_s = app.now().seconds();
-    let place = state.place.number();
+/// Whether some lock may let in by a grant after it was taken back, as far as can be told before:
+/// of the list of a controller it is not known what it holds.
+fn would_be_pending(
+    preview: &Preview,
+    state: &PlaceState,
+    grant: &Grant,
+    reached: &[LockNumber],
+) -> bool {
     let presents = match grant.subject {
         Subject::Person(person) => state.person_credentials(person).iter().next().is_some(),
         Subject::Credential(_) => true,
     };
-    reached.iter().any(|lock| match offline(app, state, *lock) {
-        Some(offline) => offline.keys().any(|key| {
-            (key.place, key.grant) == (place, grant.number()) && !key.refused && key.exp > now_s
-        }),
-        None => {
-            let mode = state.locks.get(*lock).map(|lock| lock.mode);
-            mode == Some(LockMode::AllowList) && presents
-        }
-    })
+    let mut modes = reached.iter().filter_map(|lock| Some(state.locks.get(*lock)?.mode));
+    preview.pending.contains(&(state.place.number(), grant.number()))
+        || presents && modes.any(|mode| mode == LockMode::AllowList)
 }
 
-/// The grants of others that are hit at the locks that one reaches.
+/// The grants of others whose keys are refused at the locks that one reaches.
 fn hit(
+    ctx: &Context,
     state: &PlaceState,
-    hits: &[PlanRow],
+    preview: &Preview,
     reached: &[LockNumber],
     taken: &BTreeSet<GrantNumber>,
-) -> Vec<Arc<Grant>> {
-    let mut found: BTreeMap<GrantNumber, Arc<Grant>> = BTreeMap::new();
-    for row in hits {
-        let number = |noun, id| state.number_of(noun, id);
-        let lock = number(Noun::Lock, row.lock).map(LockNumber).filter(|it| reached.contains(it));
-        let device = row.credential.and_then(|id| number(Noun::Credential, id));
-        let device = device.and_then(|device| state.credentials.get(CredentialNumber(device)));
-        let (Some(lock), Some(device)) = (lock, device) else { continue };
-        let own = Some(Subject::Credential(device.number()));
-        for subject in device.person.map(Subject::Person).into_iter().chain(own) {
-            for grant in open_of(state, subject) {
-                let counts = !taken.contains(&grant.number());
-                if counts && state.locks_of(grant.target).contains(&lock) {
-                    found.insert(grant.number(), grant);
-                }
-            }
-        }
-    }
-    found.into_values().collect()
+) -> Vec<(Arc<Grant>, RightState)> {
+    let here = |hit: &&Hit| {
+        let lock = state.number_of(Noun::Lock, hit.lock).map(LockNumber);
+        hit.place == state.place.number() && lock.is_some_and(|lock| reached.contains(&lock))
+    };
+    let hits = preview.hits.iter().filter(here).map(|hit| hit.grant);
+    let grants: BTreeSet<GrantNumber> = hits.filter(|grant| !taken.contains(grant)).collect();
+    let none = Gone::new();
+    let grants = grants.into_iter().filter_map(|grant| state.grants.get(grant).cloned());
+    let grants = grants.filter(|grant| is_meant(state, grant, &none));
+    grants.map(|grant| (grant.clone(), standing(&ctx.app, state, &grant))).collect()
 }
 
 /// The lists that refuse keys of a grant, as they were planned.

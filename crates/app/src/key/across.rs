@@ -9,10 +9,10 @@ use claviger_domain::command::grant as rules;
 use claviger_domain::draft::Draft;
 use claviger_domain::ids::{GrantNumber, Id, LockNumber, Noun, PersonNumber, PlaceNumber, Ref};
 use claviger_domain::key::KeyNumbers;
-use claviger_domain::noun::grant::{Grant, Right, SourceKind, Subject, Target};
+use claviger_domain::noun::grant::{Grant, Right, RightState, SourceKind, Subject, Target};
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::record::Record;
-use claviger_domain::refusal::Refusal;
+use claviger_domain::refusal::{Flaws, Refusal};
 use claviger_domain::state::PlaceState;
 
 use super::{KeyPage, KeyRow, KeyState, Wanted};
@@ -184,18 +184,19 @@ pub(crate) fn numbers(
     Some((person, lock))
 }
 
-pub(crate) fn known_lock(
-    ctx: &Context,
-    places: &[PlaceNumber],
-    lock: Option<Id>,
-) -> Result<(), Error> {
-    let Some(lock) = lock else { return Ok(()) };
+/// Refuses whom and what a search names and none of the places knows: who takes back the keys of
+/// a mistyped number must not believe that they are gone.
+pub(crate) fn known(ctx: &Context, places: &[PlaceNumber], search: &Search) -> Result<(), Error> {
+    let (mut no_lock, mut nobody) = (search.lock.is_some(), search.phone.is_some());
     for place in places {
-        if ctx.app.state(*place)?.resolve(Noun::Lock, &Ref::Id(lock)).is_some() {
-            return Ok(());
-        }
+        let state = ctx.app.state(*place)?;
+        no_lock &= search.lock.is_some_and(|it| state.resolve(Noun::Lock, &Ref::Id(it)).is_none());
+        nobody &= person(&state, search).is_none();
     }
-    Err(not_here("/lock_id", "there is no such lock in this place"))
+    let mut flaws = Flaws::default();
+    flaws.check(!no_lock, "/lock_id", "not_found", "there is no such lock in this place");
+    flaws.check(!nobody, "/phone", "not_found", "nobody in this place has that phone number");
+    Ok(flaws.refuse()?)
 }
 
 /// Refuses a lock that none of the places ever had: closed keys speak of those that are gone.
@@ -305,11 +306,11 @@ pub async fn revoke(ctx: &Context, place: Id, id: Id) -> Result<KeyPage, Error> 
         let detail = "the key is a doorbell's; take its person off the doorbell's list";
         return Err(Refusal::InUse(detail.to_owned()).into());
     }
+    if key.state == RightState::Expired {
+        return Err(Refusal::InUse("the key is past its end".to_owned()).into());
+    }
     if key.revoked_at.is_some() {
         return Ok(page);
-    }
-    if key.window.past(ctx.app.now()) {
-        return Err(Refusal::InUse("the key is past its end".to_owned()).into());
     }
     let number = grant.number();
     ctx.commit(Some(own), move |work| {
@@ -328,10 +329,10 @@ pub async fn revoke(ctx: &Context, place: Id, id: Id) -> Result<KeyPage, Error> 
 /// how many. Keys that come through a level or a doorbell, and those past their end, stay.
 ///
 /// # Errors
-/// No such place; a lock that is not there.
+/// No such place; a lock or a phone number that is not there.
 pub async fn revoke_all(ctx: &Context, place: Id, search: Search) -> Result<Written<usize>, Error> {
     let places = places(ctx, place, Scope::GrantsWrite, search.below)?;
-    known_lock(ctx, &places, search.lock)?;
+    known(ctx, &places, &search)?;
     let own = places.first().copied().ok_or(Error::not_found(Noun::Place))?;
     ctx.write(Some(own), move |work| {
         let now = work.now;
@@ -366,7 +367,7 @@ fn meant(draft: &Draft, search: &Search) -> Vec<Arc<Grant>> {
             && shared == search.shared
             && grant.source.kind != SourceKind::Doorbell
             && person.is_none_or(|it| whose == Some(Subject::Person(it)))
-            && is_by_phone(state, grant.subject)
+            && whose.is_some_and(|it| is_by_phone(state, it))
     };
     state.grants.iter().filter(|grant| fits(grant)).cloned().collect()
 }

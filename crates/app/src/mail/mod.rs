@@ -1,42 +1,139 @@
-//! Mail: written as files into the outbox folder, which is the operator's. Where a mail server is
-//! set, the folder is emptied through it in the background; else the operator sends them.
+//! Mail: what is written to people, kept sealed from the command it follows from until it lies as a
+//! file in the outbox folder, which is the operator's. Where a mail server is set, the folder is
+//! emptied through it in the background; else the operator sends them.
 //!
-//! Must not be shown to a place's administrators: it holds one-time secrets. No request waits for a
-//! mail server.
+//! What is written must not be shown to a place's administrators: it holds one-time secrets. No
+//! request waits for a mail server.
 
+mod outbox;
 mod smtp;
 
-pub use smtp::{Security, Server, Smtp, is_sender, run};
+pub(crate) use outbox::{KEPT, Outbox, clear, withdraw};
+pub use smtp::{Security, Server, Smtp, is_sender};
 
-use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use claviger_domain::ids::{Id, IdSource};
-use claviger_domain::time::{DAY, Instant};
-use lettre::Message;
-use lettre::message::Mailbox;
-use lettre::message::header::ContentType;
+use claviger_domain::ids::{Id, PersonNumber, PlaceNumber};
+use claviger_domain::time::{Instant, SECOND};
+use claviger_store::{NewMail, Secrets};
+use serde_json::{Value, json};
+use tokio::sync::watch;
 
-use crate::clock::Clock;
+use crate::App;
 use crate::error::Error;
-use crate::{App, Settings, random};
+use crate::jobs::stopped;
+
+/// How often it is looked for what is to be written or sent.
+const EVERY: Duration = Duration::from_secs(1);
+/// How long a mail is left to whoever writes it behind the command's back.
+const LEFT_ALONE: i64 = 20 * SECOND;
+
+/// Writes what could not be written before, and sends what is written where there is a mail server,
+/// until `stop` says true or its sender is gone.
+pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
+    let outbox = Outbox::of(app.settings(), app.store().clone());
+    let mut sending = smtp::Sending::default();
+    let mut tick = tokio::time::interval(EVERY);
+    let told = stop.clone();
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {
+                outbox.post_due().await;
+                sending.round(&app, &told).await;
+            }
+            () = stopped(&mut stop) => return,
+        }
+    }
+}
+
+/// What is written, and to whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Words {
+    to: String,
+    subject: String,
+    body: String,
+}
 
 /// One mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mail {
-    to: String,
-    subject: &'static str,
-    body: String,
+    /// The place it comes from; the directory where it is no place's affair.
+    pub(crate) place: PlaceNumber,
+    /// The person of the place it is about.
+    pub(crate) person: Option<PersonNumber>,
+    /// Until when it is worth sending.
+    pub(crate) good_until: Instant,
+    /// What it says.
+    pub(crate) words: Words,
 }
 
-/// The mail with the secret that sets a password anew.
-pub(crate) fn password_reset(public_url: &str, to: &str, secret: &str) -> Mail {
-    let body = format!(
-        "Somebody, hopefully you, asked to set a new password for Claviger at {public_url}.\n\n\
-         Your one-time secret, good for an hour:\n\n    {secret}\n\n\
-         Send it with a new password to /api/v1/account/password-reset.\n\
-         If it was not you, do nothing: your password stays as it is.\n"
-    );
-    Mail { to: to.to_owned(), subject: "Set a new password", body }
+const NOUN: &str = "mail";
+
+impl Words {
+    fn new(to: &str, (subject, body): (&str, String)) -> Words {
+        Words { to: to.to_owned(), subject: subject.to_owned(), body }
+    }
+
+    /// What [`Mail::sealed`] sealed.
+    fn opened(secrets: &Secrets, (place, id): (PlaceNumber, Id), sealed: &[u8]) -> Option<Words> {
+        let plain = secrets.open(place.0, NOUN, id.0, NOUN, sealed).ok()?;
+        let all: Value = serde_json::from_slice(&plain).ok()?;
+        let text = |name: &str| all.get(name)?.as_str().map(str::to_owned);
+        Some(Words { to: text("to")?, subject: text("subject")?, body: text("body")? })
+    }
+}
+
+impl Mail {
+    /// The mail as it is stored.
+    ///
+    /// # Errors
+    /// The system gives no random bytes.
+    pub(crate) fn sealed(&self, secrets: &Secrets, id: Id, now: Instant) -> Result<NewMail, Error> {
+        let Words { to, subject, body } = &self.words;
+        let plain = json!({ "to": to, "subject": subject, "body": body }).to_string();
+        let sealed = secrets.seal(self.place.0, NOUN, id.0, NOUN, plain.as_bytes())?;
+        Ok(NewMail {
+            id,
+            person: self.person,
+            sealed,
+            created_at: now,
+            next_at: now.plus(LEFT_ALONE),
+            good_until: self.good_until,
+        })
+    }
+}
+
+/// The secret that sets a password anew. `language` is `sv`, or English.
+pub(crate) fn password_reset(
+    public_url: &str,
+    (to, language): (&str, &str),
+    secret: &str,
+) -> Words {
+    let text = match language {
+        "sv" => (
+            "Välj ett nytt lösenord",
+            format!(
+                "Någon, förhoppningsvis du, vill välja ett nytt lösenord för Claviger på \
+                 {public_url}.\n\n\
+                 Din engångskod, som gäller i en timme:\n\n    {secret}\n\n\
+                 Skicka den som secret, med ett nytt lösenord som password, till\n\
+                 {public_url}/api/v1/account/password-reset.\n\
+                 Om det inte var du behöver du inte göra något: ditt lösenord gäller som förut.\n"
+            ),
+        ),
+        _ => (
+            "Set a new password",
+            format!(
+                "Somebody, hopefully you, asked to set a new password for Claviger at \
+                 {public_url}.\n\n\
+                 Your one-time secret, good for an hour:\n\n    {secret}\n\n\
+                 Send it as secret, with a new password as password, to\n\
+                 {public_url}/api/v1/account/password-reset.\n\
+                 If it was not you, do nothing: your password stays as it is.\n"
+            ),
+        ),
+    };
+    Words::new(to, text)
 }
 
 /// Invites somebody to a place: with a one-time password who has yet to prove that the address is
@@ -46,8 +143,8 @@ pub(crate) fn invitation(
     to: &str,
     (place, language): (&str, &str),
     secret: Option<&str>,
-) -> Mail {
-    let (subject, body) = match (language, secret) {
+) -> Words {
+    let text = match (language, secret) {
         ("sv", Some(secret)) => (
             "Du har fått nycklar",
             format!(
@@ -90,112 +187,5 @@ pub(crate) fn invitation(
             ),
         ),
     };
-    Mail { to: to.to_owned(), subject, body }
-}
-
-/// How long a mail that nobody sent lies in the folder: the secret in it is over by then.
-const KEPT: i64 = 14 * DAY;
-
-/// Deletes the mails that have been lying in the folder for long, also those that could not be
-/// sent.
-pub(crate) async fn clear(app: &App) {
-    let (folder, before) = (app.settings().outbox.clone(), app.now().plus(-KEPT));
-    let cleared = tokio::task::spawn_blocking(move || delete_before(&folder, before)).await;
-    if !matches!(cleared, Ok(Ok(()))) {
-        tracing::warn!("old mails could not be deleted; it is tried again");
-    }
-}
-
-/// A mail's name begins with its id, and that with when it was written.
-fn delete_before(folder: &Path, before: Instant) -> std::io::Result<()> {
-    let first = IdSource::new(before, [0; 16]).next_id();
-    let files = match std::fs::read_dir(folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        files => files?,
-    };
-    for file in files {
-        let path = file?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let id = name.trim_start_matches('.').split('.').next().and_then(Id::parse);
-        if id.is_some_and(|id| id < first) {
-            std::fs::remove_file(path)?;
-        }
-    }
-    Ok(())
-}
-
-/// Where mails go: a folder, and whose they are.
-#[derive(Clone, Debug)]
-pub(crate) struct Outbox {
-    folder: PathBuf,
-    from: Option<Mailbox>,
-    clock: Clock,
-}
-
-impl Outbox {
-    /// That of a server.
-    pub(crate) fn of(settings: &Settings) -> Outbox {
-        let from = settings.smtp.as_ref().map(|smtp| smtp.from.clone());
-        Outbox { folder: settings.outbox.clone(), from, clock: settings.clock }
-    }
-
-    /// Writes mails behind the caller's back: who waits for an answer does not wait for them.
-    pub(crate) fn post_all(&self, mails: Vec<Mail>) {
-        if mails.is_empty() {
-            return;
-        }
-        let outbox = self.clone();
-        tokio::spawn(async move {
-            for mail in mails {
-                if let Err(error) = outbox.post(mail).await {
-                    tracing::error!(%error, "a mail could not be written");
-                }
-            }
-        });
-    }
-
-    /// Writes a mail.
-    pub(crate) async fn post(&self, mail: Mail) -> Result<(), Error> {
-        let Ok(to) = mail.to.parse::<Mailbox>() else {
-            tracing::warn!("an address cannot be mailed to");
-            return Ok(());
-        };
-        let from = match &self.from {
-            Some(from) => from.clone(),
-            None => "Claviger <no-reply@localhost>".parse().map_err(|_| Error::Internal)?,
-        };
-        let id = random::ids(self.clock.now()).next_id();
-        let message = Message::builder()
-            .message_id(Some(format!("<{id}@{}>", from.email.domain())))
-            .from(from)
-            .to(to)
-            .subject(mail.subject)
-            .header(ContentType::TEXT_PLAIN)
-            .body(mail.body);
-        let message = message.map_err(|_| Error::Internal)?.formatted();
-        let (folder, name) = (self.folder.clone(), format!("{id}.eml"));
-        let written = tokio::task::spawn_blocking(move || write(folder, &name, &message)).await;
-        written.map_err(|_| Error::Internal)?.map_err(|error| {
-            tracing::error!(%error, "the outbox folder cannot be written to");
-            Error::Unavailable
-        })
-    }
-}
-
-/// Writes a mail that only the operator may read, whole or not at all.
-fn write(folder: PathBuf, name: &str, message: &[u8]) -> std::io::Result<()> {
-    use std::io::Write as _;
-    std::fs::create_dir_all(&folder)?;
-    let (unfinished, finished) = (folder.join(format!(".{name}")), folder.join(name));
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    let mut file = options.open(&unfinished)?;
-    file.write_all(message)?;
-    file.sync_all()?;
-    std::fs::rename(unfinished, finished)
+    Words::new(to, text)
 }

@@ -1,13 +1,15 @@
 //! Sending the mails of the outbox folder through a mail server, in the background: tried again
 //! while that is not there, put aside when it refuses for good.
 //!
-//! Must not log an address, or what a mail server says, which may hold one.
+//! Must not log an address, or what a mail server says, which may hold one: that is for those who
+//! manage the person.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use claviger_domain::time::{HOUR, Instant, MINUTE, SECOND};
+use claviger_store::MailState;
 use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
@@ -15,11 +17,11 @@ use lettre::transport::smtp::{Error as SmtpError, SmtpTransport};
 use lettre::{Address, Transport as _, address::Envelope};
 use tokio::sync::watch;
 
+use super::outbox::id_in;
 use crate::App;
-use crate::jobs::stopped;
 
-/// How often the folder is looked at.
-const EVERY: Duration = Duration::from_secs(1);
+/// How much of what a mail server says is kept, in characters.
+const MOST_TOLD: usize = 300;
 /// How long the server may be silent.
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// How long to wait after each failure; after the last the mail is put aside.
@@ -155,17 +157,32 @@ impl Failed {
         }
     }
 
+    /// The same for those who manage the person the mail is to, who know the address: with what the
+    /// mail server said of it. What it thinks of our log-in is the operator's.
+    fn told(&self) -> String {
+        match self {
+            Failed::Smtp(error) if error.status().is_some() && !self.is_of_log_in() => {
+                let text = error.to_string();
+                text.chars().filter(|c| !c.is_control()).take(MOST_TOLD).collect()
+            }
+            _ => self.words(),
+        }
+    }
+
     /// Whether the server will not take this mail whenever it is asked. What it thinks of our
     /// log-in or our TLS can be put right.
     fn is_final(&self) -> bool {
         match self {
-            Failed::Smtp(error) => {
-                let code = error.status().map(|code| code.to_string());
-                let log_in = ["530", "534", "535", "538"];
-                error.is_permanent() && !code.is_some_and(|it| log_in.contains(&it.as_str()))
-            }
+            Failed::Smtp(error) => error.is_permanent() && !self.is_of_log_in(),
             Failed::Unreadable => false,
         }
+    }
+
+    /// Whether our log-in or our TLS is refused.
+    fn is_of_log_in(&self) -> bool {
+        let Failed::Smtp(error) = self else { return false };
+        let code = error.status().map(|code| code.to_string());
+        code.is_some_and(|it| ["530", "534", "535", "538"].contains(&it.as_str()))
     }
 }
 
@@ -176,56 +193,67 @@ struct Tries {
     next: Instant,
 }
 
-/// Sends until `stop` says true or its sender is gone; ends at once where no mail server is set.
-pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
-    let Some(smtp) = app.settings().smtp.clone() else { return };
-    let mut tick = tokio::time::interval(EVERY);
-    let (mut tries, told) = (HashMap::new(), stop.clone());
-    loop {
-        tokio::select! {
-            _ = tick.tick() => round(&app, &smtp, &mut tries, &told).await,
-            () = stopped(&mut stop) => return,
-        }
-    }
+/// The mails that a mail server did not take so far.
+#[derive(Default)]
+pub(super) struct Sending {
+    tries: HashMap<PathBuf, Tries>,
 }
 
-/// Sends whatever waits and is due, oldest first.
-async fn round(
-    app: &App,
-    smtp: &Smtp,
-    tries: &mut HashMap<PathBuf, Tries>,
-    stop: &watch::Receiver<bool>,
-) {
-    let folder = app.settings().outbox.clone();
-    let files = tokio::task::spawn_blocking(move || waiting(&folder)).await.unwrap_or_default();
-    tries.retain(|file, _| files.contains(file));
-    for file in files {
-        if *stop.borrow() {
-            return;
+impl Sending {
+    /// Sends whatever waits in the folder and is due, oldest first; nothing where no mail server is
+    /// set.
+    pub(super) async fn round(&mut self, app: &App, stop: &watch::Receiver<bool>) {
+        let Some(smtp) = &app.settings().smtp else { return };
+        let folder = app.settings().outbox.clone();
+        let files = tokio::task::spawn_blocking(move || waiting(&folder)).await.unwrap_or_default();
+        self.tries.retain(|file, _| files.contains(file));
+        for file in files {
+            if *stop.borrow() {
+                return;
+            }
+            let so_far = self.tries.get(&file).copied();
+            if so_far.is_some_and(|it| app.now() < it.next) {
+                continue;
+            }
+            let Err(failed) = smtp.send(file.clone()).await else {
+                note(app, &file, Some(MailState::Sent), None).await;
+                self.tries.remove(&file);
+                continue;
+            };
+            self.failed(app, file, so_far.map_or(0, |it| it.failed), &failed).await;
         }
-        let so_far = tries.get(&file).copied();
-        if so_far.is_some_and(|it| app.now() < it.next) {
-            continue;
-        }
-        let Err(failed) = smtp.send(file.clone()).await else {
-            tries.remove(&file);
-            continue;
-        };
-        let (count, reason) = (so_far.map_or(0, |it| it.failed), failed.words());
+    }
+
+    async fn failed(&mut self, app: &App, file: PathBuf, count: usize, failed: &Failed) {
+        let reason = failed.words();
         let mail = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         match WAITS.get(count).filter(|_| !failed.is_final()) {
             Some(wait) => {
                 tracing::warn!(mail, reason, "a mail was not sent; it is tried again");
-                tries.insert(file, Tries { failed: count + 1, next: app.now().plus(*wait) });
+                note(app, &file, None, Some(failed.told())).await;
+                let tries = Tries { failed: count + 1, next: app.now().plus(*wait) };
+                self.tries.insert(file, tries);
             }
             None => {
                 tracing::error!(mail, reason, "a mail was given up; it stays in the outbox folder");
+                note(app, &file, Some(MailState::Failed), Some(failed.told())).await;
                 let aside = std::fs::rename(&file, file.with_extension("failed"));
                 if aside.is_err() {
-                    tries.insert(file, Tries { failed: 0, next: app.now().plus(HOUR) });
+                    let tries = Tries { failed: 0, next: app.now().plus(HOUR) };
+                    self.tries.insert(file, tries);
                 }
             }
         }
+    }
+}
+
+/// Notes how a mail went for those who manage the person it is to.
+async fn note(app: &App, file: &Path, state: Option<MailState>, problem: Option<String>) {
+    let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let Some(id) = id_in(name) else { return };
+    let noted = app.store().note_mail(id, state, problem.as_deref(), app.now()).await;
+    if let Err(error) = noted {
+        tracing::warn!(%error, "how a mail went could not be noted");
     }
 }
 

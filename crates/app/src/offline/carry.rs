@@ -5,9 +5,11 @@ use std::sync::Arc;
 use claviger_domain::ids::{Id, LockNumber, Noun, Ref};
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::offline::{OfflineLock, Told};
+use claviger_domain::state::PlaceState;
 use claviger_domain::time::{Instant, SECOND};
 
-use super::sync::{events_in, owned, receipts_in};
+use super::sync::{events_in, owned, past_of, receipts_in};
+use crate::App;
 use crate::context::Context;
 use crate::error::Error;
 use crate::read::resolve;
@@ -31,6 +33,30 @@ pub struct CurrentList {
     pub told: Option<Told>,
 }
 
+/// How far the list of a lock is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListAt {
+    /// Its version.
+    pub version: u32,
+    /// When it was made.
+    pub made_at: Instant,
+    /// What the lock has shown to hold.
+    pub told: Option<Told>,
+}
+
+/// How far the list of a lock is, by its number in a place that owns or has borrowed it; none where
+/// it was never commissioned.
+#[must_use]
+pub fn how_far(app: &App, state: &PlaceState, lock: LockNumber) -> Option<ListAt> {
+    let lists = app.world().lists();
+    let lock = lists.offline.get(&owned(state, lock)?)?;
+    Some(ListAt { version: lock.version, made_at: made_at(lock), told: lock.told })
+}
+
+fn made_at(lock: &OfflineLock) -> Instant {
+    Instant(lock.iat.saturating_mul(SECOND))
+}
+
 /// A lock with no network that a place owns or has borrowed; nothing where it was never
 /// commissioned.
 fn find(ctx: &Context, place: Id, lock: &Ref, scope: Scope) -> Result<Arc<OfflineLock>, Error> {
@@ -50,7 +76,7 @@ pub fn current(ctx: &Context, place: Id, lock: &Ref) -> Result<CurrentList, Erro
     Ok(CurrentList {
         epoch: lock.epoch,
         version: lock.version,
-        made_at: Instant(lock.iat.saturating_mul(SECOND)),
+        made_at: made_at(&lock),
         list: lock.list.clone(),
         issuer: ctx.app.signers().issuer(&owner.place)?.certificate.clone(),
         epoch_certificate: Some(lock.certificate.clone()).filter(|it| !it.is_empty()),
@@ -72,9 +98,10 @@ pub async fn bring(
     let number = ctx.authorize(place, Scope::DevicesSync)?;
     find(ctx, place, &lock, Scope::DevicesSync)?;
     let app = ctx.app.clone();
+    let past = past_of(&app, &events).await?;
     ctx.commit(Some(number), move |work| {
         receipts_in(&app, work, &receipts, None)?;
-        events_in(&app, work, &events, None)
+        events_in(&app, work, (&events, &past), None)
     })
     .await
 }

@@ -9,7 +9,7 @@ use claviger_domain::state::PlaceState;
 use claviger_domain::time::{DAY, Instant};
 use claviger_offline::MOST_EPOCH;
 use claviger_offline::certificate::Epoch;
-use claviger_offline::cose::Kind;
+use claviger_offline::cose::{Kind, Signed};
 
 use super::faults::{Slip, planted};
 use super::list;
@@ -57,7 +57,10 @@ pub(super) fn certify(
         lock: Some(lock.id.0),
         epoch: lock.epoch,
         keys_from: lock.keys_from,
-        min_generation: signers.secrets.generation(),
+        min_generation: match planted(Slip::KeepsGeneration) {
+            true => 1,
+            false => signers.secrets.generation(),
+        },
         reset_time,
     };
     lock.certificate = signers.root()?.sign(Kind::Epoch, |it| certificate.write(it))?;
@@ -121,9 +124,15 @@ fn restart(
     let (known, signers) = (lock.tops, app.signers());
     // Without the root nothing begins, and nothing is noted.
     signers.root()?;
+    // Of before issuers were replaced: locks that have heard take nothing that the former signed.
+    let issuer = signers.issuer(&owner.place)?;
+    let is_former = Signed::read(&lock.list).is_ok_and(|it| *it.kid != issuer.key.public.kid());
     let noted = signers.highest_epoch(lock.id)?;
     let least = noted.map_or_else(|| by_day(&owner.place, now), |it| it.saturating_add(1));
     advance(signers, lock, least)?;
+    if is_former {
+        lock.keys_from = lock.epoch;
+    }
     certify(signers, &owner.place, lock, now)?;
     let forgets = planted(Slip::RestoreForgetsUnknown) || planted(Slip::RestoreReusesSerials);
     let classes = KeyClass::ALL.iter().zip(known);

@@ -39,6 +39,12 @@ pub enum Slip {
     EventsTwice,
     /// Events are acknowledged that have not arrived.
     AcksWithGaps,
+    /// What begins an epoch says nothing of issuers that were replaced.
+    KeepsGeneration,
+    /// A card's key demands the newest list, which nobody brings with it.
+    CardsNeedNewest,
+    /// A key opens at all hours.
+    AnyHours,
 }
 
 #[cfg(not(feature = "faults"))]

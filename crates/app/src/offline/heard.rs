@@ -3,9 +3,10 @@
 
 use claviger_domain::ids::PlaceNumber;
 use claviger_domain::noun::event::{Event, EventKind, EventSubject, Method};
-use claviger_domain::noun::lock::Lock;
+use claviger_domain::noun::lock::{Lock, Privacy};
 use claviger_domain::offline::{Issued, KeyClass, OfflineLock};
 use claviger_domain::reason::{Reason, Reasons};
+use claviger_domain::retention::is_forgotten;
 use claviger_domain::time::{Instant, SECOND};
 use claviger_offline::cose::Kind;
 use claviger_offline::event::{Event as Happened, EventKey, Sealed};
@@ -15,6 +16,7 @@ use claviger_offline::statement::Ack;
 use super::faults::{Slip, planted};
 use super::signer::Issuer;
 use crate::error::Error;
+use crate::lock::past::PastLocks;
 use crate::work::Work;
 
 /// Rows of numbers of one log.
@@ -42,7 +44,7 @@ pub(super) fn take_event(
     work: &mut Work<'_>,
     lock: &mut OfflineLock,
     record: Option<&Lock>,
-    secret: &[u8; 32],
+    (secret, past): (&[u8; 32], &PastLocks),
     sealed: &Sealed,
 ) -> (bool, Option<&'static str>) {
     let Some(happened) = sealed.open(&EventKey::of(secret, &lock.id.0)) else {
@@ -65,7 +67,9 @@ pub(super) fn take_event(
     if let Some(record) = record {
         let key = KeyClass::of(happened.class).map(|class| (class, happened.serial));
         let key = key.and_then(|key| lock.issued(key)).map(|key| Issued::clone(key));
-        tell(work, lock, record, &happened, (kind, key.as_ref()));
+        let at = occurred(&happened, work.now);
+        let privacy = (past.privacy(lock.key, record, at), record.privacy);
+        tell(work, lock, privacy, &happened, (kind, key.as_ref()));
     }
     (true, None)
 }
@@ -108,14 +112,15 @@ fn occurred(happened: &Happened, now: Instant) -> Instant {
 fn tell(
     work: &mut Work<'_>,
     lock: &OfflineLock,
-    record: &Lock,
+    privacy: (Privacy, Privacy),
     happened: &Happened,
     (kind, key): (EventKind, Option<&Issued>),
 ) {
     let now = work.now;
     let owner = lock.key.place;
     let place = key.map_or(owner, |key| key.place);
-    let subject = key.map(|key| subject(work, place, key)).unwrap_or_default();
+    let at = occurred(happened, now);
+    let subject = key.and_then(|key| subject(work, place, key, at)).unwrap_or_default();
     let decided = matches!(kind, EventKind::AccessGranted | EventKind::AccessDenied);
     let method = match key.map(|key| key.class) {
         Some(KeyClass::Card) => Method::Card,
@@ -127,7 +132,7 @@ fn tell(
         seq: 0,
         kind,
         lock: number,
-        occurred_at: occurred(happened, now),
+        occurred_at: at,
         received_at: now,
         method: decided.then_some(method),
         reasons: if kind == EventKind::AccessDenied {
@@ -139,23 +144,25 @@ fn tell(
         hidden: false,
     };
     if place != owner {
-        let id = work.next_id();
         let subject = EventSubject::default();
-        let bare = Event { id, lock: lock.key.lock, subject, ..whole.clone() };
-        work.keep(owner, bare, record.privacy);
+        let bare = Event { lock: lock.key.lock, subject, ..whole.clone() };
+        work.keep_late(owner, bare, privacy);
     }
-    work.keep(place, whole, record.privacy);
+    work.keep_late(place, whole, privacy);
 }
 
-fn subject(work: &Work<'_>, place: PlaceNumber, key: &Issued) -> EventSubject {
-    let state = work.before(place);
-    let credential = state.as_ref().and_then(|state| state.credentials.get(key.device));
-    EventSubject {
-        person: credential.and_then(|it| it.person),
-        credential: credential.map(|it| it.number()),
+/// Whom an event is about: nobody whose device is deleted by now, as that would be known again by
+/// the grant, and nobody who is to be forgotten.
+fn subject(work: &Work<'_>, place: PlaceNumber, key: &Issued, at: Instant) -> Option<EventSubject> {
+    let state = work.before(place)?;
+    let credential = state.credentials.get(key.device)?;
+    let person = credential.person.and_then(|it| state.people.get(it));
+    (!person.is_some_and(|person| is_forgotten(person, at))).then(|| EventSubject {
+        person: credential.person,
+        credential: Some(key.device),
         grant: Some(key.grant),
         ..EventSubject::default()
-    }
+    })
 }
 
 /// Tells a lock up to which number the events of one of its logs have arrived; nothing where the

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use claviger_domain::noun::lock::{Capacity as Room, Lock};
 use claviger_domain::noun::place::Place;
-use claviger_domain::offline::{Issued, KeyClass, OfflineLock, Serial};
+use claviger_domain::offline::{Erasure, Issued, KeyClass, OfflineLock, Serial};
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::{Instant, SECOND};
 use claviger_offline::class::Class;
@@ -183,7 +183,7 @@ fn live(world: &World, lock: &OfflineLock, iat: i64) -> BTreeMap<KeyClass, Vec<L
         }
         let floor = lock.floors[usize::from(key.class.number())];
         let opens = key.exp > iat && key.epoch >= lock.keys_from;
-        if opens && key.serial > floor && !key.refused {
+        if opens && key.serial > floor && !key.refused && key.erasure == Erasure::None {
             let live = Live { serial: key.serial, weight: weight(world, key, iat) };
             found.entry(key.class).or_default().push(live);
         }

@@ -3,8 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use claviger_domain::ids::{CredentialNumber, Id, PlaceNumber};
+use claviger_domain::ids::{CredentialNumber, GrantNumber, Id, PlaceNumber};
+use claviger_domain::noun::lock::Lock;
 use claviger_domain::offline::{KeyClass, LockKey, OfflineLock, touched};
+use claviger_domain::provision::LockState;
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::Instant;
 
@@ -19,6 +21,8 @@ use crate::work::Work;
 pub(crate) struct Hit {
     /// The place whose grant the key is of.
     pub(crate) place: PlaceNumber,
+    /// The grant.
+    pub(crate) grant: GrantNumber,
     /// The device.
     pub(crate) device: CredentialNumber,
     /// The lock.
@@ -51,6 +55,33 @@ pub(crate) struct Preview {
     pub(crate) hits: Vec<Hit>,
     /// How long they get.
     pub(crate) sizes: Vec<SizedList>,
+    /// The grants that it takes back and by which some lock may let in after it, each with its
+    /// place.
+    pub(crate) pending: BTreeSet<(PlaceNumber, GrantNumber)>,
+}
+
+impl Preview {
+    /// Adds the list that a lock would get.
+    fn plans(&mut self, app: &App, lock: &OfflineLock, record: Option<&Lock>, at: Instant) {
+        let room = list::room(lock, record);
+        let draft = list::draft(app.world(), lock, room, at.seconds().max(lock.iat));
+        self.sizes.extend(draft.sizes().map(|(class, entries)| SizedList {
+            lock: lock.id,
+            class,
+            // What the newest list refuses already needs no other.
+            version: lock.version.saturating_add(u32::from(lock.list_due)),
+            entries,
+            most: list::most_entries(room, draft.sizes().count()),
+        }));
+        let hits = draft.side_effects.iter().filter_map(|key| lock.issued(*key));
+        self.hits.extend(hits.map(|key| Hit {
+            place: key.place,
+            grant: key.grant,
+            device: key.device,
+            lock: lock.id,
+            serial: key.serial,
+        }));
+    }
 }
 
 /// The lists that a finished work would make, planned as of an instant.
@@ -68,7 +99,13 @@ pub(crate) fn preview(app: &App, work: &Work<'_>, at: Instant) -> Preview {
     for (place, draft) in work.places.iter().filter(|(_, draft)| !draft.writes().is_empty()) {
         let Some(before) = work.before(*place) else { continue };
         let touched = touched(&before, &draft.state, draft.writes());
-        let rights = closed_rights(&before, &draft.state, &touched, |key| work.offline(key));
+        let rights = closed_rights(
+            &before,
+            &draft.state,
+            &touched,
+            |key| work.offline(key),
+            |each| work.each_open(*place, each),
+        );
         closed.insert(*place, rights);
         written.insert(*place, touched);
     }
@@ -82,7 +119,13 @@ pub(crate) fn preview(app: &App, work: &Work<'_>, at: Instant) -> Preview {
             let known = changed.get(&key).cloned().or_else(|| work.offline(key));
             let Some(mut lock) = known else { continue };
             let about = About { place: *place, written: &written, closed: &rights };
-            if take_back(&mut lock, about, &mut places, sure).is_some() && lock.list_due {
+            let Some(taken) = take_back(&mut lock, about, &mut places, sure) else { continue };
+            let grants = taken.keys.iter().map(|key| (key.place, key.grant));
+            found.pending.extend(grants.filter(|grant| {
+                let progress = taken.progress(Some(*grant), Some(&lock), false, sure);
+                progress.is_some_and(|it| it.state == LockState::Pending)
+            }));
+            if lock.list_due {
                 changed.insert(key, lock);
             }
         }
@@ -91,23 +134,7 @@ pub(crate) fn preview(app: &App, work: &Work<'_>, at: Instant) -> Preview {
     for lock in changed.values() {
         let owner = find(lock.key.place);
         let record = owner.as_ref().and_then(|owner| owner.locks.get(lock.key.lock));
-        let room = list::room(lock, record.map(|record| &**record));
-        let draft = list::draft(app.world(), lock, room, at.seconds().max(lock.iat));
-        found.sizes.extend(draft.sizes().map(|(class, entries)| SizedList {
-            lock: lock.id,
-            class,
-            // What the newest list refuses already needs no other.
-            version: lock.version.saturating_add(u32::from(lock.list_due)),
-            entries,
-            most: list::most_entries(room, draft.sizes().count()),
-        }));
-        let hits = draft.side_effects.iter().filter_map(|key| lock.issued(*key));
-        found.hits.extend(hits.map(|key| Hit {
-            place: key.place,
-            device: key.device,
-            lock: lock.id,
-            serial: key.serial,
-        }));
+        found.plans(app, lock, record.map(|record| &**record), at);
     }
     if planted(Slip::HitIsNotTold) {
         found.hits.clear();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use claviger_domain::ids::{CredentialNumber, Id, LockNumber, Noun, PlaceNumber, Ref};
 use claviger_domain::noun::credential::CredentialKind;
 use claviger_domain::noun::scope::Scope;
-use claviger_domain::offline::{KeyClass, LockKey, OfflineLock, Told};
+use claviger_domain::offline::{Erasure, Issued, KeyClass, LockKey, OfflineLock, Told};
 use claviger_domain::refusal::Refusal;
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::{DAY, Instant, SECOND};
@@ -26,15 +26,16 @@ use super::taken::right_of;
 use super::{heard, list, shown};
 use crate::context::{Caller, Context};
 use crate::error::Error;
+use crate::lock::past::PastLocks;
 use crate::work::Work;
 use crate::{App, not_here, provision};
 
 /// A list this old is made anew when somebody fetches it.
 const LIST_AGE_S: i64 = DAY / SECOND;
 
-/// A key that a device holds.
+/// A key that a device holds, or held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Acknowledged {
+pub struct HeldKey {
     /// Its lock.
     pub lock: Id,
     /// Its class.
@@ -71,7 +72,9 @@ pub struct SyncWish {
     /// For which device; none where it calls itself.
     pub device: Option<Ref>,
     /// Keys that it holds.
-    pub acknowledged: Vec<Acknowledged>,
+    pub acknowledged: Vec<HeldKey>,
+    /// Keys that were erased from it, as it was asked.
+    pub erased: Vec<HeldKey>,
     /// Locks it has met.
     pub hellos: Vec<Hello>,
     /// What locks drew, to be told what is newest.
@@ -102,6 +105,8 @@ pub struct SyncAnswer {
     pub locks: Vec<KnownLock>,
     /// Keys that it does not hold yet.
     pub keys: Vec<Vec<u8>>,
+    /// Keys that are to be erased from it: their rights were taken back and left to it.
+    pub erase: Vec<HeldKey>,
     /// The list of each lock.
     pub lists: Vec<Vec<u8>>,
     /// The certificates of who signed.
@@ -115,7 +120,8 @@ pub struct SyncAnswer {
 /// Takes in what a device brings and gives it what it is to carry.
 ///
 /// # Errors
-/// Not found; a device that calls for another; a card that cannot sign.
+/// Not found; a device that calls for another, or says itself what was erased from it; a card that
+/// cannot sign.
 pub async fn sync(ctx: &Context, place: Id, wish: SyncWish) -> Result<SyncAnswer, Error> {
     let place = ctx.authorize(place, Scope::DevicesSync)?;
     let state = ctx.app.state(place)?;
@@ -145,6 +151,12 @@ pub async fn sync(ctx: &Context, place: Id, wish: SyncWish) -> Result<SyncAnswer
         };
         return Err(Refusal::field("/device_id", code, detail).into());
     }
+    // Whoever loses a right by it is not believed that it is gone.
+    if matches!(ctx.caller, Caller::Device { .. }) && !wish.erased.is_empty() {
+        let detail = "what was erased is said by whoever writes the card";
+        return Err(Refusal::Escalation(detail.to_owned()).into());
+    }
+    let past = past_of(&ctx.app, &wish.events).await?;
     let (app, wish) = (ctx.app.clone(), Arc::new(wish));
     ctx.commit(Some(place), move |work| {
         let mut call = Call { app: &app, work, place, device };
@@ -152,7 +164,7 @@ pub async fn sync(ctx: &Context, place: Id, wish: SyncWish) -> Result<SyncAnswer
         call.take_in(&wish)?;
         let mut answer = call.answer(&wish)?;
         let by = call.by();
-        answer.acknowledgements = events_in(&app, call.work, &wish.events, by)?;
+        answer.acknowledgements = events_in(&app, call.work, (&wish.events, &past), by)?;
         Ok(answer)
     })
     .await
@@ -201,13 +213,17 @@ impl Call<'_, '_, '_> {
         let by = self.by();
         receipts_in(self.app, self.work, &wish.receipts, by)?;
         for held in &wish.acknowledged {
-            let Some(mut lock) = self.lock(held.lock) else { continue };
-            let key = (held.class, held.serial);
-            let whose = lock.issued(key).map(|key| (key.place, key.device));
-            if whose == Some((self.place, self.device)) {
-                lock.edit(key, |key| key.bytes.clear());
-                self.work.put_offline(lock);
-            }
+            self.edit_own(held, |key| key.bytes.clear());
+        }
+        for held in &wish.erased {
+            self.edit_own(held, |key| {
+                if key.erasure == Erasure::Due {
+                    key.erasure = Erasure::Done;
+                }
+            });
+        }
+        if !wish.erased.is_empty() {
+            settle(self.app, self.work);
         }
         if wish.hellos.is_empty() && wish.reports.is_empty() {
             return Ok(());
@@ -234,6 +250,37 @@ impl Call<'_, '_, '_> {
             alarm(self.work, &lock, by, "the lock asks for a list it was brought");
         }
         Ok(())
+    }
+
+    /// Changes a key of the device.
+    fn edit_own(&mut self, held: &HeldKey, change: impl FnOnce(&mut Issued)) {
+        let Some(mut lock) = self.lock(held.lock) else { return };
+        let key = (held.class, held.serial);
+        let whose = lock.issued(key).map(|key| (key.place, key.device));
+        if whose == Some((self.place, self.device)) {
+            lock.edit(key, change);
+            self.work.put_offline(lock);
+        }
+    }
+
+    /// The keys that are to be erased from the device; only those of cards are left to them.
+    fn erase(&self) -> Result<Vec<HeldKey>, Error> {
+        let state = self.state(self.place)?;
+        let kind = state.credentials.get(self.device).map(|it| it.kind);
+        if kind != Some(CredentialKind::Card) {
+            return Ok(Vec::new());
+        }
+        let mut found = Vec::new();
+        for lock in self.work.offline_at(self.place) {
+            let keys = lock.keys_for(self.place, self.device);
+            let due = keys.filter(|key| key.erasure == Erasure::Due);
+            found.extend(due.map(|key| HeldKey {
+                lock: lock.id,
+                class: key.class,
+                serial: key.serial,
+            }));
+        }
+        Ok(found)
     }
 
     /// The locks with no network at which the device has a right.
@@ -281,6 +328,7 @@ impl Call<'_, '_, '_> {
             self.work.put_offline(lock);
         }
         self.carried(met, &mut answer)?;
+        answer.erase = self.erase()?;
         self.fresh(wish, &mut answer)?;
         Ok(answer)
     }
@@ -387,17 +435,29 @@ pub(super) fn receipts_in(
         work.put_offline(lock);
     }
     if has_shown {
-        let lists = app.world().lists();
-        work.settled = provision::ended_with(&lists, &work.offline, app.signers().sure(now));
+        settle(app, work);
     }
     Ok(())
+}
+
+/// What the locks were whose events are brought. When those happened is under their seals.
+pub(super) async fn past_of(app: &App, events: &[Vec<u8>]) -> Result<PastLocks, Error> {
+    let sealed = events.iter().filter_map(|bytes| Sealed::read(bytes).ok());
+    let keys = sealed.filter_map(|sealed| app.world().offline_key(Id(sealed.lock)));
+    PastLocks::of(app, keys.map(|key| (key, Instant(0))).collect::<Vec<_>>()).await
+}
+
+/// Ends the revocations that what was brought ends.
+fn settle(app: &App, work: &mut Work<'_>) {
+    let lists = app.world().lists();
+    work.settled = provision::ended_with(&lists, &work.offline, app.signers().sure(work.now));
 }
 
 /// Takes in what happened at locks, whoever brings it; what the locks are to be told of it.
 pub(super) fn events_in(
     app: &App,
     work: &mut Work<'_>,
-    events: &[Vec<u8>],
+    (events, past): (&[Vec<u8>], &PastLocks),
     by: By,
 ) -> Result<Vec<Vec<u8>>, Error> {
     let mut logs = BTreeSet::new();
@@ -407,7 +467,7 @@ pub(super) fn events_in(
         let owner = work.before(lock.key.place);
         let record = owner.as_ref().and_then(|owner| owner.locks.get(lock.key.lock));
         let record = record.map(|record| &**record);
-        let (is_one, why) = heard::take_event(work, &mut lock, record, &secret, &sealed);
+        let (is_one, why) = heard::take_event(work, &mut lock, record, (&secret, past), &sealed);
         why.into_iter().for_each(|why| alarm(work, &lock, by, why));
         if is_one {
             logs.insert((lock.key, sealed.log_epoch));

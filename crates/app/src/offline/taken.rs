@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use claviger_domain::ids::{CredentialNumber, GrantNumber, LockNumber, PlaceNumber};
 use claviger_domain::noun::lock::{Lock, LockMode};
 use claviger_domain::offline::{
-    self, AtLock, Issued, LockKey, OfflineLock, Right, TakenKey, Touched,
+    self, AtLock, Erasure, Issued, LockKey, OfflineLock, Right, TakenKey, Touched,
 };
+use claviger_domain::provision::Revocation;
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::Instant;
 
@@ -30,6 +31,17 @@ impl<'p> Places<'p> {
     fn learn(&mut self, place: PlaceNumber) {
         let find = self.find;
         self.known.entry(place).or_insert_with(|| find(place));
+    }
+
+    /// Two places, where both are there.
+    pub(super) fn both(
+        &mut self,
+        one: PlaceNumber,
+        other: PlaceNumber,
+    ) -> Option<(&PlaceState, &PlaceState)> {
+        self.learn(one);
+        self.learn(other);
+        self.of(one).zip(self.of(other))
     }
 
     /// A place that was asked for before.
@@ -56,25 +68,46 @@ pub(crate) fn right_of<'s>(
 }
 
 /// Rights at locks, each by its grant, which was made then.
-pub(crate) type Rights = BTreeMap<LockKey, Vec<(GrantNumber, Instant)>>;
+pub(crate) type Rights = BTreeMap<LockKey, BTreeMap<GrantNumber, Instant>>;
 
-/// The rights that a command closed at locks of whose keys nobody remembers all.
+/// The rights that a command closed at locks of whose keys nobody remembers all. `each_open` shows
+/// the revocations of the place that have not come to their end.
 pub(crate) fn closed_rights(
     before: &PlaceState,
     after: &PlaceState,
     touched: &Touched,
     find: impl Fn(LockKey) -> Option<OfflineLock>,
+    each_open: impl FnOnce(&mut dyn FnMut(&Revocation)),
 ) -> Rights {
-    let mut found: BTreeMap<LockKey, Option<Vec<_>>> = BTreeMap::new();
-    for (grant, lock) in touched.closed(before, after) {
-        let (Some(at), Some(grant)) = (owned(before, lock), before.grants.get(grant)) else {
-            continue;
-        };
-        let forgets = || find(at).is_some_and(|lock| lock.forgotten(Instant(i64::MIN)).is_some());
-        let rights = found.entry(at).or_insert_with(|| forgets().then(Vec::new));
-        rights.iter_mut().for_each(|it| it.push((grant.number(), grant.header.created_at)));
+    let mut known: BTreeMap<LockKey, bool> = BTreeMap::new();
+    let is_forgetful = |lock: &OfflineLock| lock.forgotten(Instant(i64::MIN)).is_some();
+    let mut forgets =
+        |at| *known.entry(at).or_insert_with(|| find(at).as_ref().is_some_and(is_forgetful));
+    let counts = |lock| owned(before, lock).is_some_and(&mut forgets);
+    let mut found = Rights::new();
+    for (grant, lock) in touched.closed(before, after, counts) {
+        let Some(at) = owned(before, lock) else { continue };
+        let since = before.grants.get(grant).map(|grant| grant.header.created_at);
+        found.entry(at).or_default().extend(since.map(|since| (grant, since)));
     }
-    found.into_iter().filter_map(|(at, rights)| Some((at, rights?))).collect()
+    let closed = touched.closed_grants(before, after);
+    let closed: BTreeMap<_, _> =
+        closed.map(|grant| (grant.number(), grant.header.created_at)).collect();
+    if closed.is_empty() {
+        return found;
+    }
+    // What left the level of a grant before that was closed may open to its keys all the same.
+    each_open(&mut |revocation| {
+        for at in revocation.taken.locks.iter().filter(|at| forgets(at.key)) {
+            let own = at.keys.iter().filter(|key| key.place == before.place.number());
+            let own = own.filter_map(|key| Some((key.grant, *closed.get(&key.grant)?)));
+            let mut own = own.peekable();
+            if own.peek().is_some() {
+                found.entry(at.key).or_default().extend(own);
+            }
+        }
+    });
+    found
 }
 
 /// What a command took back in `place`, with all the places it wrote.
@@ -97,13 +130,17 @@ pub(crate) fn take_back(
     sure: Instant,
 ) -> Option<AtLock> {
     let known = of_known(lock, about, places, sure);
-    // What the newest list refuses, or by its instant has ended, needs no other.
-    lock.list_due |= known.iter().any(|taken| {
+    // What the newest list refuses, or by its instant has ended, or is left to a card, needs no
+    // other.
+    lock.list_due |= known.iter().filter(|taken| !taken.at_card).any(|taken| {
         let is_refused = lock.issued(taken.key).is_some_and(|key| key.refused);
         taken.exp > lock.iat && !is_refused
     });
     for taken in &known {
-        lock.edit(taken.key, |it| it.refused = true);
+        lock.edit(taken.key, |it| match taken.at_card {
+            true => it.erasure = Erasure::Due,
+            false => it.refused = true,
+        });
     }
     let forgotten = of_forgotten(lock, about);
     let list = match (&known[..], forgotten.as_ref()) {
@@ -129,13 +166,11 @@ fn of_known(
         written.get(&place).is_some_and(|touched| touched.holds(place, at, key))
     };
     let mut taken = Vec::new();
-    places.learn(at.place);
     for key in lock.keys().filter(|key| may_open(lock, key)) {
         if !holds(place, key) || key.place != place && holds(key.place, key) {
             continue;
         }
-        places.learn(key.place);
-        let states = places.of(at.place).zip(places.of(key.place));
+        let states = places.both(at.place, key.place);
         let is_old = key.refused || key.exp <= lock.iat;
         let closes = || {
             let tenant = states.map(|(_, tenant)| tenant);
@@ -143,6 +178,16 @@ fn of_known(
             written.get(&key.place).is_some_and(closes)
         };
         if is_old && !closes() {
+            continue;
+        }
+        let is_due = key.erasure == Erasure::Due;
+        let is_left = is_due || written.get(&key.place).is_some_and(|touched| touched.leaves(key));
+        let stays = |(owner, tenant): (&PlaceState, &PlaceState)| {
+            let flags = reads_keys(owner, at.lock).map(flags_of);
+            flags.is_some_and(|flags| offline::may_stay(key, tenant, flags, now_s))
+        };
+        let at_card = is_left && !key.refused && states.is_some_and(stays);
+        if at_card && is_due {
             continue;
         }
         let numbers = (key.grant, key.device, key.lock);
@@ -158,6 +203,7 @@ fn of_known(
                 grant: key.grant,
                 exp: key.exp,
                 strict: key.is_strict() || planted(Slip::RevokedOnExpiry),
+                at_card,
             });
         }
     }
@@ -171,6 +217,9 @@ fn of_known(
 ///
 /// What has ended is judged by what was signed: the clock may be ahead for a while.
 fn may_open(lock: &OfflineLock, key: &Issued) -> bool {
+    if key.erasure == Erasure::Done {
+        return false;
+    }
     let has_ended = key.exp <= lock.iat;
     if has_ended && key.is_strict() || lock.told.is_some_and(|told| key.exp <= told.iat) {
         return false;
@@ -197,6 +246,7 @@ fn of_forgotten(lock: &OfflineLock, about: About<'_>) -> Option<((u16, u32), Vec
             grant: *grant,
             exp: unknown.exp,
             strict: false,
+            at_card: false,
         });
     }
     least.map(|list| (list, keys))

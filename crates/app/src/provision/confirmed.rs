@@ -76,7 +76,7 @@ impl<'s> ListedKeys<'s> {
         *self.served.entry(lock).or_insert_with(|| {
             match system(ctx, state, state.locks.get(lock)?) {
                 (System::List(key), at_owner) => Some((key, at_owner)),
-                (System::Asks(_), _) => None,
+                (System::Asks(_) | System::Keys, _) => None,
             }
         })
     }

@@ -6,19 +6,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use claviger_domain::ids::{CredentialNumber, Id, LockNumber, Noun, PersonNumber, PlaceNumber};
 use claviger_domain::noun::event::EventSubject;
+use claviger_domain::offline::LockKey;
 use claviger_domain::provision::{self, Holdings, ListKey, Site};
 use claviger_domain::record::Record;
 use claviger_domain::state::PlaceState;
+use claviger_domain::time::Instant;
 
 use super::reported::{EventWish, Whom};
 use crate::context::Context;
 use crate::error::Error;
+use crate::lock::past::PastLocks;
 
 /// Whom a credential was of.
 struct Owned {
     place: PlaceNumber,
     credential: CredentialNumber,
     person: Option<PersonNumber>,
+    /// Up to when what happened is not to be told of that person.
+    forgotten_at: Option<Instant>,
 }
 
 /// What is known of the credentials that events name.
@@ -27,6 +32,8 @@ pub(super) struct Former {
     owned: BTreeMap<Id, Owned>,
     /// The numbers that locks have, or had, at places they are, or were, shared to.
     locks: BTreeMap<(PlaceNumber, LockNumber), LockNumber>,
+    /// What the locks were.
+    pub(super) past: PastLocks,
 }
 
 impl Former {
@@ -38,18 +45,20 @@ impl Former {
         events: &[EventWish],
     ) -> Result<Former, Error> {
         let mut former = Former::default();
-        let lists = ctx.app.world().lists();
-        let list = lists.list(key);
-        let known = list.map_or(0, |list| list.event_seq);
-        let told = events.iter().filter(|event| event.seq > known);
-        let told: Vec<&EventWish> = told.filter(|event| event.credential.is_some()).collect();
+        let known = ctx.app.world().lists().list(key).map_or(0, |list| list.event_seq);
+        let told: Vec<&EventWish> = events.iter().filter(|event| event.seq > known).collect();
+        let key_of = |lock| LockKey { place: key.place, lock };
+        let wanted = told.iter().map(|event| (key_of(event.lock), event.occurred_at));
+        former.past = PastLocks::of(&ctx.app, wanted).await?;
+        let told: Vec<_> = told.into_iter().filter(|event| event.credential.is_some()).collect();
         if told.is_empty() {
             return Ok(former);
         }
         let owner = ctx.app.state(key.place)?;
         let mut places = BTreeSet::from([key.place]);
         places.extend(provision::tenants_of(&owner, key.controller));
-        places.extend(list.into_iter().flat_map(|list| list.places()));
+        let lists = ctx.app.world().lists();
+        places.extend(lists.list(key).into_iter().flat_map(|list| list.places()));
         drop(lists);
         let ids: BTreeSet<Id> = told.iter().filter_map(|event| event.credential).collect();
         for id in ids {
@@ -85,7 +94,8 @@ impl Former {
             };
             if let Some(Record::Credential(it)) = record {
                 let (credential, person) = (it.number(), it.person);
-                self.owned.insert(id, Owned { place, credential, person });
+                let forgotten_at = forgotten(ctx, &state, person).await?;
+                self.owned.insert(id, Owned { place, credential, person, forgotten_at });
                 return Ok(());
             }
         }
@@ -101,11 +111,31 @@ impl Former {
             true => wish.lock,
             false => *self.locks.get(&(place, wish.lock))?,
         };
+        if owned.forgotten_at.is_some_and(|at| wish.occurred_at <= at) {
+            return Some((place, lock, EventSubject::default()));
+        }
         let (person, credential) = (owned.person, Some(owned.credential));
         let card = wish.card;
         let subject = EventSubject { person, credential, card, ..EventSubject::default() };
         Some((place, lock, subject))
     }
+}
+
+/// Up to when what happened is not to be told of a person, who may be deleted.
+async fn forgotten(
+    ctx: &Context,
+    state: &PlaceState,
+    person: Option<PersonNumber>,
+) -> Result<Option<Instant>, Error> {
+    let Some(number) = person else { return Ok(None) };
+    if let Some(person) = state.people.get(number) {
+        return Ok(person.forgotten_at);
+    }
+    let deleted = ctx.app.store().record(state.place.number(), Noun::Person, number.0).await?;
+    Ok(match deleted {
+        Some(Record::Person(person)) => person.forgotten_at,
+        _ => None,
+    })
 }
 
 /// The number of a lock at a place that it is shared to.

@@ -44,6 +44,8 @@ pub struct Command {
 #[derive(Clone, Debug)]
 pub(super) struct Worked {
     pub(super) desired: Arc<Desired>,
+    /// When.
+    begun: Instant,
     /// The list's request it was worked out for: who is stored already has a say where not all fit.
     pub(super) seen_seq: u64,
     pub(super) took: Duration,
@@ -54,13 +56,14 @@ impl Worked {
     pub(super) fn of(site: &Site<'_>, list: &List, clock: Clock) -> Worked {
         let begun = clock.now();
         let desired = Arc::new(provision::desired(site, list, begun, digest));
-        Worked { desired, seen_seq: list.seen_seq, took: span(begun, clock.now()) }
+        Worked { desired, begun, seen_seq: list.seen_seq, took: span(begun, clock.now()) }
     }
 
-    /// Whether it is still so.
+    /// Whether it is still so. What has ended by a clock that was put back since has not ended.
     pub(super) fn is_of(&self, site: &Site<'_>, list: &List, now: Instant) -> bool {
-        let Worked { desired, seen_seq, .. } = self;
+        let Worked { desired, begun, seen_seq, .. } = self;
         site.revisions() == desired.revisions
+            && *begun <= now
             && desired.next_end.is_none_or(|end| now < end)
             && (desired.cut.is_empty() || *seen_seq == list.seen_seq)
     }

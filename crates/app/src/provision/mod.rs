@@ -70,14 +70,14 @@ impl App {
     /// How lists stand.
     #[must_use]
     pub fn list_counts(&self) -> Counts {
-        let mut counts = Counts::default();
+        let (mut counts, now) = (Counts::default(), self.now());
         for list in self.world().lists().lists.values() {
             let waits = list.rows().filter(|row| row.sent.is_some() || row.failure.is_some());
             counts.queued += waits.count();
             let line = self.lines().line(list.key);
             let worked = guard(&line.worked);
             let desired = worked.as_ref().map(|worked| &*worked.desired);
-            counts.failing += usize::from(list.is_failing(desired));
+            counts.failing += usize::from(list.is_failing(desired, now));
         }
         counts
     }

@@ -1,12 +1,17 @@
 //! What controllers report of their locks: events and health.
 
 use claviger_domain::command::lock as rules;
-use claviger_domain::ids::{ControllerNumber, CredentialNumber, Id, LockNumber, Noun, PlaceNumber};
+use claviger_domain::decision::{Door, Lockouts, Pin, Presented, Request, decide};
+use claviger_domain::ids::{
+    ControllerNumber, CredentialNumber, GrantNumber, Id, LockNumber, Noun, PlaceNumber,
+};
 use claviger_domain::noun::card::CardValue;
 use claviger_domain::noun::event::{Event, EventKind, EventSubject, Method};
 use claviger_domain::noun::lock::{Health, Lock};
+use claviger_domain::offline::LockKey;
 use claviger_domain::provision::{ListKey, Site};
 use claviger_domain::reason::Reasons;
+use claviger_domain::retention::is_forgotten;
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::{HOUR, Instant, MINUTE};
 
@@ -14,8 +19,8 @@ use super::former::Former;
 use crate::error::Error;
 use crate::work::Work;
 
-/// How far ahead of the server a controller's clock may be.
-const AHEAD: i64 = 5 * MINUTE;
+/// How far the clocks of a controller and of the server may be apart without that being wrong.
+const APART: i64 = 5 * MINUTE;
 /// How old the word of when a lock was last heard of may be.
 const HEARD_OF_EVERY: i64 = HOUR;
 
@@ -49,6 +54,15 @@ pub struct LockReport {
     pub battery_percent: Option<u8>,
 }
 
+/// The lock that an event is of: one that hangs on the controller, or did when it happened.
+fn lock_of<'s>(site: &'s Site<'_>, wish: &EventWish, former: &Former) -> Option<&'s Lock> {
+    let (state, controller) = (site.owner, site.key.controller);
+    let lock = state.locks.get(wish.lock).filter(|lock| lock.borrowed.is_none())?;
+    let key = LockKey { place: site.key.place, lock: wish.lock };
+    let then = former.past.controller(key, lock, wish.occurred_at);
+    (lock.controller == Some(controller) || then == Some(controller)).then_some(&**lock)
+}
+
 fn own(state: &PlaceState, controller: ControllerNumber, lock: LockNumber) -> Option<&Lock> {
     let lock = state.locks.get(lock).filter(|lock| lock.borrowed.is_none())?;
     (lock.controller == Some(controller)).then_some(&**lock)
@@ -68,7 +82,7 @@ pub(super) fn events(
             continue;
         }
         last = wish.seq;
-        if let Some(lock) = own(site.owner, site.key.controller, wish.lock) {
+        if let Some(lock) = lock_of(site, wish, former) {
             event(work, site, lock, wish, former);
         }
     }
@@ -77,7 +91,11 @@ pub(super) fn events(
 
 fn event(work: &mut Work, site: &Site<'_>, lock: &Lock, wish: &EventWish, former: &Former) {
     let now = work.now;
-    let wrong = wish.occurred_at > now.plus(AHEAD);
+    // Before the controller was made here nothing can have happened at it: its clock has not been
+    // set since it lost its power.
+    let made = site.owner.controllers.get(site.key.controller).map(|it| it.header.created_at);
+    let early = made.is_some_and(|made| wish.occurred_at < made.plus(-APART));
+    let wrong = early || wish.occurred_at > now.plus(APART);
     let occurred_at = if wrong { now } else { wish.occurred_at };
     let nobody = wish.method.is_some_and(|method| !method.is_somebodys());
     let (place, number, subject) = match nobody {
@@ -91,6 +109,13 @@ fn event(work: &mut Work, site: &Site<'_>, lock: &Lock, wish: &EventWish, former
             })
         }
     };
+    let grant = match wish.kind {
+        EventKind::AccessGranted => {
+            opened_by(site, (place, number), wish.lock, &subject, occurred_at)
+        }
+        _ => None,
+    };
+    let subject = EventSubject { grant, ..subject };
     let id = work.next_id();
     let whole = Event {
         occurred_at,
@@ -100,15 +125,42 @@ fn event(work: &mut Work, site: &Site<'_>, lock: &Lock, wish: &EventWish, former
         ..Event::at(number, wish.kind, id, now)
     };
     let owner = site.key.place;
+    let key = LockKey { place: owner, lock: wish.lock };
+    let privacy = (former.past.privacy(key, lock, occurred_at), lock.privacy);
     if place != owner {
         let bare = Event { lock: wish.lock, subject: EventSubject::default(), ..whole.clone() };
-        work.keep(owner, bare, lock.privacy);
+        work.keep_late(owner, bare, privacy);
     }
-    work.keep(place, whole, lock.privacy);
+    work.keep_late(place, whole, privacy);
     if wrong {
         let id = work.next_id();
         work.event(owner, Event::at(wish.lock, EventKind::ClockWrong, id, now));
     }
+}
+
+/// The grant by which a list let somebody in at a lock, `own` to the controller: one by which they
+/// would be let in as rights are now, and which was there then. A list does not tell.
+fn opened_by(
+    site: &Site<'_>,
+    (place, lock): (PlaceNumber, LockNumber),
+    own: LockNumber,
+    subject: &EventSubject,
+    then: Instant,
+) -> Option<GrantNumber> {
+    let tenant = site.tenants.iter().find(|it| it.state.place.number() == place)?;
+    let request = Request {
+        lock,
+        presented: Presented::Credential(subject.credential?),
+        pin: Pin::Asked,
+        lockouts: Lockouts::default(),
+        now: then,
+    };
+    let decision = decide(tenant.state, Door::at(site.owner, own)?, &request);
+    let was_there = |number: &GrantNumber| {
+        let grant = tenant.state.grants.get(*number);
+        grant.is_some_and(|grant| grant.header.created_at <= then)
+    };
+    decision.by().find(was_there)
 }
 
 /// Whom an event is about: the place whose people, the lock's number there, and whom of them.
@@ -135,6 +187,10 @@ fn whom(site: &Site<'_>, wish: &EventWish, named: Option<Id>) -> Option<Whom> {
             None => continue,
         };
         let person = credential.person;
+        let known = person.and_then(|person| tenant.state.people.get(person));
+        if known.is_some_and(|person| is_forgotten(person, wish.occurred_at)) {
+            return Some((place, lock, EventSubject::default()));
+        }
         // Where the list's item is named, any of the card's parts was presented.
         let of_card = matches!(wish.method, Some(Method::Card | Method::CardAndPin));
         let part = || credential.parts.first().filter(|_| of_card).map(|part| part.card);

@@ -152,6 +152,8 @@ pub(super) enum System {
     Asks(Option<ControllerNumber>),
     /// A list.
     List(ListKey),
+    /// Keys that are made for the lock and carried there: what it knows is in none of the others.
+    Keys,
 }
 
 /// Which system serves a lock, and the lock's number there.
@@ -159,16 +161,19 @@ pub(super) fn system(ctx: &Context, state: &PlaceState, lock: &Lock) -> (System,
     let (place, number) = lock.borrowed.unwrap_or((state.place.number(), lock.number()));
     let owner = ctx.app.state(place).ok();
     let settings = owner.as_ref().and_then(|owner| owner.locks.get(number));
-    let listed = settings.filter(|it| it.mode == LockMode::AllowList);
-    match listed.and_then(|it| it.controller) {
-        Some(controller) => (System::List(ListKey { place, controller }), number),
-        None => (System::Asks(lock.controller), lock.number()),
+    match settings.map(|it| (it.mode, it.controller)) {
+        Some((LockMode::AllowList, Some(controller))) => {
+            (System::List(ListKey { place, controller }), number)
+        }
+        Some((LockMode::OfflineKeys, _)) => (System::Keys, number),
+        _ => (System::Asks(lock.controller), lock.number()),
     }
 }
 
 /// How far a credential has got at each system that it has a right at, or that still holds it, in
 /// order of controller, those that ask first; a system with locks at which it has got less far than
-/// at others stands once for each. None at all where no system needs to know it.
+/// at others stands once for each. None at all where no system needs to know it: locks with no
+/// network learn of it by the keys that are made for them.
 ///
 /// # Errors
 /// Not found.
@@ -198,6 +203,7 @@ pub fn status(ctx: &Context, place: Id, credential: &Ref) -> Result<Vec<SystemSt
                 let own = key.place == state.place.number();
                 (own.then_some(key.controller), view.parts(&ctx.app, &state, credential, locks))
             }
+            System::Keys => continue,
         };
         let known = found.iter().position(|it| it.controller == controller);
         // A controller with locks of both kinds is one system: its list is what takes time.
@@ -219,7 +225,8 @@ pub fn status(ctx: &Context, place: Id, credential: &Ref) -> Result<Vec<SystemSt
 pub(crate) fn is_online(app: &App, key: ListKey, now: Instant) -> bool {
     let lists = app.world().lists();
     let seen = lists.list(key).and_then(|list| list.seen_at);
-    seen.is_some_and(|seen| now < seen.plus(OFFLINE_AFTER))
+    // One that called by a clock that was ahead is not heard until that time comes.
+    seen.is_some_and(|seen| now.0.abs_diff(seen.0) < OFFLINE_AFTER.unsigned_abs())
 }
 
 /// How a controller and its list stand.
@@ -236,13 +243,13 @@ pub fn of_controller(
     let desired = view.desired(&ctx.app)?;
     let site = view.sites.site().ok_or(Error::not_found(Noun::Controller))?;
     let now = ctx.app.now();
-    let queue = provision::queue(&site, &desired, &view.list, u64::MAX, now);
+    let queue = provision::queue(&site, &desired, &view.list, u64::MAX, now, digest);
     let last_seen_at = view.list.seen_at;
     let heard = is_online(&ctx.app, key, now);
     let confirmed =
         |row: &&Arc<Row>| row.key.kind == ItemKind::Credential && row.confirmed.is_some();
     Ok(ControllerStatus {
-        state: match (heard, view.list.is_failing(Some(&desired))) {
+        state: match (heard, view.list.is_failing(Some(&desired), now)) {
             (false, _) => ControllerState::Offline,
             (true, true) => ControllerState::Failing,
             (true, false) => ControllerState::Ok,

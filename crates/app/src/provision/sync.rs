@@ -9,8 +9,8 @@ use claviger_domain::ids::{ControllerNumber, Id, Noun, PlaceNumber, Ref};
 use claviger_domain::noun::controller::Controller;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::provision::{
-    self, Desired, Entry, Foreign, Holdings, Inventoried, Item, ItemKey, ItemKind, ListKey, Queue,
-    Reported, Scribe, Strange,
+    self, Desired, Due, Entry, Foreign, Holdings, Inventoried, Item, ItemKey, ItemKind, ListKey,
+    Queue, Reported, Scribe, Strange,
 };
 use claviger_domain::refusal::Refusal;
 use claviger_domain::time::{Instant, SECOND};
@@ -389,7 +389,7 @@ fn note(
     work: &mut Work,
     key: ListKey,
     desired: &Desired,
-    due: &[ItemKey],
+    due: &[Due],
     seq: u64,
 ) -> Result<Option<Noted>, Error> {
     let now = work.now;
@@ -403,12 +403,14 @@ fn note(
     let list = work.list(key);
     list.sweep(|key| desired.items.contains_key(&key));
     let mut noted = Noted::new();
-    for key in due.iter().copied() {
+    for Due { key, without } in due {
+        let key = *key;
         let item = if same {
             desired.items.get(&key).cloned()
         } else {
             provision::again(&site, &mut scribe, desired, key)
         };
+        let item = item.map(|item| provision::without(&site, &scribe, &item, without));
         // What came in between is sent next time, when room has been found for it, or after the
         // schedules it names.
         let is_early = match &item {
@@ -443,7 +445,7 @@ async fn work_out(
         let known = known.filter(|worked| worked.is_of(&site, &list, now));
         let worked = known.unwrap_or_else(|| Worked::of(&site, &list, clock));
         let received = received.unwrap_or(u64::MAX);
-        let queue = provision::queue(&site, &worked.desired, &list, received, now);
+        let queue = provision::queue(&site, &worked.desired, &list, received, now, digest);
         Some((worked, queue))
     });
     let (worked, queue) =

@@ -37,19 +37,40 @@ pub(crate) struct Written {
 }
 
 /// The drafts of a command that may take something back that some list should know, or a lock with
-/// no network.
-pub(crate) fn written(source: &impl Source, places: &BTreeMap<PlaceNumber, Draft>) -> Vec<Written> {
-    places.iter().filter_map(|(place, draft)| one_written(source, *place, draft)).collect()
+/// no network; `compares_keys` says that it may be any key of these places.
+pub(crate) fn written(
+    source: &impl Source,
+    places: &BTreeMap<PlaceNumber, Draft>,
+    compares_keys: bool,
+) -> Vec<Written> {
+    let one = |(place, draft): (&_, &_)| one_written(source, *place, draft, compares_keys);
+    places.iter().filter_map(one).collect()
 }
 
-fn one_written(source: &impl Source, place: PlaceNumber, draft: &Draft) -> Option<Written> {
+fn one_written(
+    source: &impl Source,
+    place: PlaceNumber,
+    draft: &Draft,
+    compares_keys: bool,
+) -> Option<Written> {
     let writes = draft.writes();
     // What is only added takes nothing away.
-    writes.iter().find(|write| write.former.is_some())?;
+    if !compares_keys && writes.iter().all(|write| write.former.is_none()) {
+        return None;
+    }
     let before = source.place(place)?;
-    let touched = touched(&before, &draft.state, writes);
+    let touched = match compares_keys {
+        true => Touched::everything(),
+        false => touched(&before, &draft.state, writes),
+    };
     let known = if touched.is_nothing() { Vec::new() } else { source.offline_at(place) };
-    let closed = closed_rights(&before, &draft.state, &touched, |key| source.offline(key));
+    let closed = closed_rights(
+        &before,
+        &draft.state,
+        &touched,
+        |key| source.offline(key),
+        |each| source.each_open(place, each),
+    );
     let offline: BTreeSet<LockKey> = known.into_iter().chain(closed.keys().copied()).collect();
     let mut lists = provision::reached(&before, writes, |number| source.place(number));
     let known = source.concerned(place);

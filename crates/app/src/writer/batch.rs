@@ -74,6 +74,11 @@ impl Source for Batch<'_> {
         keys
     }
 
+    fn each_open(&self, place: PlaceNumber, each: &mut dyn FnMut(&Revocation)) {
+        self.world.each_open(place, each);
+        self.revocations.iter().filter(|it| it.place == place).for_each(each);
+    }
+
     fn has_told(&self, cause: Cause, now: Instant) -> bool {
         self.alarms.contains(&cause) || self.world.was_told(cause, now)
     }

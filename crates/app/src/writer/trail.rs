@@ -53,7 +53,7 @@ pub(super) fn link(
     let row = TrailRow {
         seq: head.trail_seq + 1,
         at,
-        actor,
+        actor: entry.by.unwrap_or(actor),
         verb: entry.verb.to_owned(),
         noun: entry.noun,
         object: entry.object,

@@ -96,6 +96,7 @@ async fn show(
     options.duration = None;
     options.unloc = true;
     options.machines = true;
+    options.neighbours = true;
     options.panel = true;
     let (stop, stopped) = watch::channel(false);
     let time = args.time.unwrap_or(Duration::MAX);

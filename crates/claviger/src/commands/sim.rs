@@ -37,6 +37,7 @@ pub(crate) async fn run(args: Sim, global: &Global) -> Result<(), Failure> {
     options.furnish = !args.furnished;
     options.unloc = args.unloc;
     options.machines = args.machines;
+    options.neighbours = args.neighbours;
     options.panel = args.panel;
     options.duration = args.duration;
     options.visits = args.visits;

@@ -1,9 +1,13 @@
 //! A vendor's API at its path and at the root of an address of its own, with credentials made at
 //! the command line while the server runs.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
 use serde_json::{Value, json};
 
 use crate::client::{Client, send};
+use crate::mail::outbox;
 use crate::run::{Temporary, free_address, get};
 
 #[test]
@@ -178,7 +182,7 @@ fn an_access_token_gives_keys_and_mails_who_is_made_by_it() {
     let place = get(&made, "/place/id");
     let arguments = ["compat", "--vendor", "parakey", "--place", &place];
     let shown = data.run(&arguments).out;
-    assert!(shown.contains("access_token") && shown.contains("not built yet"), "{shown}");
+    assert!(shown.contains("access_token") && !shown.contains("not built yet"), "{shown}");
     let compat = data.run(&[&arguments[..], &["--json"]].concat()).json();
     assert_eq!(compat["base_path"], json!("/compat/parakey"));
     assert_eq!(compat["credentials"]["domain_id"], json!(place));
@@ -193,13 +197,8 @@ fn an_access_token_gives_keys_and_mails_who_is_made_by_it() {
     let path = "/compat/parakey/eventLogs?limit=1";
     let (status, logs) = send(&server.url, "GET", path, &token, &Value::Null);
     assert_eq!((status, &logs[0]["user"]["email"]), (200, &json!("ann@example.org")), "{logs}");
-    let outbox = std::path::Path::new(data.text()).join("outbox");
-    let mails = || std::fs::read_dir(&outbox).into_iter().flatten().flatten().count();
-    let waited = (0..200).any(|_| {
-        std::thread::sleep(std::time::Duration::from_millis(25));
-        mails() == 1
-    });
-    assert!(waited, "an invitation lies in the outbox");
+    // An invitation.
+    outbox(&data, |names| names.len() == 1);
     server.stop();
 }
 
@@ -244,5 +243,75 @@ fn a_program_that_people_log_in_to_is_made_with_what_it_needs() {
     let arguments = ["compat", "--vendor", "unloc", "--place", &place, "--public"];
     let refused = data.run(&arguments).refusal();
     assert!(refused.contains("act for nobody"), "{refused}");
+    server.stop();
+}
+
+/// Sends bytes as they are and reads until the server closes: head and body of the answer.
+fn raw(url: &str, bytes: &[u8]) -> (String, Value) {
+    let mut stream = TcpStream::connect(url.trim_start_matches("http://")).unwrap();
+    stream.write_all(bytes).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let length = format!("content-length: {}", body.len());
+    assert!(head.to_ascii_lowercase().contains(&length), "{head}");
+    (head.to_owned(), serde_json::from_str(body).unwrap())
+}
+
+#[test]
+fn a_head_that_cannot_be_read_is_refused_in_the_form_of_whose_address_it_is() {
+    let own = free_address();
+    let temporary = Temporary::new();
+    let data = temporary.data("data");
+    let server = data.serve_with(&["--compat", &format!("tapkey={own}")]);
+    let own = format!("http://{own}");
+    let terms = |bytes: usize| "id%20eq%20'a'%20or%20".repeat(bytes / 21);
+    let head = |path: &str, more: &str| {
+        format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{more}\r\n").into_bytes()
+    };
+    let contacts = "/compat/tapkey/api/v1/owners/x/contacts?$filter=";
+    let long = |path: &str, bytes: usize| head(&format!("{path}{}", terms(bytes)), "");
+    let large = format!("x: {}\r\n", "y".repeat(2 << 20));
+    // A filter of two megabytes; one that hyper reads to its end; one that we read.
+    for bytes in [2 << 20, 100_000] {
+        for (url, path) in [(&server.url, contacts), (&own, "/api/v1/owners/x/contacts?$filter=")] {
+            let (head, body) = raw(url, &long(path, bytes));
+            assert!(head.starts_with("HTTP/1.1 414 "), "{head}");
+            let fields: Vec<&String> = body.as_object().unwrap().keys().collect();
+            assert_eq!(fields, ["ErrorCode", "ErrorMessage"]);
+            assert_eq!(body["ErrorCode"], "RequestUriTooLong");
+        }
+    }
+    let (_, body) = raw(&server.url, &head(contacts, "connection: close\r\n"));
+    assert_eq!(body["ErrorCode"], "Unauthorized", "a head that can be read is not held up");
+    let (head_of, body) = raw(&server.url, &head(contacts, &large));
+    assert!(head_of.starts_with("HTTP/1.1 431 "), "{head_of}");
+    assert_eq!(body["ErrorCode"], "RequestHeadersTooLarge");
+    let (head_of, body) = raw(&server.url, b"GET /compat/tapkey/api/v1/owners HTTP/9.9\r\n\r\n");
+    assert!(head_of.starts_with("HTTP/1.1 400 "), "{head_of}");
+    assert_eq!(body["ErrorCode"], "InvalidRequest");
+    // Of others in theirs, and natively as a problem.
+    for (path, said) in [
+        ("/compat/intserv/v1/x?", "RequestUriTooLong"),
+        ("/compat/parakey/x?", "uriTooLong"),
+        ("/compat/unloc/v2/x?", "URI Too Long"),
+        ("/api/v1/places?", "\"uri_too_long\""),
+        ("/nowhere?", "\"uri_too_long\""),
+    ] {
+        let (head, body) = raw(&server.url, &long(path, 2 << 20));
+        assert!(head.starts_with("HTTP/1.1 414 "), "{head}");
+        assert!(body.to_string().contains(said), "{path}: {body}");
+    }
+    // On a connection that is kept, after a request that was answered.
+    let good = head("/healthz", "");
+    let mut stream = TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
+    stream.write_all(&good).unwrap();
+    let mut answer = [0; 4096];
+    let read = stream.read(&mut answer).unwrap();
+    assert!(answer[..read].starts_with(b"HTTP/1.1 200"));
+    stream.write_all(&long(contacts, 2 << 20)).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 414") && answer.contains("RequestUriTooLong"), "{answer}");
     server.stop();
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::client::send;
+use crate::client::{Client, send};
 use crate::network::pem;
 use crate::run::{Data, Server, Temporary, get, names};
 use crate::smtp::{Mail, MailServer, Offer};
@@ -53,7 +53,7 @@ fn taken(mail: &MailServer) -> Mail {
 }
 
 /// Waits until the names in the outbox fulfil something.
-fn outbox(data: &Data, wanted: impl Fn(&[String]) -> bool) -> Vec<String> {
+pub(crate) fn outbox(data: &Data, wanted: impl Fn(&[String]) -> bool) -> Vec<String> {
     let begun = Instant::now();
     loop {
         let folder = data.path.join("outbox");
@@ -89,6 +89,57 @@ fn a_mail_leaves_through_tls_with_a_log_in() {
         outbox(&data, <[String]>::is_empty);
         server.stop();
     }
+}
+
+#[test]
+fn an_invitation_leaves_through_the_mail_server_and_its_password_works() {
+    let temporary = Temporary::new();
+    let data = temporary.data("data");
+    let made = data.setup();
+    let mail = MailServer::start(Offer::StartTls, &[]);
+    let server = serve(&data, &mail, &[]);
+    let program = Client::new(&server.url, &made);
+    program.make("/people", json!({"email": "ann@example.org", "invite": true}));
+    let invitation = mail.mails.recv_timeout(PATIENCE).expect("a mail");
+    assert!(invitation.tls && invitation.to.contains("<ann@example.org>"), "{invitation:?}");
+    assert!(invitation.text.contains("Subject: You have been given keys"), "{invitation:?}");
+    assert!(invitation.text.contains("To begin, send it as secret"), "{invitation:?}");
+    let mut words = invitation.text.split_whitespace();
+    let secret = words.find(|word| word.starts_with("clvo_")).unwrap();
+    let body = json!({"secret": secret, "password": "correct horse 2"});
+    let (status, session) = send(&server.url, "POST", "/api/v1/account/invitation", "", &body);
+    assert_eq!((status, get(&session, "/places/0/role")), (201, "guest".to_owned()), "{session}");
+    outbox(&data, <[String]>::is_empty);
+    server.stop();
+
+    // Who manages her is told what became of the mail; the log is not told whose it was.
+    let mail =
+        MailServer::start(Offer::Nothing, &["451 <bo@example.org> later", "550 no such user"]);
+    let server = serve(&data, &mail, &[("CLAVIGER_MAIL_SECURITY", "none")]);
+    let program = Client::new(&server.url, &made);
+    let told = |id: &str, wanted: &str| {
+        let begun = Instant::now();
+        loop {
+            let told = program.send("GET", &format!("/people/{id}/invitation"), Value::Null).1;
+            if told["state"] == wanted || told["problem"].as_str().is_some_and(|it| it == wanted) {
+                return told;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{told}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    let bo = program.make("/people", json!({"email": "bo@example.org", "invite": true}));
+    let later = told(&bo, "written");
+    assert!(later["problem"].is_null() || later["problem"].as_str().unwrap().contains("451"));
+    assert_eq!(
+        told(&bo, "failed")["problem"].as_str().map(|it| it.contains("no such user")),
+        Some(true)
+    );
+    let eve = program.make("/people", json!({"email": "eve@example.org", "invite": true}));
+    assert_eq!(told(&eve, "sent")["problem"], Value::Null);
+    server.signal("-TERM");
+    let (_, err) = server.ended();
+    assert!(err.contains("given up") && !err.contains("bo@example.org"), "{err}");
 }
 
 #[test]

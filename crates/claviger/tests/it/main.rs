@@ -20,3 +20,4 @@ mod run;
 mod serve;
 mod setup;
 mod smtp;
+mod webhooks;

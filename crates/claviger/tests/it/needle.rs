@@ -6,6 +6,8 @@ use std::io::Read as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use claviger_store::Location;
 use claviger_store::testing::engines;
 use serde_json::{Value, json};
@@ -17,7 +19,7 @@ use crate::run::{Data, Server, Temporary, get};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is only Brunhilda's, in whatever field it was given.
-const NEEDLES: [&str; 17] = [
+const NEEDLES: [&str; 18] = [
     "Brunhilda",
     "Needlebottom",
     "Hilda the Needle",
@@ -35,6 +37,16 @@ const NEEDLES: [&str; 17] = [
     "contact-needle",
     "reason-needle",
     "why-needle",
+    HER_PHONE[0],
+];
+/// Points of P-256: by what her phone is known, and a lock.
+const HER_PHONE: [&str; 2] = [
+    "7cf27b188d034f7e8a52380304b51ac3c08969e277f21b35a60b48fc47669978",
+    "07775510db8ed040293d9ac69f7430dbba7dade63ce982299e04b79d227873d1",
+];
+const LOCK: [&str; 2] = [
+    "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296",
+    "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5",
 ];
 /// What is never written in plain at all: a code, a PIN.
 const SEALED: [&str; 2] = ["86420975", "13579864"];
@@ -141,6 +153,28 @@ fn tables(url: &str) -> BTreeMap<String, Vec<u8>> {
     })
 }
 
+/// A COSE_Key, as it is sent.
+fn cose_key([x, y]: [&str; 2]) -> String {
+    let whole = format!("a401022001215820{x}225820{y}");
+    STANDARD.encode(of_hex(&whole))
+}
+
+/// Her phone is given a key of a lock with no network.
+fn enrol(client: &Client, her: &str) {
+    let shed = client.make("/locks", json!({"name": "Shed", "mode": "offline_keys"}));
+    let known = json!({"public_key": cose_key(LOCK)});
+    let (status, told) = client.send("POST", &format!("/locks/{shed}/commission"), known);
+    assert_eq!(status, 200, "{told}");
+    let right = json!({"subject": {"person_id": her}, "target": {"lock_id": shed}});
+    client.make("/grants", right);
+    let phone = json!({"person_id": her, "public_key": cose_key(HER_PHONE)});
+    let (status, phone) = client.send("POST", "/devices/enrol", phone);
+    assert_eq!(status, 200, "{phone}");
+    let call = json!({"device_id": phone["device_id"]});
+    let (status, carried) = client.send("POST", "/devices/sync", call);
+    assert_eq!((status, carried["keys"].as_array().map(Vec::len)), (200, Some(1)), "{carried}");
+}
+
 /// All that can be said of her.
 fn brunhilda() -> Value {
     json!({
@@ -158,13 +192,17 @@ fn come(client: &Client) -> (String, Vec<String>) {
     let others: Vec<String> = (0..120)
         .map(|at| client.make("/people", json!({"first_name": format!("Other {at:03}")})))
         .collect();
-    let (status, made) = client.send_once("/people", "come", &brunhilda());
+    // Nobody answers the invitation.
+    let mut wish = brunhilda();
+    wish["invite"] = json!(true);
+    let (status, made) = client.send_once("/people", "come", &wish);
     assert_eq!(status, 201, "{made}");
     let her = get(&made, "/id");
     let path = format!("/people/{her}");
     // What was written before is somewhere else in the files.
     let small = json!({"email": "brunhilda.needle@example.org"});
     assert_eq!(client.send("PATCH", &path, small).0, 200);
+    enrol(client, &her);
     let door = client.make("/locks", json!({"name": "Door"}));
     let quiet = client.make("/locks", json!({"name": "Quiet", "privacy": "pseudonym"}));
     let card = json!({"bits": 64, "value": "deadbeefcafe4711"});
@@ -179,6 +217,8 @@ fn come(client: &Client) -> (String, Vec<String>) {
     assert_eq!(client.send_once("/credentials", "code", &code).0, 201);
     client.make("/webhooks", json!({"url": "https://hooks.example.org/in"}));
     client.make("/webhooks", json!({"url": "https://hooks.example.org/u", "format": "unloc"}));
+    client
+        .make("/webhooks", json!({"url": "https://hooks.example.org/p", "format": "parakey-1.2"}));
     let right = |lock: &str| {
         json!({
             "subject": {"person_id": her}, "target": {"lock_id": lock},

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::run::{Temporary, get};
+use crate::webhooks::read;
 
 pub(crate) fn pem(name: &str) -> String {
     format!("{}/tests/it/tls/{name}", env!("CARGO_MANIFEST_DIR"))
@@ -51,20 +52,9 @@ fn tls_is_spoken_where_it_is_set_up() {
 /// One request as a webhook's receiver sees it.
 fn received(listener: &TcpListener) -> String {
     let (mut stream, _) = listener.accept().unwrap();
-    let mut request = Vec::new();
-    let mut piece = [0; 4096];
-    loop {
-        let read = stream.read(&mut piece).unwrap();
-        request.extend_from_slice(&piece[..read]);
-        let text = String::from_utf8_lossy(&request).into_owned();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-            if body.len() >= length.unwrap().parse::<usize>().unwrap() {
-                stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
-                return text;
-            }
-        }
-    }
+    let request = read(&mut stream).unwrap();
+    stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+    request
 }
 
 #[test]

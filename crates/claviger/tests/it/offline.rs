@@ -19,7 +19,9 @@ fn story(ended: &Ended) -> Vec<String> {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let timeless = |line: &str| {
         let line = line.split_once("  ").map_or(line, |it| it.1);
-        line.split("latest possible use").next().unwrap_or_default().to_owned()
+        let moments = ["latest possible use", "that ends at"];
+        let end = moments.iter().filter_map(|it| line.find(it)).min().unwrap_or(line.len());
+        line[..end].to_owned()
     };
     ended.out.lines().map(timeless).collect()
 }

@@ -176,6 +176,14 @@ fn the_simulator_works_against_a_server() {
         let client = Client::new(&server.url, &made);
         assert_eq!(client.list("/locks").len(), 3);
     }
+    // Twice: two places that share doors, and nothing of it left in the first.
+    for _ in 0..2 {
+        let tally = claviger(&[&fixed[..], &login, &building, &["--neighbours"]].concat()).json();
+        assert!(tally["shared"].as_u64() > Some(300), "{tally}");
+        assert_eq!(tally["surprises"], serde_json::json!(0), "{tally}");
+        let client = Client::new(&server.url, &made);
+        assert_eq!((client.list("/locks").len(), client.list("/people").len()), (3, 10));
+    }
     // A panel that decides by its own list, in step with the server when all is over.
     let paced = ["sim", "--url", &server.url, "--visits", "300", "--json", "--panel"];
     let building = ["--people", "10", "--locks", "3", "--levels", "2", "--rate", "60"];

@@ -40,6 +40,41 @@ fn wrong_wishes_are_refused_in_one_line_and_nothing_is_made() {
 }
 
 #[test]
+fn an_account_is_deleted_once_no_place_knows_anybody_by_it() {
+    let temporary = Temporary::new();
+    let data = temporary.data("data");
+    let server = data.serve();
+    let made = data.setup();
+    let client = Client::new(&server.url, &made);
+    let ann = client.make("/people", json!({"email": "ann@example.org", "invite": true}));
+    let outbox = data.path.join("outbox");
+    let begun = std::time::Instant::now();
+    let mail = loop {
+        let mails = if outbox.exists() { names(&outbox) } else { Vec::new() };
+        if let Some(name) = mails.into_iter().find(|name| !name.starts_with('.')) {
+            break std::fs::read_to_string(outbox.join(name)).unwrap();
+        }
+        assert!(begun.elapsed().as_secs() < 20, "no mail");
+    };
+    let secret = mail.split_whitespace().find(|word| word.starts_with("clvo_")).unwrap();
+    let redeem = json!({"secret": secret, "password": "0123456789"});
+    assert_eq!(send(&server.url, "POST", "/api/v1/account/invitation", "", &redeem).0, 201);
+    let log_in = json!({"email": "ann@example.org", "password": "0123456789"});
+    let log_in = || send(&server.url, "POST", "/api/v1/session", "", &log_in).0;
+
+    let forget = |email: &str| data.run(&["forget-account", email]);
+    assert!(forget("bo@example.org").refusal().contains("account"));
+    assert!(forget("ann@example.org").refusal().contains("a place knows"));
+    assert_eq!(client.send("DELETE", &format!("/people/{ann}"), json!(null)).0, 204);
+    assert_eq!(log_in(), 201, "it is hers, and no place's");
+    assert_eq!(forget("Ann@example.org").code, Some(0));
+    assert_eq!(log_in(), 401);
+    assert_eq!(names(&outbox), Vec::<String>::new(), "the mail to her");
+    assert!(forget("ann@example.org").refusal().contains("account"));
+    server.stop();
+}
+
+#[test]
 fn folders_of_others_are_left_alone() {
     let temporary = Temporary::new();
     temporary.write("letter.txt", "dear");

@@ -16,6 +16,7 @@ use crate::noun::schedule::ScheduleRef;
 use crate::refusal::{Flaws, MOST_TEXT, Refusal};
 use crate::state::PlaceState;
 use crate::text::{is_email, is_phone};
+use crate::time::Instant;
 
 /// What goes in and out of a level in one command.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -139,10 +140,15 @@ pub fn find(state: &PlaceState, number: AccessLevelNumber) -> Result<&Arc<Access
     state.levels.get(number).ok_or(Refusal::NotFound(Noun::AccessLevel))
 }
 
-/// Everybody with an open grant to a level, by a credential of theirs too.
+/// Everybody with such an open grant to a level, by a credential of theirs too.
 #[must_use]
-pub fn people(state: &PlaceState, level: AccessLevelNumber) -> HashSet<PersonNumber> {
+pub fn people(
+    state: &PlaceState,
+    level: AccessLevelNumber,
+    such: impl Fn(&Grant) -> bool,
+) -> HashSet<PersonNumber> {
     let grants = state.level_grants(level).iter().filter_map(|number| state.grants.get(number));
+    let grants = grants.filter(|grant| such(grant));
     let owner = |it| state.credentials.get(it).and_then(|credential| credential.person);
     grants
         .filter_map(|grant| match grant.subject {
@@ -164,10 +170,15 @@ pub struct Effect {
     pub revoked: usize,
 }
 
-/// What a modification of a level would come to.
+/// What a modification of a level would come to, for those it lets in now or later.
 #[must_use]
-pub fn effect(state: &PlaceState, level: AccessLevelNumber, wish: &Modification) -> Effect {
-    let people = people(state, level);
+pub fn effect(
+    state: &PlaceState,
+    level: AccessLevelNumber,
+    wish: &Modification,
+    now: Instant,
+) -> Effect {
+    let people = people(state, level, |grant| grant.lives(now));
     let locks: HashSet<LockNumber> = state.level_locks(level).map(|it| it.lock).collect();
     let known = |receiver: &Receiver| receiver.known(state);
     let is_in = |subject: Subject| matches!(subject, Subject::Person(it) if people.contains(&it));
@@ -223,12 +234,7 @@ fn add_person(
     receiver: &Receiver,
     via: Via,
 ) -> Result<(), Refusal> {
-    let subject = match receiver {
-        Receiver::Known(subject) => *subject,
-        Receiver::Email(email) => Subject::Person(grant::by_email(draft, email)?),
-        Receiver::Phone(phone) => Subject::Person(grant::by_phone(draft, phone)?),
-        Receiver::Identity(it) => Subject::Person(grant::by_identity(draft, it)?),
-    };
+    let subject = receiver.made(draft)?;
     let target = Target::AccessLevel(number);
     if draft.state.grants_between(subject, target).any(|grant| grant.is_plain()) {
         return Ok(());

@@ -4,12 +4,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::common::{check_external_id, close_grants};
+use super::person::check_forgettable;
 use crate::draft::{Changed, Draft, open, set};
 use crate::ids::{CredentialNumber, GrantNumber, Noun};
 use crate::noun::CloseReason;
 use crate::noun::card::CardPart;
 use crate::noun::credential::{Credential, CredentialEdit, CredentialKind, CredentialState};
 use crate::refusal::{Flaws, MOST_NAME, Refusal};
+use crate::retention::holds;
 use crate::state::PlaceState;
 use crate::time::Window;
 
@@ -50,13 +52,20 @@ pub fn create(
 /// Changes a credential.
 ///
 /// # Errors
-/// As [`create`]; not found.
+/// As [`create`]; not found; it is to be another's while its person is on hold.
 pub fn edit(
     draft: &mut Draft,
     number: CredentialNumber,
     edit: &CredentialEdit,
 ) -> Result<Arc<Credential>, Refusal> {
     let credential = open(find(&draft.state, number)?);
+    let is_passed_on = edit.person.is_some_and(|person| person != credential.person);
+    let holder = credential.person.filter(|_| is_passed_on);
+    let holder = holder.and_then(|it| draft.state.people.get(it));
+    if holder.is_some_and(|person| holds(person.held_until, draft.now)) {
+        let detail = "what its person has is held, and stays theirs until then";
+        return Err(Refusal::InUse(detail.to_owned()));
+    }
     write(draft, credential, edit, "update")
 }
 
@@ -100,9 +109,10 @@ pub fn report_lost(
 /// Deletes a credential: closes its own grants and erases what it held.
 ///
 /// # Errors
-/// Not found.
+/// Not found; a hold on its person or the place.
 pub fn delete(draft: &mut Draft, number: CredentialNumber) -> Result<(), Refusal> {
     let mut credential = open(find(&draft.state, number)?);
+    check_forgettable(&draft.state, credential.person, draft.now)?;
     draft.note("delete", Noun::Credential, Some(credential.header.id), Vec::new());
     let grants: Vec<GrantNumber> =
         draft.state.credential_reach(number).iter().map(|reach| reach.grant()).collect();
@@ -115,6 +125,30 @@ pub fn delete(draft: &mut Draft, number: CredentialNumber) -> Result<(), Refusal
     credential.public_key = None;
     credential.contact = None;
     draft.delete(credential);
+    Ok(())
+}
+
+/// Deletes a credential; while what it held must be kept, takes it out of use instead: its own
+/// grants close and it is disabled, unless it is out of use already. For programs that know no
+/// other way to take a right back.
+///
+/// # Errors
+/// Not found.
+pub fn retire(draft: &mut Draft, number: CredentialNumber) -> Result<(), Refusal> {
+    let mut credential = open(find(&draft.state, number)?);
+    if check_forgettable(&draft.state, credential.person, draft.now).is_ok() {
+        return delete(draft, number);
+    }
+    let is_used = credential.state == CredentialState::Active;
+    let fields = is_used.then(|| Changed::shown("state", "disabled")).into_iter().collect();
+    draft.note("update", Noun::Credential, Some(credential.header.id), fields);
+    let grants: Vec<GrantNumber> =
+        draft.state.credential_reach(number).iter().map(|reach| reach.grant()).collect();
+    close_grants(draft, grants, CloseReason::Revoked);
+    if is_used {
+        credential.state = CredentialState::Disabled;
+    }
+    draft.put(credential);
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use super::person;
 use crate::draft::{Changed, Draft, open, set};
 use crate::ids::{GrantNumber, LockNumber, Noun, PersonNumber};
 use crate::noun::CloseReason;
+use crate::noun::credential::CredentialKind;
 use crate::noun::grant::{Grant, GrantEdit, Right, Source, Subject, Target};
 use crate::noun::person::{Identity, PersonEdit};
 use crate::noun::schedule::ScheduleRef;
@@ -38,6 +39,16 @@ impl Receiver {
             Receiver::Phone(phone) => state.person_by_phone(phone).map(Subject::Person),
             Receiver::Identity(identity) => holder(state, identity).map(Subject::Person),
         }
+    }
+
+    /// Whom it names, made if there is nobody.
+    pub(super) fn made(&self, draft: &mut Draft) -> Result<Subject, Refusal> {
+        Ok(match self {
+            Receiver::Known(subject) => *subject,
+            Receiver::Email(email) => Subject::Person(by_email(draft, email)?),
+            Receiver::Phone(phone) => Subject::Person(by_phone(draft, phone)?),
+            Receiver::Identity(identity) => Subject::Person(by_identity(draft, identity)?),
+        })
     }
 }
 
@@ -87,12 +98,7 @@ pub fn create(draft: &mut Draft, wish: &NewGrant) -> Result<Arc<Grant>, Refusal>
     // The command is the grant's, whoever is made for it.
     let fields = wish.edit.window.of(Window::ALWAYS);
     draft.note("create", Noun::Grant, Some(header.id), shown_window(fields));
-    let subject = match &wish.receiver {
-        Receiver::Known(subject) => *subject,
-        Receiver::Email(email) => Subject::Person(by_email(draft, email)?),
-        Receiver::Phone(phone) => Subject::Person(by_phone(draft, phone)?),
-        Receiver::Identity(identity) => Subject::Person(by_identity(draft, identity)?),
-    };
+    let subject = wish.receiver.made(draft)?;
     let grant = Grant {
         header,
         subject,
@@ -163,6 +169,26 @@ pub fn revoke(draft: &mut Draft, number: GrantNumber) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Takes the right of a card back and leaves its keys to the card, which is at hand: they are
+/// erased when it is next written, and locks with no network are not told.
+///
+/// # Errors
+/// Not found among the open grants; not the right of a card to open.
+pub fn leave_to_card(draft: &mut Draft, number: GrantNumber) -> Result<(), Refusal> {
+    let grant = find(&draft.state, number)?;
+    let card = match grant.subject {
+        Subject::Credential(number) => draft.state.credentials.get(number),
+        Subject::Person(_) => None,
+    };
+    if grant.right != Right::Open || card.is_none_or(|card| card.kind != CredentialKind::Card) {
+        let detail = "must be left out: this is no right of a card to open";
+        return Err(Refusal::field("/leave_to_card", "not_of_card", detail));
+    }
+    draft.note("leave_to_card", Noun::Grant, Some(grant.header.id), Vec::new());
+    close_grants(draft, [number], CloseReason::LeftToCard);
+    Ok(())
+}
+
 /// Takes many rights back; says how many.
 pub fn revoke_all(draft: &mut Draft, numbers: &[GrantNumber]) -> usize {
     let there = |number: &GrantNumber| draft.state.grants.get(*number).is_some();
@@ -193,7 +219,7 @@ pub fn retire(draft: &mut Draft, before: Instant, most: usize) -> usize {
 ///
 /// # Errors
 /// Where the address is malformed.
-pub fn by_email(draft: &mut Draft, email: &str) -> Result<PersonNumber, Refusal> {
+fn by_email(draft: &mut Draft, email: &str) -> Result<PersonNumber, Refusal> {
     if let Some(number) = draft.state.person_by_email(email) {
         return Ok(number);
     }
@@ -205,7 +231,7 @@ pub fn by_email(draft: &mut Draft, email: &str) -> Result<PersonNumber, Refusal>
 ///
 /// # Errors
 /// Where the number is malformed.
-pub fn by_phone(draft: &mut Draft, phone: &str) -> Result<PersonNumber, Refusal> {
+fn by_phone(draft: &mut Draft, phone: &str) -> Result<PersonNumber, Refusal> {
     if let Some(number) = draft.state.person_by_phone(phone) {
         return Ok(number);
     }
@@ -221,7 +247,7 @@ fn holder(state: &PlaceState, identity: &Identity) -> Option<PersonNumber> {
 ///
 /// # Errors
 /// Where the identity is malformed.
-pub fn by_identity(draft: &mut Draft, identity: &Identity) -> Result<PersonNumber, Refusal> {
+fn by_identity(draft: &mut Draft, identity: &Identity) -> Result<PersonNumber, Refusal> {
     if let Some(number) = holder(&draft.state, identity) {
         return Ok(number);
     }

@@ -12,7 +12,7 @@ use crate::noun::role::Role;
 use crate::refusal::{Flaws, MOST_NAME, MOST_TEXT, Refusal};
 use crate::retention::holds;
 use crate::state::{IdentityKey, PlaceState};
-use crate::text::{is_email, is_phone};
+use crate::text::{folded, is_email, is_phone};
 use crate::time::Instant;
 
 /// Of how many people of a place holds can be in force.
@@ -31,11 +31,12 @@ pub fn create(draft: &mut Draft, edit: &PersonEdit) -> Result<Arc<Person>, Refus
         account: None,
         held_until: None,
         had_phone: false,
+        forgotten_at: None,
     };
     write(draft, person, edit, "create")
 }
 
-/// Changes a person.
+/// Changes a person. With another e-mail address they have no account until they prove it.
 ///
 /// # Errors
 /// As [`create`]; not found.
@@ -95,21 +96,23 @@ fn others_held(state: &PlaceState, number: PersonNumber, now: Instant) -> usize 
     people.filter(|it| it.number() != number && holds(it.held_until, now)).count()
 }
 
-/// Refuses to forget somebody of whom, or of whose place, nothing is to be forgotten yet.
+/// Refuses to forget what is known of somebody, or of nobody by name, while nothing of them or of
+/// their place is to be forgotten.
 ///
 /// # Errors
 /// There is a hold.
 pub fn check_forgettable(
     state: &PlaceState,
-    number: PersonNumber,
+    number: Option<PersonNumber>,
     now: Instant,
 ) -> Result<(), Refusal> {
-    let own = state.people.get(number).and_then(|person| person.held_until);
+    let own = number.and_then(|it| state.people.get(it)).and_then(|person| person.held_until);
     let until = [own, state.place.held_until].into_iter().filter(|it| holds(*it, now)).max();
     match until.flatten() {
         None => Ok(()),
         Some(until) => Err(Refusal::InUse(format!(
-            "what is known of this person is held until {until} and must not be erased before"
+            "what is known of this person, or in this place, is held until {until} and must not be \
+             erased before"
         ))),
     }
 }
@@ -120,13 +123,15 @@ pub fn check_forgettable(
 /// # Errors
 /// A hold on the person or the place.
 pub fn forget_events(draft: &mut Draft, number: PersonNumber, id: Id) -> Result<(), Refusal> {
-    check_forgettable(&draft.state, number, draft.now)?;
+    check_forgettable(&draft.state, Some(number), draft.now)?;
+    let Some(mut person) = draft.state.people.get(number).map(open) else {
+        draft.note_act("forget", Noun::Person, Some(id), Vec::new());
+        return Ok(());
+    };
     draft.note("forget", Noun::Person, Some(id), Vec::new());
-    match draft.state.people.get(number).map(open) {
-        Some(person) => draft.put(person),
-        // The trail tells of what makes a revision.
-        None => draft.put(open(&draft.state.place)),
-    }
+    person.forgotten_at = Some(draft.now);
+    // By this record the reason is found with the person, and goes with them.
+    draft.put(person);
     Ok(())
 }
 
@@ -137,7 +142,7 @@ pub fn forget_events(draft: &mut Draft, number: PersonNumber, id: Id) -> Result<
 /// Not found; a hold on the person or the place.
 pub fn delete(draft: &mut Draft, number: PersonNumber) -> Result<(), Refusal> {
     let mut person = open(find(&draft.state, number)?);
-    check_forgettable(&draft.state, number, draft.now)?;
+    check_forgettable(&draft.state, Some(number), draft.now)?;
     draft.note("delete", Noun::Person, Some(person.header.id), Vec::new());
     let grants: Vec<GrantNumber> =
         draft.state.person_reach(number).iter().map(|reach| reach.grant()).collect();
@@ -171,6 +176,9 @@ fn write(
 ) -> Result<Arc<Person>, Refusal> {
     check(&draft.state, person.number(), edit)?;
     let mut changed = Vec::new();
+    if readdressed(&person, edit) && person.account.take().is_some() {
+        changed.push(Changed::hidden("account"));
+    }
     let details = &mut person.details;
     set!(changed, person.header.external_id, edit.external_id);
     set!(changed, details.first_name, edit.first_name);
@@ -189,6 +197,14 @@ fn write(
     let number = person.number();
     draft.put(person);
     find(&draft.state, number).cloned()
+}
+
+/// Whether an edit gives a person another e-mail address. Whoever has proved that the former one is
+/// theirs is nobody here then: another address is another human until that is proven.
+#[must_use]
+pub fn readdressed(person: &Person, edit: &PersonEdit) -> bool {
+    let told = |email: &Option<String>| email.as_deref().map(folded);
+    edit.email.as_ref().is_some_and(|email| told(email) != told(&person.details.email))
 }
 
 fn check(state: &PlaceState, number: PersonNumber, edit: &PersonEdit) -> Result<(), Refusal> {

@@ -8,12 +8,16 @@ use crate::ids::{Noun, WebhookNumber};
 use crate::noun::webhook::{Webhook, WebhookEdit};
 use crate::refusal::{Flaws, Refusal};
 use crate::state::PlaceState;
+use crate::text::is_line;
 use crate::time::HOUR;
 
 /// How long both secrets sign after a rotation.
 const ROTATION: i64 = 24 * HOUR;
 /// The forms of body there are: the native one and those of vendors.
-pub const FORMATS: &[&str] = &["standard", "unloc"];
+pub const FORMATS: &[&str] =
+    &["standard", "unloc", "parakey-1.0", "parakey-1.2", "parakey-batch-1.0", "parakey-batch-1.2"];
+/// The longest time within which events are told: a year.
+const LONGEST_S: u32 = 366 * 24 * 3600;
 
 /// Makes a webhook.
 ///
@@ -22,20 +26,26 @@ pub const FORMATS: &[&str] = &["standard", "unloc"];
 pub fn create(draft: &mut Draft, edit: &WebhookEdit) -> Result<Arc<Webhook>, Refusal> {
     let webhook = Webhook {
         header: draft.header(Noun::Webhook, None)?,
+        name: None,
         url: String::new(),
         events: Vec::new(),
         locks: Vec::new(),
         format: "standard".to_owned(),
         secret: Vec::new(),
         previous_secret: None,
+        headers: None,
+        told_within_s: None,
+        failures_only: false,
+        maker: draft.actor,
         failing_since: None,
-        disabled_at: None,
+        disabled: None,
     };
     write(draft, webhook, edit, "create")
 }
 
 /// Changes a webhook; a new secret signs beside the former one for a day. A change to the address
-/// puts a disabled webhook to work again.
+/// puts a disabled webhook to work again; one that leads to another host takes the headers away
+/// that are not given anew, which may be secrets between the former host and whoever set them.
 ///
 /// # Errors
 /// As [`create`]; not found.
@@ -56,8 +66,10 @@ pub fn delete(draft: &mut Draft, number: WebhookNumber) -> Result<(), Refusal> {
     let mut webhook = open(find(&draft.state, number)?);
     draft.note("delete", Noun::Webhook, Some(webhook.header.id), Vec::new());
     webhook.url.clear();
+    webhook.name = None;
     webhook.secret.clear();
     webhook.previous_secret = None;
+    webhook.headers = None;
     draft.delete(webhook);
     Ok(())
 }
@@ -70,15 +82,25 @@ pub fn find(state: &PlaceState, number: WebhookNumber) -> Result<&Arc<Webhook>, 
     state.webhooks.get(number).ok_or(Refusal::NotFound(Noun::Webhook))
 }
 
-fn write(
-    draft: &mut Draft,
-    mut webhook: Webhook,
-    edit: &WebhookEdit,
-    verb: &'static str,
-) -> Result<Arc<Webhook>, Refusal> {
+/// Whether an edit leads a webhook to another host.
+#[must_use]
+pub fn moves(webhook: &Webhook, edit: &WebhookEdit) -> bool {
+    edit.url.as_ref().is_some_and(|url| origin(url) != origin(&webhook.url))
+}
+
+/// Whose an address is: scheme, host and port, as they are written.
+fn origin(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    let host = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    format!("{scheme}://{host}").to_ascii_lowercase()
+}
+
+fn check(draft: &Draft, webhook: &Webhook, edit: &WebhookEdit) -> Result<(), Refusal> {
     let mut flaws = Flaws::default();
-    let (noun, number) = (Noun::Webhook, webhook.number());
-    check_external_id(&mut flaws, &draft.state, noun, number.0, edit.external_id.as_ref());
+    let (noun, number) = (Noun::Webhook, webhook.header.number);
+    check_external_id(&mut flaws, &draft.state, noun, number, edit.external_id.as_ref());
+    let name = edit.name.iter().flatten().all(|name| is_line(name, 200));
+    flaws.check(name, "/name", "bad_name", "must be one line of at most 200 characters");
     let url = edit.url.as_ref().unwrap_or(&webhook.url);
     let known = url.starts_with("https://") || url.starts_with("http://");
     flaws.check(known && url.len() <= 2000, "/url", "bad_url", "must be an https address");
@@ -89,24 +111,44 @@ fn write(
         let pointer = format!("/lock_ids/{at}");
         flaws.check(found, &pointer, "not_found", "there is no such lock in this place");
     }
-    flaws.refuse()?;
+    let modest = edit.told_within_s.flatten().is_none_or(|within_s| within_s <= LONGEST_S);
+    flaws.check(modest, "/told_within_s", "out_of_range", "must be at most 366 days");
+    flaws.refuse()
+}
+
+fn write(
+    draft: &mut Draft,
+    mut webhook: Webhook,
+    edit: &WebhookEdit,
+    verb: &'static str,
+) -> Result<Arc<Webhook>, Refusal> {
+    check(draft, &webhook, edit)?;
     let mut changed = Vec::new();
     set!(changed, webhook.header.external_id, edit.external_id);
     if edit.url.as_ref().is_some_and(|url| *url != webhook.url) {
         webhook.failing_since = None;
-        webhook.disabled_at = None;
+        webhook.disabled = None;
     }
+    if edit.headers.is_none() && moves(&webhook, edit) {
+        let had = webhook.headers.take();
+        changed.extend(had.map(|_| Changed::hidden("headers")));
+    }
+    set!(changed, webhook.name, edit.name);
     set!(changed, webhook.url, edit.url);
     set!(changed, webhook.events, edit.events);
     set!(changed, webhook.locks, edit.locks);
     set!(changed, webhook.format, edit.format as String::to_string);
+    set!(changed, webhook.headers, edit.headers);
+    set!(changed, webhook.told_within_s, edit.told_within_s);
+    set!(changed, webhook.failures_only, edit.failures_only as bool::to_string);
     if let Some(secret) = &edit.secret {
         let former = std::mem::replace(&mut webhook.secret, secret.clone());
         let until = draft.now.plus(ROTATION);
         webhook.previous_secret = (!former.is_empty()).then_some((former, until));
         changed.push(Changed::hidden("secret"));
     }
-    draft.note(verb, noun, Some(webhook.header.id), changed);
+    let number = webhook.number();
+    draft.note(verb, Noun::Webhook, Some(webhook.header.id), changed);
     draft.put(webhook);
     find(&draft.state, number).cloned()
 }

@@ -95,7 +95,17 @@ pub struct Consent {
     /// Whether the code was exchanged.
     pub used: bool,
     /// Whom it acts for in the ticket's place, where that is no account.
-    pub person: Option<PersonNumber>,
+    pub vouched: Option<Vouched>,
+}
+
+/// Somebody of a place for whom an identity provider vouched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vouched {
+    /// The person.
+    pub person: PersonNumber,
+    /// What tells the identity and the provider's key of that moment from any other. A ticket is
+    /// over when they are others.
+    pub word: [u8; 32],
 }
 
 impl Ticket {

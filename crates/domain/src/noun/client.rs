@@ -12,9 +12,20 @@ words! {
         Oauth2 "oauth2",
         /// Sends its secret with each request.
         ApiKey "api_key",
+        /// Sends its secret with each request, to a vendor's API whose programs know no other than
+        /// 32 hexadecimal digits; the native API takes none such. Made at the command line.
+        PlainToken "plain_token",
         /// Cannot keep a secret, such as a page or an app: acts for people alone, who are sent back
         /// to it.
         Public "public",
+    }
+}
+
+impl ClientKind {
+    /// Whether it is known by the secret that it sends with each request.
+    #[must_use]
+    pub fn sends_secret(self) -> bool {
+        matches!(self, ClientKind::ApiKey | ClientKind::PlainToken)
     }
 }
 

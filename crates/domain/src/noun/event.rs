@@ -136,6 +136,20 @@ impl Event {
     }
 }
 
+impl Event {
+    /// What is kept of what happened while its lock had one privacy, and is told when it has
+    /// another: no more than either keeps.
+    #[must_use]
+    pub fn kept_late(
+        self,
+        (then, now): (Privacy, Privacy),
+        stand_in: impl Fn(Noun, u32) -> StandIn,
+    ) -> Option<Event> {
+        let kept = self.kept(then, &stand_in)?;
+        if then == now { Some(kept) } else { kept.kept(now, &stand_in) }
+    }
+}
+
 /// Who stands in an event for somebody: the same in all events of one place, and nobody's name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StandIn(pub [u8; 16]);

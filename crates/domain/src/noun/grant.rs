@@ -3,7 +3,7 @@
 use super::schedule::ScheduleRef;
 use super::{Closed, Header, Json, words};
 use crate::ids::{AccessLevelNumber, CredentialNumber, GrantNumber, LockNumber, PersonNumber};
-use crate::time::{Window, WindowEdit};
+use crate::time::{Instant, Window, WindowEdit};
 
 /// Who is given the right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -116,6 +116,12 @@ impl Grant {
     #[must_use]
     pub fn is_plain(&self) -> bool {
         self.right == Right::Open && self.window == Window::ALWAYS && self.schedule.is_none()
+    }
+
+    /// Whether it opens or will: it is no right to share alone, and its window is not past.
+    #[must_use]
+    pub fn lives(&self, now: Instant) -> bool {
+        self.right == Right::Open && !self.window.past(now)
     }
 }
 

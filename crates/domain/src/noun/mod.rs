@@ -64,6 +64,8 @@ pub enum Actor {
     Client(Id),
     /// A human's log-in.
     Account(Id),
+    /// A human's log-in, where it is not to be known whose.
+    Somebody,
 }
 
 impl Actor {
@@ -74,7 +76,7 @@ impl Actor {
             Actor::System => "system",
             Actor::Operator => "operator",
             Actor::Client(_) => "client",
-            Actor::Account(_) => "account",
+            Actor::Account(_) | Actor::Somebody => "account",
         }
     }
 
@@ -82,7 +84,7 @@ impl Actor {
     #[must_use]
     pub fn id(self) -> Option<Id> {
         match self {
-            Actor::System | Actor::Operator => None,
+            Actor::System | Actor::Operator | Actor::Somebody => None,
             Actor::Client(id) | Actor::Account(id) => Some(id),
         }
     }
@@ -124,6 +126,8 @@ words! {
     CloseReason {
         /// Somebody revoked it.
         Revoked "revoked",
+        /// Somebody revoked it; the card that holds its keys gives them up when it is next written.
+        LeftToCard "left_to_card",
         /// Its person or credential was deleted.
         SubjectDeleted "subject_deleted",
         /// Its lock or access level was deleted.

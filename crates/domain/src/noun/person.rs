@@ -71,6 +71,8 @@ pub struct Person {
     /// Of one who is deleted, whether there was a phone number: who shows people by their numbers
     /// goes on showing that somebody had a key, and of nobody else.
     pub had_phone: bool,
+    /// What happened up to then is to be told of them no more, also where it is told late.
+    pub forgotten_at: Option<Instant>,
 }
 
 impl Person {

@@ -91,7 +91,7 @@ impl Keys {
 mod tests {
     use super::*;
     use crate::ids::{GrantNumber, LockNumber};
-    use crate::offline::KeyTimes;
+    use crate::offline::{Erasure, KeyTimes};
 
     fn key(class: KeyClass, serial: u32, place: u32, device: u32) -> Arc<Issued> {
         Arc::new(Issued {
@@ -111,6 +111,7 @@ mod tests {
             bytes: Vec::new(),
             refused: false,
             owed: false,
+            erasure: Erasure::None,
         })
     }
 

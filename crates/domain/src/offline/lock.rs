@@ -8,10 +8,23 @@ use super::mint::life_s;
 use super::times::KeyTimes;
 use super::{KeyClass, LockKey, SERIALS, STRICT_TIME, Serial};
 use crate::ids::{CredentialNumber, GrantNumber, Id, LockNumber, PlaceNumber};
+use crate::noun::words;
 use crate::time::{Instant, SECOND};
 
 /// How long after its end a key may still open where the lock's clock is right: seconds.
 pub(super) const LIFE_GRACE_S: i64 = 60;
+
+words! {
+    /// What becomes of a key on the card that holds it.
+    Erasure {
+        /// It stays there.
+        None "none",
+        /// Its right was taken back and left to the card: it is to be erased when that is written.
+        Due "due",
+        /// Whoever writes the card has said that it is erased.
+        Done "done",
+    }
+}
 
 /// A key that was signed. Instants are UTC seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,14 +53,16 @@ pub struct Issued {
     pub flags: u8,
     /// When it holds.
     pub times: KeyTimes,
-    /// The holder's public key.
+    /// The holder's public key; empty once its device is deleted.
     pub holder: Vec<u8>,
-    /// It, signed; empty once its device has said that it holds it.
+    /// It, signed; empty once its device has said that it holds it, or is deleted.
     pub bytes: Vec<u8>,
     /// Whether it must be refused until it has provably ended.
     pub refused: bool,
     /// Whether a list refuses it although nothing demands it: its device is owed another.
     pub owed: bool,
+    /// Whether its card is to give it up, or has.
+    pub erasure: Erasure,
 }
 
 impl Issued {
@@ -267,6 +282,29 @@ impl OfflineLock {
         self.keys.set(Arc::new(issued));
     }
 
+    /// Whether it is known to refuse a key by its list.
+    #[must_use]
+    pub fn refuses(&self, key: &Issued) -> bool {
+        let floor = self.floors[usize::from(key.class.number())];
+        let named = key.refused && !self.list_due && self.has_shown(self.epoch, self.refusing);
+        named || key.serial <= floor && self.has_shown(self.epoch, self.version)
+    }
+
+    /// When a key has certainly ended here: by the lock's clock, where it is known to keep one, or
+    /// by what it was told to have come; none where it has not been told.
+    #[must_use]
+    pub fn ends(&self, exp: i64, is_strict: bool) -> Option<Instant> {
+        let told = self.told.filter(|told| exp <= told.iat).map(|told| told.at);
+        let by_clock = exp.saturating_add(LIFE_GRACE_S).saturating_mul(SECOND);
+        told.or(is_strict.then_some(Instant(by_clock)))
+    }
+
+    /// The keys that cards are to give up and by which it may let in until then.
+    pub fn left_to_cards(&self, now: Instant) -> impl Iterator<Item = &Arc<Issued>> {
+        let left = self.keys().filter(|key| key.erasure == Erasure::Due && !self.refuses(key));
+        left.filter(move |key| self.ends(key.exp, key.is_strict()).is_none_or(|end| now < end))
+    }
+
     /// The serial that the next key of a class gets; none where the epoch has no more.
     #[must_use]
     pub fn next_serial(&self, class: KeyClass) -> Option<u32> {
@@ -298,6 +336,21 @@ impl OfflineLock {
             self.keys.set(Arc::new(edited));
             self.changed.insert(key);
         }
+    }
+
+    /// Forgets by what a device that is deleted was known, and what was signed for it: its keys are
+    /// refused whatever they say. Says whether there was anything.
+    pub fn forget_device(&mut self, place: PlaceNumber, device: CredentialNumber) -> bool {
+        let known = |key: &&Arc<Issued>| !key.holder.is_empty() || !key.bytes.is_empty();
+        let own: Vec<Serial> =
+            self.keys_for(place, device).filter(known).map(|it| it.key()).collect();
+        for key in &own {
+            self.edit(*key, |it| {
+                it.holder.clear();
+                it.bytes.clear();
+            });
+        }
+        !own.is_empty()
     }
 
     /// Forgets keys that ended before an instant, and serials that nobody knows; their rows stay.

@@ -108,6 +108,8 @@ words! {
         Refused "refused",
         /// Its key ends before long, or has.
         Ending "ending",
+        /// Its right was taken back, and the key is to be erased from it.
+        Erase "erase",
     }
 }
 

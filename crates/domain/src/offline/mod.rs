@@ -13,10 +13,10 @@ mod spans;
 mod taken;
 mod times;
 
-pub use lock::{Issued, Mark, OfflineLock, Told, Unknown};
+pub use lock::{Erasure, Issued, Mark, OfflineLock, Told, Unknown};
 pub use mint::{Alarm, Due, Wanted, due, life_s, wanted};
 pub use right::{Right, right};
-pub use taken::{AtLock, TakenKey, Touched, no_longer_right, touched};
+pub use taken::{AtLock, TakenKey, Touched, may_stay, no_longer_right, touched};
 pub use times::{Fitted, KeyTimes, WallClock, fit};
 
 use crate::ids::{LockNumber, PlaceNumber};

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use super::lock::{Issued, LIFE_GRACE_S, OfflineLock};
+use super::lock::{Erasure, Issued, LIFE_GRACE_S, OfflineLock};
 use super::right::Right;
 use super::spans;
 use super::{LockKey, Serial};
 use crate::draft::Write;
 use crate::ids::{AccessLevelNumber, CredentialNumber, GrantNumber, Id, LockNumber, PlaceNumber};
-use crate::noun::grant::Target;
+use crate::noun::CloseReason;
+use crate::noun::credential::{CredentialKind, CredentialState};
+use crate::noun::grant::{Grant, Target};
+use crate::noun::person::PersonState;
 use crate::provision::{LockProgress, LockState};
 use crate::record::Record;
 use crate::state::PlaceState;
@@ -21,6 +24,8 @@ pub struct Touched {
     grants: BTreeSet<GrantNumber>,
     /// Those for these devices.
     devices: BTreeSet<CredentialNumber>,
+    /// Grants of cards that were closed and whose keys are left to the cards.
+    left_to_cards: BTreeSet<GrantNumber>,
     /// Locks that were taken out of levels.
     taken_out: BTreeSet<(AccessLevelNumber, LockNumber)>,
     /// All.
@@ -28,10 +33,24 @@ pub struct Touched {
 }
 
 impl Touched {
+    /// All keys of a place.
+    #[must_use]
+    pub fn everything() -> Touched {
+        Touched { all: true, ..Touched::default() }
+    }
+
     /// Whether it is none.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
         !self.all && self.grants.is_empty() && self.devices.is_empty()
+    }
+
+    /// Of the devices whose keys they are, those that are deleted by the commands.
+    pub fn deleted<'t>(
+        &'t self,
+        after: &'t PlaceState,
+    ) -> impl Iterator<Item = CredentialNumber> + 't {
+        self.devices.iter().copied().filter(|it| after.credentials.get(*it).is_none())
     }
 
     /// Whether the right that a key is of was closed, in its place as it is since: its grant was,
@@ -45,26 +64,45 @@ impl Touched {
         self.taken_out.contains(&(level, key.lock)) && after.membership(level, key.lock).is_none()
     }
 
-    /// The rights that were closed, each a grant at a lock that it reached before. Of those that
-    /// ended as a lock was taken out of a level, the oldest grant stands for all.
+    /// Whether the right that a key is of was closed and the key left to its card.
+    #[must_use]
+    pub fn leaves(&self, key: &Issued) -> bool {
+        self.left_to_cards.contains(&key.grant)
+    }
+
+    /// The grants that were closed.
+    pub fn closed_grants<'s>(
+        &'s self,
+        before: &'s PlaceState,
+        after: &'s PlaceState,
+    ) -> impl Iterator<Item = &'s Grant> {
+        let is_open = |it: &&Grant| it.closed.is_none();
+        let was_open = self.grants.iter().filter_map(|it| before.grants.get(*it)).map(|it| &**it);
+        was_open.filter(is_open).filter(move |grant| {
+            let after = after.grants.get(grant.number());
+            after.is_none_or(|it| it.closed.is_some())
+        })
+    }
+
+    /// The rights that were closed at locks that count, each a grant at a lock that it reached
+    /// before: its own, or the lock was taken out of its level.
     #[must_use]
     pub fn closed(
         &self,
         before: &PlaceState,
         after: &PlaceState,
+        mut counts: impl FnMut(LockNumber) -> bool,
     ) -> Vec<(GrantNumber, LockNumber)> {
         let mut found = Vec::new();
-        for grant in self.grants.iter().filter_map(|it| before.grants.get(*it)) {
-            let is_open = after.grants.get(grant.number()).is_some_and(|it| it.closed.is_none());
-            if grant.closed.is_none() && !is_open {
-                let locks = before.locks_of(grant.target).into_iter();
-                found.extend(locks.map(|lock| (grant.number(), lock)));
-            }
+        for grant in self.closed_grants(before, after) {
+            let locks = before.locks_of(grant.target).into_iter().filter(|lock| counts(*lock));
+            found.extend(locks.map(|lock| (grant.number(), lock)));
         }
         for (level, lock) in &self.taken_out {
-            let oldest = before.level_grants(*level).iter().next().map(GrantNumber);
-            let is_out = after.membership(*level, *lock).is_none();
-            found.extend(oldest.filter(|_| is_out).map(|grant| (grant, *lock)));
+            if after.membership(*level, *lock).is_none() && counts(*lock) {
+                let grants = before.level_grants(*level).iter();
+                found.extend(grants.map(|grant| (GrantNumber(grant), *lock)));
+            }
         }
         found
     }
@@ -87,8 +125,15 @@ pub fn touched(before: &PlaceState, after: &PlaceState, writes: &[Write]) -> Tou
     for Write { record, former } in writes {
         let Some(former) = former else { continue };
         match (former, record) {
-            (Record::Grant(it), _) => {
+            (Record::Grant(it), is) => {
                 found.grants.insert(it.number());
+                let closed = match is {
+                    Record::Grant(is) => is.closed.as_ref(),
+                    _ => None,
+                };
+                if closed.is_some_and(|closed| closed.reason == CloseReason::LeftToCard) {
+                    found.left_to_cards.insert(it.number());
+                }
             }
             (Record::Credential(it), _) => {
                 found.devices.insert(it.number());
@@ -134,6 +179,26 @@ pub fn no_longer_right(key: &Issued, right: Option<&Right<'_>>, now: i64) -> boo
     !spans::without(&key.times.spans(now, key.exp), &open).is_empty()
 }
 
+/// Whether a key of a right that was taken back may stay with its card until that gives it up
+/// (`now` in UTC seconds): as far as the card itself goes, which is the one the key was made for,
+/// and the lock, which demands what the key says, nothing has changed.
+#[must_use]
+pub fn may_stay(key: &Issued, state: &PlaceState, flags: u8, now: i64) -> bool {
+    let Some(card) = state.credentials.get(key.device) else { return false };
+    let person = card.person.and_then(|person| state.people.get(person));
+    let suspended = person.is_some_and(|person| person.state == PersonState::Suspended);
+    let is_good = card.kind == CredentialKind::Card
+        && card.state == CredentialState::Active
+        && card.public_key.as_ref() == Some(&key.holder)
+        && !suspended;
+    let from = card.valid.from.map_or(i64::MIN, |from| from.plus(SECOND - 1).seconds());
+    let valid = (from, card.valid.until.map_or(i64::MAX, Instant::seconds));
+    is_good
+        && state.locks.get(key.lock).is_some()
+        && key.flags & flags == flags
+        && spans::without(&key.times.spans(now, key.exp), &[valid]).is_empty()
+}
+
 /// A key that was taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TakenKey {
@@ -147,6 +212,8 @@ pub struct TakenKey {
     pub exp: i64,
     /// Whether a lock that cannot tell the time refuses it.
     pub strict: bool,
+    /// Whether it was left to its card to give up.
+    pub at_card: bool,
 }
 
 /// What was taken back at one lock with no network.
@@ -173,23 +240,68 @@ impl AtLock {
         now: Instant,
     ) -> Option<LockProgress> {
         let asked = |key: &&TakenKey| grant.is_none_or(|it| it == (key.place, key.grant));
-        let keys: Vec<&TakenKey> = self.keys.iter().filter(asked).collect();
+        let asked = self.keys.iter().filter(asked);
+        let (left, keys): (Vec<&TakenKey>, Vec<&TakenKey>) = asked.partition(|key| key.at_card);
+        let by_list = self.by_list(&keys, lock, is_settled, now);
+        let by_cards = self.by_cards(&left, lock, is_settled, now);
+        match (by_list, by_cards) {
+            (Some(one), Some(other)) => Some(one.and(other)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    fn at(&self, state: LockState, latest: Option<Instant>) -> LockProgress {
+        let open_ended = state == LockState::Pending && latest.is_none();
+        LockProgress { lock: self.lock, state, latest, open_ended }
+    }
+
+    /// How far the lock has followed with keys that its list refuses.
+    fn by_list(
+        &self,
+        keys: &[&TakenKey],
+        lock: Option<&OfflineLock>,
+        is_settled: bool,
+        now: Instant,
+    ) -> Option<LockProgress> {
         let last = keys.iter().map(|key| key.exp).max()?.saturating_add(LIFE_GRACE_S);
         let lenient = keys.iter().any(|key| !key.strict);
-        let progress = |state, latest, open_ended| {
-            Some(LockProgress { lock: self.lock, state, latest, open_ended })
-        };
         if lock.is_some_and(|lock| lock.has_shown(self.list.0, self.list.1)) {
-            return progress(LockState::Told, None, false);
+            return Some(self.at(LockState::Told, None));
         }
         // What has come to its end stays there, whatever the lock shows after that.
         if is_settled {
-            return progress(LockState::Expired, None, false);
+            return Some(self.at(LockState::Expired, None));
         }
-        match Instant(last.saturating_mul(SECOND)) {
-            _ if lenient => progress(LockState::Pending, None, true),
-            last if now >= last => progress(LockState::Expired, None, false),
-            last => progress(LockState::Pending, Some(last), false),
-        }
+        Some(match Instant(last.saturating_mul(SECOND)) {
+            _ if lenient => self.at(LockState::Pending, None),
+            last if now >= last => self.at(LockState::Expired, None),
+            last => self.at(LockState::Pending, Some(last)),
+        })
+    }
+
+    /// How far keys have come that were left to cards: they are erased, or the list refuses them
+    /// since the card was lost, or they have ended.
+    fn by_cards(
+        &self,
+        keys: &[&TakenKey],
+        lock: Option<&OfflineLock>,
+        is_settled: bool,
+        now: Instant,
+    ) -> Option<LockProgress> {
+        let each = keys.iter().map(|taken| {
+            let known = lock.and_then(|lock| Some((lock, lock.issued(taken.key)?)));
+            match known {
+                Some((_, key)) if key.erasure == Erasure::Done => self.at(LockState::Erased, None),
+                Some((lock, key)) if lock.refuses(key) => self.at(LockState::Told, None),
+                _ if is_settled => self.at(LockState::Expired, None),
+                // It is forgotten only once the lock is known to take it as ended.
+                None if lock.is_some() => self.at(LockState::Expired, None),
+                _ => match lock.and_then(|lock| lock.ends(taken.exp, taken.strict)) {
+                    Some(end) if end <= now => self.at(LockState::Expired, None),
+                    end => self.at(LockState::Pending, end),
+                },
+            }
+        });
+        each.reduce(LockProgress::and)
     }
 }

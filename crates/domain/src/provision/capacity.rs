@@ -33,33 +33,40 @@ fn rank(item: &Item, is_stored: bool) -> Rank {
 
 /// What does not fit, by the credential's id.
 pub(super) fn cut(site: &Site<'_>, list: &List, items: &[Item]) -> BTreeMap<Id, Cut> {
-    let mut cut: BTreeMap<Id, Cut> = BTreeMap::new();
-    for (lock, most) in limits(site) {
-        let reaching = |item: &&Item| item.ways().iter().any(|way| way.reaches(lock));
-        let mut all: Vec<&Item> = items.iter().filter(reaching).collect();
-        all.sort_by_cached_key(|item| rank(item, list.opens(item.key.id, lock)));
-        for item in all.into_iter().skip(most) {
-            let entry = cut.entry(item.key.id).or_insert_with(|| Cut::Locks(Vec::new()));
-            if let Cut::Locks(locks) = entry {
-                locks.push(lock);
-            }
-        }
-    }
-    for item in items {
-        let Some(Cut::Locks(full)) = cut.get(&item.key.id) else { continue };
-        if item.ways().iter().all(|way| way.locks.iter().all(|lock| full.contains(lock))) {
-            cut.insert(item.key.id, Cut::Whole);
-        }
-    }
+    let limits = limits(site);
+    let mut all: Vec<&Item> = items.iter().collect();
+    let mut cut = at_locks(&limits, list, &all);
     let controller = site.owner.controllers.get(site.key.controller);
-    if let Some(most) = controller.and_then(|it| it.capacity) {
-        let fits = |item: &&Item| cut.get(&item.key.id) != Some(&Cut::Whole);
-        let mut all: Vec<&Item> = items.iter().filter(fits).collect();
-        all.sort_by_cached_key(|item| rank(item, list.holds(item.key.id)));
-        let excess: Vec<Id> = all.into_iter().skip(most as usize).map(|it| it.key.id).collect();
+    let Some(most) = controller.and_then(|it| it.capacity) else { return cut };
+    all.retain(|item| cut.get(&item.key.id) != Some(&Cut::Whole));
+    all.sort_by_cached_key(|item| rank(item, list.holds(item.key.id)));
+    if all.len() > most as usize {
+        let excess: Vec<Id> = all.drain(most as usize..).map(|it| it.key.id).collect();
+        // Nobody keeps a place at a lock who is not stored at all.
+        cut.retain(|_, it| *it == Cut::Whole);
+        cut.extend(at_locks(&limits, list, &all));
         cut.extend(excess.into_iter().map(|id| (id, Cut::Whole)));
     }
     cut
+}
+
+/// What does not fit at locks.
+fn at_locks(limits: &[(LockNumber, usize)], list: &List, items: &[&Item]) -> BTreeMap<Id, Cut> {
+    let mut full: BTreeMap<Id, Vec<LockNumber>> = BTreeMap::new();
+    for (lock, most) in limits {
+        let reaching = |item: &&&Item| item.ways().iter().any(|way| way.reaches(*lock));
+        let mut all: Vec<&Item> = items.iter().filter(reaching).copied().collect();
+        all.sort_by_cached_key(|item| rank(item, list.opens(item.key.id, *lock)));
+        for item in all.into_iter().skip(*most) {
+            full.entry(item.key.id).or_default().push(*lock);
+        }
+    }
+    let cut = items.iter().filter_map(|item| {
+        let full = full.remove(&item.key.id)?;
+        let is_whole = item.ways().iter().all(|way| way.locks.iter().all(|it| full.contains(it)));
+        Some((item.key.id, if is_whole { Cut::Whole } else { Cut::Locks(full) }))
+    });
+    cut.collect()
 }
 
 /// The locks that store no more than so many credentials.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::capacity::{self, Cut};
 use super::entry::{Entry, Item, Scribe};
 use super::{Digest, ItemKey, ItemKind, List, Site, Tenant};
-use crate::ids::{CredentialNumber, Id, PlaceNumber};
+use crate::ids::{CredentialNumber, Id, LockNumber, PlaceNumber};
 use crate::noun::grant::Subject;
 use crate::time::Instant;
 
@@ -98,16 +98,24 @@ fn earliest(so_far: Option<Instant>, item: &Item) -> Option<Instant> {
     [so_far, first].into_iter().flatten().min()
 }
 
-/// An item without the locks that had no room for it.
+/// An item without the locks that had no room for it; none where that is all.
 fn narrowed(site: &Site<'_>, scribe: &Scribe, item: &Item, cut: &Cut) -> Option<Item> {
     let Cut::Locks(full) = cut else { return None };
-    let Entry::Credential(entry) = &item.entry else { return None };
+    Some(without(site, scribe, item, full)).filter(|item| !item.ways().is_empty())
+}
+
+/// An item without some locks. It may open nothing then, and keeps its place in the store.
+#[must_use]
+pub fn without(site: &Site<'_>, scribe: &Scribe, item: &Item, locks: &[LockNumber]) -> Item {
+    let Entry::Credential(entry) = &item.entry else { return item.clone() };
+    let Some(tenant) = site.tenant(entry.place).filter(|_| !locks.is_empty()) else {
+        return item.clone();
+    };
     let ways = entry.ways.iter().filter_map(|way| {
-        let kept: Vec<_> = way.locks.iter().copied().filter(|it| !full.contains(it)).collect();
+        let kept: Vec<_> = way.locks.iter().copied().filter(|it| !locks.contains(it)).collect();
         (!kept.is_empty()).then(|| super::Way { locks: kept.into(), ..way.clone() })
     });
     let ways = super::entry::joined(ways.collect());
-    let tenant = site.tenant(entry.place)?;
     scribe.credential_with(site, tenant, &entry.credential, ways)
 }
 

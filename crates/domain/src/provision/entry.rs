@@ -203,20 +203,17 @@ impl Scribe {
         let grants = open_grants(state, credential);
         let ways = grants.filter_map(|grant| self.way(tenant, grant, &credential.valid));
         let ways = joined(ways.collect());
-        self.credential_with(site, tenant, credential, ways)
+        (!ways.is_empty()).then(|| self.credential_with(site, tenant, credential, ways))
     }
 
-    /// The item of a credential that opens in these ways; none where there are none.
+    /// The item of a credential that opens in these ways.
     pub(super) fn credential_with(
         &self,
         site: &Site<'_>,
         tenant: &Tenant<'_>,
         credential: &Arc<Credential>,
         ways: Vec<Way>,
-    ) -> Option<Item> {
-        if ways.is_empty() {
-            return None;
-        }
+    ) -> Item {
         let asks = |lock: &LockNumber| site.lock(*lock).is_some_and(|it| it.pin != PinRule::Never);
         let has_pin = credential.pin.is_some();
         let needs_pin = has_pin && ways.iter().any(|way| way.locks.iter().any(asks));
@@ -226,7 +223,7 @@ impl Scribe {
         let settings = controller.and_then(|controller| controller.settings.as_ref());
         let settings = settings.filter(|_| credential.code.is_some()).map(|it| it.0.as_str());
         let said = said(&identity, credential, &ways, settings.unwrap_or_default());
-        Some(Item {
+        Item {
             key: ItemKey { kind: ItemKind::Credential, id: credential.header.id },
             print: (self.digest)(&said),
             identity,
@@ -236,7 +233,7 @@ impl Scribe {
                 needs_pin,
                 ways,
             }),
-        })
+        }
     }
 
     /// The way that a grant opens with something that is valid so long; none where it is over, or

@@ -8,15 +8,14 @@ use std::sync::Arc;
 
 use super::desired::Desired;
 use super::entry::Item;
-use super::row::{Held, Row, Sent, Stored};
+use super::row::{Failure, Held, Row, Sent, Stored};
+use super::taken::is_narrower;
 use super::{ItemKey, ItemKind, ListKey};
 use crate::ids::{Id, LockNumber, PlaceNumber};
 use crate::time::{Instant, SECOND};
 
 /// How long an item may be on its way before it is sent again.
 pub(super) const PATIENCE: i64 = 30 * SECOND;
-/// From so many refusals on a controller counts as failing.
-const MANY_REFUSALS: u32 = 3;
 /// So many foreign things are told to go at a time.
 const MOST_FOREIGN: usize = 1_000;
 /// Versions go on from what a controller says that it has up to here. Beyond there would soon be
@@ -62,6 +61,8 @@ pub struct Foreign {
     pub version: u64,
     /// When its removal was sent last.
     pub sent_at: Option<Instant>,
+    /// The last refusal to remove it.
+    pub failure: Option<Failure>,
 }
 
 /// One controller's list.
@@ -182,15 +183,20 @@ impl List {
     /// Whether some change has been refused again and again that is still to be made, where it is
     /// known what is.
     #[must_use]
-    pub fn is_failing(&self, desired: Option<&Desired>) -> bool {
-        self.rows().any(|row| {
-            let failure = row.failure.as_ref().filter(|it| it.attempts >= MANY_REFUSALS);
-            failure.is_some_and(|failure| {
-                let Some(desired) = desired else { return true };
-                let print = desired.items.get(&row.key).map(|item| item.print);
-                failure.print == print && (print.is_some() || row.is_held())
-            })
-        })
+    pub fn is_failing(&self, desired: Option<&Desired>, now: Instant) -> bool {
+        let is_lasting =
+            |failure: &Option<Failure>| failure.as_ref().is_some_and(|it| it.is_lasting());
+        let due = |row: &&Arc<Row>| {
+            let Some(desired) = desired else { return true };
+            let item = desired.items.get(&row.key);
+            let print = item.map(|item| item.print);
+            // Of what takes away a part may have been sent.
+            let less = |item: &Item| row.held().any(|(_, held)| is_narrower(held, item, now));
+            let is_it = row.failure.as_ref().is_some_and(|it| it.print == print);
+            item.map_or(is_it && row.is_held(), |item| is_it || less(item))
+        };
+        self.foreign.iter().any(|it| is_lasting(&it.failure))
+            || self.rows().filter(|row| is_lasting(&row.failure)).any(|row| due(&row))
     }
 
     /// Whether what is confirmed of a row counts, however it looks.
@@ -267,9 +273,16 @@ impl List {
         let on_their_way =
             self.rows().filter_map(|row| Some((row.sent.as_ref()?.version, row.key)));
         let keys: BTreeMap<u64, ItemKey> = on_their_way.collect();
-        let gone =
-            |it: &Foreign| reports.contains(&Reported { version: it.version, refused: None });
-        self.foreign.retain(|it| !gone(it));
+        self.foreign.retain_mut(|it| {
+            let Some(report) = reports.iter().find(|report| report.version == it.version) else {
+                return true;
+            };
+            if let Some(code) = &report.refused {
+                it.sent_at = None;
+                it.failure = Some(Failure::after(it.failure.take(), code, None, now));
+            }
+            report.refused.is_some()
+        });
         for report in reports {
             let Some(key) = keys.get(&report.version).copied() else { continue };
             let row = self.edit(key, PlaceNumber(0), 0);
@@ -286,7 +299,7 @@ impl List {
                 (None, None) => self.drop_row(key),
                 (Some(code), held) => {
                     let print = held.map(|held| held.print);
-                    row.refuse(code, print, now);
+                    row.failure = Some(Failure::after(row.failure.take(), code, print, now));
                 }
             }
         }
@@ -325,11 +338,13 @@ impl List {
         // What comes next must be newer than anything the controller has seen.
         let sane = told.values().copied().filter(|version| *version <= HIGHEST_TAKEN);
         self.version = sane.fold(self.version, u64::max);
-        self.foreign.clear();
+        let former = std::mem::take(&mut self.foreign);
         for what in foreign.iter().take(MOST_FOREIGN) {
             self.version += 1;
+            let same = |it: &&Foreign| (it.what.kind, &it.what.id) == (what.kind, &what.id);
+            let failure = former.iter().find(same).and_then(|it| it.failure.clone());
             let (what, version) = (what.clone(), self.version);
-            self.foreign.push(Foreign { what, version, sent_at: None });
+            self.foreign.push(Foreign { what, version, sent_at: None, failure });
         }
     }
 

@@ -21,10 +21,10 @@ use std::sync::Arc;
 
 pub use capacity::Cut;
 pub use concern::{Concern, concern, reached};
-pub use desired::{Desired, again, desired};
+pub use desired::{Desired, again, desired, without};
 pub use entry::{CredentialEntry, Entry, Item, LockEntry, Scribe, is_usable, open_grants};
 pub use list::{Foreign, Inventoried, List, Reported, Strange};
-pub use queue::{Queue, queue};
+pub use queue::{Due, Queue, queue};
 pub use revocation::{AtList, Holdings, LockProgress, LockState, Progress, Revocation, Taken};
 pub use row::{Failure, Held, Row, Sent, Stored};
 pub use taken::{Affected, taken};

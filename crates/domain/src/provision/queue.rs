@@ -4,12 +4,12 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::desired::Desired;
-use super::entry::{Entry, Item};
+use super::desired::{Desired, without};
+use super::entry::{Entry, Item, Scribe};
 use super::list::{List, PATIENCE};
-use super::row::Row;
+use super::row::{Failure, Row};
 use super::taken::is_narrower;
-use super::{ItemKey, ItemKind, Site, capacity};
+use super::{Digest, ItemKey, ItemKind, Site, capacity};
 use crate::ids::LockNumber;
 use crate::time::Instant;
 
@@ -18,12 +18,22 @@ use crate::time::Instant;
 pub struct Queue {
     /// What is of no form of ours and can be told to go at once, by version.
     pub foreign: Vec<u64>,
-    /// The items of which a difference can be sent at once, in order.
-    pub due: Vec<ItemKey>,
+    /// The differences that can be sent at once, in order.
+    pub due: Vec<Due>,
     /// How many differences there are, those included that wait for their time or for room.
     pub pending: usize,
     /// When one of those can be sent whose time has not come.
     pub next_at: Option<Instant>,
+}
+
+/// A difference that can be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// Which item it is of.
+    pub key: ItemKey,
+    /// The locks that it is sent without, as there is no room at them yet: what takes rights away
+    /// does not wait for room.
+    pub without: Vec<LockNumber>,
 }
 
 /// In which order differences go out.
@@ -49,6 +59,16 @@ enum Turn {
     AtOnce,
 }
 
+impl Turn {
+    /// Not before either.
+    fn and(self, other: Turn) -> Turn {
+        match (self, other) {
+            (Turn::At(one), Turn::At(other)) => Turn::At(one.max(other)),
+            (Turn::AtOnce, turn) | (turn, Turn::AtOnce) => turn,
+        }
+    }
+}
+
 /// The differences of a list; `received` is the number of the last answer that the controller has
 /// read: what went out later is sent again.
 #[must_use]
@@ -58,12 +78,14 @@ pub fn queue(
     list: &List,
     received: u64,
     now: Instant,
+    digest: Digest,
 ) -> Queue {
     let mut queue = Queue { pending: list.foreign().len(), ..Queue::default() };
     for it in list.foreign() {
-        match it.sent_at.map(|at| at.plus(PATIENCE)).filter(|then| now < *then) {
-            None => queue.foreign.push(it.version),
-            Some(then) => queue.next_at = earlier(queue.next_at, then),
+        let on_its_way = it.sent_at.map_or(Turn::AtOnce, |at| pause(at, at.plus(PATIENCE), now));
+        match on_its_way.and(it.failure.as_ref().map_or(Turn::AtOnce, |it| it.turn(now))) {
+            Turn::AtOnce => queue.foreign.push(it.version),
+            Turn::At(then) => queue.next_at = earlier(queue.next_at, then),
         }
     }
     let mut found = Vec::new();
@@ -71,21 +93,34 @@ pub fn queue(
     let all = desired.items.values().map(|item| (item.key, Some(item)));
     for (key, item) in all.chain(gone.map(|row| (row.key, None))) {
         let row = list.row(key).map(|row| &**row);
-        let Some(class) = class(list, row, item, now) else { continue };
-        queue.pending += 1;
-        match turn(row, item, received, now) {
-            Turn::AtOnce => found.push(((class, priority(item), key), item)),
-            Turn::At(then) => queue.next_at = earlier(queue.next_at, then),
+        if let Some(class) = class(list, row, item, now) {
+            found.push(((class, priority(item), key), row, item));
         }
     }
-    found.sort_by_key(|(order, _)| *order);
+    queue.pending += found.len();
+    found.sort_by_key(|(order, ..)| *order);
+    // A lock that is held as it should not be may name any schedule.
+    let is_lock_due = found.iter().any(|((.., key), ..)| key.kind == ItemKind::Lock);
     let mut room = Room::of(site, list);
-    for ((class, _, key), item) in found {
-        if class == Class::Unnamed && is_named(list, key) {
+    let scribe = Scribe::new(digest, now);
+    for ((class, _, key), row, item) in found {
+        if class == Class::Unnamed && (is_lock_due || is_named(list, key)) {
             continue;
         }
-        if item.is_none_or(|item| room.takes(list, item)) {
-            queue.due.push(key);
+        let mut going = (turn(row, item, received, now), Vec::new());
+        if matches!(going.0, Turn::AtOnce)
+            && let Some(item) = item
+            && let Err(full) = room.take(list, item)
+        {
+            let part = without(site, &scribe, item, &full);
+            if class != Class::Narrower || row.is_some_and(|row| is_stored(list, row, &part)) {
+                continue;
+            }
+            going = (turn(row, Some(&part), received, now), full);
+        }
+        match going {
+            (Turn::AtOnce, without) => queue.due.push(Due { key, without }),
+            (Turn::At(then), _) => queue.next_at = earlier(queue.next_at, then),
         }
     }
     queue
@@ -108,11 +143,8 @@ fn class(list: &List, row: Option<&Row>, item: Option<&Item>, now: Instant) -> O
         row.filter(|row| row.is_held() || row.sent.is_some())?;
         return Some(if key.kind == ItemKind::Schedule { Class::Unnamed } else { Class::Away });
     };
-    if let Some(row) = row {
-        let stored = row.confirmed.as_ref().is_some_and(|it| it.held.print == item.print);
-        if stored && row.sent.is_none() && row.stray.is_empty() && !list.is_stale(row) {
-            return None;
-        }
+    if row.is_some_and(|row| is_stored(list, row, item)) {
+        return None;
     }
     Some(match key.kind {
         ItemKind::Lock => Class::Lock,
@@ -125,20 +157,34 @@ fn class(list: &List, row: Option<&Row>, item: Option<&Item>, now: Instant) -> O
     })
 }
 
+/// Whether an item is stored, as far as can be known, and nothing else of it.
+fn is_stored(list: &List, row: &Row, item: &Item) -> bool {
+    let stored = row.confirmed.as_ref().is_some_and(|it| it.held.print == item.print);
+    stored && row.sent.is_none() && row.stray.is_empty() && !list.is_stale(row)
+}
+
 fn turn(row: Option<&Row>, item: Option<&Item>, received: u64, now: Instant) -> Turn {
     let print = item.map(|item| item.print);
     if let Some(sent) = row.and_then(|row| row.sent.as_ref())
         && sent.held.as_ref().map(|held| held.print) == print
         && sent.seq <= received
-        && now < sent.at.plus(PATIENCE)
+        && let Turn::At(then) = pause(sent.at, sent.at.plus(PATIENCE), now)
     {
-        return Turn::At(sent.at.plus(PATIENCE));
+        return Turn::At(then);
     }
-    match row.and_then(|row| row.failure.as_ref()) {
-        Some(failure) if failure.print == print && now < failure.next_at => {
-            Turn::At(failure.next_at)
-        }
-        _ => Turn::AtOnce,
+    let failure = row.and_then(|row| row.failure.as_ref());
+    failure.filter(|it| it.print == print).map_or(Turn::AtOnce, |it| it.turn(now))
+}
+
+/// What began then is waited for until then. By a clock that was put back it has not begun yet: it
+/// is not waited for.
+fn pause(since: Instant, until: Instant, now: Instant) -> Turn {
+    if since <= now && now < until { Turn::At(until) } else { Turn::AtOnce }
+}
+
+impl Failure {
+    fn turn(&self, now: Instant) -> Turn {
+        pause(self.at, self.next_at, now)
     }
 }
 
@@ -171,19 +217,20 @@ impl Room {
         }
     }
 
-    /// Whether there is room for an item, which is then taken.
-    fn takes(&mut self, list: &List, item: &Item) -> bool {
+    /// Takes the room for an item; where there is not enough, says at which locks there is none.
+    fn take(&mut self, list: &List, item: &Item) -> Result<(), Vec<LockNumber>> {
         if item.key.kind != ItemKind::Credential {
-            return true;
+            return Ok(());
         }
         let is_new = !list.holds(item.key.id);
         let reached: BTreeSet<LockNumber> =
             item.ways().iter().flat_map(|way| way.locks.iter().copied()).collect();
         let opened: Vec<LockNumber> =
             reached.into_iter().filter(|lock| !list.opens(item.key.id, *lock)).collect();
-        let full = |lock: &LockNumber| self.locks.get(lock) == Some(&0);
-        if (is_new && self.whole == Some(0)) || opened.iter().any(full) {
-            return false;
+        let is_full = |lock: &&LockNumber| self.locks.get(lock) == Some(&0);
+        let full: Vec<LockNumber> = opened.iter().filter(is_full).copied().collect();
+        if (is_new && self.whole == Some(0)) || !full.is_empty() {
+            return Err(full);
         }
         if is_new {
             self.whole = self.whole.map(|free| free - 1);
@@ -193,7 +240,7 @@ impl Room {
                 *free -= 1;
             }
         }
-        true
+        Ok(())
     }
 }
 

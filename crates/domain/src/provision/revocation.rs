@@ -71,6 +71,8 @@ words! {
         Pending "pending",
         /// It knows.
         Told "told",
+        /// It does not; the cards have given up what was left to them.
+        Erased "erased",
         /// What it holds has ended by itself.
         Expired "expired",
         /// It never held it.
@@ -91,6 +93,30 @@ pub struct LockProgress {
     pub latest: Option<Instant>,
     /// Whether it does not.
     pub open_ended: bool,
+}
+
+impl LockProgress {
+    /// How far a lock has followed with all of what is said of it twice.
+    #[must_use]
+    pub(crate) fn and(self, other: LockProgress) -> LockProgress {
+        match (self.state == LockState::Pending, other.state == LockState::Pending) {
+            (true, true) => {
+                let open_ended = self.open_ended || other.open_ended;
+                let latest = self.latest.max(other.latest).filter(|_| !open_ended);
+                LockProgress { latest, open_ended, ..self }
+            }
+            (true, false) => self,
+            (false, true) => other,
+            // What was told of it says more than that it ended.
+            (false, false) => {
+                if self.state <= other.state {
+                    self
+                } else {
+                    other
+                }
+            }
+        }
+    }
 }
 
 /// How far all locks have followed.

@@ -6,6 +6,8 @@ use crate::ids::{LockNumber, PlaceNumber};
 use crate::time::{HOUR, Instant, SECOND};
 
 const FIRST_PAUSE: i64 = 10 * SECOND;
+/// From so many refusals on a controller counts as failing.
+const MANY_REFUSALS: u32 = 3;
 /// So many earlier sendings are told apart; older ones are taken together.
 const MOST_STRAY: usize = 4;
 
@@ -77,6 +79,27 @@ pub struct Failure {
     pub print: Option<[u8; 16]>,
 }
 
+impl Failure {
+    /// A refusal after the one before, where that was of the same; none for a removal.
+    pub(super) fn after(
+        former: Option<Failure>,
+        code: &str,
+        print: Option<[u8; 16]>,
+        now: Instant,
+    ) -> Failure {
+        let former = former.filter(|former| former.print == print);
+        let attempts = former.map_or(0, |former| former.attempts).saturating_add(1);
+        let pause = FIRST_PAUSE.saturating_mul(1 << (attempts - 1).min(20)).min(HOUR);
+        let (code, next_at) = (code.to_owned(), now.plus(pause));
+        Failure { code, at: now, attempts, next_at, print }
+    }
+
+    /// Whether it was refused again and again.
+    pub(super) fn is_lasting(&self) -> bool {
+        self.attempts >= MANY_REFUSALS
+    }
+}
+
 /// One item of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -108,15 +131,6 @@ impl Row {
     #[must_use]
     pub fn is_held(&self) -> bool {
         self.held().next().is_some()
-    }
-
-    /// Notes that the controller refused something; none for a removal.
-    pub(super) fn refuse(&mut self, code: &str, print: Option<[u8; 16]>, now: Instant) {
-        let former = self.failure.take().filter(|former| former.print == print);
-        let attempts = former.map_or(0, |former| former.attempts).saturating_add(1);
-        let pause = FIRST_PAUSE.saturating_mul(1 << (attempts - 1).min(20)).min(HOUR);
-        let (code, next_at) = (code.to_owned(), now.plus(pause));
-        self.failure = Some(Failure { code, at: now, attempts, next_at, print });
     }
 
     /// Notes that something else goes out while this is on its way. Where there are many such, the

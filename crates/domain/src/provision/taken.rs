@@ -11,7 +11,7 @@ use super::row::Held;
 use super::{Digest, ItemKind, Site, Way};
 use crate::draft::Write;
 use crate::ids::{CredentialNumber, GrantNumber, Id, LockNumber, Noun, PlaceNumber};
-use crate::noun::grant::Subject;
+use crate::noun::grant::{Grant, Subject, Target};
 use crate::record::Record;
 use crate::state::PlaceState;
 use crate::time::{Instant, Window};
@@ -57,8 +57,9 @@ pub struct Affected<'s> {
 }
 
 /// What a command takes back at lists: with `writes`, which concern these, it changed the place
-/// that was `before`. What a list held too much already is an earlier command's; of what it never
-/// held it is only said that it did not.
+/// that was `before`. What a list held too much already is an earlier command's, and this one's,
+/// too, where that is of a grant that it ends; of what a list never held it is only said that it
+/// did not.
 #[must_use]
 pub fn taken(
     before: &PlaceState,
@@ -69,6 +70,7 @@ pub fn taken(
     digest: Digest,
 ) -> Taken {
     let mut found = Taken::default();
+    let ended = endings(before, writes, lists);
     for affected in lists {
         let list = affected.list;
         let mut then = Scribe::new(digest, now);
@@ -77,20 +79,26 @@ pub fn taken(
         let (mut pending, mut given) = (BTreeSet::new(), BTreeSet::new());
         for (id, whose) in concerned(affected, concern, before) {
             let had = item_of(&mut then, &affected.before, whose);
-            let Some(had) = had else { continue };
+            let ended = ended.get(&id).map_or(&[][..], Vec::as_slice);
+            if had.is_none() && ended.is_empty() {
+                continue;
+            }
             let has = item_of(&mut since, &affected.after, whose);
-            let less = lost(&Held::of(&had), has.as_ref(), now);
+            let mut less = match &had {
+                Some(had) => lost(&Held::of(had), has.as_ref(), now),
+                None => BTreeSet::new(),
+            };
+            let open = still_open(affected, id, has.as_ref(), now);
+            let is_ended = |lock: &&LockNumber| {
+                let owned = (list.key.place, **lock);
+                ended.iter().any(|ending| ending.reaches(before, owned))
+            };
+            less.extend(open.difference(&less).filter(is_ended).copied().collect::<Vec<_>>());
             if less.is_empty() {
                 continue;
             }
             items.push(id);
-            if let Some(row) = list.credential(id) {
-                let is_unknown = row.held().any(|(_, held)| held.is_unknown());
-                let held = row.held().flat_map(|(_, held)| lost(held, has.as_ref(), now));
-                let held: BTreeSet<LockNumber> = held.collect();
-                let may = less.iter().filter(|lock| is_unknown || held.contains(lock));
-                pending.extend(may.copied());
-            }
+            pending.extend(less.intersection(&open).copied());
             given.extend(less);
         }
         let never = given.difference(&pending).map(|lock| (*lock, LockState::NeverIssued));
@@ -101,7 +109,110 @@ pub fn taken(
         }
     }
     found.grants = closed(before, writes, &found);
+    said_once(&mut found.lists);
     found
+}
+
+/// The locks at which what a list holds of a credential lets in more than it should.
+fn still_open(
+    affected: &Affected<'_>,
+    id: Id,
+    has: Option<&Item>,
+    now: Instant,
+) -> BTreeSet<LockNumber> {
+    let Some(row) = affected.list.credential(id) else { return BTreeSet::new() };
+    let mut open: BTreeSet<LockNumber> =
+        row.held().flat_map(|(_, held)| lost(held, has, now)).collect();
+    if row.held().any(|(_, held)| held.is_unknown()) {
+        let own = affected.before.tenants.first();
+        open.extend(own.into_iter().flat_map(|own| own.locks.values()));
+    }
+    open
+}
+
+/// A lock that moved from one list to another is named by that which may still let in.
+fn said_once(lists: &mut Vec<AtList>) {
+    let open = |at: &AtList| -> Vec<Id> {
+        let open = at.locks.iter().filter(|(lock, _)| !at.ended.contains_key(lock));
+        open.map(|(_, id)| *id).collect()
+    };
+    let pending: BTreeSet<Id> = lists.iter().flat_map(open).collect();
+    for at in &mut *lists {
+        let ended = std::mem::take(&mut at.ended);
+        at.locks.retain(|(lock, id)| !ended.contains_key(lock) || !pending.contains(id));
+        let is_left = |lock: &LockNumber| at.locks.iter().any(|(it, _)| it == lock);
+        at.ended = ended.into_iter().filter(|(lock, _)| is_left(lock)).collect();
+    }
+    lists.retain(|at| !at.locks.is_empty());
+}
+
+/// Where a command ends what grants gave.
+enum Ending {
+    /// All that was given to this.
+    Of(Target),
+    /// At a lock of a level.
+    At(LockNumber),
+}
+
+impl Ending {
+    /// Whether it is about a lock of a place.
+    fn reaches(&self, before: &PlaceState, owned: (PlaceNumber, LockNumber)) -> bool {
+        let is_it = |lock: LockNumber| {
+            let known = before.locks.get(lock);
+            known.is_some_and(|it| it.borrowed.unwrap_or((before.place.number(), lock)) == owned)
+        };
+        match self {
+            Ending::Of(Target::Lock(lock)) | Ending::At(lock) => is_it(*lock),
+            Ending::Of(Target::AccessLevel(level)) => {
+                before.level_locks(*level).any(|member| is_it(member.lock))
+            }
+        }
+    }
+}
+
+/// What the writes end of grants, by the credentials that some list holds.
+fn endings(
+    before: &PlaceState,
+    writes: &[Write],
+    lists: &[Affected<'_>],
+) -> BTreeMap<Id, Vec<Ending>> {
+    let mut found: BTreeMap<Id, Vec<Ending>> = BTreeMap::new();
+    let mut note = |subject: Subject, ending: &dyn Fn() -> Ending| {
+        let held = |id: &Id| lists.iter().any(|at| at.list.holds(*id));
+        for id in presented_by(before, subject).into_iter().filter(held) {
+            found.entry(id).or_default().push(ending());
+        }
+    };
+    for Write { record, former } in writes {
+        match (former, record) {
+            (Some(Record::Grant(former)), Record::Grant(grant)) if is_less(former, grant) => {
+                note(grant.subject, &|| Ending::Of(former.target));
+            }
+            (Some(Record::Membership(_)), Record::Membership(it)) if it.closed.is_some() => {
+                let grants = before.level_grants(it.level).iter();
+                for grant in grants.filter_map(|number| before.grants.get(number)) {
+                    note(grant.subject, &|| Ending::At(it.lock));
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The credentials that a grant is about.
+fn presented_by(before: &PlaceState, subject: Subject) -> Vec<Id> {
+    match subject {
+        Subject::Credential(number) => {
+            before.credentials.get(number).map(|it| it.header.id).into_iter().collect()
+        }
+        Subject::Person(person) => credentials_of(before, person.0).collect(),
+    }
+}
+
+/// Whether a grant was closed or narrowed.
+fn is_less(former: &Grant, grant: &Grant) -> bool {
+    grant.closed.is_some() || !is_as_wide(&former.window, &grant.window)
 }
 
 /// The place and number of a credential.
@@ -156,16 +267,10 @@ fn closed(before: &PlaceState, writes: &[Write], taken: &Taken) -> Vec<(GrantNum
         let (Some(Record::Grant(former)), Record::Grant(grant)) = (former, record) else {
             continue;
         };
-        let is_closed = grant.closed.is_some();
-        if !is_closed && is_as_wide(&former.window, &grant.window) {
+        if !is_less(former, grant) {
             continue;
         }
-        let about: Vec<Id> = match grant.subject {
-            Subject::Credential(number) => {
-                before.credentials.get(number).map(|it| it.header.id).into_iter().collect()
-            }
-            Subject::Person(person) => credentials_of(before, person.0).collect(),
-        };
+        let about = presented_by(before, grant.subject);
         let about: Vec<Id> = about.into_iter().filter(|id| less.contains(id)).collect();
         if !about.is_empty() {
             found.insert(grant.number(), about);

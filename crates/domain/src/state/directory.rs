@@ -6,7 +6,7 @@ use super::map::Map;
 use super::table::Objects;
 use crate::ids::{AccountNumber, ClientNumber, Id, Noun, OrganizationNumber, TicketNumber};
 use crate::noun::account::{Account, Ticket};
-use crate::noun::client::{Client, ClientKind};
+use crate::noun::client::Client;
 use crate::noun::place::Organization;
 use crate::record::Record;
 use crate::text::folded;
@@ -149,7 +149,7 @@ impl Directory {
                     if add { self.phones.insert(phone, number) } else { self.phones.remove(&phone) }
                 }
             }
-            Record::Client(it) if it.kind == ClientKind::ApiKey => {
+            Record::Client(it) if it.kind.sends_secret() => {
                 let former = it.previous_secret.map(|(secret, _)| secret);
                 for key in [Some(it.secret), former].into_iter().flatten() {
                     if add { self.keys.insert(key, it.number()) } else { self.keys.remove(&key) }

@@ -48,6 +48,35 @@ fn a_place_forgets_what_is_older_than_its_days_but_of_whom_is_held() {
 }
 
 #[test]
+fn what_is_told_late_keeps_what_both_privacies_do() {
+    let stand_in = |_, _| StandIn([7; 16]);
+    let all =
+        [Privacy::Full, Privacy::Pseudonym, Privacy::Anonymous, Privacy::Hidden, Privacy::None];
+    // What is kept of whom, and whether it is shown: the less of the two, in each.
+    let of = |event: Option<Event>| {
+        let least = event.map(|event| {
+            let whom = event.subject.person.map(|_| 2).or(event.subject.stand_in.map(|_| 1));
+            (whom.unwrap_or(0), !event.hidden)
+        });
+        least.unwrap_or((-1, false))
+    };
+    let person = Some(PersonNumber(1));
+    let event = Event {
+        subject: EventSubject { person, ..EventSubject::default() },
+        ..Event::at(LockNumber(1), EventKind::AccessGranted, Id([1; 16]), Instant(0))
+    };
+    for then in all {
+        for now in all {
+            let (one, other) =
+                (of(event.clone().kept(then, stand_in)), of(event.clone().kept(now, stand_in)));
+            let wanted = (one.0.min(other.0), one.1 && other.1);
+            let both = of(event.clone().kept_late((then, now), stand_in));
+            assert_eq!(both, wanted, "{then:?} {now:?}");
+        }
+    }
+}
+
+#[test]
 fn a_place_on_hold_has_nothing_to_forget() {
     let mut draft = fresh();
     let ann = somebody(&mut draft);
@@ -57,7 +86,7 @@ fn a_place_on_hold_has_nothing_to_forget() {
     assert_eq!(due(&draft.state, until.plus(-1)), None);
     assert!(due(&draft.state, until).is_some());
     assert!(matches!(person::delete(&mut draft, ann), Err(Refusal::InUse(_))));
-    let forgettable = |at| person::check_forgettable(&draft.state, ann, at);
+    let forgettable = |at| person::check_forgettable(&draft.state, Some(ann), at);
     assert!(forgettable(until.plus(-1)).is_err() && forgettable(until).is_ok());
     assert!(holds(Some(until), draft.now) && !holds(Some(until), until) && !holds(None, until));
 }

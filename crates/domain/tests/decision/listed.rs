@@ -4,25 +4,29 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use claviger_domain::command::grant::{NewGrant, Receiver};
 use claviger_domain::command::{controller, credential, grant, lock, person};
 use claviger_domain::decision::{Decision, Presented, decide};
 use claviger_domain::ids::{
     ControllerNumber, CredentialNumber, GrantNumber, LockNumber, PlaceNumber,
 };
 use claviger_domain::noun::controller::ControllerEdit;
+use claviger_domain::noun::grant::{GrantEdit, Right, Source, SourceKind, Target, Via};
 use claviger_domain::noun::lock::{Capacity, LockEdit, LockMode, PinRule, Posture as Put};
 use claviger_domain::noun::person::PersonState;
+use claviger_domain::noun::schedule::ScheduleRef;
 use claviger_domain::offline::{LockKey, OfflineLock};
 use claviger_domain::provision::{
-    self, Affected, AtList, CredentialEntry, Desired, Entry, Holdings, Inventoried, Item, ItemKey,
-    ItemKind, List, ListKey, LockEntry, LockState, Reported, Revocation, Site, Taken,
+    self, Affected, AtList, CredentialEntry, Desired, Due, Entry, Holdings, Inventoried, Item,
+    ItemKey, ItemKind, List, ListKey, LockEntry, LockState, Reported, Revocation, Scribe, Site,
+    Strange, Taken,
 };
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::{Instant, MINUTE, SECOND, Window};
 
-use super::build::{Built, Way, build, draft};
+use super::build::{Built, MADE_AT, Way, build, draft, subject};
 use super::generate::{self, Random};
-use super::world::{Held, PinGiven, Question, World};
+use super::world::{self, Held, PinGiven, Question, World};
 
 const CONTROLLER: ControllerNumber = ControllerNumber(1);
 
@@ -200,6 +204,41 @@ struct Panel {
     stored: BTreeMap<ItemKey, (u64, Item)>,
 }
 
+impl Panel {
+    /// No more stand in it for a lock than it has room for.
+    fn keeps_to(&self, small: &[(LockNumber, usize)]) {
+        for (lock, most) in small {
+            let opens = |item: &Item| item.ways().iter().any(|way| way.reaches(*lock));
+            let opening = self.stored.values().filter(|(_, item)| opens(item)).count();
+            assert!(opening <= *most, "{opening} open {lock:?}");
+        }
+    }
+}
+
+/// The locks that have room for so many only.
+fn capacities(site: &Site<'_>) -> Vec<(LockNumber, usize)> {
+    let room = site.owner.locks.iter().filter_map(|lock| match lock.capacity {
+        Some(Capacity::Credentials(most)) => Some((lock.number(), most as usize)),
+        _ => None,
+    });
+    room.collect()
+}
+
+/// Every lock has room for so many.
+fn make_small(built: &mut Built, most: u32) {
+    let capacity = Some(Some(Capacity::Credentials(most)));
+    for number in built.owner_locks.clone() {
+        let edit = LockEdit { capacity, ..LockEdit::default() };
+        built.step(|draft, _| lock::edit(draft, LockNumber(number), &edit).map(drop)).unwrap();
+    }
+}
+
+/// What is sent for a difference.
+fn going(site: &Site<'_>, desired: &Desired, due: &Due, now: Instant) -> Option<Item> {
+    let (item, scribe) = (desired.items.get(&due.key)?, Scribe::new(digest, now));
+    Some(provision::without(site, &scribe, item, &due.without))
+}
+
 /// One call: what the server sends, and what becomes of it.
 fn exchange(
     random: &mut Random,
@@ -222,23 +261,32 @@ fn exchange(
             .collect();
         list.take_inventory(&inventory, &[], |key| site.record(key), now);
     }
+    let small = capacities(&site);
     let received = if !kind && random.once_in(3) { 0 } else { u64::MAX };
-    let queue = provision::queue(&site, &desired, list, received, now);
+    let queue = provision::queue(&site, &desired, list, received, now, digest);
     let due = queue.due.len();
     list.sweep(|key| desired.items.contains_key(&key));
     let mut reports = Vec::new();
-    for key in queue.due.into_iter().take(1 + random.below(8)) {
-        let item = desired.items.get(&key);
+    for due in queue.due.into_iter().take(1 + random.below(8)) {
+        let (key, item) = (due.key, going(&site, &desired, &due, now));
+        let item = item.as_ref();
         let version = list.send(key, item, seq, now);
         if !kind && random.once_in(4) {
             continue; // The answer is lost.
         }
-        let refused = !kind && random.once_in(4);
+        // What it has stored it does not refuse when it is sent again.
+        let stored = panel.stored.get(&key).is_some_and(|(it, _)| *it == version);
+        let refused = !kind && !stored && random.once_in(4);
         if !refused {
             match item {
                 Some(item) => panel.stored.insert(key, (version, item.clone())),
-                None => panel.stored.remove(&key),
+                None => {
+                    let names = |(_, it): &(u64, Item)| it.names().any(|id| id == key.id);
+                    assert!(!panel.stored.values().any(names), "{key:?} is named and removed");
+                    panel.stored.remove(&key)
+                }
             };
+            panel.keeps_to(&small);
         }
         if kind || !random.once_in(4) {
             let refused = refused.then(|| "no".to_owned());
@@ -255,6 +303,10 @@ fn whatever_happens_the_list_becomes_what_it_should_be() {
         let capacity = random.once_in(2).then_some(2);
         let mut built = build(world, Way::default());
         behind(&mut built, capacity);
+        let small = random.once_in(2);
+        if small {
+            make_small(&mut built, 1 + random.below(2) as u32);
+        }
         let mut now = questions.iter().map(|question| question.now).min().unwrap();
         let mut list = empty(&site(&built));
         let mut panel = Panel::default();
@@ -281,12 +333,209 @@ fn whatever_happens_the_list_becomes_what_it_should_be() {
         assert_eq!(prints(&stored), prints(&desired.items));
         let credentials = stored.keys().filter(|key| key.kind == ItemKind::Credential).count();
         assert!(capacity.is_none_or(|most| credentials <= most as usize));
-        if capacity.is_none() {
+        if capacity.is_none() && !small {
             let later: Vec<Question> =
                 questions.iter().map(|question| Question { now, ..*question }).collect();
             agrees(&built, &desired, &later);
         }
     });
+}
+
+/// Calls, and what comes to nothing, until there is nothing more to say.
+fn come_to_rest(built: &Built, list: &mut List, panel: &mut Panel, mut now: Instant) -> Instant {
+    let mut random = Random(1);
+    for seq in list.version + 100.. {
+        now = now.plus(61 * MINUTE);
+        if exchange(&mut random, (built, list, panel), seq, now, true) {
+            return now;
+        }
+        assert!(seq < list.version + 300, "it never comes to rest");
+    }
+    now
+}
+
+/// So many cards and locks, each card with a right at the lock of the same number.
+fn cards_at_locks(count: usize) -> Built {
+    let mut world = World::empty("Europe/Stockholm");
+    for number in 0..count {
+        world.credentials.push(world::Credential {
+            person: None,
+            kind: world::Kind::Card,
+            parts: vec![(40, number as u128 + 1)],
+            code: 0,
+            pin: false,
+            valid: (None, None),
+            condition: world::Condition::Active,
+            session: None,
+        });
+        world.locks.push(world::Lock {
+            posture: world::Posture::Normal,
+            pin: world::Rule::Never,
+            pin_times: None,
+            unlock: None,
+            zone: None,
+        });
+        world.grants.push(at(number, number));
+    }
+    build(&world, Way::default())
+}
+
+/// The right of a card at a lock.
+fn at(card: usize, lock: usize) -> world::Grant {
+    world::Grant {
+        who: world::Who::Credential(card),
+        at: world::Where::Lock(lock),
+        share: false,
+        window: (None, None),
+        times: None,
+        overrides: false,
+    }
+}
+
+#[test]
+fn what_changes_places_between_full_locks_loses_the_old_right_at_once() {
+    for (count, capacity) in [(2, None), (3, None), (3, Some(3))] {
+        let mut built = cards_at_locks(count);
+        behind(&mut built, capacity);
+        make_small(&mut built, 1);
+        let (mut list, mut panel) = (empty(&site(&built)), Panel::default());
+        let now = come_to_rest(&built, &mut list, &mut panel, MADE_AT);
+        for (number, grant) in built.grants.clone().into_iter().enumerate() {
+            let next = built.locks[(number + 1) % count];
+            move_to(&mut built, grant, next);
+        }
+        {
+            let site = site(&built);
+            let desired = provision::desired(&site, &list, now, digest);
+            let due = provision::queue(&site, &desired, &list, u64::MAX, now, digest).due;
+            let going = due.iter().map(|due| going(&site, &desired, due, now).unwrap());
+            assert_eq!(going.filter(|item| item.ways().is_empty()).count(), count);
+        }
+        come_to_rest(&built, &mut list, &mut panel, now);
+        let site = site(&built);
+        let desired = provision::desired(&site, &list, now, digest);
+        assert!(desired.cut.is_empty());
+        for (key, item) in desired.items {
+            assert_eq!(panel.stored[&key].1.print, item.print);
+        }
+    }
+}
+
+#[test]
+fn nobody_keeps_a_place_at_a_lock_who_is_not_stored() {
+    let mut built = cards_at_locks(2);
+    behind(&mut built, Some(1));
+    make_small(&mut built, 1);
+    let first = GrantNumber(built.grants[0]);
+    built.step(|draft, _| grant::revoke(draft, first).map(drop)).unwrap();
+    let (mut list, mut panel) = (empty(&site(&built)), Panel::default());
+    let now = come_to_rest(&built, &mut list, &mut panel, MADE_AT);
+    assert_eq!(panel.stored.keys().filter(|key| key.kind == ItemKind::Credential).count(), 1);
+    // Both may open the first lock now: by its number the first would go before.
+    for card in [0, 1] {
+        let subject = subject(&built, world::Who::Credential(card));
+        let wish = NewGrant {
+            receiver: Receiver::Known(subject),
+            target: Target::Lock(LockNumber(built.locks[0])),
+            right: Right::Open,
+            source: Source { kind: SourceKind::Direct, via: Via::Native },
+            issued_under: None,
+            edit: GrantEdit::default(),
+        };
+        built.step(|draft, _| grant::create(draft, &wish).map(drop)).unwrap();
+    }
+    come_to_rest(&built, &mut list, &mut panel, now);
+    let there = may_open(&list, LockNumber(built.locks[0]));
+    assert_eq!(there.len(), 1, "whoever is stored has the place");
+    let site = site(&built);
+    let desired = provision::desired(&site, &list, now, digest);
+    assert_eq!(desired.cut.values().collect::<Vec<_>>(), [&provision::Cut::Whole]);
+}
+
+#[test]
+fn a_lock_that_is_refused_keeps_the_schedules_it_names() {
+    let refused = std::cell::Cell::new(0);
+    generate::on_worlds(7_000_000..7_000_060, |random: &mut Random, world: &World, _| {
+        let mut built = build(world, Way::default());
+        behind(&mut built, None);
+        let (mut list, mut panel) = (empty(&site(&built)), Panel::default());
+        let now = come_to_rest(&built, &mut list, &mut panel, MADE_AT);
+        for _ in 0..6 {
+            change(random, &mut built);
+        }
+        // Locks are refused, and nothing else.
+        let site = site(&built);
+        let desired = provision::desired(&site, &list, now, digest);
+        for seq in 1..10 {
+            let queue = provision::queue(&site, &desired, &list, u64::MAX, now, digest);
+            for due in queue.due {
+                let item = going(&site, &desired, &due, now);
+                let (key, version) = (due.key, list.send(due.key, item.as_ref(), seq, now));
+                let no = (key.kind == ItemKind::Lock).then(|| "no".to_owned());
+                refused.set(refused.get() + usize::from(no.is_some()));
+                list.report(&[Reported { version, refused: no.clone() }], now);
+                match item.filter(|_| no.is_none()) {
+                    Some(item) => drop(panel.stored.insert(key, (version, item))),
+                    None if no.is_none() => drop(panel.stored.remove(&key)),
+                    None => {}
+                }
+            }
+        }
+        let named = panel.stored.values().flat_map(|(_, item)| item.names());
+        for id in named {
+            let key = ItemKey { kind: ItemKind::Schedule, id };
+            assert!(panel.stored.contains_key(&key), "{id:?} is named and gone");
+        }
+    });
+    assert!(refused.get() > 20, "only {} were refused", refused.get());
+}
+
+#[test]
+fn what_is_of_no_form_of_ours_waits_after_a_refusal_and_is_shown() {
+    let mut built = cards_at_locks(1);
+    behind(&mut built, None);
+    let site = site(&built);
+    let (mut list, mut now) = (empty(&site), MADE_AT);
+    let strange = Strange { kind: ItemKind::Credential, id: "17".to_owned(), version: 4 };
+    list.take_inventory(&[], std::slice::from_ref(&strange), |_| None, now);
+    let desired = provision::desired(&site, &list, now, digest);
+    let foreign = |list: &List, now| {
+        let queue = provision::queue(&site, &desired, list, u64::MAX, now, digest);
+        (queue.foreign.len(), queue.next_at)
+    };
+    for (pause, failing) in [(10, false), (20, false), (40, true)] {
+        assert_eq!(foreign(&list, now).0, 1);
+        let version = list.foreign()[0].version;
+        list.send_away(version, now).unwrap();
+        list.report(&[Reported { version, refused: Some("in_use".to_owned()) }], now);
+        assert_eq!(foreign(&list, now), (0, Some(now.plus(pause * SECOND))));
+        assert_eq!(list.is_failing(Some(&desired), now), failing);
+        now = now.plus(pause * SECOND);
+    }
+    // Told once more that it is there, it is as often refused as it was.
+    list.take_inventory(&[], &[strange], |_| None, now);
+    assert!(list.is_failing(Some(&desired), now));
+    let version = list.foreign()[0].version;
+    list.report(&[Reported { version, refused: None }], now);
+    assert_eq!((foreign(&list, now).0, list.is_failing(Some(&desired), now)), (0, false));
+}
+
+#[test]
+fn what_was_sent_by_a_clock_that_was_ahead_is_not_waited_for() {
+    let mut built = cards_at_locks(1);
+    behind(&mut built, None);
+    let site = site(&built);
+    let (mut list, ahead) = (empty(&site), MADE_AT.plus(120 * MINUTE));
+    let desired = provision::desired(&site, &list, MADE_AT, digest);
+    let due =
+        |list: &List, now| provision::queue(&site, &desired, list, u64::MAX, now, digest).due.len();
+    let all: Vec<ItemKey> = desired.items.keys().copied().collect();
+    let sent: Vec<u64> =
+        all.iter().map(|key| list.send(*key, desired.items.get(key), 1, ahead)).collect();
+    assert_eq!((due(&list, ahead), due(&list, MADE_AT)), (0, all.len()));
+    let no = |version: &u64| Reported { version: *version, refused: Some("no".to_owned()) };
+    list.report(&sent.iter().map(no).collect::<Vec<_>>(), ahead);
+    assert_eq!((due(&list, ahead), due(&list, MADE_AT)), (0, all.len()));
 }
 
 #[test]
@@ -301,10 +550,11 @@ fn what_is_sent_names_only_what_is_there() {
             change(random, &mut built);
             let site = site(&built);
             let desired = provision::desired(&site, &list, now, digest);
-            let queue = provision::queue(&site, &desired, &list, u64::MAX, now);
+            let queue = provision::queue(&site, &desired, &list, u64::MAX, now, digest);
             let mut reports = Vec::new();
-            for key in queue.due.into_iter().take(1 + random.below(5)) {
-                let item = desired.items.get(&key);
+            for due in queue.due.into_iter().take(1 + random.below(5)) {
+                let (key, item) = (due.key, going(&site, &desired, &due, now));
+                let item = item.as_ref();
                 let names = item.map_or(0, |item| item.names().count());
                 assert!(item.is_none_or(|item| list.has_named(item)), "{item:?}");
                 named.set(named.get() + names);
@@ -323,7 +573,7 @@ fn change(random: &mut Random, built: &mut Built) {
     let person = pick(random, &built.people.clone());
     let grant_number = pick(random, &built.grants.clone());
     let card = pick(random, &built.credentials.clone());
-    match random.below(4) {
+    match random.below(7) {
         0 => {
             if let Some(number) = person {
                 let state = *random.pick(&[PersonState::Active, PersonState::Suspended]);
@@ -346,8 +596,41 @@ fn change(random: &mut Random, built: &mut Built) {
                     .unwrap();
             }
         }
+        3 => {
+            let lock = *random.pick(&built.locks.clone());
+            if let Some(number) = grant_number {
+                move_to(built, number, lock);
+            }
+        }
+        4 if built.owner.is_none() => {
+            let schedule = pick(random, &built.times.clone()).filter(|_| !random.once_in(3));
+            let schedule = Some(schedule.map(|it| ScheduleRef::Named(it.into())));
+            let edit = match random.once_in(2) {
+                true => LockEdit { pin_schedule: schedule, ..LockEdit::default() },
+                false => LockEdit { unlock_schedule: schedule, ..LockEdit::default() },
+            };
+            let lock = LockNumber(*random.pick(&built.owner_locks.clone()));
+            built.step(|draft, _| lock::edit(draft, lock, &edit).map(drop)).unwrap();
+        }
         _ => {}
     }
+}
+
+/// Closes a grant and gives the same right at a lock instead.
+fn move_to(built: &mut Built, number: u32, lock: u32) {
+    let Some(known) = built.state.grants.get(GrantNumber(number)).cloned() else { return };
+    let wish = NewGrant {
+        receiver: Receiver::Known(known.subject),
+        target: Target::Lock(LockNumber(lock)),
+        right: known.right,
+        source: known.source,
+        issued_under: None,
+        edit: GrantEdit { window: known.window.into(), ..GrantEdit::default() },
+    };
+    built.step(|draft, built| {
+        grant::revoke(draft, known.number()).unwrap();
+        built.grants.push(grant::create(draft, &wish).unwrap().header.number);
+    });
 }
 
 /// What is held, of everything the panel may hold.
@@ -482,11 +765,7 @@ fn who_is_stored_is_not_pushed_out_by_newcomers() {
         set(&mut built, PersonState::Suspended);
         let mut list = empty(&site(&built));
         let mut panel = Panel::default();
-        for number in built.owner_locks.clone() {
-            let edit =
-                LockEdit { capacity: Some(Some(Capacity::Credentials(1))), ..LockEdit::default() };
-            built.step(|draft, _| lock::edit(draft, LockNumber(number), &edit).map(drop)).unwrap();
-        }
+        make_small(&mut built, 1);
         for seq in 1..100 {
             let now = now.plus(seq as i64 * MINUTE);
             if exchange(random, (&built, &mut list, &mut panel), seq, now, true) {

@@ -4,6 +4,7 @@
 
 mod board;
 mod build;
+mod every;
 mod formats;
 mod guard;
 mod hostile;

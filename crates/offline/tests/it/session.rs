@@ -21,16 +21,16 @@ use super::build::{self, HOLDER, ISSUER, LOCK, MONDAY, secret, signed};
 const ACT: Command = Command { close: false, intent: true };
 
 /// Both ends of a link.
-struct Talk {
-    session: Session,
-    phone: Phone,
+pub(super) struct Talk {
+    pub(super) session: Session,
+    pub(super) phone: Phone,
     hello: Vec<u8>,
 }
 
-type Out = [u8; MOST_FRAME + LENGTH];
+pub(super) type Out = [u8; MOST_FRAME + LENGTH];
 
 /// The frames of a stream, without lengths.
-fn frames(mut bytes: &[u8]) -> Vec<Vec<u8>> {
+pub(super) fn frames(mut bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut frames = Vec::new();
     while let Some((length, rest)) = bytes.split_first_chunk::<2>() {
         let (frame, rest) = rest.split_at(u16::from_be_bytes(*length).into());
@@ -40,7 +40,7 @@ fn frames(mut bytes: &[u8]) -> Vec<Vec<u8>> {
     frames
 }
 
-fn step(bench: &mut Bench, session: &mut Session, frame: &[u8], out: &mut Out) -> Step {
+pub(super) fn step(bench: &mut Bench, session: &mut Session, frame: &[u8], out: &mut Out) -> Step {
     bench.with(|lock, board| session.receive(lock, board, (true, true), frame, out))
 }
 
@@ -62,7 +62,7 @@ fn agreed(bench: &mut Bench, known: PublicKey, ephemeral: u8) -> Result<Talk, &'
 }
 
 impl Talk {
-    fn new(bench: &mut Bench) -> Self {
+    pub(super) fn new(bench: &mut Bench) -> Self {
         let known = bench.lock.public_key();
         agreed(bench, known, 0x21).unwrap()
     }

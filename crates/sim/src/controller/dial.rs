@@ -49,6 +49,8 @@ impl Line {
         let call = held().call(wait_s, now_us());
         let asked = self.client.elsewhere(Method::POST, &self.path, Some(&self.token), &call);
         let answer: Result<Value, _> = asked.await;
+        let latency = held().traits().latency;
+        tokio::time::sleep(latency).await;
         let mut controller = held();
         match answer {
             Ok(answer) => Ok(controller.take(&answer, now_us())),

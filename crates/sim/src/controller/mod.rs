@@ -16,6 +16,7 @@ mod tests;
 mod wire;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -44,11 +45,19 @@ pub struct Traits {
     pub refusing: f64,
     /// How many changes it wants at once.
     pub max_changes: u64,
+    /// How long it takes from an answer on its line until it decides by it.
+    pub latency: Duration,
 }
 
 impl Default for Traits {
     fn default() -> Traits {
-        Traits { capacity: None, keeps_counter: true, refusing: 0.0, max_changes: 100 }
+        Traits {
+            capacity: None,
+            keeps_counter: true,
+            refusing: 0.0,
+            max_changes: 100,
+            latency: Duration::ZERO,
+        }
     }
 }
 
@@ -87,7 +96,19 @@ pub struct Controller {
     memory: Memory,
     rng: Rng,
     drifted: BTreeSet<(ItemKind, String)>,
+    astray: Astray,
     breaches: Vec<String>,
+}
+
+/// Whether the server knows what has gone wrong with a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Astray {
+    /// Nothing has, or the server has been told what there is since.
+    No,
+    /// It has.
+    Yes,
+    /// A call is under way that tells what there is.
+    Told,
 }
 
 /// What a power loss takes.
@@ -119,6 +140,7 @@ impl Controller {
             memory,
             rng: Rng::new(&[seed, 0x6c69_7374]),
             drifted: BTreeSet::new(),
+            astray: Astray::No,
             breaches: Vec::new(),
         }
     }
@@ -143,6 +165,9 @@ impl Controller {
             };
             stored.versions().map(version).collect()
         });
+        if memory.inventory_due && self.astray == Astray::Yes {
+            self.astray = Astray::Told;
+        }
         let lock = stored.any_lock().map(|lock| Health { lock, battery_percent: Some(81) });
         let call = Call {
             seq: memory.seq,
@@ -196,6 +221,9 @@ impl Controller {
             return Taken::Dropped;
         }
         self.memory.is_waiting = false;
+        if self.astray == Astray::Told {
+            self.astray = Astray::No;
+        }
         let clock_us = parse_instant(&answer.now).unwrap_or_else(|| {
             self.breaches.push(format!("{:?} is no instant", answer.now));
             now_us
@@ -236,12 +264,19 @@ impl Controller {
             Wish::Put(item) => (item.kind(), item.id().to_owned()),
             Wish::Remove(key) => key.clone(),
         };
-        let result = if self.rng.chance(self.traits.refusing) {
+        // What it has stored it does not refuse when it is sent again.
+        let is_new = !self.stored.versions().any(|(it, at)| *it == key && at == version);
+        let result = if is_new && self.rng.chance(self.traits.refusing) {
             Err("store_busy")
         } else {
             match wish {
                 Wish::Put(item) => self.stored.put(item, version, self.traits.capacity),
                 Wish::Remove(key) => {
+                    let naming = self.stored.naming(&key);
+                    let sound = naming.iter().find(|naming| !self.drifted.contains(naming));
+                    if let Some((_, id)) = sound {
+                        self.breaches.push(format!("{} is removed, and {id} names it", key.1));
+                    }
                     self.stored.remove(&key);
                     Ok(())
                 }
@@ -273,10 +308,16 @@ impl Controller {
     /// The last call was not answered.
     pub fn unanswered(&mut self) {
         self.memory.is_waiting = false;
+        if self.astray == Astray::Told {
+            self.astray = Astray::Yes;
+        }
     }
 
     /// The power goes and comes back: what is not stored is lost.
     pub fn lose_power(&mut self) {
+        if self.astray == Astray::Told {
+            self.astray = Astray::Yes;
+        }
         // What came of former answers is not known any more: all that is open is to come again.
         self.memory = Memory { seq: self.stored.seq, received: Some(0), ..Memory::default() };
     }
@@ -320,6 +361,7 @@ impl Controller {
     pub fn drift(&mut self, drift: Drift) -> Option<(ItemKind, String)> {
         let keys: Vec<_> = self.stored.versions().map(|(key, _)| key.clone()).collect();
         let mut key = self.rng.pick(&keys)?.clone();
+        self.astray = Astray::Yes;
         match drift {
             Drift::Vanishes => self.stored.remove(&key),
             Drift::Differs => self.stored.age(&key),
@@ -357,6 +399,12 @@ impl Controller {
         &self.drifted
     }
 
+    /// Whether something has gone wrong with the list that the server has not been told.
+    #[must_use]
+    pub fn is_astray(&self) -> bool {
+        self.astray != Astray::No
+    }
+
     /// How many events wait for the server.
     #[must_use]
     pub fn events_waiting(&self) -> usize {
@@ -380,7 +428,13 @@ impl Controller {
         &self.breaches
     }
 
-    /// What kind of a controller it is; may change while it works.
+    /// What kind of a controller it is.
+    #[must_use]
+    pub fn traits(&self) -> &Traits {
+        &self.traits
+    }
+
+    /// The same, which may change while it works.
     pub fn traits_mut(&mut self) -> &mut Traits {
         &mut self.traits
     }

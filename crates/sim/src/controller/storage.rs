@@ -98,6 +98,13 @@ impl Storage {
         Ok(())
     }
 
+    /// The items that name a schedule; none for what is none.
+    pub(super) fn naming(&self, key: &Key) -> Vec<Key> {
+        let names = |it: &Stored| it.item.schedules().iter().any(|id| *id == key.1);
+        let naming = self.items.iter().filter(|(_, it)| key.0 == ItemKind::Schedule && names(it));
+        naming.map(|(key, _)| key.clone()).collect()
+    }
+
     pub(super) fn remove(&mut self, key: &Key) {
         self.items.remove(key);
     }

@@ -258,6 +258,44 @@ fn drift_is_in_the_list_until_it_is_repaired() {
 }
 
 #[test]
+fn what_went_wrong_is_astray_until_an_inventory_has_arrived() {
+    let changes = [json!({"version": 5, "lock": lock(3)})];
+    let mut controller = told(Traits::default(), &changes);
+    assert!(!controller.is_astray());
+    controller.drift(Drift::Vanishes);
+    controller.look_over();
+    let call = controller.call(0, NOW);
+    let mut asking = answer(&call, &[]);
+    asking["ask"] = json!(["inventory"]);
+    controller.take(&asking, NOW);
+    assert!(controller.is_astray());
+    assert_eq!(controller.call(0, NOW)["inventory"], json!([]));
+    controller.unanswered();
+    assert!(controller.is_astray(), "it may not have come in");
+    tell(&mut controller, &changes);
+    assert!(!controller.is_astray());
+}
+
+#[test]
+fn a_schedule_that_is_named_is_not_removed_and_what_is_stored_is_not_refused() {
+    let mut gate = lock(3);
+    gate["pin_schedule"] = json!("s1");
+    let changes = [
+        json!({"version": 1, "schedule": hours("s1", "08:00", "10:00")}),
+        json!({"version": 2, "lock": gate}),
+    ];
+    let mut controller = told(Traits::default(), &changes);
+    controller.traits_mut().refusing = 1.0;
+    tell(&mut controller, &changes);
+    let words: Vec<String> = acknowledged(&mut controller).into_iter().map(|(_, it)| it).collect();
+    assert_eq!(words, ["ok", "ok"]);
+    controller.unanswered();
+    controller.traits_mut().refusing = 0.0;
+    tell(&mut controller, &[json!({"version": 3, "remove": {"kind": "schedule", "id": "s1"}})]);
+    assert_eq!(controller.breaches().len(), 1);
+}
+
+#[test]
 fn breaches_of_the_protocol_are_noticed() {
     let mut controller = told(Traits::default(), &[json!({"version": 1})]);
     let call = controller.call(0, NOW);

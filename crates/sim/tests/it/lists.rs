@@ -257,7 +257,8 @@ async fn a_line_is_kept_and_what_happens_while_it_is_cut_off_is_told() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });
     let client = Client::new(&url, "place-1", Login::Token("other".to_owned())).unwrap();
-    let controller = Arc::new(Mutex::new(Controller::new(Traits::default(), 1)));
+    let traits = Traits { latency: Duration::from_millis(300), ..Traits::default() };
+    let controller = Arc::new(Mutex::new(Controller::new(traits, 1)));
     let (online, is_online) = watch::channel(true);
     let (stop, stopped) = watch::channel(false);
     let (line, kept) = (Line::new(&client, "c-1", "secret"), controller.clone());
@@ -269,6 +270,10 @@ async fn a_line_is_kept_and_what_happens_while_it_is_cut_off_is_told() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
+    until(&|server, _| server.calls == 1).await;
+    let sent = std::time::Instant::now();
+    until(&|_, controller| controller.items().count() == 2).await;
+    assert!(sent.elapsed() >= Duration::from_millis(250), "it takes its time");
     until(&|server, _| server.confirmed.len() == 2).await;
     online.send_replace(false);
     let calls = server.lock().unwrap().calls;

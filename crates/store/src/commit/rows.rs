@@ -17,6 +17,10 @@ const HISTORY: &str = "insert into history (place, noun, number, replaced_at, re
 const TOUCHED: &str =
     "insert into touched (place, revision, noun, first, last, at) values (?1, ?2, ?3, ?4, ?5, ?6)";
 
+/// From here on a run of numbers is closed as one. For each such run PostgreSQL may look through
+/// the whole table, which thousands of short ones must not make it do.
+const LONG_RUN: u32 = 64;
+
 /// A record as it was before the commit and is after it.
 struct Change<'a> {
     former: Option<&'a Record>,
@@ -101,30 +105,49 @@ fn touch(
     }));
 }
 
+/// Records of one place and noun that are closed alike, under numbers one after the other.
+struct Run {
+    noun: Noun,
+    place: u32,
+    first: u32,
+    last: u32,
+    /// How; see [`rows::closing`].
+    cells: Vec<Value>,
+}
+
 /// Takes out of `changes` the records of which nothing changed but that they are closed, and closes
-/// them run by run of their numbers.
+/// them: long runs of numbers as one, all others number by number.
 fn close(batch: &mut Batch, changes: &mut Changes<'_>) {
-    let mut closed = Rows::new();
-    let mut last: Option<(usize, u32, u32)> = None;
-    changes.retain(|(rank, place, number), change| {
+    let mut runs: Vec<Run> = Vec::new();
+    changes.retain(|(_, place, number), change| {
         let former = change.former;
-        let Some(mut row) = former.and_then(|former| rows::closing(former, change.record)) else {
+        let Some(cells) = former.and_then(|former| rows::closing(former, change.record)) else {
             return true;
         };
-        let run = closed.last_mut().and_then(|(_, rows)| rows.last_mut()).filter(|run| {
-            last.is_some_and(|last| last == (*rank, *place, number.saturating_sub(1)))
-                && run.get(..row.len()) == Some(&row)
-        });
-        last = Some((*rank, *place, *number));
-        match run.and_then(|run| run.last_mut()) {
-            Some(end) => *end = Value::from(*number),
-            None => {
-                row.extend(values![*place, *number, *number]);
-                gather(&mut closed, rows::texts(change.record.noun()).close.as_str(), row);
-            }
+        let (noun, place, number) = (change.record.noun(), *place, *number);
+        let next = |run: &&mut Run| {
+            (run.noun, run.place, run.last.saturating_add(1)) == (noun, place, number)
+                && run.cells == cells
+        };
+        match runs.last_mut().filter(next) {
+            Some(run) => run.last = number,
+            None => runs.push(Run { noun, place, first: number, last: number, cells }),
         }
         false
     });
+    let mut closed = Rows::new();
+    for Run { noun, place, first, last, cells } in runs {
+        let texts = rows::texts(noun);
+        if last - first >= LONG_RUN {
+            let row = [cells, values![place, first, last]].concat();
+            gather(&mut closed, texts.close_run.as_str(), row);
+            continue;
+        }
+        for number in first..=last {
+            let row = [&cells[..], &values![place, number]].concat();
+            gather(&mut closed, texts.close.as_str(), row);
+        }
+    }
     flush(batch, closed);
 }
 

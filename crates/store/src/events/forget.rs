@@ -41,6 +41,17 @@ impl Forget {
     }
 }
 
+/// The numbers of the events of place `?1` that concern person `?2`, or say that it was whoever has
+/// the stand-in `?3`.
+pub(super) fn theirs() -> String {
+    format!(
+        "(select seq from event_people where place = ?1 and person = ?2 and seq <= {FILED} \
+         union all select seq from event_subjects \
+         where place = ?1 and person = ?2 and seq > {FILED} \
+         union all select seq from event_subjects where place = ?1 and stand_in = ?3)"
+    )
+}
+
 impl Store {
     /// Forgets whom events concerned, and the texts sent about them. Returns how many events were
     /// stripped.
@@ -67,7 +78,9 @@ impl Store {
     }
 
     /// Forgets that a person was concerned by any event of the place, under their own name or
-    /// another's, and the texts sent about those events. Returns how many were stripped.
+    /// another's, and the texts sent about those events. Returns how many were stripped. Of
+    /// somebody deleted, whom no command reaches, it is noted up to when that goes: some of it may
+    /// be told late.
     ///
     /// # Errors
     /// As for any write.
@@ -76,13 +89,12 @@ impl Store {
         place: PlaceNumber,
         person: PersonNumber,
         stand_in: StandIn,
+        at: Instant,
     ) -> Result<u64, StoreError> {
-        let theirs = format!(
-            "(select seq from event_people where place = ?1 and person = ?2 and seq <= {FILED} \
-             union all select seq from event_subjects \
-             where place = ?1 and person = ?2 and seq > {FILED} \
-             union all select seq from event_subjects where place = ?1 and stand_in = ?3)"
-        );
+        let sql = "update people set forgotten_at = ?3 \
+             where place = ?1 and number = ?2 and deleted_at is not null";
+        self.run(sql, values![place, person, at]).await?;
+        let theirs = theirs();
         let args = values![place, person, stand_in.0];
         let filed = "delete from event_people where place = ?1 and person = ?2".to_owned();
         let texts = [

@@ -11,6 +11,7 @@ use claviger_domain::reason::{Reason, Reasons};
 use claviger_domain::time::{Instant, Window};
 
 use super::filing::FILED;
+use super::forget::theirs;
 use crate::cells::{Cells, Tools};
 use crate::{Row, Statement, Store, StoreError, Value, values};
 
@@ -227,6 +228,26 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<Event>, StoreError> {
         let rows = self.db.read(filter.statement(place, limit)).await?;
+        rows.into_iter().map(|row| Ok(read(row)?.1)).collect()
+    }
+
+    /// Every event of a place that concerns a person, under their own name or another's, hidden
+    /// ones too; in order of their sequence.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn events_of(
+        &self,
+        place: PlaceNumber,
+        person: PersonNumber,
+        stand_in: StandIn,
+    ) -> Result<Vec<Event>, StoreError> {
+        let theirs = theirs();
+        let sql = format!(
+            "select {COLUMNS} from events e {WITH_SUBJECT} \
+             where e.place = ?1 and e.seq in {theirs} order by e.seq"
+        );
+        let rows = self.db.read(Statement::new(sql, values![place, person, stand_in.0])).await?;
         rows.into_iter().map(|row| Ok(read(row)?.1)).collect()
     }
 

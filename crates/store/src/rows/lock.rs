@@ -47,6 +47,8 @@ impl Table for Lock {
         "unlock_schedule",
         "unlock_timetable",
         "zone",
+        "privacy",
+        "controller",
     ];
 
     fn header(&self) -> &Header {
@@ -97,7 +99,7 @@ impl Table for Lock {
         put!(out, self.mode.as_str(), self.posture.as_str(), self.pin.as_str());
         put_schedule(out, self.pin_schedule.as_ref());
         put_schedule(out, self.unlock_schedule.as_ref());
-        put!(out, self.zone.as_ref());
+        put!(out, self.zone.as_ref(), self.privacy.as_str(), self.controller);
     }
 
     fn turn_back(&mut self, past: &mut Cells<'_>) -> Result<(), StoreError> {
@@ -107,6 +109,9 @@ impl Table for Lock {
         self.pin_schedule = past.schedule()?;
         self.unlock_schedule = past.schedule()?;
         self.zone = past.opt_zone()?;
+        // Former values from before these two were kept have neither.
+        self.privacy = past.opt_word(Privacy::parse)?.unwrap_or(self.privacy);
+        self.controller = past.opt()?.map(ControllerNumber);
         Ok(())
     }
 }

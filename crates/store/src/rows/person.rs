@@ -33,6 +33,7 @@ impl Table for Person {
         "account",
         "had_phone",
         "held_until",
+        "forgotten_at",
     ];
     const PAST: &'static [&'static str] = &["state"];
 
@@ -57,7 +58,7 @@ impl Table for Person {
         put!(out, list::texts(&details.tags));
         put!(out, details.note.as_ref(), details.metadata.as_ref());
         put!(out, self.role.as_str(), self.state.as_str(), self.account, self.had_phone);
-        put!(out, self.held_until);
+        put!(out, self.held_until, self.forgotten_at);
     }
 
     fn read(_: u32, header: Header, cells: &mut Cells<'_>) -> Result<Self, StoreError> {
@@ -82,6 +83,7 @@ impl Table for Person {
             account: cells.opt()?.map(AccountNumber),
             had_phone: cells.bool()?,
             held_until: cells.opt_instant()?,
+            forgotten_at: cells.opt_instant()?,
         })
     }
 

@@ -4,7 +4,7 @@
 
 use claviger_domain::ids::{AccountNumber, ClientNumber, PersonNumber, PlaceNumber, TicketNumber};
 use claviger_domain::noun::Header;
-use claviger_domain::noun::account::{Consent, Ticket, TicketKind};
+use claviger_domain::noun::account::{Consent, Ticket, TicketKind, Vouched};
 use claviger_domain::noun::grant::Via;
 use claviger_domain::noun::scope::Scope;
 
@@ -31,6 +31,7 @@ impl Table for Ticket {
         "challenge",
         "used",
         "person",
+        "word",
     ];
 
     fn header(&self) -> &Header {
@@ -50,7 +51,8 @@ impl Table for Ticket {
         put!(out, consent.and_then(|it| it.code));
         put!(out, consent.and_then(|it| it.redirect_uri.as_ref()));
         put!(out, consent.and_then(|it| it.challenge), consent.is_some_and(|it| it.used));
-        put!(out, consent.and_then(|it| it.person));
+        let vouched = consent.and_then(|it| it.vouched);
+        put!(out, vouched.map(|it| it.person), vouched.map(|it| it.word));
     }
 
     fn read(_: u32, header: Header, cells: &mut Cells<'_>) -> Result<Self, StoreError> {
@@ -74,6 +76,7 @@ fn consent(cells: &mut Cells<'_>) -> Result<Option<Consent>, StoreError> {
     let code = cells.opt()?.map(TicketNumber);
     let (redirect_uri, challenge) = (cells.opt_text()?, cells.opt_array()?);
     let (used, person) = (cells.bool()?, cells.opt()?.map(PersonNumber));
-    let made = |(via, scope)| Consent { via, scope, code, redirect_uri, challenge, used, person };
+    let vouched = person.zip(cells.opt_array()?).map(|(person, word)| Vouched { person, word });
+    let made = |(via, scope)| Consent { via, scope, code, redirect_uri, challenge, used, vouched };
     Ok(via.zip(scope).map(made))
 }

@@ -5,10 +5,10 @@
 use claviger_domain::ids::LockNumber;
 use claviger_domain::noun::Header;
 use claviger_domain::noun::event::EventKind;
-use claviger_domain::noun::webhook::Webhook;
+use claviger_domain::noun::webhook::{Disabled, Webhook};
 
 use super::list;
-use crate::cells::{Cells, put};
+use crate::cells::{Cells, put, put_actor};
 use crate::table::Table;
 use crate::{StoreError, Value};
 
@@ -23,7 +23,14 @@ impl Table for Webhook {
         "previous_secret",
         "previous_until",
         "failing_since",
+        "name",
+        "headers",
+        "told_within_s",
+        "failures_only",
+        "maker_kind",
+        "maker_id",
         "disabled_at",
+        "disabled_reason",
     ];
 
     fn header(&self) -> &Header {
@@ -40,7 +47,10 @@ impl Table for Webhook {
         put!(out, &self.format, self.secret.as_slice());
         put!(out, self.previous_secret.as_ref().map(|(secret, _)| secret.as_slice()));
         put!(out, self.previous_secret.as_ref().map(|(_, until)| *until));
-        put!(out, self.failing_since, self.disabled_at);
+        put!(out, self.failing_since, self.name.as_ref(), self.headers.as_deref());
+        put!(out, self.told_within_s, self.failures_only);
+        put_actor(out, Some(self.maker));
+        put!(out, self.disabled.map(|(at, _)| at), self.disabled.map(|(_, why)| why.as_str()));
     }
 
     fn read(_: u32, header: Header, cells: &mut Cells<'_>) -> Result<Self, StoreError> {
@@ -53,7 +63,12 @@ impl Table for Webhook {
             secret: cells.bytes()?,
             previous_secret: cells.opt_bytes()?.zip(cells.opt_instant()?),
             failing_since: cells.opt_instant()?,
-            disabled_at: cells.opt_instant()?,
+            name: cells.opt_text()?,
+            headers: cells.opt_bytes()?,
+            told_within_s: cells.opt()?,
+            failures_only: cells.bool()?,
+            maker: cells.actor()?.ok_or_else(|| cells.wrong("a maker"))?,
+            disabled: cells.opt_instant()?.zip(cells.opt_word(Disabled::parse)?),
         })
     }
 }

@@ -336,7 +336,7 @@ async fn forgotten_with_filed(chunk: Option<u64>, interrupted: bool) {
         assert_eq!(world.store.forget_subjects(PLACE, &whom).await, Ok(4));
         assert_eq!(world.store.forget_subjects(PLACE, &whom).await, Ok(0));
         let nobody = StandIn([9; 16]);
-        let forgotten = world.store.forget_person(PLACE, PersonNumber(0), nobody).await;
+        let forgotten = world.store.forget_person(PLACE, PersonNumber(0), nobody, Instant(9)).await;
         assert_eq!(forgotten, Ok(2), "6 and 9");
         let all = world.store.events(PLACE, &EventFilter::default(), 100).await.unwrap();
         let known: Vec<u64> =
@@ -380,7 +380,8 @@ async fn who_is_held_is_not_forgotten_with_the_others() {
         assert_eq!(known().await, [1, 3, 4, 6, 7]);
         assert_eq!(world.store.forget_subjects(PLACE, &one).await, Ok(3));
         assert_eq!(known().await, [3, 6]);
-        let theirs = world.store.forget_person(PLACE, PersonNumber(0), StandIn([6; 16])).await;
+        let theirs =
+            world.store.forget_person(PLACE, PersonNumber(0), StandIn([6; 16]), Instant(9)).await;
         assert_eq!(theirs, Ok(2));
         assert_eq!(known().await, Vec::<u64>::new());
     })

@@ -11,8 +11,8 @@ use claviger_store::{Committed, Store, StoreError, Write};
 use crate::samples;
 use crate::world::{PLACE, World, on_each_store};
 
-/// Enough for arrays on PostgreSQL, in runs and one by one.
-const GRANTS: u32 = 60;
+/// Enough for arrays on PostgreSQL, and for runs that are closed as one.
+const GRANTS: u32 = 150;
 
 /// A level and its grants, all of them in one commit.
 async fn level(world: &mut World) -> Vec<Grant> {
@@ -50,10 +50,11 @@ async fn stand(world: &World, wanted: &[Grant]) {
 #[tokio::test]
 async fn grants_are_closed_alone_in_runs_and_scattered() {
     type Choice = fn(u32) -> bool;
-    let choices: [Choice; 5] = [
+    let choices: [Choice; 6] = [
         |_| true,
         |number| number == 17,
         |number| (5..=20).contains(&number) || number == 40,
+        |number| (5..=120).contains(&number) || (124..=130).contains(&number),
         |number| number % 2 == 0,
         |number| number % 3 != 0,
     ];

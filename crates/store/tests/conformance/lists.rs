@@ -147,6 +147,7 @@ async fn a_revocation_comes_back_and_comes_to_its_end() {
                         grant: GrantNumber(4),
                         exp: 1 << 39,
                         strict: true,
+                        at_card: true,
                     }],
                 }],
                 grants: vec![(GrantNumber(4), vec![id(5)])],

@@ -14,6 +14,7 @@ mod groups;
 mod levels;
 mod lists;
 mod lost;
+mod mails;
 mod migrations;
 mod nouns;
 mod offline;

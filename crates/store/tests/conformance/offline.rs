@@ -2,7 +2,7 @@
 
 use claviger_domain::ids::{CredentialNumber, GrantNumber, LockNumber};
 use claviger_domain::offline::{
-    Issued, KeyClass, KeyTimes, LockKey, Mark, OfflineLock, Told, Unknown, WallClock,
+    Erasure, Issued, KeyClass, KeyTimes, LockKey, Mark, OfflineLock, Told, Unknown, WallClock,
 };
 use claviger_domain::schedule::WeeklyWindow;
 use claviger_domain::time::Instant;
@@ -36,6 +36,7 @@ fn key(serial: u32) -> Issued {
         bytes: vec![1, 2, 3],
         refused: serial % 2 == 1,
         owed: serial.is_multiple_of(2),
+        erasure: Erasure::ALL[serial as usize % 3],
     }
 }
 
@@ -88,7 +89,7 @@ async fn a_lock_with_no_network_comes_back_with_its_keys() {
 
         // A key changes in what may change of it, and nothing else is written.
         written.edit((KeyClass::Card, 2), |key| {
-            (key.refused, key.owed) = (true, false);
+            (key.refused, key.owed, key.erasure) = (true, false, Erasure::Done);
             key.bytes.clear();
         });
         written.told = None;

@@ -134,7 +134,9 @@ async fn deliveries_are_listed_replayed_and_removed() {
         let done =
             world.store.finish_delivery(&claimed[0], attempt(1, Some(200)), Finish::Delivered);
         assert_eq!(done.await, Ok(true));
-        world.store.trim_deliveries(Instant(1)).await.unwrap();
+        world.store.trim_deliveries(Instant(1), &[OTHER, PLACE]).await.unwrap();
+        assert_eq!(list(None).await, [7, 3]);
+        world.store.trim_deliveries(Instant(1), &[OTHER]).await.unwrap();
         assert_eq!(list(None).await, [7, 3]);
         world.store.drop_deliveries(PLACE, HOOK).await.unwrap();
         assert!(list(None).await.is_empty());

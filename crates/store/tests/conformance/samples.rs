@@ -10,7 +10,7 @@ use claviger_domain::ids::{
     TicketNumber,
 };
 use claviger_domain::noun::access_level::{AccessLevel, Membership};
-use claviger_domain::noun::account::{Account, Consent, Ticket, TicketKind};
+use claviger_domain::noun::account::{Account, Consent, Ticket, TicketKind, Vouched};
 use claviger_domain::noun::card::{CardPart, CardValue, Technology};
 use claviger_domain::noun::client::{Client, ClientKind};
 use claviger_domain::noun::controller::Controller;
@@ -27,7 +27,7 @@ use claviger_domain::noun::place::{IdentityProvider, Organization, Place, PlaceU
 use claviger_domain::noun::role::Role;
 use claviger_domain::noun::schedule::{Schedule, ScheduleRef, Timetable};
 use claviger_domain::noun::scope::{Scope, Scopes};
-use claviger_domain::noun::webhook::Webhook;
+use claviger_domain::noun::webhook::{Disabled, Webhook};
 use claviger_domain::noun::{Actor, CloseReason, Closed, Json};
 use claviger_domain::record::Record;
 use claviger_domain::schedule::{DayWindow, Definition, Exception, Weekly, WeeklyWindow};
@@ -133,6 +133,7 @@ pub(crate) fn person(number: u32) -> Person {
         account: None,
         held_until: None,
         had_phone: false,
+        forgotten_at: None,
     }
 }
 
@@ -199,14 +200,19 @@ pub(crate) fn schedule(number: u32, timetable: Arc<Timetable>) -> Schedule {
 pub(crate) fn webhook(number: u32) -> Webhook {
     Webhook {
         header: header(Noun::Webhook, number),
+        name: None,
         url: "https://example.org/hook".to_owned(),
         events: Vec::new(),
         locks: Vec::new(),
         format: "standard".to_owned(),
         secret: vec![1],
         previous_secret: None,
+        headers: None,
+        told_within_s: None,
+        failures_only: false,
+        maker: Actor::System,
         failing_since: None,
-        disabled_at: None,
+        disabled: None,
     }
 }
 
@@ -275,7 +281,7 @@ pub(crate) fn directory() -> Vec<Record> {
         redirect_uri: text("https://a.example/x"),
         challenge: Some([9; 32]),
         used: true,
-        person: Some(PersonNumber(7)),
+        vouched: Some(Vouched { person: PersonNumber(7), word: [9; 32] }),
     });
     vec![bare.into(), account.into(), client.into(), full.into(), ticket.into(), token.into()]
 }
@@ -312,7 +318,12 @@ fn rights() -> Vec<Record> {
     hook.locks = vec![LockNumber(1), LockNumber(2)];
     hook.previous_secret = Some((vec![0, 255], Instant(4)));
     hook.failing_since = Some(Instant(5));
-    hook.disabled_at = Some(Instant(6));
+    hook.disabled = Some((Instant(6), Disabled::Gone));
+    hook.name = text("Åsas");
+    hook.headers = Some(vec![255, 0]);
+    hook.told_within_s = Some(u32::MAX);
+    hook.failures_only = true;
+    hook.maker = Actor::Client(id(5));
     vec![
         webhook(1).into(),
         hook.into(),
@@ -403,6 +414,7 @@ fn people(secrets: &Secrets) -> Vec<Record> {
     full.account = Some(AccountNumber(2));
     full.had_phone = true;
     full.held_until = Some(Instant(77));
+    full.forgotten_at = Some(Instant(78));
     let mut card = credential(2);
     let part =
         |bits, value| CardPart { technology: Technology::Wiegand, card: CardValue { bits, value } };

@@ -11,11 +11,11 @@ use claviger_domain::time::Instant;
 use serde_json::{Map, Value};
 
 use super::decode::{Fields, Ref};
-use super::etag::IfMatch;
 use super::page::Paging;
 use super::problem::{Code, Problem};
 use super::reply::Reply;
 use super::shape::Use;
+use crate::etag::IfMatch;
 
 /// A future in a box.
 pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -9,7 +9,6 @@ pub(crate) mod decode;
 #[cfg(test)]
 mod demo;
 pub(crate) mod encode;
-pub(crate) mod etag;
 pub(crate) mod format;
 pub(crate) mod openapi;
 pub(crate) mod page;

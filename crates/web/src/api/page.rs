@@ -7,8 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::etag::hash;
 use super::problem::Problem;
+use crate::etag::hash;
 
 /// Items in a page unless asked.
 pub(crate) const DEFAULT_LIMIT: usize = 100;

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use serde_json::Value;
 
-use super::etag;
+use crate::etag;
 
 /// The place's revision that a write made.
 const REVISION: HeaderName = HeaderName::from_static("claviger-revision");
@@ -164,7 +164,7 @@ fn tag_of(value: &Value, tagged: Tagged, bytes: &[u8]) -> Option<String> {
         Tagged::Object => {
             value.get("revision").and_then(Value::as_u64).map(|r| etag::of_object(r, bytes))
         }
-        Tagged::List => Some(etag::of_list(bytes)),
+        Tagged::List => Some(etag::of_body(bytes)),
         Tagged::Plan => value.get("digest").and_then(Value::as_str).map(|it| format!("\"{it}\"")),
         Tagged::No => None,
     }

@@ -20,11 +20,11 @@ use axum::routing::any;
 use futures_util::FutureExt;
 
 use super::call::{Boxed, Call, Handler};
-use super::etag::IfMatch;
 use super::problem::{Code, Problem};
 use super::reply::{Reply, Seen};
 use super::request;
 use super::route::{Access, Dialect, Method, Route};
+use crate::etag::IfMatch;
 use crate::health::Begun;
 
 /// Where a request is named in its answer.

@@ -54,8 +54,10 @@ pub fn vendor(name: &str) -> Option<Vendor> {
     vendors().into_iter().find(|vendor| vendor.name == name)
 }
 
-/// The forms of webhooks' bodies that vendors have.
-pub(crate) const FORMATS: &[claviger_app::Format] = &[unloc::BODY_FORMAT];
+/// The forms of deliveries that vendors have.
+pub(crate) fn formats() -> Vec<claviger_app::Format> {
+    parakey::FORMATS.into_iter().chain([unloc::BODY_FORMAT]).collect()
+}
 
 /// Every vendor's API.
 pub(crate) fn router(app: &App, options: &Options) -> Router {

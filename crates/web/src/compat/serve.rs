@@ -26,6 +26,7 @@ use serde_json::{Map, Value};
 use tower::ServiceExt;
 
 use super::{Options, VendorAddress};
+use crate::unread::Unread;
 use crate::{json, rate};
 
 /// Most bodies.
@@ -121,6 +122,8 @@ pub(crate) enum Trouble {
     Media,
     /// The body cannot be read: why.
     Malformed(String),
+    /// The head of the request cannot be read: why.
+    Unread(Unread),
     /// The program asks more often than it may.
     TooMany(Standing),
     /// The server failed.
@@ -136,6 +139,7 @@ impl Trouble {
             Trouble::TooLarge(bytes) => format!("The body must be at most {bytes} bytes."),
             Trouble::Media => "Send the body as application/json.".to_owned(),
             Trouble::Malformed(why) => why.clone(),
+            Trouble::Unread(why) => why.sentence().to_owned(),
             Trouble::TooMany(standing) => crate::rate::detail(*standing),
             Trouble::Internal => "The server failed.".to_owned(),
         }
@@ -439,8 +443,13 @@ async fn collect(body: Body, limit: usize) -> Result<Bytes, Trouble> {
 
 /// An answer whose body is JSON of the kind the vendor calls it.
 pub(crate) fn said(status: u16, kind: &'static str, body: &Value) -> Response {
+    said_as(status, kind, body.to_string())
+}
+
+/// The same of a body that is written already.
+pub(crate) fn said_as(status: u16, kind: &'static str, body: String) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or_default();
-    let mut response = (status, body.to_string()).into_response();
+    let mut response = (status, body).into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }

@@ -17,7 +17,7 @@ async fn whom(it: &Site) -> Vec<Value> {
 
 /// The same server so many days later, its background work done once: each part of it has found
 /// something old.
-async fn days_later(world: World, days: i64) -> World {
+pub(crate) async fn days_later(world: World, days: i64) -> World {
     let world = world.later(days * DAY_S).await;
     std::fs::create_dir_all(&world.outbox).unwrap();
     let mail = world.outbox.join("018bcfe5-6800-7000-8000-000000000001.eml");

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::kit::{Site, field, in_seconds, one};
 use crate::offline::door::Door;
 use crate::offline::phone::Phone;
-use crate::panel::Panel;
+use crate::panel::{Panel, Scene, with_card};
 use crate::support::{World, id, on_each_engine};
 
 /// How far the events of a place, or of one lock, are known.
@@ -172,6 +172,43 @@ async fn what_a_controller_has_not_told_is_not_known() {
         let late = it.list("/events").await.pop().unwrap();
         assert!(late["occurred_at"].as_str() < late["received_at"].as_str(), "{late}");
         it.missing("/events/complete?lock_id=external:none").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_happened_before_a_lock_left_its_controller_is_still_to_come() {
+    on_each_engine(|world| async move {
+        let world = world.lasting().await;
+        let it = world.here();
+        let Scene { mut panel, gate, ann, card, .. } = with_card(&it).await;
+        panel.settle().await;
+        let world = world.later(3600).await;
+        let (it, mut panel) = (world.here(), panel.over(&world));
+        let leave = json!({"mode": "online", "controller_id": null});
+        it.patch(&one("/locks", &gate), leave).await.expect(200);
+        let ago = |seconds: i64| world.app.now().plus(-seconds * 1_000_000);
+        for query in [String::new(), format!("?lock_id={}", id(&gate))] {
+            let (until, behind) = complete(&it, &query).await;
+            assert!(until.unwrap() < ago(3000), "{until:?}");
+            assert_eq!(field(&behind, "lock_id"), [&gate["id"]]);
+        }
+        let opened = |seq: u64, at: String| {
+            json!({"events": [{
+                "seq": seq, "kind": "access_granted", "lock": gate["number"], "method": "card",
+                "occurred_at": at, "credential_id": card["id"],
+            }]})
+        };
+        panel.call(opened(1, in_seconds(&world, -1800))).await;
+        assert_eq!(field(&it.list("/events").await, "person_id"), [&ann["id"]]);
+        assert!(complete(&it, "").await.0.unwrap() > ago(60));
+        // Since it left, the lock is none of its business.
+        let world = world.later(7200).await;
+        let (it, mut panel) = (world.here(), panel.over(&world));
+        let told = panel.call(opened(2, in_seconds(&world, -60))).await;
+        assert_eq!(told["event_seq"], 2);
+        assert_eq!(it.list("/events").await.len(), 1);
+        assert_eq!(complete(&it, "").await.1, Vec::<Value>::new());
     })
     .await;
 }

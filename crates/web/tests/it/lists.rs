@@ -1,11 +1,13 @@
 //! Lists that controllers keep: what they are sent, when, and what happens when they refuse, drift,
 //! fill up or fall silent.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use claviger_app::{Clock, Settings};
 use serde_json::{Value, json};
 
-use crate::kit::{Site, one, person_to_lock};
+use crate::kit::{Site, in_seconds, one, person_to_lock};
 use crate::panel::{Panel, Scene, said, with_card};
 use crate::support::{id, on_each_engine};
 
@@ -380,6 +382,104 @@ async fn a_full_lock_keeps_the_first_and_those_with_priority() {
     .await;
 }
 
+#[tokio::test]
+async fn keys_that_change_places_between_full_machines_lose_what_was_taken_at_once() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let mut panel = Panel::at(&it, json!({})).await;
+        let machine = async |name: &str| {
+            let full = json!({
+                "name": name, "mode": "allow_list", "controller_id": id(&panel.controller),
+                "capacity": {"credentials": 1},
+            });
+            it.made("/locks", full).await
+        };
+        let (digger, crane) = (machine("Digger").await, machine("Crane").await);
+        let (x, y) = (key(&it, &digger, 1, 0).await, key(&it, &crane, 2, 0).await);
+        panel.settle().await;
+        for (card, to) in [(&x, &crane), (&y, &digger)] {
+            let grants = it.list(&format!("/grants?credential_id={}", id(card))).await;
+            it.acted(&format!("{}/revoke", one("/grants", &grants[0]))).await;
+            let subject = json!({"credential_id": id(card)});
+            let body = json!({"subject": subject, "target": {"lock_id": id(to)}});
+            it.made("/grants", body).await;
+        }
+        let answer = panel.call(json!({})).await;
+        let access: Vec<&Value> =
+            answer["changes"].as_array().unwrap().iter().map(|it| &said(it).1["access"]).collect();
+        assert_eq!(access, [&json!([]), &json!([])], "{answer}");
+        panel.store(&answer);
+        assert_eq!(names(&panel.settle().await), ["credential", "credential"]);
+        for (card, at) in [(&x, &crane), (&y, &digger)] {
+            let locks = &panel.credential(card).unwrap()["access"][0]["locks"];
+            assert_eq!(*locks, json!([at["number"]]));
+        }
+        let status = panel.status(&it).await;
+        assert_eq!((&status["pending"], &status["not_stored"]), (&json!(0), &json!(0)));
+        let told = it.list("/revocations").await;
+        assert!(told.iter().all(|it| it["locks"][0]["state"] == "told"), "{told:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_lock_that_is_refused_keeps_the_schedule_it_had() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let mut panel = Panel::at(&it, json!({})).await;
+        let hours = |to: &str| json!({"weekly": [{"days": ["mon"], "from": "01:00", "to": to}]});
+        let gate = json!({
+            "name": "Gate", "mode": "allow_list", "controller_id": id(&panel.controller),
+            "pin": "always", "pin_schedule": hours("05:00"),
+        });
+        let gate = it.made("/locks", gate).await;
+        panel.settle().await;
+        it.patch(&one("/locks", &gate), json!({"pin_schedule": hours("06:00")})).await.expect(200);
+        let answer = panel.call(json!({})).await;
+        assert_eq!(names(answer["changes"].as_array().unwrap()), ["schedule", "lock"]);
+        panel.refuse(&answer, "schedule_unsupported");
+        assert_eq!(
+            panel.call(json!({})).await["changes"],
+            json!([]),
+            "what is in force stays whole"
+        );
+        it.patch(&one("/locks", &gate), json!({"pin_schedule": null})).await.expect(200);
+        assert_eq!(names(&panel.settle().await), ["lock", "remove"]);
+        assert_eq!(panel.status(&it).await["pending"], json!(0));
+    })
+    .await;
+}
+
+static AHEAD: AtomicI64 = AtomicI64::new(0);
+
+#[tokio::test]
+async fn what_ended_by_a_clock_that_was_ahead_comes_back_when_it_is_put_right() {
+    let wrong = |it| Settings { clock: Clock::wrong_by(&AHEAD), ..it };
+    on_each_engine(|world| async move {
+        AHEAD.store(0, Ordering::Relaxed);
+        let world = world.lasting().await.reopened(0, wrong).await;
+        let it = world.here();
+        let mut panel = Panel::at(&it, json!({})).await;
+        let gate = panel.lock(&it, "Gate").await;
+        let card = json!({
+            "kind": "card", "card": {"bits": 56, "value": "a1"},
+            "valid_until": in_seconds(&world, 3600),
+        });
+        let card = it.made("/credentials", card).await;
+        let subject = json!({"credential_id": id(&card)});
+        it.made("/grants", json!({"subject": subject, "target": {"lock_id": id(&gate)}})).await;
+        panel.settle().await;
+        AHEAD.store(7200 * 1_000_000, Ordering::Relaxed);
+        assert_eq!(names(&panel.settle().await), ["remove"]);
+        AHEAD.store(0, Ordering::Relaxed);
+        assert_eq!(panel.status(&it).await["pending"], json!(1));
+        assert_eq!(names(&panel.settle().await), ["credential"]);
+        let status = panel.status(&it).await;
+        assert_eq!((&status["pending"], &status["state"]), (&json!(0), &json!("ok")), "{status}");
+    })
+    .await;
+}
+
 /// A card with a grant of its own at a lock.
 async fn key(it: &Site, lock: &Value, at: u32, priority: u8) -> Value {
     let card = json!({"bits": 56, "value": format!("{at:x}")});
@@ -401,11 +501,9 @@ async fn events_of_controllers_are_stored_once() {
         let card = it.card(&ann, "a1").await;
         it.grant(&ann, &gate).await;
         panel.settle().await;
+        let at = in_seconds(&world, -60);
         let event = |seq: u64, lock: &Value, kind: &str| {
-            json!({
-                "seq": seq, "kind": kind, "lock": lock["number"],
-                "occurred_at": "2026-01-01T00:00:00Z",
-            })
+            json!({"seq": seq, "kind": kind, "lock": lock["number"], "occurred_at": at})
         };
         let mut granted = event(1, &gate, "access_granted");
         granted["method"] = json!("card");
@@ -415,17 +513,23 @@ async fn events_of_controllers_are_stored_once() {
         denied["card"] = json!({"bits": 56, "value": "ff"});
         let mut ahead = event(9, &gate, "tamper");
         ahead["occurred_at"] = json!("2090-01-01T00:00:00Z");
-        let events = json!([granted, denied, event(3, &foreign, "door_forced"), ahead]);
+        // By a clock that lost its power.
+        let mut early = event(10, &gate, "door_forced");
+        early["occurred_at"] = json!("1970-01-01T00:01:00Z");
+        let events = json!([granted, denied, event(3, &foreign, "door_forced"), ahead, early]);
         let answer = panel.call(json!({"events": events})).await;
-        assert_eq!(answer["event_seq"], json!(9));
-        assert_eq!(panel.call(json!({"events": events})).await["event_seq"], json!(9));
+        assert_eq!(answer["event_seq"], json!(10));
+        assert_eq!(panel.call(json!({"events": events})).await["event_seq"], json!(10));
         let found = it.list("/events").await;
         let kinds: Vec<&str> = found.iter().map(|it| it["kind"].as_str().unwrap()).collect();
-        assert_eq!(kinds, ["access_granted", "access_denied", "tamper", "clock_wrong"]);
+        let told = ["access_granted", "access_denied", "tamper", "clock_wrong"];
+        assert_eq!(kinds, [&told[..], &["door_forced", "clock_wrong"]].concat());
         assert_eq!(found[0]["person_id"], ann["id"]);
-        assert_eq!(found[0]["occurred_at"], "2026-01-01T00:00:00Z");
+        assert_eq!(found[0]["occurred_at"], at);
         assert_eq!(found[1]["reasons"], json!(["credential_unknown"]));
-        assert_eq!(found[2]["occurred_at"], found[2]["received_at"]);
+        for wrong in [2, 4] {
+            assert_eq!(found[wrong]["occurred_at"], found[wrong]["received_at"]);
+        }
 
         let lock = gate["number"].clone();
         panel.call(json!({"locks": [{"lock": lock, "battery_percent": 42}]})).await;
@@ -502,7 +606,7 @@ async fn a_shared_lock_has_the_credentials_of_both_places() {
         assert_eq!(stored["access"][0]["locks"], json!([gate["number"]]));
         let event = json!([{
             "seq": 1, "kind": "access_granted", "lock": gate["number"], "method": "card",
-            "occurred_at": "2026-01-01T00:00:00Z", "credential_id": card["id"],
+            "occurred_at": in_seconds(&world, -60), "credential_id": card["id"],
         }]);
         panel.call(json!({"events": event})).await;
         let (own, full) = (it.list("/events").await, theirs.list("/events").await);
@@ -539,7 +643,7 @@ async fn an_event_is_of_another_place_only_at_a_lock_it_shares() {
         panel.settle().await;
         let event = json!([{
             "seq": 1, "kind": "access_denied", "lock": cellar["number"], "method": "card",
-            "occurred_at": "2026-01-01T00:00:00Z", "credential_id": card["id"],
+            "occurred_at": in_seconds(&world, -60), "credential_id": card["id"],
             "reasons": ["no_grant"],
         }]);
         panel.call(json!({"events": event})).await;

@@ -357,6 +357,8 @@ pub(crate) async fn mails(world: &World, wanted: usize) -> Vec<String> {
         found = entries
             .map(|it| it.path())
             .filter(|it| it.extension().is_some_and(|e| e == "eml"))
+            // One that is being written begins with a dot.
+            .filter(|it| it.file_name().is_none_or(|name| name.as_encoded_bytes()[0] != b'.'))
             .collect();
         if found.len() >= wanted {
             break;

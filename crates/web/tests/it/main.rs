@@ -12,6 +12,7 @@ mod credentials;
 mod decisions;
 mod dry_run;
 mod enrolment;
+mod erasure;
 mod events;
 mod golden;
 mod grants;

@@ -22,6 +22,7 @@ pub(crate) struct Panel {
 /// A controller with one lock, and somebody with a card who may open it.
 pub(crate) struct Scene {
     pub(crate) panel: Panel,
+    pub(crate) gate: Value,
     pub(crate) ann: Value,
     pub(crate) card: Value,
     pub(crate) grant: Value,
@@ -34,7 +35,7 @@ pub(crate) async fn with_card(it: &Site) -> Scene {
     let ann = it.person("Ann").await;
     let card = it.card(&ann, "a1").await;
     let grant = it.grant(&ann, &gate).await;
-    Scene { panel, ann, card, grant }
+    Scene { panel, gate, ann, card, grant }
 }
 
 /// The one of the four that a change is.

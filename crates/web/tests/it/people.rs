@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::kit::{field, one, person_to_lock, pointers};
+use crate::login::{Browser, PASSWORD, mails, secret_of};
 use crate::support::{id, on_each_engine};
 
 fn whole() -> Value {
@@ -200,6 +201,20 @@ async fn an_export_holds_all_and_a_deletion_leaves_nothing_that_opens() {
         let grants = field(export["grants"].as_array().unwrap(), "id");
         assert_eq!(grants, [&closed["id"], &open["id"], &own["id"]]);
         assert_eq!(export["events"][0]["person_id"], ann["id"]);
+        // What was done to her, to her card and to her rights, in order.
+        let changes = export["changes"].as_array().unwrap();
+        let told: Vec<(&str, &Value)> =
+            changes.iter().map(|it| (it["verb"].as_str().unwrap(), &it["object_id"])).collect();
+        let wanted = [
+            ("create", &ann["id"]),
+            ("create", &card["id"]),
+            ("create", &closed["id"]),
+            ("revoke", &closed["id"]),
+            ("create", &open["id"]),
+            ("create", &own["id"]),
+        ];
+        assert_eq!(told, wanted);
+        assert_eq!((&export["invitation"], &export["devices"]), (&json!(null), &json!([])));
 
         it.delete(&path).await.expect(204);
         for gone in [&path, &one("/credentials", &card), &format!("{path}/export")] {
@@ -215,6 +230,108 @@ async fn an_export_holds_all_and_a_deletion_leaves_nothing_that_opens() {
         assert_eq!(it.present(&door, "a1").await["reasons"][0]["code"], "credential_unknown");
         let again = it.post("/grants", person_to_lock(&ann, &door)).await;
         assert_eq!(pointers(&again.problem(404, "not_found")), ["/subject/person_id"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_export_has_what_is_hidden_and_what_a_stand_in_stands_for_and_nobody_elses() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let (ann, bo, door) =
+            (it.person("Ann").await, it.person("Bo").await, it.lock("Door").await);
+        it.card(&ann, "a1").await;
+        it.card(&bo, "b1").await;
+        let path = format!("{}/export", one("/people", &ann));
+        for privacy in ["hidden", "pseudonym", "anonymous", "none", "full"] {
+            let wish = json!({"privacy": privacy});
+            it.patch(&one("/locks", &door), wish).await.expect(200);
+            for card in ["a1", "b1"] {
+                it.present(&door, card).await;
+            }
+        }
+        let shown = it.list("/events").await;
+        let export = it.get(&path).await;
+        let events = export["events"].as_array().unwrap();
+        let whose: Vec<(bool, bool)> = events
+            .iter()
+            .map(|event| (event["person_id"] == ann["id"], event["pseudonym"].is_string()))
+            .collect();
+        assert_eq!(whose, [(true, false), (false, true), (true, false)], "{export}");
+        assert!(shown.iter().all(|event| event["id"] != events[0]["id"]), "no list has it");
+        assert!(!export.to_string().contains(id(&bo)), "{export}");
+        // Whoever may not read the trail is not told what it holds.
+        let me = world.admin.get("/api/v1/me").await.expect(200);
+        let mut scopes = crate::kit::texts(&me["scopes"]);
+        scopes.retain(|scope| !scope.starts_with("changes:"));
+        let manager = it.seen_by(&world.admin.makes_key(&scopes, &[&it.place]).await);
+        manager.actor.get(&it.at(&path)).await.problem(403, "forbidden_scope");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_export_names_the_phones_that_hold_keys_and_the_keys() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let mut door = crate::offline::door::Door::at(&it, "Shed", 31).await;
+        let ann = it.person("Ann").await;
+        it.grant(&ann, &door.shown).await;
+        let mut phone = crate::offline::phone::Phone::of(&it, &ann).await;
+        phone.sync().await;
+        door.answers(&phone);
+        let export = it.get(&format!("{}/export", one("/people", &ann))).await;
+        let (devices, keys) = (&export["devices"], &export["offline_keys"]);
+        assert_eq!(devices.as_array().unwrap().len(), 1, "{export}");
+        assert_eq!(devices[0]["device_id"], export["credentials"][0]["id"]);
+        assert_eq!(keys.as_array().unwrap().len(), 1, "{export}");
+        assert_eq!((&keys[0]["lock_id"], &keys[0]["refused"]), (&door.shown["id"], &json!(false)));
+        assert_eq!(keys[0]["device_id"], devices[0]["device_id"]);
+        assert!(keys[0]["issued_at"].as_str() < keys[0]["expires_at"].as_str());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_logs_in_reads_what_is_theirs_and_nobody_elses() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let mut browsers = Vec::new();
+        let door = it.lock("Door").await;
+        for (turn, name) in ["Ann", "Bo"].into_iter().enumerate() {
+            let email = format!("{name}@example.org");
+            let body = json!({"first_name": name, "email": email, "invite": true});
+            let person = it.made("/people", body).await;
+            it.grant(&person, &door).await;
+            let told = mails(&world, turn + 1).await;
+            let told = told.iter().find(|mail| mail.contains(&email)).unwrap();
+            let body = json!({"secret": secret_of(told), "password": PASSWORD});
+            let answer = world.nobody().post("/api/v1/account/invitation", body).await;
+            browsers.push((Browser::of(&world, &answer), person));
+        }
+        let (ann, person) = &browsers[0];
+        let shown = ann.get(&it.at("/me")).await.expect(200);
+        assert_eq!((&shown["id"], &shown["role"]), (&person["id"], &json!("guest")));
+        let access = ann.get(&it.at("/me/access")).await.expect(200);
+        let natively = it.get(&format!("{}/access", one("/people", person))).await;
+        assert_eq!(access, natively);
+        it.decide(json!({"lock_id": id(&door), "person_id": id(person)})).await;
+        let export = ann.get(&it.at("/me/export")).await.expect(200);
+        assert_eq!(export, it.get(&format!("{}/export", one("/people", person))).await);
+        assert_eq!(export["events"].as_array().unwrap().len(), 1);
+        assert!(!export.to_string().contains(id(&browsers[1].1)), "{export}");
+        // Nothing but what is theirs, and nothing of another place.
+        for path in [one("/people", person), one("/people", &browsers[1].1), "/people".to_owned()] {
+            ann.get(&it.at(&path)).await.problem(403, "forbidden_scope");
+        }
+        let other = it.neighbour("Next door").await;
+        for path in ["/me", "/me/access", "/me/export"] {
+            ann.get(&other.at(path)).await.problem(404, "not_found");
+            it.missing(path).await;
+            world.nobody().get(&it.at(path)).await.problem(401, "unauthorized");
+        }
+        it.acted(&format!("{}/suspend", one("/people", person))).await;
+        ann.get(&it.at("/me/export")).await.problem(404, "not_found");
     })
     .await;
 }

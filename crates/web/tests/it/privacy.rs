@@ -3,7 +3,9 @@
 use claviger_store::Statement;
 use serde_json::{Value, json};
 
-use crate::kit::{Site, field, one, person_to_lock, reasons};
+use crate::kit::{Site, field, in_seconds, one, person_to_lock, reasons};
+use crate::login::owner;
+use crate::panel::{Scene, with_card};
 use crate::support::{World, id, on_each_engine};
 
 const URL: &str = "https://hooks.example.org/in";
@@ -54,7 +56,8 @@ async fn each_event_keeps_what_the_lock_said_when_it_happened() {
         // Whoever looks for the person finds what names the person and nothing else.
         assert_eq!(it.list(&format!("/events?person_id={}", id(&ann))).await.len(), 2);
         let export = it.get(&format!("{}/export", one("/people", &ann))).await;
-        assert_eq!(export["events"].as_array().unwrap().len(), 2, "{export}");
+        // Her export has the hidden one besides: it is hers.
+        assert_eq!(export["events"].as_array().unwrap().len(), 3, "{export}");
         let deliveries = it.list(&format!("{}/deliveries", one("/webhooks", &hook))).await;
         let mut told_of: Vec<&Value> = field(&deliveries, "event_id");
         told_of.reverse();
@@ -99,8 +102,10 @@ async fn a_pseudonym_is_the_same_in_all_events_of_one_place_and_nobodys_name() {
         }
         // Nobody is told whose it is by asking for the person.
         assert!(it.list(&format!("/events?person_id={}", id(&ann))).await.is_empty());
+        // But with everything that is kept about her.
         let export = it.get(&format!("{}/export", one("/people", &ann))).await;
-        assert_eq!(export["events"], json!([]));
+        let hers = field(export["events"].as_array().unwrap(), "pseudonym");
+        assert_eq!(hers, vec![&json!(ann_is); 4]);
         for thing in [&ann, &loose] {
             assert!(!json!(events).to_string().contains(id(thing)));
         }
@@ -294,6 +299,71 @@ async fn the_file_of_events_leaves_hidden_ones_out() {
         let place = claviger_app::Id::parse(&it.place).unwrap();
         let (table, next) = claviger_app::export::events(&ctx, place, 0).await.unwrap();
         assert_eq!((table.rows, next), (1, None));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_told_late_keeps_no_more_than_the_lock_said_when_it_happened() {
+    on_each_engine(|world| async move {
+        let mut world = world.lasting().await;
+        let it = world.here();
+        let Scene { mut panel, gate, card, .. } = with_card(&it).await;
+        panel.settle().await;
+        for (hour, privacy) in ["none", "anonymous", "pseudonym", "full"].into_iter().enumerate() {
+            world = world.later(3600 * hour as i64).await;
+            keep(&world.here(), &gate, privacy).await;
+        }
+        let world = world.later(5 * 3600).await;
+        let (it, mut panel) = (world.here(), panel.over(&world));
+        let opened = |seq: i64, half_hours: i64| {
+            json!({
+                "seq": seq, "kind": "access_granted", "lock": gate["number"], "method": "card",
+                "occurred_at": in_seconds(&world, (half_hours - 10) * 1800),
+                "credential_id": card["id"],
+            })
+        };
+        let events = [opened(1, 1), opened(2, 3), opened(3, 5), opened(4, 7)];
+        panel.call(json!({"events": events})).await;
+        keep(&it, &gate, "anonymous").await;
+        // Nor does it keep more than the lock says by now.
+        panel.call(json!({"events": [opened(5, 8)]})).await;
+        let events = it.list("/events").await;
+        let known = |name| field(&events, name).iter().map(|it| !it.is_null()).collect::<Vec<_>>();
+        assert_eq!(known("person_id"), [false, false, true, false], "{events:?}");
+        assert_eq!(known("pseudonym"), [false, true, false, false]);
+        assert_eq!(known("card"), [false, false, true, false]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_trail_says_who_opened_from_afar_only_where_events_do() {
+    on_each_engine(|world| async move {
+        let (it, browser) = (world.here(), owner(&world).await);
+        let door = it.lock("Door").await;
+        let path = format!("{}/unlock", one("/locks", &door));
+        for privacy in ["full", "pseudonym", "anonymous", "hidden", "none"] {
+            keep(&it, &door, privacy).await;
+            browser.send("POST", &it.at(&path), Some(json!({}))).await.expect(200);
+        }
+        // A program is nobody.
+        it.post(&path, json!({})).await.expect(200);
+        let mut changes = it.list("/changes").await;
+        changes.retain(|change| change["verb"] == "unlock");
+        let actor = |name: &str| -> Vec<Value> {
+            changes.iter().map(|change| change["actor"][name].clone()).collect()
+        };
+        let known: Vec<bool> = actor("id").iter().map(|it| !it.is_null()).collect();
+        assert_eq!(known, [true, false, false, false, false, true]);
+        let account = json!("account");
+        assert_eq!(actor("kind")[..5], [(); 5].map(|()| account.clone()));
+        let (there, none) = (&door["id"], &Value::Null);
+        assert_eq!(field(&changes, "object_id"), [there, there, there, there, none, none]);
+        assert_eq!(it.get("/changes/verify").await["ok"], true);
+        let world = world.restarted().await;
+        world.here().person("Ann").await;
+        assert_eq!(world.here().get("/changes/verify").await["ok"], true);
     })
     .await;
 }

@@ -306,6 +306,57 @@ async fn every_way_of_taking_rights_away_is_told() {
     .await;
 }
 
+#[tokio::test]
+async fn a_grant_that_is_closed_after_its_holder_was_stopped_is_pending_until_the_list_followed() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let next = Panel::at(&it, json!({"name": "Next"})).await;
+        let others = json!({"controller_id": id(&next.controller)});
+        let (lost, disabled) = (json!({"state": "lost"}), json!({"state": "disabled"}));
+        let over = json!({"valid_until": in_seconds(&world, -60)});
+        let ways = ["suspended", "moved", "lost", "disabled", "over"];
+        for (number, way) in ways.into_iter().enumerate() {
+            let mut panel = Panel::at(&it, json!({"name": way})).await;
+            let (gate, door) = (panel.lock(&it, "Gate").await, panel.lock(&it, "Door").await);
+            let ann = it.person(way).await;
+            let card = it.card(&ann, &format!("{number}")).await;
+            let grant = it.grant(&ann, &gate).await;
+            let level = it.level(way, &[&door]).await;
+            it.level_grant(&ann, &level).await;
+            panel.settle().await;
+            let card = one("/credentials", &card);
+            match way {
+                "suspended" => drop(it.acted(&format!("/people/{}/suspend", id(&ann))).await),
+                "moved" => {
+                    for lock in [&gate, &door] {
+                        it.patch(&one("/locks", lock), others.clone()).await.expect(200);
+                    }
+                }
+                "lost" => drop(it.patch(&card, lost.clone()).await.expect(200)),
+                "disabled" => drop(it.patch(&card, disabled.clone()).await.expect(200)),
+                _ => drop(it.patch(&card, over.clone()).await.expect(200)),
+            }
+            let shown = it.acted(&format!("{}/revoke", one("/grants", &grant))).await;
+            assert_eq!(shown["state"], "revocation_pending", "{way}");
+            let progress = json!({
+                "locks_total": 1, "locks_confirmed": 0, "latest_possible_use": null,
+            });
+            assert_eq!(shown["revocation"], progress, "{way}");
+            let none = json!({"lock_ids": []});
+            it.patch(&one("/access-levels", &level), none).await.expect(200);
+            let keys = format!("/keys?person_id={}&state=revocation_pending", id(&ann));
+            assert_eq!(it.list(&keys).await.len(), 2, "{way}");
+            assert_eq!(it.get(&one("/grants", &grant)).await["state"], "revocation_pending");
+            panel.settle().await;
+            assert_eq!(it.list(&keys).await, Vec::<Value>::new(), "{way}");
+            let shown = it.get(&one("/grants", &grant)).await;
+            assert_eq!(shown["state"], "revoked", "{way}");
+            assert_eq!(shown["revocation"]["locks_confirmed"], 1, "{way}");
+        }
+    })
+    .await;
+}
+
 /// The panel's inventory with another version of a credential.
 fn in_version(panel: &Panel, credential: &Value, version: u64) -> Value {
     let mut inventory = panel.inventory();

@@ -12,7 +12,7 @@ use crate::tour::{Furniture, furnish, revisions, samples};
 /// What a route asks for beside its own scope, because its answer shows more than one noun.
 pub(crate) fn more_scopes(route: &Listed) -> &'static [&'static str] {
     match route.operation {
-        "export_person" => &["events:read", "credentials:read", "grants:read"],
+        "export_person" => &["events:read", "credentials:read", "grants:read", "changes:read"],
         "create_webhook" | "change_webhook" | "replay_delivery" => &["events:read"],
         "person_access" => &["people:read"],
         "lock_access" => &["locks:read"],

@@ -11,7 +11,8 @@ use claviger_app::jobs;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::kit::{Site, field, invalid, one, pointers};
+use crate::kit::{Site, field, in_seconds, invalid, one, pointers};
+use crate::panel::Panel;
 use crate::support::{World, id, on_each_engine};
 
 const URL: &str = "https://hooks.example.org/in";
@@ -48,7 +49,7 @@ impl Endpoint {
 }
 
 pub(crate) fn header<'a>(request: &'a Outgoing, name: &str) -> &'a str {
-    request.headers.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
+    request.headers.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
 }
 
 pub(crate) fn body(request: &Outgoing) -> Value {
@@ -370,6 +371,69 @@ async fn five_days_of_only_failures_disable_an_endpoint() {
             endpoint.sent.lock().unwrap().iter().any(|it| it.url == "https://new.example.org/")
         })
         .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_endpoint_that_says_it_is_gone_is_disabled_at_once() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let door = it.lock("Door").await;
+        let hook = it.made("/webhooks", json!({"url": URL})).await;
+        let other = it.made("/webhooks", json!({"url": TWO, "events": ["tamper"]})).await;
+        let path = one("/webhooks", &hook);
+        it.present(&door, "a1").await;
+        let endpoint = Endpoint::answering(410);
+        run(&world, &endpoint, "disabled", async || it.get(&path).await["disabled_at"].is_string())
+            .await;
+        assert_eq!(endpoint.take().len(), 1, "it is not tried again");
+        let shown = it.get(&path).await;
+        assert_eq!(shown["disabled_reason"], "gone");
+        let delivery = only_delivery(&it, &hook).await;
+        assert_eq!((&delivery["state"], &delivery["next_at"]), (&json!("failed"), &json!(null)));
+        assert_eq!(delivery["attempts"][0]["status"], 410);
+        it.present(&door, "a1").await;
+        only_delivery(&it, &hook).await;
+        assert_eq!(it.get(&one("/webhooks", &other)).await["disabled_at"], json!(null));
+        let moved = it.patch(&path, json!({"url": THREE})).await.expect(200);
+        assert_eq!(
+            (&moved["disabled_at"], &moved["disabled_reason"]),
+            (&json!(null), &json!(null))
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_webhook_is_not_told_of_what_came_in_too_late() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let mut panel = Panel::at(&it, json!({})).await;
+        let gate = panel.lock(&it, "Gate").await;
+        panel.settle().await;
+        let hook = json!({"url": URL, "name": "Tamper", "told_within_s": 60});
+        let hook = it.made("/webhooks", hook).await;
+        assert_eq!((&hook["name"], &hook["has_headers"]), (&json!("Tamper"), &json!(false)));
+        let event = |seq: u64, seconds: i64| {
+            json!({
+                "seq": seq, "kind": "tamper", "lock": gate["number"],
+                "occurred_at": in_seconds(&world, seconds),
+            })
+        };
+        panel.call(json!({"events": [event(1, -90), event(2, -10)]})).await;
+        let events = it.list("/events").await;
+        assert_eq!(events.len(), 2);
+        assert_eq!(only_delivery(&it, &hook).await["event_id"], events[1]["id"]);
+        for wrong in [json!(-1), json!(366 * 86_400 + 1), json!("60")] {
+            let body = json!({"url": URL, "told_within_s": wrong});
+            invalid(it.post("/webhooks", body).await, &["/told_within_s"]);
+        }
+        let path = one("/webhooks", &hook);
+        let all = it.patch(&path, json!({"told_within_s": null})).await.expect(200);
+        assert_eq!(all["told_within_s"], json!(null));
+        panel.call(json!({"events": [event(3, -90)]})).await;
+        assert_eq!(it.list(&format!("{path}/deliveries")).await.len(), 2);
     })
     .await;
 }

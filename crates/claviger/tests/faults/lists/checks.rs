@@ -97,6 +97,33 @@ impl History {
         }
     }
 
+    /// A grant that was just closed is not revoked while its lock accepts, against the server's
+    /// word, what it was given to.
+    pub(super) async fn check_ended(&self, grant: &Value) {
+        let subject = &grant["subject"];
+        let mut given: Vec<Value> = vec![subject["credential_id"].clone()];
+        if let Some(person) = subject["person_id"].as_str() {
+            let own = self.world.get(&format!("/credentials?person_id={person}")).await;
+            given = own["items"].as_array().unwrap().iter().map(|it| it["id"].clone()).collect();
+        }
+        let at = |lock: &&Lock| grant["target"]["lock_id"] == lock.id;
+        let Some(lock) = self.locks.iter().find(at) else { return };
+        for held in self.credentials.iter().filter(|held| given.contains(&json!(held.id))) {
+            if !self.accepts(held, lock, held.pin.as_deref()) {
+                continue;
+            }
+            let reasons = self.reasons(held, lock, None).await;
+            let of_the_lock = reasons.iter().all(|it| OF_THE_LOCK.contains(&it.as_str()));
+            let known = ["revocation_pending", "expired"];
+            assert!(
+                of_the_lock || known.contains(&grant["state"].as_str().unwrap()),
+                "{} is accepted at {} against {reasons:?}: {grant}",
+                held.id,
+                lock.id
+            );
+        }
+    }
+
     /// What must hold at every moment.
     pub(super) async fn check(&self) {
         assert_eq!(self.controller.breaches(), [""; 0]);

@@ -17,6 +17,13 @@ pub(super) struct Lock {
     pub(super) number: u64,
 }
 
+/// A grant of a credential to a lock.
+pub(super) struct Place {
+    pub(super) grant: String,
+    pub(super) credential: String,
+    pub(super) lock: String,
+}
+
 /// Something that is presented.
 #[derive(Clone)]
 pub(super) struct Held {
@@ -46,6 +53,8 @@ pub(super) struct History {
     pub(super) levels: Vec<String>,
     pub(super) schedules: Vec<String>,
     pub(super) grants: Vec<String>,
+    /// The grants of two credentials to two locks with room for one each, if there are such.
+    pub(super) places: Vec<Place>,
     /// How many things were made, for what must be unique.
     pub(super) made: u64,
     pub(super) obligations: Vec<Obligation>,
@@ -96,6 +105,7 @@ impl History {
             levels: Vec::new(),
             schedules: Vec::new(),
             grants: Vec::new(),
+            places: Vec::new(),
             made: 0,
             obligations: Vec::new(),
             presented: 0,
@@ -143,6 +153,9 @@ impl History {
                 let span = *self.dice.pick(&spans).unwrap();
                 self.note(format!("{span} s pass"));
                 self.world.put_ahead(span);
+                if self.dice.one_in(4) {
+                    self.call_by_a_wrong_clock().await;
+                }
             }
             84..89 => self.present(),
             89..92 => {
@@ -173,6 +186,17 @@ impl History {
                 (traits.refusing, traits.capacity) = (refusing, capacity);
             }
         }
+    }
+
+    /// The server's clock is far ahead for as long as a call takes.
+    async fn call_by_a_wrong_clock(&mut self) {
+        let by = *self.dice.pick(&[700, 7200, 90_000]).unwrap();
+        self.note(format!("the server's clock is {by} s ahead"));
+        self.world.put_wrong(by);
+        self.exchange().await;
+        self.exchange().await;
+        self.world.put_wrong(0);
+        self.note("its clock is put right".to_owned());
     }
 
     fn present(&mut self) {
@@ -273,6 +297,9 @@ impl History {
         let traits = self.controller.traits_mut();
         (traits.refusing, traits.capacity) = (0.0, None);
         self.controller.look_over();
+        if self.dice.one_in(2) {
+            self.call_by_a_wrong_clock().await;
+        }
         for round in 0..40 {
             self.world.put_ahead(if round % 8 == 7 { 3700 } else { 31 });
             for _ in 0..200 {

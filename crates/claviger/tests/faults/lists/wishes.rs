@@ -4,7 +4,7 @@ use claviger_app::Instant;
 use claviger_sim::controller::{Shown, ShownCard};
 use serde_json::{Value, json};
 
-use super::history::{Held, History, Lock};
+use super::history::{Held, History, Lock, Place};
 use super::world::SECOND;
 
 const HOUR: i64 = 3600;
@@ -19,7 +19,7 @@ impl History {
     }
 
     async fn wish(&mut self) {
-        match self.dice.below(22) {
+        match self.dice.below(24) {
             0..4 => self.add_grant().await,
             4..6 => self.revoke().await,
             6 => self.edit_grant().await,
@@ -34,6 +34,7 @@ impl History {
             17..19 => self.change_lock().await,
             19 => self.change_posture().await,
             20 => self.change_room().await,
+            21..23 => self.change_places().await,
             _ => self.change_priority().await,
         }
     }
@@ -165,7 +166,47 @@ impl History {
         }
         let at = self.dice.below(self.grants.len() as u64) as usize;
         let id = self.grants.remove(at);
-        self.wants("POST", format!("/grants/{id}/revoke"), json!({})).await;
+        self.end_grant(&id).await;
+    }
+
+    async fn end_grant(&mut self, id: &str) {
+        let path = format!("/grants/{id}/revoke");
+        if let Some(shown) = self.wants("POST", path, json!({})).await {
+            self.check_ended(&shown).await;
+        }
+    }
+
+    /// Two credentials change places between two locks with room for one each.
+    async fn change_places(&mut self) {
+        let mut former = std::mem::take(&mut self.places);
+        for place in &former {
+            self.end_grant(&place.grant).await;
+        }
+        let is_there = |place: &Place| self.credentials.iter().any(|it| it.id == place.credential);
+        if former.len() == 2 && former.iter().all(is_there) {
+            let (one, other) = former.split_at_mut(1);
+            std::mem::swap(&mut one[0].lock, &mut other[0].lock);
+        } else {
+            let chosen = self.credentials.iter().zip(&self.locks).take(2);
+            let place = |(held, lock): (&Held, &Lock)| Place {
+                grant: String::new(),
+                credential: held.id.clone(),
+                lock: lock.id.clone(),
+            };
+            former = chosen.map(place).collect();
+            for place in &former {
+                let small = json!({"capacity": {"credentials": 1}});
+                self.wants("PATCH", format!("/locks/{}", place.lock), small).await;
+            }
+        }
+        for mut place in former {
+            let body = json!({"subject": {"credential_id": place.credential},
+                "target": {"lock_id": place.lock}});
+            if let Some(made) = self.wants("POST", "/grants".to_owned(), body).await {
+                place.grant = made["id"].as_str().unwrap().to_owned();
+                self.places.push(place);
+            }
+        }
     }
 
     async fn edit_grant(&mut self) {

@@ -23,7 +23,9 @@ pub(super) struct World {
     location: Location,
     secrets: Arc<Secrets>,
     outbox: PathBuf,
-    clock: &'static AtomicI64,
+    clock: Clock,
+    ahead: &'static AtomicI64,
+    wrong: &'static AtomicI64,
     place: String,
     key: String,
 }
@@ -33,7 +35,9 @@ impl World {
         let home = folder();
         let secrets = Arc::new(Secrets::load_or_create(&home.join("secrets"), false).unwrap());
         // Moved for all servers of this world; as old as the process, as clocks are.
-        let clock: &'static AtomicI64 = Box::leak(Box::default());
+        let ahead: &'static AtomicI64 = Box::leak(Box::default());
+        let wrong: &'static AtomicI64 = Box::leak(Box::default());
+        let clock = Clock::ahead_by(ahead).and_wrong_by(wrong);
         let outbox = home.join("outbox");
         let (app, router) = open(&location, &secrets, &outbox, clock).await;
         let wish = setup::Wish {
@@ -44,8 +48,9 @@ impl World {
         };
         let made = setup::run(&app, wish).await.unwrap();
         let place = made.place.to_string();
+        let key = String::new();
         let mut world =
-            World { app, router, location, secrets, outbox, clock, place, key: String::new() };
+            World { app, router, location, secrets, outbox, clock, ahead, wrong, place, key };
         let login = json!({"grant_type": "client_credentials",
             "client_id": made.client.to_string(), "client_secret": made.client_secret});
         let token = world.send("POST", "/oauth/token", "", Some(login)).await.1;
@@ -72,7 +77,12 @@ impl World {
     }
 
     pub(super) fn put_ahead(&self, seconds: i64) {
-        self.clock.fetch_add(seconds * SECOND, Ordering::Relaxed);
+        self.ahead.fetch_add(seconds * SECOND, Ordering::Relaxed);
+    }
+
+    /// Makes the clock wrong, though no time passes.
+    pub(super) fn put_wrong(&self, by_seconds: i64) {
+        self.wrong.store(by_seconds * SECOND, Ordering::Relaxed);
     }
 
     pub(super) fn now_us(&self) -> i64 {
@@ -140,11 +150,11 @@ async fn open(
     location: &Location,
     secrets: &Arc<Secrets>,
     outbox: &std::path::Path,
-    clock: &'static AtomicI64,
+    clock: Clock,
 ) -> (App, Router) {
     let store = Store::open(location, secrets.clone()).await.unwrap();
     let settings = Settings::new(outbox.to_owned(), "http://localhost:8080".into());
-    let settings = Settings { clock: Clock::ahead_by(clock), ..settings };
+    let settings = Settings { clock, ..settings };
     let app = App::start(store, settings).await.unwrap();
     let router = claviger_web::router(app.clone(), &claviger_web::Options::default());
     (app, router)

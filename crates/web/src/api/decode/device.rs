@@ -1,6 +1,6 @@
 //! What devices say of themselves and of the locks they have met.
 
-use claviger_app::offline::{Acknowledged, Hello, Report, SyncWish};
+use claviger_app::offline::{HeldKey, Hello, Report, SyncWish};
 use claviger_domain::ids::Id;
 use claviger_domain::offline::KeyClass;
 use serde_json::Value;
@@ -15,9 +15,9 @@ fn lock(value: &Value) -> Option<Id> {
     Id::parse(value.get("lock_id")?.as_str()?)
 }
 
-fn held(value: &Value) -> Option<Acknowledged> {
+fn held(value: &Value) -> Option<HeldKey> {
     let class = KeyClass::of(small(value, "class")?)?;
-    Some(Acknowledged { lock: lock(value)?, class, serial: small(value, "serial")? })
+    Some(HeldKey { lock: lock(value)?, class, serial: small(value, "serial")? })
 }
 
 fn hello(value: &Value) -> Option<Hello> {
@@ -42,6 +42,7 @@ pub(crate) fn wish(fields: Fields<'_>) -> SyncWish {
     SyncWish {
         device: fields.reference("device_id").flatten(),
         acknowledged: fields.list("acknowledged", held).unwrap_or_default(),
+        erased: fields.list("erased", held).unwrap_or_default(),
         hellos: fields.list("hellos", hello).unwrap_or_default(),
         nonces: fields.list("nonces", nonce).unwrap_or_default(),
         reports: fields.list("reports", report).unwrap_or_default(),

@@ -60,16 +60,20 @@ pub(crate) fn client(client: &Client, ids: Ids<'_>, controller: Option<Id>) -> V
 pub(crate) fn webhook(webhook: &Webhook, ids: Ids<'_>) -> Value {
     let gone = |lock: &LockNumber| ids(Noun::Lock, lock.0).is_none();
     let deaf = !webhook.locks.is_empty() && webhook.locks.iter().all(gone);
-    let disabled =
-        if webhook.disabled_at.is_some() { Some("failing") } else { deaf.then_some("locks_gone") };
+    let disabled = webhook.disabled.map(|(_, why)| why.as_str());
+    let disabled = disabled.or(deaf.then_some("locks_gone"));
     let locks = webhook.locks.iter().filter_map(|lock| ids(Noun::Lock, lock.0)).map(id);
     let fields = json!({
+        "name": webhook.name,
         "url": webhook.url,
         "events": webhook.events.iter().map(|kind| kind.as_str()).collect::<Vec<_>>(),
         "lock_ids": locks.collect::<Vec<_>>(),
         "format": webhook.format,
+        "told_within_s": webhook.told_within_s,
+        "failures_only": webhook.failures_only,
+        "has_headers": webhook.headers.is_some(),
         "failing_since": maybe_at(webhook.failing_since),
-        "disabled_at": maybe_at(webhook.disabled_at),
+        "disabled_at": maybe_at(webhook.disabled.map(|(at, _)| at)),
         "disabled_reason": disabled,
     });
     object(&webhook.header, fields)

@@ -1,6 +1,6 @@
 //! What devices are given to carry.
 
-use claviger_app::offline::{CardTask, CurrentList, SyncAnswer};
+use claviger_app::offline::{CardTask, CurrentList, HeldKey, SyncAnswer};
 use serde_json::{Value, json};
 
 use super::base64;
@@ -18,10 +18,19 @@ pub(crate) fn carried(answer: &SyncAnswer) -> Value {
     json!({
         "locks": locks.collect::<Vec<_>>(),
         "keys": all(&answer.keys),
+        "erase": answer.erase.iter().map(held).collect::<Vec<_>>(),
         "lists": all(&answer.lists),
         "certificates": all(&answer.certificates),
         "fresh": all(&answer.fresh),
         "acknowledgements": all(&answer.acknowledgements),
+    })
+}
+
+fn held(key: &HeldKey) -> Value {
+    json!({
+        "lock_id": key.lock.to_string(),
+        "class": key.class.number(),
+        "serial": key.serial,
     })
 }
 

@@ -16,7 +16,7 @@ pub(crate) use admin::{client, organization, place, webhook};
 pub(crate) use device::{brought, card_task, carried, current_list};
 pub(crate) use event::event;
 pub(crate) use lock::{LockView, access_level, controller, lock, share};
-pub(crate) use person::{card, credential, person};
+pub(crate) use person::{card, credential, enrolled, held_key, invited, person};
 pub(crate) use right::{GrantView, Progress, grant};
 pub(crate) use schedule::{definition, schedule, schedule_ref, window_list};
 pub(crate) use sync::{controller_status, credential_status, revocation, sync};

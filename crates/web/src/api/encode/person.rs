@@ -1,12 +1,50 @@
 //! People and credentials as answers.
 
+use claviger_app::Device;
+use claviger_app::invitation::MailReport;
+use claviger_app::person::HeldKey;
 use claviger_domain::ids::Noun;
 use claviger_domain::noun::card::CardPart;
 use claviger_domain::noun::credential::{Credential, CredentialKind};
 use claviger_domain::noun::person::Person;
+use claviger_domain::time::{Instant, SECOND};
 use serde_json::{Value, json};
 
-use super::{Ids, base64, free, id_of, maybe_at, object};
+use super::{Ids, at, base64, free, id_of, maybe_at, object};
+
+/// How the mail of an invitation went; all of it null where nothing is known of one.
+pub(crate) fn invited(report: Option<&MailReport>) -> Value {
+    json!({
+        "state": report.map(|it| it.state.as_str()),
+        "problem": report.and_then(|it| it.problem.as_ref()),
+        "invited_at": maybe_at(report.map(|it| it.created_at)),
+        "changed_at": maybe_at(report.map(|it| it.changed_at)),
+        "expires_at": maybe_at(report.map(|it| it.good_until)),
+    })
+}
+
+/// A credential that holds keys, as its person is told of it.
+pub(crate) fn enrolled(device: &Device, ids: Ids<'_>) -> Value {
+    json!({
+        "device_id": id_of(ids, Noun::Credential, Some(device.credential)),
+        "enrolled_at": at(device.enrolled_at),
+        "seen_at": maybe_at(device.seen_at),
+    })
+}
+
+/// A key for a lock with no network, as its person is told of it.
+pub(crate) fn held_key(key: &HeldKey, ids: Ids<'_>) -> Value {
+    let second = |seconds: i64| at(Instant(seconds * SECOND));
+    json!({
+        "lock_id": id_of(ids, Noun::Lock, Some(key.lock)),
+        "device_id": id_of(ids, Noun::Credential, Some(key.credential)),
+        "class": key.class.number(),
+        "serial": key.serial,
+        "issued_at": second(key.issued_at),
+        "expires_at": second(key.expires_at),
+        "refused": key.refused,
+    })
+}
 
 /// A person.
 pub(crate) fn person(person: &Person) -> Value {

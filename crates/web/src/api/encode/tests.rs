@@ -7,6 +7,7 @@ use claviger_domain::ids::{
     AccessLevelNumber, ControllerNumber, CredentialNumber, GrantNumber, LockNumber,
     OrganizationNumber, PersonNumber, PlaceNumber, ScheduleNumber,
 };
+use claviger_domain::noun::Actor;
 use claviger_domain::noun::access_level::AccessLevel;
 use claviger_domain::noun::card::{CardPart, CardValue, Technology};
 use claviger_domain::noun::client::{Client, ClientKind};
@@ -135,6 +136,7 @@ fn people_and_credentials() {
         account: None,
         held_until: None,
         had_phone: false,
+        forgotten_at: None,
     };
     let answer = person(&ann);
     fits(&shapes::person::PERSON, &answer);
@@ -327,14 +329,19 @@ fn places_clients_and_webhooks() {
     assert_eq!(answer["place_ids"], json!([Id([1; 16]).to_string()]));
     let hook = Webhook {
         header: header(2),
+        name: Some("W".to_owned()),
         url: "https://example.org".to_owned(),
         events: vec![EventKind::Tamper],
         locks: Vec::new(),
         format: "standard".to_owned(),
         secret: b"s".to_vec(),
         previous_secret: None,
+        headers: None,
+        told_within_s: Some(60),
+        failures_only: false,
+        maker: Actor::System,
         failing_since: None,
-        disabled_at: None,
+        disabled: None,
     };
     fits(&shapes::webhook::WEBHOOK, &webhook(&hook, &every_id));
 }

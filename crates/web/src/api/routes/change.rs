@@ -50,12 +50,12 @@ async fn list(server: Shared, call: Request) -> Answered {
     let object = call.text("object_id").and_then(Id::parse);
     let found = app::list(&ctx, place, after, paging.limit, object).await.map_err(problem)?;
     let next = found.1.then(|| found.0.last().map(|it| it.row.seq.to_string())).flatten();
-    let items = found.0.iter().map(shown).collect();
+    let items = found.0.iter().map(|it| shown(&it.row, it.reason.as_deref())).collect();
     Ok(Reply::page(paging.answer(items, next.as_deref())))
 }
 
-fn shown(entry: &app::Entry) -> Value {
-    let row = &entry.row;
+/// An entry of the trail, and why, where somebody said so and the caller may read it.
+pub(super) fn shown(row: &app::TrailRow, reason: Option<&str>) -> Value {
     let values: Map<String, Value> =
         row.values.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
     let hash = hex(&row.hash);
@@ -69,7 +69,7 @@ fn shown(entry: &app::Entry) -> Value {
         "object_id": row.object.map(|id| id.to_string()),
         "fields": row.fields,
         "values": values,
-        "reason": entry.reason,
+        "reason": reason,
         "revision": row.revision,
         "hash": hash,
     })

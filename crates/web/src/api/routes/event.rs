@@ -71,7 +71,10 @@ pub(super) fn table() -> Vec<Row> {
         .query(LOCK)
         .doc(
             "Events come late from locks that decide alone. Whoever reads by seq misses none of \
-             them; whoever wants a time to be over before it is looked at asks here.",
+             them; whoever wants a time to be over before it is looked at asks here. What is \
+             said is this server's: where several serve one database, each speaks for the \
+             decisions it made itself, and one that cannot store for the moment is not seen by \
+             the others.",
         ),
         Route::get(
             "/api/v1/places/{place}/events/stream",
@@ -121,7 +124,7 @@ async fn list(server: Shared, call: Request) -> Answered {
 async fn complete(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
     let lock = call.query_reference("lock_id");
-    let found = app::complete(&ctx, place, lock.as_ref()).map_err(problem)?;
+    let found = app::complete(&ctx, place, lock.as_ref()).await.map_err(problem)?;
     let behind = found.behind.iter().map(|it| {
         json!({
             "lock_id": it.lock.to_string(),

@@ -23,7 +23,7 @@ use crate::api::problem::Problem;
 use crate::api::reply::Reply;
 use crate::api::route::{Answer, BATCH_BODY, Param, Route};
 use crate::api::shape::{FieldError, Use};
-use crate::api::shapes::{self, ACTION, grant as shape, revocation};
+use crate::api::shapes::{self, grant as shape, revocation};
 
 const LIST: &str = "/api/v1/places/{place}/grants";
 const ONE: &str = "/api/v1/places/{place}/grants/{id}";
@@ -88,9 +88,15 @@ pub(super) fn table() -> Vec<Row> {
         )
         .scope(write)
         .or_sharing()
-        .body(&ACTION)
+        .body(&shape::REVOKE)
         .dry_run()
-        .doc("Who has not the scope but shared this key takes it back."),
+        .doc(
+            "Who has not the scope but shared this key takes it back. With leave_to_card the \
+             right of a card is taken back without a revocation list: it is revocation_pending \
+             until its keys are erased from the card (`erase` of a sync) or have ended, the card \
+             is among those of `devices/tasks`, and a card that is reported lost meanwhile is \
+             refused by the lists.",
+        ),
         Route::get(
             "/api/v1/places/{place}/revocations",
             "list_revocations",
@@ -259,7 +265,8 @@ async fn revoke(server: Shared, call: Request) -> Answered {
         let shown = after.state.map(|state| shown_with(it, state, aside, &app));
         Reply::object(shown.unwrap_or_default())
     };
-    let run = |ctx| async move { app::revoke(&ctx, place, grant).await };
+    let left = call.fields().bool("leave_to_card", false).unwrap_or(false);
+    let run = |ctx| async move { app::revoke(&ctx, place, grant, left).await };
     write(ctx, &call, encode, run).await
 }
 

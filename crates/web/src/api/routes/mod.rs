@@ -13,6 +13,7 @@ mod device;
 mod event;
 mod grant;
 mod hold;
+mod kept;
 mod key;
 mod lock;
 mod person;
@@ -28,6 +29,7 @@ pub(crate) fn table() -> Vec<Row> {
         account::table(),
         place::table(),
         person::table(),
+        kept::table(),
         hold::table(),
         credential::table(),
         lock::table(),

@@ -1,20 +1,20 @@
 //! Routes of people.
 
 use claviger_app::decision::{AccessRow, of_person};
+use claviger_app::invitation;
 use claviger_app::person::{self as app, PersonFilter};
-use claviger_app::{invitation, provision};
 use claviger_domain::noun::grant::Subject;
 use claviger_domain::noun::person::PersonState;
 use claviger_domain::noun::scope::Scope;
 use serde_json::{Value, json};
 
 use super::common::{
-    Answered, Known, Request, Row, Server, Shared, at_place, external, ids_with, invite, object,
-    page, paging, problem, reason, write,
+    Answered, Known, Request, Row, Server, Shared, at_place, external, invite, object, page,
+    paging, problem, reason, write,
 };
 use crate::api::call::{Handler, run};
 use crate::api::decode::person as decode;
-use crate::api::encode::{self, event};
+use crate::api::encode;
 use crate::api::format::Format;
 use crate::api::reply::Reply;
 use crate::api::route::{Answer, Param, Route};
@@ -87,14 +87,6 @@ pub(super) fn table() -> Vec<Row> {
         )
         .scope(Scope::GrantsRead)
         .query(AT),
-        Route::get(
-            "/api/v1/places/{place}/people/{id}/export",
-            "export_person",
-            "Everything stored about a person",
-            Answer::Object(&shape::EXPORT),
-            run!(export),
-        )
-        .scope(read),
     ];
     rows.into_iter().map(|row| row.tag("people")).collect()
 }
@@ -220,31 +212,4 @@ async fn access(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
     let rows = of_person(&ctx, place, &object(&call)?, call.instant("at")).await;
     access_page(&call, &rows.map_err(problem)?)
-}
-
-async fn export(server: Shared, call: Request) -> Answered {
-    let (ctx, place) = at_place(&server, &call).await?;
-    let export = app::export(&ctx, place, &object(&call)?).await.map_err(problem)?;
-    let ids = ids_with(&export.state, &export.gone);
-    let grants = export.grants.iter();
-    Ok(Reply::plain(json!({
-        "person": encode::person(&export.person),
-        "account_id": export.account.map(|id| id.to_string()),
-        "credentials":
-            export.credentials.iter().map(|it| encode::credential(it, &ids)).collect::<Vec<_>>(),
-        "grants": grants
-            .map(|it| {
-                let progress = provision::pending(&server.app, &export.state, it);
-                let aside = (&export.gone, export.note(it), progress.as_ref());
-                super::grant::shown_with(it, &export.state, aside, &server.app)
-            })
-            .collect::<Vec<_>>(),
-        "events": export.events.iter().map(|it| event(it, &ids)).collect::<Vec<_>>(),
-        "reasons": export.reasons.iter().map(|it| json!({
-            "at": encode::at(it.at),
-            "noun": it.noun.as_str(),
-            "object_id": it.number.and_then(|number| ids(it.noun, number)).map(|id| id.to_string()),
-            "reason": it.words,
-        })).collect::<Vec<_>>(),
-    })))
 }

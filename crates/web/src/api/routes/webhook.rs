@@ -71,14 +71,17 @@ fn wish(fields: Fields<'_>) -> WebhookWish {
     WebhookWish {
         edit: WebhookEdit {
             external_id: fields.text("external_id"),
+            name: fields.text("name"),
             url: fields.must_text("url"),
             events: fields.words("events", EventKind::parse),
-            locks: None,
             format: fields.must_text("format"),
-            secret: None,
+            told_within_s: fields.int("told_within_s"),
+            failures_only: fields.bool("failures_only", false),
+            ..WebhookEdit::default()
         },
         locks: fields.references("lock_ids"),
         secret: fields.str("secret").map(|text| Digits(text.to_owned())),
+        headers: None,
     }
 }
 

@@ -60,7 +60,7 @@ pub(crate) const ENROLLED: Shape = Shape::new(
 
 const HELD: Shape = Shape::new(
     "HeldKey",
-    "A key that the device has stored.",
+    "A key that the device has stored, or is to have stored no more.",
     &[&[
         Field::must("lock_id", ID, "Its lock."),
         Field::must("class", CLASS, "0 phone, 1 card, 2 guest, 3 service."),
@@ -100,6 +100,12 @@ pub(crate) const SYNC: Shape = Shape::new(
     &[&[
         Field::has("device_id", REF, "For which device; a device itself leaves it out.").hidden(),
         Field::has("acknowledged", at_most(&Kind::Object(&HELD)), "Keys it holds.").hidden(),
+        Field::has(
+            "erased",
+            at_most(&Kind::Object(&HELD)),
+            "Keys of `erase` that were erased from the card; said by whoever writes it.",
+        )
+        .hidden(),
         Field::has("hellos", at_most(&Kind::Object(&HELLO)), "Locks it has met.").hidden(),
         Field::has("nonces", at_most(&Kind::Object(&NONCE)), "What locks drew.").hidden(),
         Field::has("reports", at_most(&Kind::Object(&REPORT)), "What locks answered.").hidden(),
@@ -124,6 +130,11 @@ pub(crate) const SYNCED: Shape = Shape::new(
     &[&[
         Field::must("locks", list(&Kind::Object(&KNOWN_LOCK)), "The locks it has keys for."),
         Field::must("keys", list(&BYTES), "Keys that it does not hold yet."),
+        Field::must(
+            "erase",
+            list(&Kind::Object(&HELD)),
+            "Keys to be erased from the card: their rights were taken back and left to it.",
+        ),
         Field::must("lists", list(&BYTES), "The revocation list of each of those locks."),
         Field::must("certificates", list(&BYTES), "Of who signed them."),
         Field::must("fresh", list(&BYTES), "What is newest, over what locks drew."),
@@ -151,7 +162,7 @@ pub(crate) const BROUGHT: Shape = Shape::new(
 
 const CARD_AT: Shape = Shape::new(
     "CardTaskAtLock",
-    "A lock that a card needs another key for.",
+    "A lock that a card needs another key for, or has one too many.",
     &[&[
         Field::must("lock_id", ID, "The lock."),
         Field::must("reason", Kind::Enum(Due::WORDS), "Why."),

@@ -100,6 +100,21 @@ pub(crate) const GRANT: Shape = Shape::new(
 )
 .ruled(&[Rule::Ordered("valid_from", "valid_until")]);
 
+pub(crate) const REVOKE: Shape = Shape::new(
+    "GrantRevocation",
+    "How a right is taken back.",
+    &[
+        super::WHY,
+        &[Field::has(
+            "leave_to_card",
+            Kind::Bool,
+            "For a card that is at hand: its keys are erased when it is next written, and no list \
+             refuses them. Until then it still opens locks with no network.",
+        )
+        .hidden()],
+    ],
+);
+
 pub(crate) const BATCH: Shape = Shape::new(
     "GrantBatch",
     "Grants to make and to revoke, all or nothing.",

@@ -68,6 +68,8 @@ pub(crate) mod limits {
     pub(crate) const PASSWORD: usize = 10;
     /// Seconds of a session hint: a week.
     pub(crate) const HINT_S: i64 = 7 * 24 * 3600;
+    /// Seconds within which webhooks are told of events: 366 days.
+    pub(crate) const WITHIN_S: i64 = 366 * 24 * 3600;
     /// Seconds until a client or a schedule's occurrences are listed, and other counts.
     pub(crate) const COUNT: i64 = u32::MAX as i64;
     /// Items of any list in an answer; nothing is promised by it.
@@ -135,16 +137,15 @@ pub(crate) const METADATA: Field = Field::may(
 );
 
 /// The body of an action that may be given a reason.
-pub(crate) const ACTION: Shape = Shape::new(
-    "Action",
-    "What an action may be told.",
-    &[&[Field::may(
-        "reason",
-        REASON,
-        "Why. Kept with the change it makes, shown in the list of changes.",
-    )
-    .hidden()]],
-);
+pub(crate) const ACTION: Shape = Shape::new("Action", "What an action may be told.", &[WHY]);
+
+/// Why an action is taken.
+pub(crate) const WHY: &[Field] = &[Field::may(
+    "reason",
+    REASON,
+    "Why. Kept with the change it makes, shown in the list of changes.",
+)
+.hidden()];
 
 /// The body of a hold.
 pub(crate) const HOLD: Shape = Shape::new(

@@ -1,14 +1,16 @@
 //! The fields of a person.
 
+use claviger_app::invitation::MailState;
 use claviger_domain::noun::person::PersonState;
 use claviger_domain::noun::role::Role;
 
+use super::change::CHANGE;
 use super::credential::CREDENTIAL;
 use super::event::EVENT;
 use super::grant::GRANT;
 use super::place::LANGUAGES;
 use super::{
-    BIG_COUNT, HEADER, ID, INSTANT, LINE, METADATA, NAME, PROSE, REASON, WORD, limits, list,
+    BIG_COUNT, COUNT, HEADER, ID, INSTANT, LINE, METADATA, NAME, PROSE, REASON, WORD, limits, list,
 };
 use crate::api::format::Format;
 use crate::api::shape::{Field, Kind, Rule, Shape};
@@ -85,6 +87,23 @@ pub(crate) const FORGOTTEN: Shape = Shape::new(
     &[&[Field::must("events", BIG_COUNT, "How many events concerned them.")]],
 );
 
+pub(crate) const INVITED: Shape = Shape::new(
+    "InvitationMail",
+    "How the mail of a person's last invitation went.",
+    &[&[
+        Field::may(
+            "state",
+            Kind::Enum(MailState::WORDS),
+            "waiting: it is being written; written: it lies in the operator's folder, from where \
+             it is sent; sent: a mail server has taken it; failed: it was given up.",
+        ),
+        Field::may("problem", PROSE, "What went wrong last: tried again, unless it failed."),
+        Field::may("invited_at", INSTANT, "When they were invited."),
+        Field::may("changed_at", INSTANT, "Since when it stands like this."),
+        Field::may("expires_at", INSTANT, "When the invitation is over."),
+    ]],
+);
+
 const WHY: Shape = Shape::new(
     "GivenReason",
     "Why something was done to a person, their credentials or their rights.",
@@ -96,15 +115,51 @@ const WHY: Shape = Shape::new(
     ]],
 );
 
+const OWN_DEVICE: Shape = Shape::new(
+    "OwnDevice",
+    "A credential that holds keys for locks with no network.",
+    &[&[
+        Field::may("device_id", ID, "The credential that it is."),
+        Field::must("enrolled_at", INSTANT, "Since when."),
+        Field::may("seen_at", INSTANT, "When it last called, told at most once a day."),
+    ]],
+);
+
+const OWN_KEY: Shape = Shape::new(
+    "OwnKey",
+    "A key that was signed for a lock with no network.",
+    &[&[
+        Field::may("lock_id", ID, "For which."),
+        Field::may("device_id", ID, "For what they carry."),
+        Field::must("class", COUNT, "0 phone, 1 card, 2 guest, 3 service."),
+        Field::must("serial", COUNT, "Its serial."),
+        Field::must("issued_at", INSTANT, "When it was signed."),
+        Field::must("expires_at", INSTANT, "When it ends."),
+        Field::must("refused", Kind::Bool, "Whether the lock is told to refuse it."),
+    ]],
+);
+
 pub(crate) const EXPORT: Shape = Shape::new(
     "PersonExport",
     "Everything that is stored about a person.",
     &[&[
         Field::must("person", Kind::Object(&PERSON), "The person."),
         Field::may("account_id", ID, "The log-in, once it is proven to be theirs."),
+        Field::may("invitation", Kind::Object(&INVITED), "How their last invitation went."),
         Field::must("credentials", list(&Kind::Object(&CREDENTIAL)), "What they carry."),
+        Field::must("devices", list(&Kind::Object(&OWN_DEVICE)), "What of it holds keys."),
+        Field::must("offline_keys", list(&Kind::Object(&OWN_KEY)), "The keys it was given."),
         Field::must("grants", list(&Kind::Object(&GRANT)), "Their rights, closed ones included."),
-        Field::must("events", list(&Kind::Object(&EVENT)), "What happened at locks."),
+        Field::must(
+            "events",
+            list(&Kind::Object(&EVENT)),
+            "What happened at locks, hidden or not.",
+        ),
         Field::must("reasons", list(&Kind::Object(&WHY)), "Reasons given for what was done."),
+        Field::must(
+            "changes",
+            list(&Kind::Object(&CHANGE)),
+            "What was done to them, to what they carry and to their rights, and what they did.",
+        ),
     ]],
 );

@@ -13,7 +13,8 @@ const LOCK_STATE: Shape = Shape::new(
         Field::must(
             "state",
             Kind::Enum(LockState::WORDS),
-            "Confirmed is every state but pending; given_up: nobody will ever tell it.",
+            "Confirmed is every state but pending; erased: the card gave up its key; given_up: \
+             nobody will ever tell it.",
         ),
         Field::may("latest_possible_use", INSTANT, "When it could last be used there."),
         Field::must("open_ended", Kind::Bool, "Whether until the lock next hears from us."),

@@ -3,7 +3,7 @@
 use claviger_domain::command::webhook::FORMATS;
 use claviger_domain::noun::event::EventKind;
 
-use super::{HEADER, ID, INSTANT, limits, list, refs};
+use super::{HEADER, ID, INSTANT, LINE, limits, list, refs};
 use crate::api::format::Format;
 use crate::api::shape::{Field, Kind, Shape};
 
@@ -13,7 +13,12 @@ pub(crate) const WEBHOOK: Shape = Shape::new(
     &[
         HEADER,
         &[
-            Field::must("url", Kind::Is(Format::Url), "Where deliveries go."),
+            Field::may("name", LINE, "What people call it."),
+            Field::must(
+                "url",
+                Kind::Is(Format::Url),
+                "Where deliveries go. Another host takes away the headers of its own.",
+            ),
             Field::has(
                 "events",
                 Kind::List { of: &Kind::Enum(EventKind::WORDS), min: 0, max: 64, unique: true },
@@ -27,7 +32,19 @@ pub(crate) const WEBHOOK: Shape = Shape::new(
             Field::has(
                 "format",
                 Kind::Enum(FORMATS),
-                "The form of the body: this API's, or a vendor's, which may leave events out.",
+                "The form of the body: this API's, or a vendor's, which may leave events out. In a \
+                 form with batch in its name it hears of the results of batches that its maker \
+                 makes, and of no events.",
+            ),
+            Field::may(
+                "told_within_s",
+                Kind::Int { min: 0, max: limits::WITHIN_S },
+                "Events that come in more seconds after they happened are not told; null: all are.",
+            ),
+            Field::has(
+                "failures_only",
+                Kind::Bool,
+                "Of results of batches, only those in which an item failed.",
             ),
             Field::has(
                 "secret",
@@ -35,13 +52,19 @@ pub(crate) const WEBHOOK: Shape = Shape::new(
                 "What signs deliveries; made unless given, shown in the answer that made it.",
             )
             .once(),
+            Field::must(
+                "has_headers",
+                Kind::Bool,
+                "Whether deliveries have headers of the webhook's own, of which nothing is shown.",
+            )
+            .shown(),
             Field::may("failing_since", INSTANT, "Since when only failures are seen.").shown(),
             Field::may("disabled_at", INSTANT, "When it was given up.").shown(),
             Field::may(
                 "disabled_reason",
-                Kind::Enum(&["failing", "locks_gone"]),
-                "Why it hears nothing: only failures for days, or every lock it was for is gone \
-                 (set lock_ids anew).",
+                Kind::Enum(&["failing", "gone", "locks_gone"]),
+                "Why it hears nothing: only failures for days, the answer 410 Gone (for both, set \
+                 another url), or every lock it was for is gone (set lock_ids anew).",
             )
             .shown(),
         ],

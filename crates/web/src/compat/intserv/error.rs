@@ -9,6 +9,7 @@ use serde_json::json;
 use super::map;
 use crate::compat::fields::{Wrong, Wrongs};
 use crate::compat::serve::{Trouble, said, with_advice};
+use crate::unread::Unread;
 
 /// Why a request is refused.
 #[derive(Clone, Debug)]
@@ -80,7 +81,9 @@ pub(crate) fn trouble(trouble: Trouble) -> Response {
         Trouble::Method(_) => (405, "MethodNotAllowed"),
         Trouble::TooLarge(_) => (413, "RequestTooLarge"),
         Trouble::Media => (415, "UnsupportedMediaType"),
-        Trouble::Malformed(_) => (400, "InvalidRequest"),
+        Trouble::Malformed(_) | Trouble::Unread(Unread::Malformed) => (400, "InvalidRequest"),
+        Trouble::Unread(Unread::Address) => (414, "RequestUriTooLong"),
+        Trouble::Unread(Unread::Head) => (431, "RequestHeadersTooLarge"),
         Trouble::TooMany(_) => (429, "TooManyRequests"),
         Trouble::Internal => (500, "InternalError"),
     };

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::compat::fields::{Wrong, Wrongs};
 use crate::compat::serve::{Trouble, said, with_advice};
+use crate::unread::Unread;
 
 /// The code of what has the wrong shape, or lies out of range.
 pub(crate) const INVALID: &str = "invalid";
@@ -75,6 +76,7 @@ fn no_such(code: &str) -> &'static str {
         "deviceNotFound" => "There is no such device.",
         "accessKeyNotFound" => "There is no such access key.",
         "batchNotFound" => "There is no such batch.",
+        "webhookNotFound" => "There is no such webhook.",
         "eventLogNotFound" => "There is no such event log.",
         _ => "There is nothing here.",
     }
@@ -122,7 +124,9 @@ pub(crate) fn trouble(trouble: Trouble) -> Response {
         Trouble::Method(_) => (405, "methodNotAllowed"),
         Trouble::TooLarge(_) => (413, "tooLarge"),
         Trouble::Media => (415, "unsupportedMediaType"),
-        Trouble::Malformed(_) => (400, "malformed"),
+        Trouble::Malformed(_) | Trouble::Unread(Unread::Malformed) => (400, "malformed"),
+        Trouble::Unread(Unread::Address) => (414, "uriTooLong"),
+        Trouble::Unread(Unread::Head) => (431, "headersTooLarge"),
         Trouble::TooMany(_) => (429, "tooManyRequests"),
         Trouble::Internal => (500, "internalError"),
     };

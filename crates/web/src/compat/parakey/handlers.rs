@@ -5,17 +5,22 @@ pub(crate) mod batch;
 pub(crate) mod domain;
 pub(crate) mod event_log;
 pub(crate) mod member;
+pub(crate) mod webhook;
+
+use std::sync::Arc;
 
 use axum::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use claviger_app::{Context, Error, Id, Instant, Via, hex, sha256};
+use claviger_app::{Context, Error, Id, Instant, Via};
+use claviger_domain::noun::lock::Lock;
 use serde_json::Value;
 
 use super::error::{Failure, refuse};
 use super::map;
 use crate::compat::fields::{Fields, Wrongs};
-use crate::compat::serve::{Call, said};
+use crate::compat::serve::{Call, said_as};
+use crate::etag;
 
 pub(crate) type Answered = Result<Response, Failure>;
 
@@ -40,6 +45,11 @@ pub(crate) fn fields_of(call: &Call) -> (Fields<'_>, Wrongs) {
     (fields, wrongs)
 }
 
+/// The settings of another domain's lock.
+pub(crate) fn settings(ctx: &Context, lock: &Lock) -> Option<Arc<Lock>> {
+    claviger_app::lock::owner(ctx, lock).map(|(_, settings)| settings)
+}
+
 /// The id of the path.
 pub(crate) fn id_of(call: &Call) -> Id {
     map::id(call.path.get("id").unwrap_or_default())
@@ -47,25 +57,29 @@ pub(crate) fn id_of(call: &Call) -> Id {
 
 /// An answer with the tag by which a client can ask whether it has changed.
 pub(crate) fn answer(call: &Call, body: &Value) -> Response {
-    let mut response = said(200, "application/json; charset=utf-8", body);
-    let hash = hex(&sha256(body.to_string().as_bytes())[..16]);
-    let is_read = call.parts.method.is_safe();
-    let known = call.parts.headers.get_all(IF_NONE_MATCH).iter();
-    let mut known = known.filter_map(|it| it.to_str().ok()).flat_map(|it| it.split(','));
-    if is_read && known.any(|tag| is_tag(tag.trim(), &hash)) {
-        response = StatusCode::NOT_MODIFIED.into_response();
-    }
-    if let Ok(tag) = HeaderValue::try_from(format!("\"{hash}\"")) {
+    tagged(call, 200, body)
+}
+
+/// The answer to what made something.
+pub(crate) fn made(call: &Call, body: &Value) -> Response {
+    tagged(call, 201, body)
+}
+
+fn tagged(call: &Call, status: u16, body: &Value) -> Response {
+    let body = body.to_string();
+    let tag = etag::of_body(body.as_bytes());
+    let mut known = call.parts.headers.get_all(IF_NONE_MATCH).iter();
+    let is_known =
+        known.any(|it| it.to_str().is_ok_and(|names| etag::none_match_names(names, &tag)));
+    let mut response = match call.parts.method.is_safe() && is_known {
+        true => StatusCode::NOT_MODIFIED.into_response(),
+        false => said_as(status, "application/json; charset=utf-8", body),
+    };
+    if let Ok(tag) = HeaderValue::try_from(tag) {
         response.headers_mut().insert(ETAG, tag);
     }
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
-}
-
-/// Weak tags count as strong ones (RFC 9110, section 13.1.2).
-fn is_tag(tag: &str, hash: &str) -> bool {
-    let tag = tag.strip_prefix("W/").unwrap_or(tag);
-    tag == "*" || tag.trim_matches('"') == hash
 }
 
 /// What a list is narrowed to and in which order it stands.

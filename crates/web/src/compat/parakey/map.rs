@@ -1,6 +1,7 @@
 //! The dictionary between this API's words and the model's. Pure.
 
 use claviger_domain::ids::{Id, Ref};
+use claviger_domain::noun::lock::PinRule;
 use claviger_domain::noun::role::Role;
 use claviger_domain::text::is_external_id;
 use claviger_domain::time::{Instant, MINUTE};
@@ -69,6 +70,21 @@ fn minutes(digits: &str, sign: i64) -> Option<i64> {
     Some(sign * (number / 100 * 60 + number % 100))
 }
 
+/// The language that there are words in, of a tag such as `sv` or `sv-SE`; none of any other.
+pub(crate) fn language(tag: &str) -> Option<&'static str> {
+    let first = tag.split(['-', '_']).next().unwrap_or_default();
+    ["en", "sv"].into_iter().find(|known| known.eq_ignore_ascii_case(first))
+}
+
+/// When a PIN is asked for, as this API writes it.
+pub(crate) fn pin_rule(rule: PinRule) -> &'static str {
+    match rule {
+        PinRule::Never => "never",
+        PinRule::IfSet => "ifSet",
+        PinRule::Always => "always",
+    }
+}
+
 /// A role as this API writes it.
 pub(crate) fn role(role: Role) -> &'static str {
     match role {
@@ -124,6 +140,13 @@ mod tests {
         ] {
             assert_eq!(instant(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_language_without_words_is_none() {
+        assert_eq!([language("sv"), language("sv-SE"), language("SV_fi")], [Some("sv"); 3]);
+        assert_eq!((language("en"), language("en-GB")), (Some("en"), Some("en")));
+        assert_eq!([language("nb"), language(""), language("-sv"), language("svenska")], [None; 4]);
     }
 
     #[test]

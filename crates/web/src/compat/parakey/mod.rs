@@ -6,17 +6,19 @@ mod auth;
 mod error;
 mod handlers;
 mod map;
+mod version;
 mod wire;
 
 use super::serve::{BODY, BULK_BODY, Row, Takes, Vendor, run};
-use handlers::{access_key, batch, domain, event_log, member};
+use handlers::{access_key, batch, domain, event_log, member, webhook};
+pub(crate) use version::FORMATS;
 
 /// How callers are let in and refused.
 pub(crate) const VENDOR: Vendor = Vendor {
     name: "parakey",
     base: "/compat/parakey",
     switches: &[],
-    not_built: &["webhooks"],
+    not_built: &[],
     for_people: None,
     credentials: |ctx, place| Box::pin(auth::credentials(ctx, place)),
     authenticate: auth::authenticate,
@@ -54,6 +56,12 @@ pub(crate) fn table() -> Vec<Row> {
         Row::new("DELETE", "/members/{id}", "remove_member", NONE, run!(member::remove)),
         Row::new("GET", "/event-logs", "event_logs", NONE, run!(event_log::list)),
         Row::new("GET", "/event-logs/{id}", "event_log", NONE, run!(event_log::get)),
+        Row::new("POST", "/webhooks", "create_webhook", JSON, run!(webhook::create)),
+        Row::new("GET", "/webhooks", "webhooks", NONE, run!(webhook::list)),
+        Row::new("GET", "/webhooks/{id}", "webhook", NONE, run!(webhook::get)),
+        Row::new("PATCH", "/webhooks/{id}", "change_webhook", JSON, run!(webhook::change)),
+        Row::new("PUT", "/webhooks/{id}", "put_webhook", JSON, run!(webhook::change)),
+        Row::new("DELETE", "/webhooks/{id}", "delete_webhook", NONE, run!(webhook::delete)),
     ]
 }
 

@@ -12,6 +12,7 @@ use super::map;
 use super::scope::{SCOPES, scope_for};
 use crate::compat::fields::{Wrong, Wrongs};
 use crate::compat::serve::{Trouble, said, with_advice};
+use crate::unread::Unread;
 
 /// Why a request is refused.
 #[derive(Clone, Debug)]
@@ -80,22 +81,12 @@ impl Failure {
 
     /// 404 of what a path names.
     pub(crate) fn not_found(noun: Noun) -> Failure {
-        Failure::new(404, "NotFound", format!("There is no such {}.", map::noun(noun)))
+        Failure::missing(map::noun(noun))
     }
 
-    /// 404 of a permission.
-    pub(crate) fn no_permission() -> Failure {
-        Failure::new(404, "NotFound", "There is no such permission.")
-    }
-
-    /// 404 of an identity provider.
-    pub(crate) fn no_provider() -> Failure {
-        Failure::new(404, "NotFound", "There is no such identity provider.")
-    }
-
-    /// 404 of a user of an identity provider.
-    pub(crate) fn no_user() -> Failure {
-        Failure::new(404, "NotFound", "There is no such user of this identity provider.")
+    /// 404 of something that is no noun of ours by itself.
+    pub(crate) fn missing(what: &str) -> Failure {
+        Failure::new(404, "NotFound", format!("There is no such {what}."))
     }
 
     /// 409 for a user who is there already.
@@ -139,7 +130,9 @@ pub(crate) fn trouble(trouble: Trouble) -> Response {
         Trouble::Method(_) => (405, "MethodNotAllowed"),
         Trouble::TooLarge(_) => (413, "RequestTooLarge"),
         Trouble::Media => (415, "UnsupportedMediaType"),
-        Trouble::Malformed(_) => (400, "InvalidRequest"),
+        Trouble::Malformed(_) | Trouble::Unread(Unread::Malformed) => (400, "InvalidRequest"),
+        Trouble::Unread(Unread::Address) => (414, "RequestUriTooLong"),
+        Trouble::Unread(Unread::Head) => (431, "RequestHeadersTooLarge"),
         Trouble::TooMany(_) => (429, "TooManyRequests"),
         Trouble::Internal => (500, "InternalError"),
     };
@@ -153,7 +146,11 @@ impl From<Error> for Failure {
             Error::Refused(refusal) => refused(refusal),
             Error::Unauthenticated => Failure::bad_token("The token is not known."),
             Error::Forbidden(scope) => {
-                Failure::forbidden(format!("The token lacks the scope {}.", scope_for(scope)))
+                let name = scope_for(scope);
+                Failure::forbidden(format!(
+                    "The token lacks the scope {name}, or whoever it acts for lacks a role that \
+                     allows it."
+                ))
             }
             Error::NotForPrograms => Failure::forbidden("This is for people."),
             Error::TooMany { retry_after_s } => {

@@ -144,22 +144,43 @@ fn listed(query: &Query, items: Vec<Value>) -> Response {
     response
 }
 
-/// Whether only the effect is asked for. Some clients say so in the body as well, which must not
-/// take back what the query would have left.
+/// Whether only the effect is asked for. Some clients say so in the body as well, in letters of
+/// either case, which must not take back what the query would have left.
 fn dry_run(call: &Call) -> Result<bool, Failure> {
     let mut wrongs = Wrongs::default();
     let mut asked = None;
     for (name, text) in &call.query {
-        if !name.eq_ignore_ascii_case("dryRun") || asked.is_some() {
-            let name: String = name.chars().take(60).collect();
-            wrongs.add(name, "is not a parameter here, or is given twice; there is dryRun");
+        if !is_dry_run(name) || asked.is_some() {
+            let reason = "is not a parameter here, or is given twice; there is dryRun";
+            wrongs.add(name.chars().take(60).collect::<String>(), reason);
             continue;
         }
         let word = text.to_ascii_lowercase();
         wrongs.check(word == "true" || word == "false", "dryRun", "must be true or false");
         asked = Some(word == "true");
     }
+    let mut in_body = false;
+    match &call.body {
+        Value::Null => {}
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let known = is_dry_run(name);
+                if known {
+                    let fits = value.is_boolean() || value.is_null();
+                    wrongs.check(fits, "dryRun", "must be true, false or null");
+                    in_body |= *value == json!(true);
+                } else if !call.options.tapkey.ignore_unknown {
+                    let reason = "is not a property here; there is dryRun";
+                    wrongs.add(name.chars().take(60).collect::<String>(), reason);
+                }
+            }
+        }
+        _ => wrongs.add("body", "must be an object"),
+    }
     refuse(wrongs)?;
-    let in_body = call.body.get("dryRun").is_some_and(|it| *it != json!(false) && !it.is_null());
     Ok(asked == Some(true) || in_body)
+}
+
+fn is_dry_run(name: &str) -> bool {
+    name.eq_ignore_ascii_case("dryRun")
 }

@@ -209,6 +209,11 @@ pub(crate) async fn submit(call: Call) -> Result<Response, Failure> {
             page.headers_mut().insert(RETRY_AFTER, retry_after_s.into());
             Ok(page)
         }
+        Err(Error::Refused(_)) => {
+            let flaw = "This is the one-time password of an invitation. Choose a password of your \
+                        own first, as the invitation says.";
+            Ok(log_in_page(&call, &asked, Some(flaw), StatusCode::FORBIDDEN))
+        }
         Err(error) => Ok(failed(&error)),
     }
 }

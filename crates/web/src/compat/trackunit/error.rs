@@ -96,6 +96,7 @@ pub(crate) fn trouble(trouble: Trouble) -> Response {
         Trouble::TooLarge(_) => (413, INVALID),
         Trouble::Media => (415, INVALID),
         Trouble::Malformed(_) => (400, INVALID),
+        Trouble::Unread(why) => (why.status(), INVALID),
         Trouble::TooMany(_) => (429, "tooManyRequests"),
         Trouble::Internal => (500, "internalError"),
     };

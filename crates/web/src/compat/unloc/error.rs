@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::map;
 use crate::compat::fields::{Wrong, Wrongs};
 use crate::compat::serve::{Trouble, said, with_advice};
+use crate::unread::Unread;
 
 /// Why a request is refused.
 #[derive(Clone, Debug)]
@@ -102,7 +103,9 @@ pub(crate) fn trouble(trouble: Trouble) -> Response {
         Trouble::Method(_) => (405, "Method Not Allowed"),
         Trouble::TooLarge(_) => (413, "Payload Too Large"),
         Trouble::Media => (415, "Unsupported Media Type"),
-        Trouble::Malformed(_) => (400, "Bad Request"),
+        Trouble::Malformed(_) | Trouble::Unread(Unread::Malformed) => (400, "Bad Request"),
+        Trouble::Unread(Unread::Address) => (414, "URI Too Long"),
+        Trouble::Unread(Unread::Head) => (431, "Request Header Fields Too Large"),
         Trouble::TooMany(_) => (429, "Too Many Requests"),
         Trouble::Internal => (500, "Internal Server Error"),
     };

@@ -8,6 +8,8 @@ mod handlers;
 mod map;
 mod wire;
 
+use claviger_app::{Format, Tells};
+
 use super::serve::{BODY, BULK_BODY, Row, Switch, Takes, Vendor, run};
 use handlers::{
     access_group, connection, doorbell, job, key, log, managed_user, project, sharing, subproject,
@@ -96,8 +98,11 @@ pub(crate) const VENDOR: Vendor = Vendor {
 /// What native webhooks call the form of a delivery's body here.
 const FORMAT: &str = "unloc";
 /// The form itself.
-pub(crate) const BODY_FORMAT: claviger_app::Format =
-    claviger_app::Format { name: FORMAT, body: log::body };
+pub(crate) const BODY_FORMAT: Format = Format {
+    name: FORMAT,
+    tells: Tells::Events(|told| log::body(told.state, told.event)),
+    user_agent: None,
+};
 
 const NONE: Takes = Takes::Nothing;
 const JSON: Takes = Takes::Json(BODY);

@@ -11,6 +11,7 @@ use claviger_domain::noun::place::Place;
 use claviger_domain::noun::webhook::Webhook;
 use claviger_domain::record::Record;
 use claviger_domain::state::PlaceState;
+use claviger_domain::time::Instant;
 use serde_json::{Value, json};
 
 use super::map;
@@ -129,11 +130,13 @@ pub(crate) fn sharing_right(right: &SharingRight, state: &PlaceState) -> Value {
 }
 
 /// An access group.
-pub(crate) fn access_group(level: &AccessLevel, state: &PlaceState) -> Value {
+/// Its people are those it lets in, now or later.
+pub(crate) fn access_group(level: &AccessLevel, state: &PlaceState, now: Instant) -> Value {
     let locks = state.level_locks(level.number()).filter_map(|it| state.locks.get(it.lock));
     let mut seen = std::collections::HashSet::new();
     let grants = state.level_grants(level.number()).iter().filter_map(|it| state.grants.get(it));
     let people = grants
+        .filter(|grant| grant.lives(now))
         .filter_map(|grant| match grant.subject {
             Subject::Person(number) => state.people.get(number),
             Subject::Credential(_) => None,

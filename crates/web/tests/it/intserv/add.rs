@@ -297,3 +297,23 @@ async fn what_cannot_be_said_here_is_no_key() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_key_that_must_be_kept_is_out_of_use_once_it_is_removed() {
+    on_each_engine(|world| async move {
+        let program = Intserv::at(&world).await;
+        let door = program.it.lock("Door").await;
+        let level = program.it.level("Doors", &[&door]).await;
+        let made = program.opening("EM:1", &[&level]).await;
+        let until = crate::kit::in_seconds(&world, 86_400);
+        let hold = json!({ "until": until, "reason": "A claim" });
+        program.it.post("/hold", hold).await.expect(200);
+        let native = one("/credentials", &made);
+        assert_eq!(program.it.get(&native).await["state"], "active");
+        assert_eq!(program.remove(json!({ "id": made["id"] })).await.status, 204);
+        assert_eq!(program.it.get(&native).await["state"], "disabled");
+        let asked = json!({ "lock_id": id(&door), "credential_id": made["id"] });
+        assert_eq!(program.it.decide(asked).await["result"], "denied");
+    })
+    .await;
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::{Intserv, code, refused};
-use crate::kit::{one, reasons};
+use crate::kit::{Site, one, reasons};
 use crate::panel::Panel;
 use crate::support::on_each_engine;
 
@@ -167,9 +167,21 @@ async fn a_made_up_code_is_no_longer_than_every_system_takes() {
         assert_eq!(made_up().await.len(), 6);
         let narrow = panel(json!(5)).await;
         assert_eq!(made_up().await.len(), 5);
-        panel(json!(2)).await;
+        let least = panel(json!(2)).await;
         assert_eq!(made_up().await.len(), 4);
         program.it.patch(&one("/controllers", &narrow), json!({ "settings": null })).await;
+        // So do those of locks that another place shares.
+        let theirs = program.it.neighbour("Annexe").await.place;
+        let theirs = Site { place: theirs, ..program.it.clone() };
+        let small = json!({ "name": "Panel", "settings": { "code_digits": 5 } });
+        let small = theirs.made("/controllers", small).await;
+        let gate = json!({ "name": "Gate", "controller_id": small["id"], "mode": "allow_list" });
+        let gate = theirs.made("/locks", gate).await;
+        program.it.delete(&one("/controllers", &least)).await.expect(204);
+        assert_eq!(made_up().await.len(), 6);
+        let shares = format!("{}/shares", one("/locks", &gate));
+        theirs.post(&shares, json!({ "place_id": program.it.place })).await.expect(201);
+        assert_eq!(made_up().await.len(), 5);
         // A code that is given is kept as it is; a system takes the digits at its end.
         let given = program.add(json!({ "key": code("123456") })).await;
         assert_eq!(given["key"], code("123456"));

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Intserv, code, proximity, refused};
 use crate::kit::{Site, field, in_seconds, one};
+use crate::offline::door::Door;
 use crate::panel::Panel;
 use crate::retention::work_until;
 use crate::support::{World, id, on_each_engine};
@@ -300,6 +301,31 @@ async fn what_is_known_to_be_complete_is_said_of_the_systems_in_scope() {
         }
         let direct = program.events(json!({ "systems": ["builtin"] })).await;
         assert!(least(&direct) > format!("{made}Z"), "{direct}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_door_with_no_network_is_known_as_far_as_it_was_heard() {
+    on_each_engine(|world: World| async move {
+        let program = Intserv::at(&world).await;
+        let it = &program.it;
+        it.made("/controllers", json!({ "name": "Panel", "external_id": "p1" })).await;
+        let shed = Door::at(it, "Shed", 71).await.shown;
+        tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+        let made = format!("{}Z", &shed["created_at"].as_str().unwrap()[..19]);
+        let least = async |filter: Value| program.events(filter).await["least_sync_time"].clone();
+        assert_eq!(it.get("/events/complete").await["until"], Value::Null);
+        for filter in [json!({}), json!({ "systems": ["builtin"] })] {
+            assert_eq!(least(filter).await, json!(made));
+        }
+        assert!(least(json!({ "systems": ["p1"] })).await.as_str() > Some(&made));
+        // No card and no code is told to it.
+        let level = it.level("Shed", &[&shed]).await;
+        let key = program.opening("EM:9", &[&level]).await;
+        assert_eq!(program.status(&key).await["status"], "NotApplied");
+        let native = it.get(&format!("/credentials/{}/status", id(&key))).await;
+        assert_eq!(native["systems"], json!([]));
     })
     .await;
 }

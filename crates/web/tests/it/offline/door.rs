@@ -23,7 +23,30 @@ const SECTOR: usize = 1024;
 pub(crate) const NONCE: [u8; 16] = [0x31; 16];
 pub(crate) const SESSION: [u8; 32] = [0x32; 32];
 
-pub(crate) struct Memory(pub(super) Vec<Vec<u8>>);
+pub(crate) struct Memory {
+    pub(super) sectors: Vec<Vec<u8>>,
+    /// Bytes that may still change before the power fails.
+    pub(super) power: Option<usize>,
+}
+
+impl Memory {
+    fn erased() -> Memory {
+        let sectors = vec![vec![0xff; SECTOR]; SETTINGS.layout.sectors().into()];
+        Memory { sectors, power: None }
+    }
+
+    /// How many of some bytes get through, and whether all do.
+    fn spend(&mut self, bytes: usize) -> (usize, Result<(), FlashFailed>) {
+        match &mut self.power {
+            None => (bytes, Ok(())),
+            Some(left) if *left > bytes => {
+                *left -= bytes;
+                (bytes, Ok(()))
+            }
+            Some(left) => (std::mem::take(left), Err(FlashFailed)),
+        }
+    }
+}
 
 impl Flash for Memory {
     fn sector_bytes(&self) -> usize {
@@ -31,18 +54,24 @@ impl Flash for Memory {
     }
 
     fn read(&mut self, sector: u16, at: usize, into: &mut [u8]) -> Result<(), FlashFailed> {
-        into.copy_from_slice(&self.0[usize::from(sector)][at..at + into.len()]);
+        if self.power == Some(0) {
+            return Err(FlashFailed);
+        }
+        into.copy_from_slice(&self.sectors[usize::from(sector)][at..at + into.len()]);
         Ok(())
     }
 
     fn program(&mut self, sector: u16, at: usize, bytes: &[u8]) -> Result<(), FlashFailed> {
-        self.0[usize::from(sector)][at..at + bytes.len()].copy_from_slice(bytes);
-        Ok(())
+        let (through, done) = self.spend(bytes.len());
+        let room = &mut self.sectors[usize::from(sector)][at..at + through];
+        room.copy_from_slice(&bytes[..through]);
+        done
     }
 
     fn erase(&mut self, sector: u16) -> Result<(), FlashFailed> {
-        self.0[usize::from(sector)].fill(0xff);
-        Ok(())
+        let (through, done) = self.spend(SECTOR / 8);
+        self.sectors[usize::from(sector)][..through * 8].fill(0xff);
+        done
     }
 }
 
@@ -75,8 +104,7 @@ impl Door {
 
     pub(crate) async fn with(it: &Site, body: Value, seed: u8) -> Door {
         let shown = it.made("/locks", body).await;
-        let sectors = vec![vec![0xff; SECTOR]; SETTINGS.layout.sectors().into()];
-        let (mut flash, mut random) = (Memory(sectors), Counting(seed));
+        let (mut flash, mut random) = (Memory::erased(), Counting(seed));
         let mut board = Board { flash: &mut flash, random: &mut random, ticks_ms: 0 };
         let lock = Lock::boot(&mut board, &[seed; 32], SETTINGS).unwrap();
         let mut door = Door { flash, random, ticks_ms: 0, patience_ms: 3_000, lock, shown };
@@ -89,7 +117,7 @@ impl Door {
 
     /// Somebody has opened it and made it forget whose it is.
     pub(crate) fn reset(&mut self, seed: u8) {
-        self.flash = Memory(vec![vec![0xff; SECTOR]; SETTINGS.layout.sectors().into()]);
+        self.flash = Memory::erased();
         let mut board = Board { flash: &mut self.flash, random: &mut self.random, ticks_ms: 0 };
         self.lock = Lock::boot(&mut board, &[seed; 32], SETTINGS).unwrap();
     }
@@ -167,9 +195,13 @@ impl Door {
     }
 
     pub(crate) fn answers_key(&mut self, phone: &Phone, key: &[u8]) -> Code {
+        let issuer = phone.issuer_of(key).unwrap();
+        self.answers_with(phone, key, &issuer)
+    }
+
+    pub(crate) fn answers_with(&mut self, phone: &Phone, key: &[u8], issuer: &[u8]) -> Code {
         let lock: [u8; 16] = phone.bytes_of(self.id());
         let open = phone.open(lock, Signed::read(key).unwrap().digest());
-        let issuer = phone.issuer_of(key).unwrap();
         let link = Link {
             nonce: NONCE,
             session: phone.session(),
@@ -177,7 +209,7 @@ impl Door {
             patient: false,
             waited: false,
         };
-        match self.board(|lock, board| lock.present(board, &link, key, &issuer, &open)) {
+        match self.board(|lock, board| lock.present(board, &link, key, issuer, &open)) {
             Answer::Move(_) => Code::Done,
             Answer::No(code) | Answer::Silent { code, .. } => code,
             other => panic!("{other:?}"),

@@ -5,6 +5,8 @@ mod alarms;
 mod cards;
 mod clock;
 pub(crate) mod door;
+mod hours;
+mod left;
 #[cfg(feature = "faults")]
 mod model;
 pub(crate) mod phone;

@@ -99,6 +99,11 @@ impl Phone {
         Phone { is_card: true, ..Phone::made(it, pair, encoder.clone(), &made) }
     }
 
+    #[cfg(feature = "faults")]
+    pub(crate) fn public_key(&self) -> PublicKey {
+        public_of(&self.pair)
+    }
+
     pub(crate) fn credential(&self) -> Value {
         json!({"id": self.device})
     }
@@ -106,11 +111,33 @@ impl Phone {
     /// Calls with what it has to bring, keeps what it is given, and says that it does.
     pub(crate) async fn sync(&mut self) -> Value {
         let answer = self.call(json!({})).await;
-        let held = self.keep(&answer);
-        if !held.is_empty() {
-            self.call(json!({"acknowledged": held})).await;
+        let (held, erased) = (self.keep(&answer), self.erase(&answer));
+        if !held.is_empty() || !erased.is_empty() {
+            self.call(json!({"acknowledged": held, "erased": erased})).await;
         }
         answer
+    }
+
+    /// Gives up the keys that an answer names; those that are gone.
+    fn erase(&mut self, answer: &Value) -> Vec<Value> {
+        let named = answer["erase"].as_array().unwrap();
+        for key in named {
+            let lock = self.bytes_of(key["lock_id"].as_str().unwrap());
+            let keys = self.keys.entry(lock).or_default();
+            keys.retain(|bytes| {
+                let read = Key::read(Signed::read(bytes).unwrap().payload).unwrap();
+                (json!(read.class.number()), json!(read.serial))
+                    != (key["class"].clone(), key["serial"].clone())
+            });
+        }
+        named.clone()
+    }
+
+    /// The secret by which a card could call by itself.
+    pub(crate) async fn own_token(&self, it: &Site, encoder: &Actor) -> String {
+        let body = json!({"credential_id": self.device, "public_key": cose_key(&self.pair)});
+        let made = encoder.post(&it.at("/devices/enrol"), body).await.expect(200);
+        made["token"].as_str().unwrap().to_owned()
     }
 
     /// One call; what it was given is not kept.

@@ -224,6 +224,48 @@ async fn a_key_refused_before_its_lock_left_the_level_is_pending_until_the_lock_
     .await;
 }
 
+#[tokio::test]
+async fn a_level_grant_is_pending_at_a_lock_that_left_its_level_while_keys_were_forgotten() {
+    on_each_engine(|world| async move {
+        let world = world.lasting().await;
+        let it = world.here();
+        let (mut shed, mut gate) =
+            (Door::at(&it, "Shed", 80).await, Door::at(&it, "Gate", 81).await);
+        let (ann, bo, cy) = (it.person("Ann").await, it.person("Bo").await, it.person("Cy").await);
+        let (mut his, mut theirs) = (Phone::of(&it, &bo).await, Phone::of(&it, &cy).await);
+        let level = it.level("Staff", &[&shed.shown, &gate.shown]).await;
+        // Ann's grant is the older one.
+        it.level_grant(&ann, &level).await;
+        let grant = it.level_grant(&cy, &level).await;
+        for door in [&shed, &gate] {
+            it.grant(&bo, &door.shown).await;
+        }
+        his.sync().await;
+        let root = root_of(&world.app);
+        claviger_app::offline::forget_root(&world.app).await.unwrap();
+        let file = backup(&world.app).await;
+        theirs.sync().await;
+
+        let world = world.restored_from(&file).await;
+        let it = back(&world, &mut [&mut his, &mut theirs]);
+        let rest = json!({"lock_ids": [gate.id()]});
+        it.patch(&one("/access-levels", &level), rest).await.expect(200);
+        revoke(&it, &grant).await;
+        let begun = claviger_app::offline::sign(&world.app, Some(&root), false).await.unwrap();
+        assert_eq!((begun.locks, begun.left), (2, 0));
+        his.sync().await;
+        assert_eq!(gate.take_list(&mut his), Code::Applied);
+        his.sync().await;
+        assert_eq!((gate.answers(&theirs), shed.answers(&theirs)), (Code::Revoked, Code::Done));
+        assert_eq!(state(&it, &grant).await, "revocation_pending");
+        assert_eq!(shed.take_list(&mut his), Code::Applied);
+        assert_eq!(shed.answers(&theirs), Code::Revoked);
+        his.sync().await;
+        assert_eq!(state(&it, &grant).await, "revoked");
+    })
+    .await;
+}
+
 /// The room that a lock is said to have.
 async fn limit(world: &World) -> Option<i64> {
     let sql = "select list_limit from offline_locks";

@@ -36,6 +36,11 @@ async fn a_shared_lock_opens_by_keys_of_both_places_until_it_is_taken_back() {
         let people = seen(&owner.list("/events").await);
         assert_eq!(people.len(), 2);
         assert!(people.contains(&ann["id"]) && people.contains(&json!(null)), "{people:?}");
+        // It is one event, by whose id both are known to be the same.
+        let id = &tenant.list("/events").await[0]["id"];
+        let of_nobody = |event: &&serde_json::Value| event["person_id"].is_null();
+        let owners = owner.list("/events").await;
+        assert_eq!(owners.iter().find(of_nobody).map(|event| &event["id"]), Some(id));
 
         // The tenant takes its own back, and the owner's list says so.
         tenant.acted(&format!("{first}/revoke")).await;

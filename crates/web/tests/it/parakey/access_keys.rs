@@ -165,20 +165,79 @@ async fn a_predefined_password_is_for_its_own_domain_until_the_address_is_proven
         let here = json!([{"place_id": world.place, "role": "administrator"}]);
         assert_eq!(session["places"], here);
 
-        // Another domain's password is none, and its invitation makes the first void.
+        // Another domain's is good for that domain, and neither for the other's.
         let other = Parakey::of(&world, program.it.neighbour("Next door").await).await;
         let theirs = other.access("Pool").await;
         let mut wish = item(&theirs, ANN, NONE);
         wish["user"]["password"] = "chosen by the pool".into();
         other.manage(json!({"insert": [wish]})).await.expect(200);
-        log_in(&world, ANN, "chosen by the pool").await.problem(401, "unauthorized");
-        let session = log_in(&world, ANN, "chosen by the gym").await.expect(201);
-        assert_eq!(session["places"], here, "the gym's password is nothing at the pool");
+        mails(&world, 0).await;
+        let pool = json!([{"place_id": other.it.place, "role": "guest"}]);
+        for (password, places) in [("chosen by the gym", &here), ("chosen by the pool", &pool)] {
+            assert_eq!(log_in(&world, ANN, password).await.expect(201)["places"], *places);
+        }
+
+        // Whoever proves the address has all of it by a password of their own, and both are void.
+        let third = Parakey::of(&world, program.it.neighbour("Up the road").await).await;
+        let spa = third.access("Spa").await;
+        third.manage(json!({"insert": [item(&spa, ANN, NONE)]})).await.expect(200);
         let secret = secret_of(&mails(&world, 1).await[0]).to_owned();
         let body = json!({"secret": secret, "password": PASSWORD});
         let session = world.nobody().post("/api/v1/account/invitation", body).await.expect(201);
+        assert_eq!(session["places"].as_array().unwrap().len(), 3);
+        for password in ["chosen by the gym", "chosen by the pool"] {
+            log_in(&world, ANN, password).await.problem(401, "unauthorized");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_predefined_password_tells_nobody_who_has_an_account() {
+    on_each_engine(|world: World| async move {
+        let program = Parakey::at(&world).await;
+        let access = program.access("Gym").await;
+        program.manage(json!({"insert": [item(&access, ANN, NONE)]})).await.expect(200);
+        let secret = secret_of(&mails(&world, 1).await[0]).to_owned();
+        let body = json!({"secret": secret, "password": PASSWORD});
+        world.nobody().post("/api/v1/account/invitation", body).await.expect(201);
+
+        let other = Parakey::of(&world, program.it.neighbour("Next door").await).await;
+        let pool = other.access("Pool").await;
+        let probe = "is anybody there";
+        let mut told = Vec::new();
+        for email in [ANN, "bo@example.org"] {
+            let mut wish = item(&pool, email, NONE);
+            wish["user"]["password"] = probe.into();
+            other.manage(json!({"insert": [wish]})).await.expect(200);
+            let session = log_in(&world, email, probe).await.expect(201);
+            let person = other.it.list(&format!("/people?email={email}")).await.remove(0);
+            let path = format!("/people/{}", id(&person));
+            let again = other.it.post(&format!("{path}/invite"), json!({})).await.status;
+            let export = other.it.get(&format!("{path}/export")).await;
+            let verbs: Vec<Value> = export["changes"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|change| change["verb"].clone())
+                .collect();
+            let invitation = other.it.get(&format!("{path}/invitation")).await;
+            told.push((
+                session["places"].clone(),
+                again,
+                invitation,
+                export["account_id"].clone(),
+                verbs,
+            ));
+        }
+        assert_eq!(told[0], told[1]);
+        assert_eq!(told[0].0, json!([{"place_id": other.it.place, "role": "guest"}]));
+        mails(&world, 1).await;
+        // She has it all by her own, and what was preset is void.
+        let session = log_in(&world, ANN, PASSWORD).await.expect(201);
         assert_eq!(session["places"].as_array().unwrap().len(), 2);
-        log_in(&world, ANN, "chosen by the gym").await.problem(401, "unauthorized");
+        log_in(&world, ANN, probe).await.problem(401, "unauthorized");
+        log_in(&world, "bo@example.org", probe).await.expect(201);
     })
     .await;
 }
@@ -272,6 +331,69 @@ async fn a_list_is_narrowed_ordered_and_tagged() {
         let other = program.send("GET", "/access-keys", &headers, None).await;
         assert_eq!(other.status, 200);
         assert_ne!(other.header("etag"), tag);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_asked_beside_a_key_is_told_of_an_access_and_of_its_devices() {
+    on_each_engine(|world| async move {
+        let tenant = Parakey::of(&world, world.here().neighbour("Next door").await).await;
+        let here = Parakey::at(&world).await;
+        let by_day = json!({"weekly": [{"days": ["mon"], "from": "08:00", "to": "17:00"}]});
+        let lock = async |name: &str, pin: &str, schedule: Value| {
+            let body = json!({"name": name, "pin": pin, "pin_schedule": schedule});
+            here.it.made("/locks", body).await
+        };
+        let locks = [
+            lock("Plain", "never", Value::Null).await,
+            lock("Own", "if_set", Value::Null).await,
+            lock("Day", "always", by_day).await,
+            lock("Vault", "always", Value::Null).await,
+        ];
+        let told = |pin: &str, in_hours: bool| json!({"pin": pin, "hasSchedule": in_hours});
+        let wanted = [
+            told("never", false),
+            told("ifSet", false),
+            told("always", true),
+            told("always", false),
+        ];
+        for (lock, wanted) in locks.iter().zip(&wanted) {
+            assert_eq!(here.get(&format!("/devices/{}", id(lock))).await["security"], *wanted);
+        }
+        let level = async |at: &Parakey, locks: &[&Value]| {
+            let locks: Vec<&str> = locks.iter().map(|lock| id(lock)).collect();
+            let body = json!({"name": "A", "lock_ids": locks, "api_enabled": true});
+            let level = at.it.made("/access-levels", body).await;
+            at.get(&format!("/accesses/{}", id(&level))).await["security"].clone()
+        };
+        let [plain, own, day, vault] = &locks;
+        for (locks, wanted) in [
+            (&[][..], &wanted[0]),
+            (&[plain], &wanted[0]),
+            (&[own, plain], &wanted[1]),
+            (&[plain, day, own], &wanted[2]),
+            (&[day, vault], &wanted[3]),
+        ] {
+            assert_eq!(level(&here, locks).await, *wanted);
+        }
+        // Of another domain's device it is what that domain says, also after a change.
+        let shares = format!("/locks/{}/shares", id(plain));
+        here.it.made(&shares, json!({"place_id": tenant.it.place})).await;
+        let accept = format!("/shared-locks/{}/accept", id(plain));
+        let _ = tenant.it.post(&accept, json!({})).await;
+        assert_eq!(level(&tenant, &[plain]).await, wanted[0]);
+        let path = format!("/locks/{}", id(plain));
+        let body = json!({"pin": "always", "name": "North", "description": "By the road"});
+        here.it.patch(&path, body).await.expect(200);
+        assert_eq!(level(&tenant, &[plain]).await, wanted[3]);
+        let device = tenant.get("/devices").await[0].clone();
+        assert_eq!(device["security"], wanted[3]);
+        assert_eq!(
+            (&device["name"], &device["description"]),
+            (&json!("North"), &json!("By the road"))
+        );
+        assert_eq!(tenant.get("/accesses").await[0]["devices"][0]["name"], "North");
     })
     .await;
 }

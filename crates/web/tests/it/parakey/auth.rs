@@ -44,9 +44,7 @@ async fn what_is_taken_from_the_client_is_taken_from_the_token() {
     on_each_engine(|world| async move {
         let program = Parakey::at(&world).await;
         let access = program.access("Gym").await;
-        let clients = world.admin.get("/api/v1/clients?limit=1000").await.expect(200);
-        let clients = clients["items"].as_array().unwrap().clone();
-        let own = clients.iter().find(|it| it["name"] == "Parakey integration").unwrap();
+        let own = &Parakey::client(&world).await;
         let path = format!("/api/v1/clients/{}", id(own));
         let scopes = json!({"scopes": ["people:read", "grants:read"]});
         world.admin.patch(&path, scopes).await.expect(200);
@@ -94,6 +92,33 @@ async fn nobody_learns_anything_without_a_token() {
         let answer = world.nobody().send("PATCH", KEYS, &[], None).await;
         refused(&answer, 405, "methodNotAllowed", &[]);
         assert!(answer.header("allow").contains("POST"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_new_secret_is_one_that_programs_can_send_and_the_native_api_takes_neither() {
+    on_each_engine(|world| async move {
+        let program = Parakey::at(&world).await;
+        let own = &Parakey::client(&world).await;
+        assert_eq!(own["kind"], "plain_token");
+        let path = format!("/api/v1/clients/{}/rotate", id(own));
+        let rotated = world.admin.post(&path, json!({})).await.expect(200);
+        let fresh = rotated["secret"].as_str().unwrap().to_owned();
+        assert!(fresh.len() == 32 && fresh != program.token, "{fresh}");
+        let (nobody, native) = (world.nobody(), "/api/v1/me");
+        for token in [&fresh, &program.token] {
+            let headers = [("access-token", token.as_str())];
+            assert_eq!(nobody.send("GET", KEYS, &headers, None).await.expect(200), json!([]));
+            nobody.with(Some(token.clone())).get(native).await.problem(401, "unauthorized");
+        }
+        // Nobody makes such a client but the command line.
+        let wish = json!({
+            "name": "x", "kind": "plain_token", "scopes": ["people:read"],
+            "place_ids": [program.it.place],
+        });
+        let refused = world.admin.post("/api/v1/clients", wish).await.problem(422, "invalid");
+        assert_eq!(refused["errors"][0]["pointer"], "/kind");
     })
     .await;
 }

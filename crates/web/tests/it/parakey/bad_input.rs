@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{Parakey, item, refused};
-use crate::support::{id, on_each_engine};
+use crate::login::mails;
+use crate::support::{World, id, on_each_engine};
 
 const ANN: &str = "ann@example.org";
 
@@ -52,9 +53,10 @@ fn wrong_items(access: &Value) -> Vec<Value> {
         user(&good, "roles", json!(["guest", "installer"])),
         user(&good, "roles", json!(["king"])),
         user(&good, "tags", json!([5])),
-        user(&good, "language", json!("nb")),
+        user(&good, "language", json!(5)),
         user(&good, "password", json!(5)),
-        user(&good, "password", json!("short")),
+        // Who is there already keeps what they have, so it matters of somebody else only.
+        user(&item(access, "bo@example.org", [None, None]), "password", json!("short")),
         user(&good, "tags", json!(["two\nlines"])),
     ]
 }
@@ -119,7 +121,10 @@ async fn what_is_not_there_is_named_and_nothing_else_is_done() {
     on_each_engine(|world| async move {
         let program = Parakey::at(&world).await;
         let access = program.access("Gym").await;
-        let before = world.revisions().await;
+        let held = item(&access, "eve@example.org", [None, None]);
+        program.manage(json!({"insert": [held]})).await.expect(200);
+        mails(&world, 1).await;
+        let before = state(&world, &program).await;
         let good = item(&access, ANN, [None, None]);
         let with = |access: Value| json!({"access": access, "user": {"email": ANN}});
         let nobody = json!({"access": {"id": access["id"]}, "user": {"id": "aaaaaaaaaa"}});
@@ -131,29 +136,78 @@ async fn what_is_not_there_is_named_and_nothing_else_is_done() {
         ];
         let mut texts = Vec::new();
         for wrong in &missing {
-            for list in ["insert", "delete"] {
-                let answer = program.manage(json!({list: [good, wrong]})).await;
-                refused(&answer, 404, "accessNotFound", &[(list, 1, "accessNotFound")]);
-                texts.push(answer.text.replace("delete", "insert"));
+            for (list, good) in [("insert", &good), ("delete", &held)] {
+                for other in ["insert", "delete"] {
+                    // What is good stands in the same list or in the other.
+                    let mut body = json!({other: [if other == list { good } else { &held }]});
+                    let at = if other == list { 1 } else { 0 };
+                    match body[list].as_array_mut() {
+                        Some(items) => items.push(wrong.clone()),
+                        None => body[list] = json!([wrong]),
+                    }
+                    let answer = program.manage(body).await;
+                    refused(&answer, 404, "accessNotFound", &[(list, at, "accessNotFound")]);
+                    texts.push(answer.text.replace("delete", "insert").replace('0', "1"));
+                }
             }
         }
         texts.dedup();
         assert_eq!(texts.len(), 1, "all of them are told alike: {texts:?}");
-        let answer = program.manage(json!({"insert": [good, nobody]})).await;
+        let answer = program.manage(json!({"insert": [good, nobody], "delete": [held]})).await;
         refused(&answer, 404, "userNotFound", &[("insert", 1, "userNotFound")]);
-        let owner =
-            json!({"access": {"id": access["id"]}, "user": {"email": ANN, "roles": ["owner"]}});
-        let answer = program.manage(json!({"insert": [good, owner.clone()]})).await;
-        // The first makes Ann, so that the second finds her; alone it would give what nobody may.
-        assert_eq!(answer.status, 200, "{}", answer.text);
-        let mut other = owner;
-        other["user"]["email"] = "bo@example.org".into();
-        let answer = program.manage(json!({"insert": [other]})).await;
-        refused(&answer, 403, "escalation", &[("insert", 0, "escalation")]);
-        let delete = json!({"delete": [nobody, with(json!({"id": access["id"]}))]});
+        assert_eq!(state(&world, &program).await, before);
+        let delete = json!({"delete": [nobody, held]});
         let gone = program.manage(delete).await.expect(200);
         assert_eq!(gone["delete"].as_array().unwrap().len(), 1);
-        assert_ne!(world.revisions().await, before);
+        assert_ne!(state(&world, &program).await, before);
+    })
+    .await;
+}
+
+/// All that a refused call must leave as it was: what is stored, who has keys, who was mailed.
+async fn state(world: &World, program: &Parakey) -> (Vec<(u32, u64)>, Value, Value, usize) {
+    let lists = ["/access-keys", "/members"].map(|path| program.get(path));
+    let [keys, members] = lists;
+    let mails = std::fs::read_dir(&world.outbox).into_iter().flatten().count();
+    (world.revisions().await, keys.await, members.await, mails)
+}
+
+#[tokio::test]
+async fn what_may_not_be_given_keeps_what_stands_beside_it_from_being_done() {
+    on_each_engine(|world| async move {
+        let program = Parakey::at(&world).await;
+        let (gym, pool) = (program.access("Gym").await, program.access("Pool").await);
+        let times = json!({"weekly": [{"days": ["mon"], "from": "08:00", "to": "17:00"}]});
+        program
+            .it
+            .patch(&format!("/access-levels/{}", id(&pool)), json!({"schedule": times}))
+            .await
+            .expect(200);
+        let held = item(&gym, "eve@example.org", [None, None]);
+        program.manage(json!({"insert": [held]})).await.expect(200);
+        mails(&world, 1).await;
+        let before = state(&world, &program).await;
+        let good = item(&gym, ANN, [None, None]);
+        let dated = item(&pool, "bo@example.org", [Some("2031-05-01T00:00:00Z"), None]);
+        let mut king = item(&gym, "king@example.org", [None, None]);
+        king["user"]["roles"] = json!(["owner"]);
+        for (wrong, status, code, named) in
+            [(&dated, 422, "invalid", "fixedAccess"), (&king, 403, "escalation", "escalation")]
+        {
+            for (items, at) in [(json!([good, wrong]), 1), (json!([wrong, good]), 0)] {
+                let body = json!({"insert": items, "delete": [held]});
+                refused(&program.manage(body).await, status, code, &[("insert", at, named)]);
+                assert_eq!(state(&world, &program).await, before, "{named}");
+            }
+        }
+        // Each good one alone is done; and who is there already is not made an owner.
+        let mut again = good.clone();
+        again["user"]["roles"] = json!(["owner"]);
+        program.manage(json!({"insert": [good, again], "delete": [held]})).await.expect(200);
+        let members = program.get("/members").await;
+        let roles: Vec<&Value> =
+            members.as_array().unwrap().iter().map(|it| &it["roles"]).collect();
+        assert_eq!(roles, [&json!(["guest"]), &json!(["guest"])]);
     })
     .await;
 }

@@ -13,9 +13,7 @@ async fn every_exchange_is_as_it_was() {
         let access = program.access("Gym").await;
         let mut kept = Exchanges::with("parakey");
         let mut call = async |method: &'static str, path: String, body: Value| -> Value {
-            let answer = program.call(method, &path, body.clone()).await;
-            kept.keep(method, &path, &body, &answer);
-            answer.body
+            exchange(&program, &mut kept, method, &path, body).await
         };
         let get = || Value::Null;
         let by = |list: &str, it: &Value| format!("/{list}/{}", id(it));
@@ -61,11 +59,55 @@ async fn every_exchange_is_as_it_was() {
         program.it.decide(ask).await;
         let logs = call("GET", "/event-logs?limit=1".to_owned(), get()).await;
         call("GET", by("event-logs", &logs[0]), get()).await;
+        call("GET", by("event-logs", &logs[0]) + "?apiVersion=1.0", get()).await;
         let wish = json!({"delete": [{
             "access": {"id": access["id"]}, "user": {"email": "bo@example.org"},
         }]});
         call("POST", "/access-keys".to_owned(), wish).await;
+        webhooks(&program, &mut kept, &devices[0]).await;
         kept.compare(&[]);
     })
     .await;
+}
+
+/// One call and what it was answered, without the secret.
+async fn exchange(
+    program: &Parakey,
+    kept: &mut Exchanges,
+    method: &str,
+    path: &str,
+    body: Value,
+) -> Value {
+    let mut answer = program.call(method, path, body.clone()).await;
+    if let Some(secret) = answer.body.get_mut("secret") {
+        *secret = json!("<secret>");
+    }
+    kept.keep(method, path, &body, &answer);
+    answer.body
+}
+
+/// Every operation on webhooks.
+async fn webhooks(program: &Parakey, kept: &mut Exchanges, device: &Value) {
+    let mut call = async |method: &str, path: &str, body: Value| {
+        exchange(program, kept, method, path, body).await
+    };
+    let hook = json!({
+        "name": "Visits", "url": "https://hooks.example.org/visits",
+        "domains": [program.it.place], "payloadApiVersion": "1.2",
+        "headers": {"Authorization": "Bearer receiver"},
+        "devices": [device["id"]], "allowedOffsetMinutes": 60,
+    });
+    let hook = call("POST", "/webhooks", hook).await;
+    let one = format!("/webhooks/{}", id(&hook));
+    let batches = json!({
+        "type": "batchCompleted", "name": "Batches", "url": "https://hooks.example.org/batches",
+        "onlyOnItemFailures": true,
+    });
+    call("POST", "/webhooks", batches).await;
+    call("GET", "/webhooks", Value::Null).await;
+    call("GET", &one, Value::Null).await;
+    call("PATCH", &one, json!({"payloadApiVersion": "1.0"})).await;
+    let wish = json!({"url": "https://hooks.example.org/all", "devices": []});
+    call("PUT", &one, wish).await;
+    call("DELETE", &one, Value::Null).await;
 }

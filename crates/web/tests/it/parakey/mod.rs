@@ -4,15 +4,20 @@ mod access_keys;
 mod auth;
 mod bad_input;
 mod batches;
+mod etags;
 mod event_logs;
 mod golden;
 mod isolation;
 mod members;
+mod polling;
+mod roles;
+mod webhooks;
 
 use claviger_app::{Caller, Context, Id, Via};
 use serde_json::{Value, json};
 
 use crate::kit::Site;
+use crate::panel::Panel;
 use crate::support::{Actor, Answer, World, id};
 
 /// A program with a token for one domain.
@@ -41,6 +46,31 @@ impl Parakey {
     pub(crate) async fn of(world: &World, it: Site) -> Parakey {
         let token = token(world, &it.place).await;
         Parakey { actor: world.nobody(), it, token }
+    }
+
+    /// The same program after the server has started anew.
+    pub(crate) fn over(&self, world: &World) -> Parakey {
+        let it = self.it.seen_by(&world.again(&self.it.actor));
+        Parakey { it, actor: world.nobody(), token: self.token.clone() }
+    }
+
+    /// A program, and a panel of its domain that has had a gate for a day: what it tells of that
+    /// day is believed.
+    pub(crate) async fn beside_a_panel(world: World) -> (World, Parakey, Panel, Value) {
+        let world = world.lasting().await;
+        let program = Parakey::at(&world).await;
+        let panel = Panel::at(&program.it, json!({})).await;
+        let gate = panel.lock(&program.it, "Gate").await;
+        let world = world.later(86_400).await;
+        let (program, panel) = (program.over(&world), panel.over(&world));
+        (world, program, panel, gate)
+    }
+
+    /// The client that the token is of, as the native API shows it.
+    pub(crate) async fn client(world: &World) -> Value {
+        let clients = world.admin.get("/api/v1/clients?limit=1000").await.expect(200);
+        let mut clients = clients["items"].as_array().unwrap().iter();
+        clients.find(|it| it["name"] == "Parakey integration").unwrap().clone()
     }
 
     pub(crate) async fn send(

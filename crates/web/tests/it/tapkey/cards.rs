@@ -124,6 +124,111 @@ async fn a_card_is_given_rights_of_its_own_at_most_twelve() {
 }
 
 #[tokio::test]
+async fn a_grant_that_had_ended_lives_again_only_where_it_could_be_given() {
+    on_each_engine(|world| async move {
+        let program = Tapkey::at(&world).await;
+        let it = &program.it;
+        let (ann, door) = (it.person("Ann").await, it.lock("Door").await);
+        let card = it.card(&ann, "a1").await;
+        let over = json!("2020-01-01T00:00:00Z");
+        let give = async |lock: &Value, until: &Value| {
+            let body = json!({
+                "boundCardId": id(&card), "boundLockId": id(lock), "validBefore": until,
+            });
+            program.call("PUT", "/grants", body).await.expect(200)
+        };
+        let ended = give(&door, &over).await;
+        let live = give(&door, &Value::Null).await;
+        let again = json!({ "validBefore": null });
+        let path = format!("/grants/{}", id(&ended));
+        refused(&program.call("PATCH", &path, again.clone()).await, 409, "Duplicate", &[]);
+        for at in 1..12 {
+            give(&it.lock(&format!("Door {at}")).await, &Value::Null).await;
+        }
+        let revoke = format!("/grants/{}/revoke", id(&live));
+        program.call("POST", &revoke, Value::Null).await.expect(200);
+        give(&it.lock("Gate").await, &Value::Null).await;
+        let answer = program.call("PATCH", &path, again.clone()).await;
+        refused(&answer, 400, "InvalidRequest", &["boundCardId has 12"]);
+        assert_eq!(program.get(&path).await.expect(200)["active"], false);
+        // What lives is changed as before, and lives again where there is room.
+        let all = program.list("/grants", "$filter=active eq true").await;
+        assert_eq!(all.len(), 12);
+        let other = format!("/grants/{}", id(&all[0]));
+        program.call("PATCH", &other, json!({ "validFrom": over })).await.expect(200);
+        program.call("POST", &format!("{other}/revoke"), Value::Null).await.expect(200);
+        assert_eq!(program.call("PATCH", &path, again).await.expect(200)["active"], true);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_grant_deleted_from_a_card_is_on_no_list_and_goes_when_the_card_is_written() {
+    on_each_engine(|world| async move {
+        let program = Tapkey::at(&world).await;
+        let it = &program.it;
+        let body = json!({ "name": "Shed", "mode": "offline_keys", "capacity": { "entries": 1 } });
+        let mut door = Door::with(it, body, 53).await;
+        let encoder = world.admin.makes_key(&["devices:sync"], &[&world.place]).await;
+        let (mut cards, mut grants) = (Vec::new(), Vec::new());
+        for digits in ["1001", "1002", "1003", "1004"] {
+            let card = it.card(&it.person(digits).await, digits).await;
+            let body = json!({ "boundCardId": id(&card), "boundLockId": door.id() });
+            grants.push(program.call("PUT", "/grants", body).await.expect(200));
+            let mut card = Phone::card(it, &card, &encoder).await;
+            card.sync().await;
+            cards.push(card);
+        }
+        let lock = format!("/boundlocks/{}", door.id());
+        let serial = program.get(&lock).await.expect(200)["rclSerialNo"].clone();
+        // Revoked, both would not fit and somebody would be hit.
+        for at in [1, 3] {
+            let path = format!("/grants/{}/DeleteFromCard", id(&grants[at]));
+            let before = world.revisions().await;
+            let asked = program.call("POST", &format!("{path}?dryRun=true"), Value::Null).await;
+            assert_eq!(world.revisions().await, before);
+            let mut asked = asked.expect(200);
+            assert_eq!(asked["grantRevoked"]["state"], "RevocationPending");
+            let done = program.call("POST", &path, Value::Null).await.expect(200);
+            asked["dryRun"] = json!(false);
+            assert_eq!(asked, done, "what is asked before is what is done");
+            assert_eq!(words(&done["grantRevoked"]), ("RevocationPending", false));
+            assert_eq!(done["grantsAffectedAsSideEffect"], json!([]));
+            assert_eq!(done["rclState"]["rclClassStates"], Value::Null);
+            let again = program.call("POST", &path, Value::Null).await.expect(200);
+            assert_eq!(words(&again["grantRevoked"]), ("RevocationPending", false));
+        }
+        assert_eq!(program.get(&lock).await.expect(200)["rclSerialNo"], serial);
+        let codes: Vec<Code> = cards.iter().map(|card| door.answers(card)).collect();
+        assert_eq!(codes, [Code::Done; 4], "the card opens until it is synchronised");
+        let tasks = it.list("/devices/tasks").await;
+        let tasks: Vec<&Value> = tasks.iter().map(|task| &task["credential_id"]).collect();
+        assert_eq!(tasks, [&json!(cards[1].device), &json!(cards[3].device)]);
+        cards[1].sync().await;
+        assert!(cards[1].key_for(door.id()).is_none(), "the key is removed");
+        let stand = async |at: usize| {
+            let shown = program.get(&format!("/grants/{}", id(&grants[at]))).await.expect(200);
+            (shown["state"].as_str().unwrap().to_owned(), shown["active"].clone())
+        };
+        assert_eq!(stand(1).await, ("Revoked".to_owned(), json!(false)));
+        assert_eq!(stand(3).await, ("RevocationPending".to_owned(), json!(false)));
+        assert_eq!(program.get(&lock).await.expect(200)["rclSerialNo"], serial);
+        // It is found at the next sync only; marked as lost, it is revoked.
+        it.acted(&format!("/credentials/{}/report-lost", cards[3].device)).await;
+        assert_ne!(program.get(&lock).await.expect(200)["rclSerialNo"], serial);
+        // A right that is given again is another.
+        let body = json!({ "boundCardId": cards[1].device, "boundLockId": door.id() });
+        program.call("PUT", "/grants", body).await.expect(200);
+        cards[1].sync().await;
+        assert_eq!(door.take_list(&mut cards[1]), Code::Applied);
+        assert_eq!(door.answers(&cards[1]), Code::Done);
+        assert_eq!(door.answers(&cards[3]), Code::Revoked);
+        assert_eq!(stand(1).await, ("Revoked".to_owned(), json!(false)));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn only_grants_of_cards_are_deleted_from_cards() {
     on_each_engine(|world| async move {
         let program = Tapkey::at(&world).await;

@@ -163,7 +163,7 @@ async fn every_operation_is_answered_as_it_always_was() {
         record.exchanges.compare(&[
             ("authorize", "is a page: login/golden.txt"),
             ("log_in", "is a page: login/golden.txt"),
-            ("create_owner", "is refused to programs"),
+            ("create_owner", "is for people: login/golden.txt"),
         ]);
     })
     .await;

@@ -7,6 +7,7 @@ mod contacts;
 mod golden;
 mod grants;
 mod isolation;
+mod lists;
 mod locks;
 mod login;
 mod logs;

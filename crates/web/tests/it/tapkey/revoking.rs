@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Tapkey;
 use super::grants::words;
-use crate::kit::one;
+use crate::kit::{in_seconds, one, person_to_lock};
 use crate::offline::door::Door;
 use crate::offline::phone::Phone;
 use crate::support::{World, id, on_each_engine};
@@ -181,12 +181,15 @@ async fn the_list_of_cards_is_not_that_of_phones() {
         let size = ["rclClass", "currentSize", "maxSize"].map(|name| states[0][name].clone());
         assert_eq!(json!(size), json!(["Card", 1, 3]), "no phone counts");
         // However many phones are refused, no card is hit for it.
+        let mut hits = 0;
         for at in [2, 4, 6, 7] {
             let done = scene.revoke(&world, &scene.path(at)).await;
             let hit = ids(&done);
+            hits += hit.len();
             let phones: Vec<&str> = scene.phones.iter().map(|it| id(&it.grant)).collect();
             assert!(hit.iter().all(|it| phones.contains(it)), "{done}");
         }
+        assert!(hits > 0, "there was room for all");
         assert_eq!(scene.program.it.list("/devices/tasks").await, Vec::<Value>::new());
         let native = scene.program.it.get(&one("/grants", &scene.cards[1].grant)).await;
         assert_eq!(native["state"], "revocation_pending");
@@ -210,6 +213,97 @@ async fn a_right_that_no_key_was_made_of_is_revoked_at_once() {
         assert_eq!(done["rclState"]["rclClassStates"], Value::Null);
         let shown = program.get(&format!("/grants/{}", id(&grant))).await.expect(200);
         assert_eq!(words(&shown), ("Revoked", false));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn revocations_at_once_name_the_lists_that_refuse_their_keys() {
+    on_each_engine(|world| async move {
+        let scene = Scene::of(&world, 64).await;
+        let lock = format!("/boundlocks/{}", scene.door.id());
+        let serial = async || {
+            let shown = scene.program.get(&lock).await.expect(200);
+            shown["rclSerialNo"].as_u64().unwrap()
+        };
+        let first = serial().await;
+        let revoke = async |at: usize| {
+            let path = format!("{}/revoke", scene.path(at));
+            scene.program.call("POST", &path, Value::Null).await.expect(200)
+        };
+        let all = tokio::join!(revoke(1), revoke(3), revoke(5), revoke(7));
+        let all = [all.0, all.1, all.2, all.3];
+        let mut said: Vec<(u64, u64)> = all
+            .iter()
+            .map(|done| {
+                let state = &done["rclState"]["rclClassStates"][0];
+                (state["rclSerialNo"].as_u64().unwrap(), state["currentSize"].as_u64().unwrap())
+            })
+            .collect();
+        said.sort_unstable();
+        // Each has a list of its own, which names one key more as long as there is room.
+        let wanted: Vec<(u64, u64)> = (1..=4).map(|at| (first + at, at.min(3))).collect();
+        assert_eq!(said, wanted);
+        assert_eq!(serial().await, first + 4);
+        let hit: usize = all.iter().map(|done| ids(done).len()).sum();
+        assert_eq!(hit, 1, "who is hit is named once");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_right_that_had_ended_is_pending_while_a_lock_opens_to_it() {
+    on_each_engine(|world| async move {
+        let mut scene = Scene::of(&world, 65).await;
+        let windows = [(1, "2020-01-01T00:00:00Z".to_owned()), (3, in_seconds(&world, 3600))];
+        for (at, until) in &windows {
+            let body = json!({ "validBefore": until });
+            scene.program.call("PATCH", &scene.path(*at), body).await.expect(200);
+            // What is asked before is what is done: the long key is refused, and nobody knows yet.
+            let done = scene.revoke(&world, &scene.path(*at)).await;
+            assert_eq!(words(&done["grantRevoked"]), ("RevocationPending", false));
+            assert_eq!(scene.state(*at).await, ("RevocationPending".to_owned(), false));
+        }
+        let pending = "$filter=state eq 'RevocationPending'&$select=id";
+        assert_eq!(scene.program.list("/grants", pending).await.len(), 2);
+        let Scene { door, phones, .. } = &mut scene;
+        phones[0].device.sync().await;
+        assert_eq!(door.take_list(&mut phones[0].device), Code::Applied);
+        phones[0].device.sync().await;
+        for (at, _) in windows {
+            assert_eq!(scene.state(at).await, ("Revoked".to_owned(), false));
+        }
+        // One that has ended and was not taken back stays what it was.
+        let body = json!({ "validBefore": "2020-01-01T00:00:00Z" });
+        scene.program.call("PATCH", &scene.path(0), body).await.expect(200);
+        assert_eq!(scene.state(0).await, ("Ok".to_owned(), false));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn those_who_are_hit_are_named_by_the_grant_whose_key_it_is() {
+    on_each_engine(|world| async move {
+        let scene = Scene::of(&world, 66).await;
+        let it = &scene.program.it;
+        // Everybody who may be hit has other rights at the lock, of which no key was made.
+        let group = it.level("All", &[&scene.door.shown]).await;
+        for at in [0, 2, 4, 6] {
+            let contact = &scene.phones[at].grant["contactId"];
+            let body = json!({ "contactId": contact, "boundLockId": id(&group) });
+            scene.program.call("PUT", "/grants", body).await.expect(200);
+            let mut over = person_to_lock(&json!({ "id": contact }), &scene.door.shown);
+            over["valid_until"] = json!("2020-01-01T00:00:00Z");
+            it.made("/grants", over).await;
+        }
+        let mut hit = Vec::new();
+        for at in [1, 3, 5, 7] {
+            let done = scene.revoke(&world, &scene.path(at)).await;
+            hit.extend(done["grantsAffectedAsSideEffect"].as_array().unwrap().clone());
+        }
+        assert_eq!(hit.len(), 1, "{hit:?}");
+        assert!([0, 2, 4, 6].iter().any(|at| scene.phones[*at].grant["id"] == hit[0]["id"]));
+        assert_eq!(words(&hit[0]), ("Ok", true));
     })
     .await;
 }

@@ -284,11 +284,34 @@ async fn rights_that_are_no_grants_here_are_not_there() {
             ("PATCH", "", json!([])),
             ("POST", "/revoke?dryrn=true", Value::Null),
             ("POST", "/revoke?dryRun=maybe", Value::Null),
+            ("POST", "/revoke", json!({ "dryrn": true })),
+            ("POST", "/revoke?dryRun=true", json!({ "dryrn": true })),
+            ("POST", "/revoke", json!({ "dryRun": "false" })),
+            ("POST", "/revoke", json!({ "dryRun": 0 })),
+            ("POST", "/revoke", json!([true])),
+            ("POST", "/deletefromcard", json!({ "dry_run": true })),
         ] {
             let answer = program.call(method, &format!("{path}{below}"), body).await;
             refused(&answer, 400, "InvalidRequest", &[]);
         }
         assert_eq!(program.get(&path).await.expect(200)["state"], "Ok");
+        let all = format!("/contacts/{}/revokegrants", id(&ann));
+        refused(
+            &program.call("POST", &all, json!({ "dryrn": true })).await,
+            400,
+            "InvalidRequest",
+            &["dryrn"],
+        );
+        // Letters of either case ask for the effect only.
+        let before = world.revisions().await;
+        for body in [json!({ "DryRun": true }), json!({ "dryrun": true })] {
+            for path in [format!("{path}/revoke"), all.clone()] {
+                program.call("POST", &path, body.clone()).await.expect(200);
+            }
+        }
+        assert_eq!(world.revisions().await, before);
+        let done = program.call("POST", &format!("{path}/revoke"), json!({ "DryRun": null })).await;
+        assert_eq!(done.expect(200)["dryRun"], false);
     })
     .await;
 }

@@ -119,12 +119,15 @@ async fn each_operation_takes_its_scope_and_a_write_scope_reads() {
 #[test]
 fn no_operation_is_left_out() {
     let base = "/compat/tapkey/api/v1/owners/{owner}";
+    let mut walked = 0;
     for route in claviger_web::vendor_routes() {
         let Some(path) = route.path.strip_prefix(base) else { continue };
+        walked += 1;
         let named = path.replace("{permission}", "{contact}").replace("{provider}", "okta");
         let mut known =
             OPERATIONS.iter().map(|(method, path, ..)| (*method, path.replace("{own}", "{grant}")));
         let known = known.any(|it| it == (route.method, named.clone()));
         assert!(known, "{} {path}", route.method);
     }
+    assert_eq!(walked, OPERATIONS.len());
 }

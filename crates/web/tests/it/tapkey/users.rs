@@ -133,3 +133,35 @@ async fn each_wrong_property_of_a_user_is_named() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_user_is_made_a_contact_once_and_by_nothing_that_is_refused() {
+    on_each_engine(|world| async move {
+        let program = program(&world).await;
+        let it = &program.it;
+        let user = program.call("PUT", USERS, json!({ "ipUserId": "u1" })).await.expect(200);
+        let door = it.lock("Door").await;
+        let before = world.revisions().await;
+        let role = json!({ "contactId": id(&user), "role": "Admin" });
+        let answer = program.call("PUT", "/permissions", role.clone()).await;
+        refused(&answer, 400, "InvalidRequest", &["contactId is no contact"]);
+        let named = json!({ "ipId": "okta", "ipUserId": "u1" });
+        let mut wrong = json!({ "contact": named, "boundLockId": id(&door) });
+        wrong["validFrom"] = json!("2030-01-02T00:00:00Z");
+        wrong["validBefore"] = json!("2030-01-01T00:00:00Z");
+        refused(&program.call("PUT", "/grants", wrong).await, 400, "InvalidRequest", &[]);
+        assert_eq!(world.revisions().await, before, "nothing is stored");
+        assert_eq!(program.get(&format!("/contacts/{}", id(&user))).await.status, 404);
+
+        let make = async |title: &str| {
+            let body = json!({ "ipId": "okta", "ipUserId": "u1", "title": title });
+            program.call("PUT", "/contacts", body).await
+        };
+        let (one, other) = tokio::join!(make("One"), make("Other"));
+        let (made, twice) = if one.status == 200 { (one, other) } else { (other, one) };
+        assert_eq!(made.expect(200)["id"], user["id"]);
+        refused(&twice, 400, "Duplicate", &["already exists"]);
+        program.call("PUT", "/permissions", role).await.expect(200);
+    })
+    .await;
+}

@@ -344,6 +344,46 @@ async fn one_more_than_a_cap_is_refused_and_the_cap_is_not() {
     .await;
 }
 
+#[tokio::test]
+async fn who_is_in_with_times_of_their_own_stays_as_they_are() {
+    on_each_engine(|world| async move {
+        let mut program = Unloc::at(&world).await;
+        let doors = locks(&program, 2).await;
+        let group = program.group("Staff", &refs(&doors), &[&phone(1)]).await;
+        let path = format!("/access-groups/{}", id(&group));
+        let until = world.app.now().plus(1_000_000_000).to_string();
+        for (number, more) in
+            [(2, json!({ "valid_until": until })), (3, json!({ "right": "share" }))]
+        {
+            let mut body = json!({ "subject": { "phone": phone(number) },
+                "target": { "access_level_id": id(&group) } });
+            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            program.it.made("/grants", body).await;
+        }
+        let people = |group: &Value| group["accessGroup"]["appUserIds"].clone();
+        let shown = program.get(&path).await.expect(200);
+        assert_eq!(people(&shown), json!([phone(1), phone(2)]), "who may only share has no key");
+        // A program that sends its whole list gives nobody more than they have.
+        let all = json!({ "appUserIdsToAdd": [phone(1), phone(2)] });
+        let update = format!("{path}/update-accesses");
+        program.post(&update, all.clone()).await.expect(200);
+        let of_second = format!("&appUserId=%2B{}", &phone(2)[1..]);
+        let keys = program.keys(&of_second, 10).await;
+        assert_eq!(keys.len(), 2);
+        assert!(keys.iter().all(|key| !key["end"].is_null()), "{keys:?}");
+
+        let world = world.later(1_001).await;
+        program.actor = world.admin.with(program.actor.token.clone());
+        program.it = world.here();
+        assert_eq!(people(&program.get(&path).await.expect(200)), json!([phone(1)]));
+        let changed = program.post(&update, all).await.expect(200);
+        assert_eq!(people(&changed), json!([phone(1), phone(2)]));
+        let live = program.keys(&format!("{of_second}&excludeStates=expired"), 10).await;
+        assert_eq!(live.len(), 2, "{live:?}");
+    })
+    .await;
+}
+
 /// What twenty callers at once are answered, each with the number of its caller.
 async fn twenty<F>(
     program: &std::sync::Arc<Unloc>,

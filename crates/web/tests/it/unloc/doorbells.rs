@@ -313,3 +313,21 @@ async fn wrong_changes_of_doorbells_are_refused_whole() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn keys_of_what_is_no_doorbell_any_more_can_be_taken_back() {
+    on_each_engine(|world| async move {
+        let program = Unloc::at(&world).await;
+        let door = program.it.lock("Door").await;
+        let made = doorbell(&program, &door, &[user(1, "Berg")]).await;
+        let key = format!("/keys/{}", id(&program.keys("", 10).await[0]));
+        refused(&program.delete(&key).await, 409, &[]);
+        let native = format!("/controllers/{}", id(&made));
+        program.it.patch(&native, json!({ "settings": {} })).await.expect(200);
+        refused(&program.get(&format!("/doorbells/{}", id(&made))).await, 404, &[]);
+        assert!(opens(&program, &door, 1).await);
+        program.delete(&key).await.expect(200);
+        assert!(!opens(&program, &door, 1).await);
+    })
+    .await;
+}

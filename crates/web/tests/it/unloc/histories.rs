@@ -149,7 +149,11 @@ async fn history(world: World, seed: u64, steps: usize) {
 
 #[tokio::test]
 async fn any_history_comes_to_what_is_worked_out_from_scratch() {
-    on_each_engine(|world| history(world, 7, 60)).await;
+    // One long history and some short ones; a hundred with `CLAVIGER_LONG=1`.
+    let more = if std::env::var_os("CLAVIGER_LONG").is_some() { 100 } else { 3 };
+    for (seed, steps) in (7..7 + more).zip(std::iter::once(60).chain(std::iter::repeat(20))) {
+        on_each_engine(|world| history(world, seed, steps)).await;
+    }
 }
 
 /// Pages read while the group changes repeat nothing and leave out nothing that stays.

@@ -205,3 +205,41 @@ async fn keys_of_groups_and_subprojects_follow_the_list_of_their_lock() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_opening_by_a_list_names_the_key() {
+    on_each_engine(|world| async move {
+        let world = world.lasting().await;
+        let (mut program, panel, gate) = scene(&world, json!({})).await;
+        // The panel has been there for a day.
+        let world = world.later(86_400).await;
+        let mut panel = panel.over(&world);
+        (program.it, program.actor) = (world.here(), world.nobody());
+        let token = program.token("/compat/unloc/v2/auth/token").await.expect(200);
+        program.actor = program.actor.with(token["access_token"].as_str().map(str::to_owned));
+        let ann = holder(&program, 1).await;
+        let card = program.it.list(&format!("/credentials?person_id={}", id(&ann))).await.remove(0);
+        program.it.grant(&ann, &gate).await;
+        panel.settle().await;
+        let key = program.keys("", 10).await.remove(0);
+        let opening = |seq: u64, occurred_at: String| {
+            json!({
+                "seq": seq, "kind": "access_granted", "method": "card", "lock": gate["number"],
+                "credential_id": card["id"], "occurred_at": occurred_at,
+            })
+        };
+        let now = world.app.now();
+        // The second by a clock that was behind: the key was not there then.
+        let events = [now, now.plus(-3_600_000_000)].map(|at| at.to_string());
+        let [first, second] = events;
+        let events = json!([opening(1, first), opening(2, second)]);
+        panel.call(json!({ "events": events })).await;
+        let log = program.get("/logs/access").await.expect(200);
+        let mut rows = log["accessEvents"].as_array().unwrap().clone();
+        rows.sort_by_key(|row| row["created"].as_str().map(str::to_owned));
+        let keys: Vec<&Value> = rows.iter().map(|row| &row["keyId"]).collect();
+        assert_eq!(keys, [&Value::Null, &key["id"]], "{rows:?}");
+        assert!(rows.iter().all(|row| row["appUserId"] == phone(1).as_str()), "{rows:?}");
+    })
+    .await;
+}

@@ -304,6 +304,14 @@ async fn whoever_holds_a_right_shares_keys_and_they_fall_with_it() {
         }
         assert_eq!(state(&program, &shared).await, "revoked");
 
+        // Whoever holds it: somebody without a phone, whom no list here shows.
+        let subject = json!({ "subject": { "email": "bob@example.org" } });
+        let hidden = guest.asks(&a, 5, subject).await.expect(201);
+        let taken = program.delete(&format!("/shared-keys?{}", of(1))).await.expect(200);
+        assert_eq!(taken["revokedKeys"], 1);
+        let hidden = program.it.get(&format!("/grants/{}", id(&hidden))).await;
+        assert_eq!(hidden["state"], "revoked");
+
         let shared = guest.shares(&a, 6).await;
         program.delete(&format!("/sharing-rights?{}", of(1))).await.expect(200);
         assert_eq!(state(&program, &shared).await, "revoked");

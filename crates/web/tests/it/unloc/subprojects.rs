@@ -374,3 +374,48 @@ async fn hours_are_read_by_the_clock_of_the_lock_wherever_it_is_lent() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn twenty_callers_lend_a_lock_and_take_it_back() {
+    on_each_engine(|world| async move {
+        let program = std::sync::Arc::new(Unloc::at(&world).await);
+        let door = program.it.lock("Door").await;
+        let below = Below::made(&program, "Floor", &[]).await;
+        for _ in 0..5 {
+            let calls = (0..20).map(|caller| {
+                let (lent, back) = if caller % 2 == 0 { (1, 0) } else { (0, 1) };
+                let (below, door) = (&below, [&door]);
+                async move { below.locks(&door[..lent], &door[..back]).await.status }
+            });
+            let statuses = futures_util::future::join_all(calls).await;
+            assert!(statuses.iter().all(|status| [200, 409].contains(status)), "{statuses:?}");
+            assert!(statuses.contains(&200), "{statuses:?}");
+        }
+        below.locks(&[], &[&door]).await.expect(200);
+        assert_eq!(below.keys().await, [] as [Value; 0]);
+        below.locks(&[&door], &[]).await.expect(200);
+        assert_eq!(below.key(&door, 1).await["state"], "active");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_subproject_takes_back_its_own_and_nothing_of_places_below_it() {
+    on_each_engine(|world| async move {
+        let program = Unloc::at(&world).await;
+        let door = program.it.lock("Door").await;
+        let below = Below::made(&program, "Floor", &[&door]).await;
+        below.key(&door, 1).await;
+        let room = json!({ "name": "Room", "parent_id": below.id });
+        let room = program.it.actor.post("/api/v1/places", room).await.expect(201);
+        let room = Site { actor: program.it.actor.clone(), place: id(&room).to_owned() };
+        let desk = room.lock("Desk").await;
+        let body = json!({ "subject": { "phone": phone(2) }, "target": { "lock_id": id(&desk) } });
+        let theirs = room.made("/grants", body).await;
+        assert_eq!(below.keys().await.len(), 1, "it is no part of the subproject");
+        let taken = below.delete("/keys").await.expect(200);
+        assert_eq!(taken, json!({ "revokedKeys": 1 }));
+        assert_eq!(room.get(&format!("/grants/{}", id(&theirs))).await["state"], "active");
+    })
+    .await;
+}

@@ -153,9 +153,9 @@ pub(crate) fn details(user: &Fields<'_>, wrongs: &mut Wrongs) -> PersonEdit {
         value.map(|it| Some(it.to_owned()))
     };
     let [first_name, last_name, language] = ["firstName", "lastName", "language"].map(&mut text);
-    let known =
-        language.as_ref().and_then(Option::as_deref).is_none_or(|it| ["en", "sv"].contains(&it));
-    wrongs.check(known, &user.name("language"), "must be en or sv");
+    // In another language there are no words: then it is that of the domain.
+    let language =
+        language.flatten().and_then(|it| map::language(&it)).map(|it| Some(it.to_owned()));
     let tags = match user.get("tags") {
         None | Some(Value::Null) => None,
         Some(_) => user.texts("tags", wrongs),

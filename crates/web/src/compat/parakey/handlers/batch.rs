@@ -3,10 +3,10 @@
 use claviger_app::{Error, grant, operation};
 
 use super::access_key::exchange;
-use super::{Answered, answer, at_domain, fields_of, id_of};
+use super::{Answered, answer, at_domain, fields_of, id_of, made};
 use crate::compat::parakey::error::{Failure, refuse};
 use crate::compat::parakey::wire;
-use crate::compat::serve::{Call, said};
+use crate::compat::serve::Call;
 
 /// `POST /batches`: the body of `POST /access-keys`; what is wrong with one item stops no other.
 pub(crate) async fn create(call: Call) -> Answered {
@@ -15,7 +15,7 @@ pub(crate) async fn create(call: Call) -> Answered {
     let wish = exchange(&body, own, &mut wrongs);
     refuse(wrongs)?;
     let done = grant::exchange_each(&ctx, own, wish).await?.done().ok_or(Error::Internal)?;
-    Ok(said(201, "application/json; charset=utf-8", &wire::batch(&done)))
+    Ok(made(&call, &wire::batch(&done)))
 }
 
 /// `GET /batches/{id}`.

@@ -2,9 +2,10 @@
 
 use claviger_app::{Paging, access_level, lock, place};
 use claviger_domain::ids::Ref;
+use claviger_domain::noun::lock::Lock;
 use claviger_domain::noun::scope::Scope;
 
-use super::{Answered, Listing, answer, at_domain, id_of};
+use super::{Answered, Listing, answer, at_domain, id_of, settings};
 use crate::compat::parakey::error::Failure;
 use crate::compat::parakey::wire;
 use crate::compat::serve::Call;
@@ -38,7 +39,8 @@ pub(crate) async fn accesses(call: Call) -> Answered {
     let listing = Listing::of(&call, BY_NAME)?;
     let page = access_level::list(&ctx, own, Paging::ALL)?;
     let open = page.items.iter().filter(|level| level.api_enabled);
-    let shown = open.map(|level| (level.header.created_at, wire::access(level, &page.state)));
+    let of = |lock: &Lock| settings(&ctx, lock);
+    let shown = open.map(|level| (level.header.created_at, wire::access(level, &page.state, &of)));
     Ok(listing.answer(&call, shown.collect()))
 }
 
@@ -49,7 +51,7 @@ pub(crate) async fn access(call: Call) -> Answered {
     let seen = seen.ok().filter(|seen| seen.value.api_enabled);
     ctx.authorize(own, Scope::AccessLevelsRead)?;
     let seen = seen.ok_or_else(|| Failure::missing("accessNotFound"))?;
-    Ok(answer(&call, &wire::access(&seen.value, &seen.state)))
+    Ok(answer(&call, &wire::access(&seen.value, &seen.state, &|lock| settings(&ctx, lock))))
 }
 
 /// `GET /devices` and `GET /eventConfigurations`.
@@ -57,8 +59,9 @@ pub(crate) async fn devices(call: Call) -> Answered {
     let (ctx, own) = at_domain(&call)?;
     let listing = Listing::of(&call, BY_NAME)?;
     let page = lock::list(&ctx, own, Paging::ALL)?;
+    let of = |lock: &Lock| settings(&ctx, lock);
     let shown = page.items.iter();
-    let shown = shown.map(|lock| (lock.header.created_at, wire::device(lock, &page.state)));
+    let shown = shown.map(|lock| (lock.header.created_at, wire::device(lock, &page.state, &of)));
     Ok(listing.answer(&call, shown.collect()))
 }
 
@@ -68,5 +71,5 @@ pub(crate) async fn device(call: Call) -> Answered {
     ctx.authorize(own, Scope::LocksRead)?;
     let seen = lock::get(&ctx, own, &Ref::Id(id_of(&call)));
     let seen = seen.map_err(|_| Failure::missing("deviceNotFound"))?;
-    Ok(answer(&call, &wire::device(&seen.value, &seen.state)))
+    Ok(answer(&call, &wire::device(&seen.value, &seen.state, &|lock| settings(&ctx, lock))))
 }

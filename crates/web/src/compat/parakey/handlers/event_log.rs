@@ -1,19 +1,24 @@
 //! Event logs: who opened what, polled by tag.
 
 use claviger_app::event::{self, EventWish};
+use claviger_domain::noun::lock::Lock;
 use claviger_domain::time::Window;
 use serde_json::Value;
 
-use super::{Answered, Listing, answer, at_domain, id_of};
+use super::{Answered, Listing, answer, at_domain, id_of, settings};
 use crate::compat::parakey::error::Failure;
+use crate::compat::parakey::version::Version;
 use crate::compat::parakey::wire;
 use crate::compat::serve::Call;
 
 /// How many are answered where nothing is said.
 const LIMIT: usize = 100;
+/// How many of those since a date: pollers ask for them without a limit, and must miss none.
+const MOST: usize = 100_000;
 
 /// `GET /event-logs`: the newest first unless another order is asked for, so that the tag of
-/// `?limit=1` changes with every log that is stored.
+/// `?limit=1` changes with every log that is stored. Of those since a date none is on its way that
+/// would be older than this call.
 pub(crate) async fn list(call: Call) -> Answered {
     let (ctx, own) = at_domain(&call)?;
     let listing = Listing::of(&call, &["createdAt", "timestamp"])?;
@@ -25,8 +30,17 @@ pub(crate) async fn list(call: Call) -> Answered {
         by_time: field == "timestamp",
         ..EventWish::default()
     };
-    let page = event::list(&ctx, own, 0, listing.limit.unwrap_or(LIMIT), &wish).await?;
-    let shown = page.events.iter().filter_map(|event| wire::event_log(event, &page.state));
+    let most = if listing.since.is_some() { MOST } else { LIMIT };
+    if listing.since.is_some() {
+        event::settled(&ctx, own).await?;
+    }
+    let page = event::list(&ctx, own, 0, listing.limit.unwrap_or(most), &wish).await?;
+    let of = |lock: &Lock| settings(&ctx, lock);
+    let version = Version::asked(&call);
+    let shown = page
+        .events
+        .iter()
+        .filter_map(|event| wire::event_log(event, (&page.state, &page.gone), &of, version));
     Ok(answer(&call, &shown.collect::<Value>()))
 }
 
@@ -34,6 +48,10 @@ pub(crate) async fn list(call: Call) -> Answered {
 pub(crate) async fn get(call: Call) -> Answered {
     let (ctx, own) = at_domain(&call)?;
     let found = event::get(&ctx, own, id_of(&call)).await?;
-    let shown = found.and_then(|page| wire::event_log(page.events.first()?, &page.state));
+    let of = |lock: &Lock| settings(&ctx, lock);
+    let version = Version::asked(&call);
+    let shown = found.and_then(|page| {
+        wire::event_log(page.events.first()?, (&page.state, &page.gone), &of, version)
+    });
     Ok(answer(&call, &shown.ok_or_else(|| Failure::missing("eventLogNotFound"))?))
 }

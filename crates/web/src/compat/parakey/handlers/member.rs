@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use claviger_app::person::{self, PersonFilter};
-use claviger_app::{Context, Error, Id, Paging};
+use claviger_app::{Context, Error, Id, Paging, invitation};
 use claviger_domain::ids::Ref;
 use claviger_domain::noun::person::{Person, PersonEdit};
 use claviger_domain::noun::scope::Scope;
@@ -11,11 +11,11 @@ use claviger_domain::state::PlaceState;
 use serde_json::Value;
 
 use super::access_key::{details, role};
-use super::{Answered, Listing, answer, at_domain, fields_of, id_of};
+use super::{Answered, Listing, answer, at_domain, fields_of, id_of, made};
 use crate::compat::fields::{Fields, Wrongs};
 use crate::compat::parakey::error::{Failure, refuse};
 use crate::compat::parakey::wire;
-use crate::compat::serve::{Call, said};
+use crate::compat::serve::Call;
 
 const ORDERS: &[&str] = &["createdAt"];
 
@@ -54,12 +54,20 @@ pub(crate) async fn user(call: Call) -> Answered {
 
 /// `GET /members`.
 pub(crate) async fn list(call: Call) -> Answered {
-    listed(&call, wire::member)
+    let (ctx, own) = at_domain(&call)?;
+    let mails = invitation::reports(&ctx, own).await?;
+    listed(&call, |person, state| wire::member(person, state, mails.get(&person.number())))
 }
 
 /// `GET /members/{id}`.
 pub(crate) async fn get(call: Call) -> Answered {
-    found(&call, "memberNotFound", wire::member)
+    let (ctx, own) = at_domain(&call)?;
+    let missing = "memberNotFound";
+    let mail = match invitation::report(&ctx, own, &Ref::Id(id_of(&call))).await {
+        Err(Error::Refused(_)) => return Err(Failure::missing(missing)),
+        known => known?,
+    };
+    found(&call, missing, |person, state| wire::member(person, state, mail.as_ref()))
 }
 
 /// `POST /members`: adds a user, who is invited. One who is a member already stays as they are.
@@ -80,23 +88,25 @@ pub(crate) async fn add(call: Call) -> Answered {
     let filter = PersonFilter { email: Some(email.clone()), ..PersonFilter::default() };
     let known = person::list(&ctx, own, Paging::ALL, &filter)?;
     if let Some(person) = known.items.first() {
-        let shown = wire::member(person, &known.state).ok_or(Error::Internal)?;
-        return Ok(answer(&call, &shown));
+        return Ok(answer(&call, &shown(&ctx, own, person).await?));
     }
     edit.email = Some(Some(email));
-    let made = person::create(&ctx, own, edit, true).await?.done().ok_or(Error::Internal)?;
-    let shown = shown(&ctx, own, &made)?;
-    Ok(said(201, "application/json; charset=utf-8", &shown))
+    let person = person::create(&ctx, own, edit, true).await?.done().ok_or(Error::Internal)?;
+    Ok(made(&call, &shown(&ctx, own, &person).await?))
 }
 
 fn tags(fields: &Fields<'_>, wrongs: &mut Wrongs) -> Option<Vec<String>> {
+    if matches!(fields.get("tags"), None | Some(Value::Null)) {
+        return None;
+    }
     let tags = fields.texts("tags", wrongs)?;
     Some(tags.into_iter().map(|(_, tag)| tag.to_owned()).collect())
 }
 
-fn shown(ctx: &Context, own: Id, person: &Arc<Person>) -> Result<Value, Failure> {
+async fn shown(ctx: &Context, own: Id, person: &Arc<Person>) -> Result<Value, Failure> {
     let state = ctx.read(own, Scope::PeopleRead)?;
-    Ok(wire::member(person, &state).ok_or(Error::Internal)?)
+    let mail = invitation::report(ctx, own, &Ref::Id(person.header.id)).await?;
+    Ok(wire::member(person, &state, mail.as_ref()).ok_or(Error::Internal)?)
 }
 
 /// A member that the path names.
@@ -120,7 +130,7 @@ pub(crate) async fn change(call: Call) -> Answered {
     };
     refuse(wrongs)?;
     let changed = person::edit(&ctx, own, member, edit).await?.done().ok_or(Error::Internal)?;
-    Ok(answer(&call, &shown(&ctx, own, &changed)?))
+    Ok(answer(&call, &shown(&ctx, own, &changed).await?))
 }
 
 /// `DELETE /members/{id}`: the member goes with their keys; the account stays.

@@ -1,9 +1,12 @@
 //! Contacts: the people of a place, and what they may open.
 
+use std::sync::Arc;
+
 use claviger_app::grant::Whose;
 use claviger_app::person::{self, PersonFilter};
 use claviger_app::{Context, Error, Id, Paging};
 use claviger_domain::ids::{Noun, Ref};
+use claviger_domain::noun::person::Person;
 use claviger_domain::noun::scope::Scope;
 use serde_json::json;
 
@@ -18,11 +21,15 @@ use crate::compat::tapkey::error::{Failure, refuse};
 use crate::compat::tapkey::{map, wire};
 
 /// The contact that the path names; a user of an identity provider alone is none.
-fn contact(ctx: &Context, owner: Id, call: &Call) -> Result<Ref, Failure> {
+fn contact(ctx: &Context, owner: Id, call: &Call) -> Result<Arc<Person>, Failure> {
     let reference = named(call, "contact", Noun::Person)?;
-    let found = person::get(&lent(ctx, Scope::PeopleRead), owner, &reference)?;
-    let is_one = map::is_contact(&found.value);
-    is_one.then_some(reference).ok_or_else(|| Failure::not_found(Noun::Person))
+    let found = person::get(&lent(ctx, Scope::PeopleRead), owner, &reference)?.value;
+    let is_one = map::is_contact(&found);
+    is_one.then_some(found).ok_or_else(|| Failure::not_found(Noun::Person))
+}
+
+fn reference(contact: &Person) -> Ref {
+    Ref::Id(contact.header.id)
 }
 
 /// `GET /owners/{owner}/contacts`: all of them, oldest first.
@@ -41,9 +48,9 @@ pub(crate) async fn list(call: Call) -> Answered {
 pub(crate) async fn get(call: Call) -> Answered {
     let (ctx, owner) = at_owner(&call)?;
     ctx.authorize(owner, Scope::PeopleRead)?;
-    let person = person::get(&ctx, owner, &contact(&ctx, owner, &call)?)?;
+    let contact = contact(&ctx, owner, &call)?;
     without_parameters(&call)?;
-    Ok(answer(&wire::contact(&person.value, owner)))
+    Ok(answer(&wire::contact(&contact, owner)))
 }
 
 /// `PUT /owners/{owner}/contacts`.
@@ -55,15 +62,11 @@ pub(crate) async fn create(call: Call) -> Answered {
     let state = ctx.read(owner, Scope::PeopleRead)?;
     let edit = map::new_contact(&body, &state, &mut wrongs);
     refuse(wrongs)?;
-    let waiting = edit.identity.iter().flatten().find_map(|it| user::waiting(&state, it));
-    let made = match waiting {
-        Some(user) => {
-            person::edit(&ctx, owner, Ref::Id(user.header.id), map::made_contact(user, edit))
-                .await?
-        }
-        None => person::create(&ctx, owner, edit, false).await?,
-    };
-    let made = made.done().ok_or(Error::Internal)?;
+    let made = person::create_or_edit(&ctx, owner, edit, |state, edit| {
+        let waiting = edit.identity.iter().flatten().find_map(|it| user::waiting(state, it))?;
+        Some((waiting.number(), map::made_contact(waiting, edit.clone())))
+    });
+    let made = made.await?.done().ok_or(Error::Internal)?;
     Ok(answer(&wire::contact(&made, owner)))
 }
 
@@ -71,7 +74,7 @@ pub(crate) async fn create(call: Call) -> Answered {
 pub(crate) async fn update(call: Call) -> Answered {
     let (ctx, owner) = at_owner(&call)?;
     ctx.authorize(owner, Scope::PeopleWrite)?;
-    let contact = contact(&ctx, owner, &call)?;
+    let contact = reference(&*contact(&ctx, owner, &call)?);
     without_parameters(&call)?;
     let (body, mut wrongs) = fields_of(&call);
     let edit = map::contact_edit(&body, &mut wrongs);
@@ -84,7 +87,7 @@ pub(crate) async fn update(call: Call) -> Answered {
 pub(crate) async fn delete(call: Call) -> Answered {
     let (ctx, owner) = at_owner(&call)?;
     ctx.authorize(owner, Scope::PeopleWrite)?;
-    let contact = contact(&ctx, owner, &call)?;
+    let contact = reference(&*contact(&ctx, owner, &call)?);
     without_parameters(&call)?;
     person::delete(&ctx, owner, contact).await?;
     Ok(nothing())
@@ -95,14 +98,14 @@ pub(crate) async fn grants(call: Call) -> Answered {
     let (ctx, owner) = at_owner(&call)?;
     ctx.authorize(owner, Scope::GrantsRead)?;
     let query = query(&call, wire::GRANT)?;
-    all(&ctx, owner, &query, &Whose::Person(contact(&ctx, owner, &call)?)).await
+    all(&ctx, owner, &query, &Whose::Person(reference(&*contact(&ctx, owner, &call)?))).await
 }
 
 /// `POST /owners/{owner}/contacts/{contact}/revokegrants`.
 pub(crate) async fn revoke_grants(call: Call) -> Answered {
     let (mut ctx, owner) = at_owner(&call)?;
     ctx.authorize(owner, Scope::GrantsWrite)?;
-    let contact = contact(&ctx, owner, &call)?;
+    let contact = reference(&*contact(&ctx, owner, &call)?);
     ctx.dry_run = dry_run(&call)?;
     taken(&ctx, owner, Whose::Person(contact)).await
 }

@@ -1,7 +1,7 @@
 //! Grants of contacts and cards.
 
 use claviger_app::grant::{self, GrantWish, SubjectWish, TargetWish, Whose};
-use claviger_app::{Context, Error, Id, Refusal, person};
+use claviger_app::{Context, Error, Id, Refusal};
 use claviger_domain::ids::{CredentialNumber, Noun, PersonNumber, Ref};
 use claviger_domain::noun::credential::CredentialKind;
 use claviger_domain::noun::grant::{Grant, GrantEdit, Right, Subject};
@@ -33,7 +33,8 @@ fn grant(call: &Call) -> Result<Ref, Failure> {
 /// The grants that are meant, those taken back too, oldest first.
 pub(super) async fn all(ctx: &Context, owner: Id, query: &Query, whose: &Whose) -> Answered {
     let held = grant::held(ctx, owner, whose).await?;
-    let shower = Shower { ctx: &lent(ctx, Scope::LocksRead), owner, state: &held.state };
+    let reading = lent(ctx, Scope::LocksRead);
+    let mut shower = Shower::new(&reading, owner, &held.state);
     let grants = held.grants.iter();
     let shown = grants.map(|(grant, stands)| shower.grant(grant, *stands, &held.gone));
     Ok(listed(query, shown.collect()))
@@ -42,14 +43,16 @@ pub(super) async fn all(ctx: &Context, owner: Id, query: &Query, whose: &Whose) 
 /// Takes back all that are meant, or says what that would come to.
 pub(super) async fn taken(ctx: &Context, owner: Id, whose: Whose) -> Answered {
     let done = grant::revoke_held(ctx, owner, whose).await?;
-    let shower = Shower { ctx: &lent(ctx, Scope::LocksRead), owner, state: &done.state };
+    let reading = lent(ctx, Scope::LocksRead);
+    let mut shower = Shower::new(&reading, owner, &done.state);
     let shown = done.taken.iter().map(|taken| shower.revoked(taken, ctx.dry_run));
     Ok(answer(&Value::Array(shown.collect())))
 }
 
 async fn shown(ctx: &Context, owner: Id, grant: Ref) -> Result<Value, Failure> {
     let held = grant::held(ctx, owner, &Whose::One(grant)).await?;
-    let shower = Shower { ctx: &lent(ctx, Scope::LocksRead), owner, state: &held.state };
+    let reading = lent(ctx, Scope::LocksRead);
+    let mut shower = Shower::new(&reading, owner, &held.state);
     let (grant, stands) = held.grants.first().ok_or(Error::Internal)?;
     Ok(shower.grant(grant, *stands, &held.gone))
 }
@@ -86,7 +89,7 @@ pub(crate) async fn create(call: Call) -> Answered {
     let (Some(subject), Some(target)) = (subject, target) else {
         return Err(Error::Internal.into());
     };
-    let subject = contact_of(&ctx, owner, &state, subject).await?;
+    let named = subject.clone();
     let most = matches!(subject, SubjectWish::Credential(_)).then_some(map::MOST_OF_CARD);
     let edit = GrantEdit { window, ..GrantEdit::default() };
     let wish = GrantWish {
@@ -98,12 +101,17 @@ pub(crate) async fn create(call: Call) -> Answered {
         invite: false,
         edit,
     };
-    let made = grant::create_once(&ctx, owner, wish, most).await.map_err(|error| match error {
+    let along = move |state: &PlaceState| made_contact(state, &named);
+    let made = grant::create_once(&ctx, owner, wish, most, along).await;
+    let made = made.map_err(there_already)?.done().ok_or(Error::Internal)?;
+    written(&ctx, owner, &made).await
+}
+
+fn there_already(error: Error) -> Failure {
+    match error {
         Error::Refused(Refusal::Taken(_)) => Failure::duplicate_grant(),
         other => other.into(),
-    })?;
-    let made = made.done().ok_or(Error::Internal)?;
-    written(&ctx, owner, &made).await
+    }
 }
 
 async fn written(ctx: &Context, owner: Id, grant: &Grant) -> Answered {
@@ -128,8 +136,10 @@ pub(crate) async fn update(call: Call) -> Answered {
         return Err(Failure::conflict("The grant is revoked."));
     }
     let edit = GrantEdit { window, ..GrantEdit::default() };
-    let made = grant::edit(&ctx, owner, reference, edit, schedule).await?;
-    let made = made.done().ok_or(Error::Internal)?;
+    let is_of_card = held.grants.iter().any(|(grant, _)| of_card(grant));
+    let most = is_of_card.then_some(map::MOST_OF_CARD);
+    let made = grant::edit_once(&ctx, owner, reference, edit, schedule, most).await;
+    let made = made.map_err(there_already)?.done().ok_or(Error::Internal)?;
     written(&ctx, owner, &made).await
 }
 
@@ -137,27 +147,43 @@ pub(crate) async fn update(call: Call) -> Answered {
 pub(crate) async fn revoke(call: Call) -> Answered {
     let (ctx, owner) = at_owner(&call)?;
     ctx.authorize(owner, Scope::GrantsWrite)?;
-    take_back(ctx, owner, &call).await
+    take_back(ctx, owner, &call, Way::Lists).await
 }
 
-/// `POST /owners/{owner}/grants/{grant}/deletefromcard`: takes back the grant of a card.
+/// `POST /owners/{owner}/grants/{grant}/deletefromcard`: takes back the grant of a card, whose keys
+/// that gives up when it is next written.
 pub(crate) async fn delete_from_card(call: Call) -> Answered {
     let (ctx, owner) = at_owner(&call)?;
     ctx.authorize(owner, Scope::GrantsWrite)?;
     let held = grant::held(&ctx, owner, &Whose::One(grant(&call)?)).await?;
-    let of_card = |grant: &Grant| matches!(grant.subject, Subject::Credential(_));
     if !held.grants.iter().all(|(grant, _)| of_card(grant)) {
         return Err(Failure::field("grant", "must be the grant of a card"));
     }
-    take_back(ctx, owner, &call).await
+    take_back(ctx, owner, &call, Way::Card).await
 }
 
-async fn take_back(mut ctx: Context, owner: Id, call: &Call) -> Answered {
+fn of_card(grant: &Grant) -> bool {
+    matches!(grant.subject, Subject::Credential(_))
+}
+
+/// What sees to it that keys of a right that is taken back open no more.
+enum Way {
+    /// The lists of locks.
+    Lists,
+    /// The card that holds them.
+    Card,
+}
+
+async fn take_back(mut ctx: Context, owner: Id, call: &Call, way: Way) -> Answered {
     let reference = grant(call)?;
     ctx.dry_run = dry_run(call)?;
-    let done = grant::revoke_held(&ctx, owner, Whose::One(reference.clone())).await?;
+    let done = match way {
+        Way::Lists => grant::revoke_held(&ctx, owner, Whose::One(reference.clone())).await?,
+        Way::Card => grant::leave_to_card(&ctx, owner, reference.clone()).await?,
+    };
     if let Some(taken) = done.taken.first() {
-        let shower = Shower { ctx: &lent(&ctx, Scope::LocksRead), owner, state: &done.state };
+        let reading = lent(&ctx, Scope::LocksRead);
+        let mut shower = Shower::new(&reading, owner, &done.state);
         return Ok(answer(&shower.revoked(taken, ctx.dry_run)));
     }
     let shown = shown(&ctx, owner, reference).await?;
@@ -192,21 +218,12 @@ fn subject(body: &Fields<'_>, state: &PlaceState, wrongs: &mut Wrongs) -> Option
     }
 }
 
-/// Makes a contact of whoever is a user of an identity provider and no contact yet.
-async fn contact_of(
-    ctx: &Context,
-    owner: Id,
-    state: &PlaceState,
-    subject: SubjectWish,
-) -> Result<SubjectWish, Failure> {
-    if let SubjectWish::Identity(identity) = &subject
-        && let Some(person) = user::waiting(state, identity)
-    {
-        let edit = map::made_contact(person, PersonEdit::default());
-        let ctx = lent(ctx, Scope::PeopleWrite);
-        person::edit(&ctx, owner, Ref::Id(person.header.id), edit).await?;
-    }
-    Ok(subject)
+/// What makes a contact of whom the right is for, where that is a user of an identity provider and
+/// no contact yet.
+fn made_contact(state: &PlaceState, subject: &SubjectWish) -> Option<(PersonNumber, PersonEdit)> {
+    let SubjectWish::Identity(identity) = subject else { return None };
+    let person = user::waiting(state, identity)?;
+    Some((person.number(), map::made_contact(person, PersonEdit::default())))
 }
 
 fn is_contact(state: &PlaceState, id: Id) -> bool {

@@ -18,13 +18,15 @@ use crate::compat::tapkey::map;
 use crate::compat::tapkey::wire::{self, Expanded};
 
 /// What may be asked for beside what is always shown.
-const EXPANDED: [&str; 2] = ["supportedFeatures", "statistics"];
+const EXPANDED: [&str; 2] = [FEATURES, STATISTICS];
+const FEATURES: &str = "supportedFeatures";
+const STATISTICS: &str = "statistics";
 
 fn more(asked: &[&str], state: &PlaceState, level: &AccessLevel) -> Expanded {
     Expanded {
-        features: asked.contains(&EXPANDED[0]),
+        features: asked.contains(&FEATURES),
         health: false,
-        joined: asked.contains(&EXPANDED[1]).then(|| state.level_locks(level.number()).count()),
+        joined: asked.contains(&STATISTICS).then(|| state.level_locks(level.number()).count()),
     }
 }
 
@@ -34,7 +36,7 @@ pub(crate) async fn list(call: Call) -> Answered {
     let page = access_level::list(&ctx, owner, Paging::ALL)?;
     let (asked, others) = expanded(&call, &EXPANDED)?;
     let query = options(&others, wire::GROUP)?;
-    let shower = Shower { ctx: &ctx, owner, state: &page.state };
+    let mut shower = Shower::new(&ctx, owner, &page.state);
     let shown = page.items.iter().map(|it| {
         wire::lock_group(it, shower.list_of_group(it.number()), more(&asked, &page.state, it))
     });
@@ -47,7 +49,7 @@ pub(crate) async fn get(call: Call) -> Answered {
     let seen = access_level::get(&ctx, owner, &named(&call, "group", Noun::AccessLevel)?)?;
     let (asked, others) = expanded(&call, &EXPANDED)?;
     none_of(&others)?;
-    let shower = Shower { ctx: &ctx, owner, state: &seen.state };
+    let mut shower = Shower::new(&ctx, owner, &seen.state);
     let list = shower.list_of_group(seen.value.number());
     Ok(answer(&wire::lock_group(&seen.value, list, more(&asked, &seen.state, &seen.value))))
 }

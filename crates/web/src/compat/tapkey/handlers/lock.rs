@@ -18,7 +18,10 @@ use crate::compat::tapkey::map;
 use crate::compat::tapkey::wire::{self, Expanded};
 
 /// What may be asked for beside what is always shown.
-const EXPANDED: [&str; 3] = ["supportedFeatures", "membershipStatistics", "healthStatuses"];
+const EXPANDED: [&str; 3] = [FEATURES, MEMBERSHIPS, HEALTH];
+const FEATURES: &str = "supportedFeatures";
+const MEMBERSHIPS: &str = "membershipStatistics";
+const HEALTH: &str = "healthStatuses";
 
 /// The lock that the path names.
 pub(super) fn lock(call: &Call) -> Result<Ref, Failure> {
@@ -28,9 +31,9 @@ pub(super) fn lock(call: &Call) -> Result<Ref, Failure> {
 fn more(asked: &[&str], state: &PlaceState, lock: &Lock) -> Expanded {
     let joined = || state.lock_levels(lock.number()).iter().count();
     Expanded {
-        features: asked.contains(&EXPANDED[0]),
-        health: asked.contains(&EXPANDED[2]),
-        joined: asked.contains(&EXPANDED[1]).then(joined),
+        features: asked.contains(&FEATURES),
+        health: asked.contains(&HEALTH),
+        joined: asked.contains(&MEMBERSHIPS).then(joined),
     }
 }
 
@@ -40,7 +43,7 @@ pub(crate) async fn list(call: Call) -> Answered {
     let page = lock::list(&ctx, owner, Paging::ALL)?;
     let (asked, others) = expanded(&call, &EXPANDED)?;
     let query = options(&others, wire::LOCK)?;
-    let shower = Shower { ctx: &ctx, owner, state: &page.state };
+    let shower = Shower::new(&ctx, owner, &page.state);
     let shown = page.items.iter().map(|it| shower.lock(it, more(&asked, &page.state, it)));
     Ok(listed(&query, shown.collect()))
 }
@@ -51,7 +54,7 @@ pub(crate) async fn get(call: Call) -> Answered {
     let seen = lock::get(&ctx, owner, &lock(&call)?)?;
     let (asked, others) = expanded(&call, &EXPANDED)?;
     none_of(&others)?;
-    let shower = Shower { ctx: &ctx, owner, state: &seen.state };
+    let shower = Shower::new(&ctx, owner, &seen.state);
     Ok(answer(&shower.lock(&seen.value, more(&asked, &seen.state, &seen.value))))
 }
 
@@ -89,7 +92,7 @@ pub(crate) async fn create(call: Call) -> Answered {
 
 fn shown(ctx: &claviger_app::Context, owner: Id, lock: &Lock) -> Answered {
     let seen = lock::get(ctx, owner, &Ref::Id(lock.header.id))?;
-    let shower = Shower { ctx, owner, state: &seen.state };
+    let shower = Shower::new(ctx, owner, &seen.state);
     Ok(answer(&shower.lock(&seen.value, Expanded::default())))
 }
 

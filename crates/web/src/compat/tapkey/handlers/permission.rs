@@ -34,17 +34,20 @@ pub(crate) async fn list(call: Call) -> Answered {
     Ok(listed(&query, shown.collect()))
 }
 
+fn missing() -> Failure {
+    Failure::missing("permission")
+}
+
 /// The contact of the permission that the path names.
 fn found(ctx: &Context, owner: Id, call: &Call) -> Result<Arc<Person>, Failure> {
-    let missing = |_| Failure::no_permission();
-    let reference = named(call, "permission", Noun::Person).map_err(missing)?;
+    let reference = named(call, "permission", Noun::Person).map_err(|_| missing())?;
     let person = person::get(ctx, owner, &reference);
     let person = person.map_err(|error| match error {
-        Error::Refused(_) => Failure::no_permission(),
+        Error::Refused(_) => missing(),
         other => other.into(),
     })?;
     let has = map::role(person.value.role).is_some();
-    has.then_some(person.value).ok_or_else(Failure::no_permission)
+    has.then_some(person.value).ok_or_else(missing)
 }
 
 /// `GET /owners/{owner}/permissions/{permission}`.
@@ -52,7 +55,7 @@ pub(crate) async fn get(call: Call) -> Answered {
     let (ctx, owner) = allowed(&call, Scope::RolesRead, Scope::PeopleRead)?;
     without_parameters(&call)?;
     let person = found(&ctx, owner, &call)?;
-    let shown = wire::permission(&person, owner).ok_or_else(Failure::no_permission)?;
+    let shown = wire::permission(&person, owner).ok_or_else(missing)?;
     Ok(answer(&shown))
 }
 
@@ -69,6 +72,10 @@ pub(crate) async fn create(call: Call) -> Answered {
     refuse(wrongs)?;
     let unknown = || Failure::field("contactId", "is no contact of this owner account");
     let contact = contact.and_then(Id::parse).map(Ref::Id).ok_or_else(unknown)?;
+    let known = person::get(&lent(&ctx, Scope::PeopleRead), owner, &contact);
+    if !known.is_ok_and(|known| map::is_contact(&known.value)) {
+        return Err(unknown());
+    }
     let edit = PersonEdit { role, ..PersonEdit::default() };
     let made = person::edit(&ctx, owner, contact, edit).await.map_err(|error| match error {
         Error::Refused(claviger_app::Refusal::NotFound(Noun::Person)) => unknown(),

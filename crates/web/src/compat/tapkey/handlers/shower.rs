@@ -1,8 +1,10 @@
 //! Grants with what stands around them, the contact or card and the lock, as one answer.
 
+use std::collections::HashMap;
+
 use claviger_app::grant::Taken;
 use claviger_app::{Context, Gone, Id, lock, offline};
-use claviger_domain::ids::{AccessLevelNumber, CredentialNumber, Noun, PersonNumber, Ref};
+use claviger_domain::ids::{AccessLevelNumber, CredentialNumber, Noun, PersonNumber};
 use claviger_domain::noun::access_level::AccessLevel;
 use claviger_domain::noun::grant::{Grant, RightState, Subject, Target};
 use claviger_domain::noun::lock::Lock;
@@ -18,15 +20,21 @@ const WITH_GRANTS: Expanded = Expanded { features: true, health: false, joined: 
 
 /// Shows the grants of one place as it was at one moment.
 pub(super) struct Shower<'c> {
-    /// May read locks.
-    pub(super) ctx: &'c Context,
-    pub(super) owner: Id,
-    pub(super) state: &'c PlaceState,
+    ctx: &'c Context,
+    owner: Id,
+    state: &'c PlaceState,
+    /// The lists of groups that were shown already.
+    groups: HashMap<AccessLevelNumber, ListShown>,
 }
 
-impl Shower<'_> {
+impl<'c> Shower<'c> {
+    /// Shows what `state` has; the context may read locks.
+    pub(super) fn new(ctx: &'c Context, owner: Id, state: &'c PlaceState) -> Shower<'c> {
+        Shower { ctx, owner, state, groups: HashMap::new() }
+    }
+
     /// A grant; `gone` knows what it speaks of that is deleted.
-    pub(super) fn grant(&self, grant: &Grant, stands: RightState, gone: &Gone) -> Value {
+    pub(super) fn grant(&mut self, grant: &Grant, stands: RightState, gone: &Gone) -> Value {
         let state = self.state;
         let (contact, card) = match grant.subject {
             Subject::Person(number) => (self.contact(number, gone), Value::Null),
@@ -70,7 +78,7 @@ impl Shower<'_> {
         }
     }
 
-    fn group(&self, level: Option<&AccessLevel>) -> Value {
+    fn group(&mut self, level: Option<&AccessLevel>) -> Value {
         level.map_or(Value::Null, |level| {
             wire::group(level, self.owner, self.list_of_group(level.number()))
         })
@@ -84,7 +92,7 @@ impl Shower<'_> {
     }
 
     fn list_of(&self, lock: &Lock) -> ListShown {
-        let list = offline::current(self.ctx, self.owner, &Ref::Id(lock.header.id)).ok();
+        let list = offline::how_far(&self.ctx.app, self.state, lock.number());
         let list = list.map(|list| ListShown {
             serial: list.version,
             made_at: Some(list.made_at),
@@ -94,26 +102,28 @@ impl Shower<'_> {
     }
 
     /// How far the lists of a group's locks are: their versions together, which grow with each.
-    pub(super) fn list_of_group(&self, level: AccessLevelNumber) -> ListShown {
+    pub(super) fn list_of_group(&mut self, level: AccessLevelNumber) -> ListShown {
+        if let Some(list) = self.groups.get(&level) {
+            return *list;
+        }
         let locks = self.state.level_locks(level);
         let locks = locks.filter_map(|membership| self.state.locks.get(membership.lock));
-        locks.map(|lock| self.list_of(lock)).fold(ListShown::default(), |all, list| ListShown {
+        let lists = locks.map(|lock| self.list_of(lock));
+        let whole = lists.fold(ListShown::default(), |all, list| ListShown {
             serial: all.serial.saturating_add(list.serial),
             made_at: all.made_at.max(list.made_at),
             seen: None,
-        })
+        });
+        self.groups.insert(level, whole);
+        whole
     }
 
     /// What the taking back of a grant comes to.
-    pub(super) fn revoked(&self, taken: &Taken, dry_run: bool) -> Value {
+    pub(super) fn revoked(&mut self, taken: &Taken, dry_run: bool) -> Value {
         let none = Gone::new();
-        let stands = match taken.is_pending {
-            _ if taken.grant.window.past(self.ctx.app.now()) => RightState::Expired,
-            true => RightState::RevocationPending,
-            false => RightState::Revoked,
-        };
         let hit = taken.side_effects.iter();
-        let hit: Vec<Value> = hit.map(|it| self.grant(it, RightState::Active, &none)).collect();
+        let hit: Vec<Value> =
+            hit.map(|(grant, stands)| self.grant(grant, *stands, &none)).collect();
         let lists = taken.lists.iter().map(|list| {
             json!({
                 "rclClass": map::list_class(list.class),
@@ -122,7 +132,7 @@ impl Shower<'_> {
                 "maxSize": list.most,
             })
         });
-        let shown = self.grant(&taken.grant, stands, &none);
+        let shown = self.grant(&taken.grant, taken.stands, &none);
         wire::revocation(dry_run, shown, hit, lists.collect())
     }
 }

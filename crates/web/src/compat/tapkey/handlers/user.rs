@@ -18,13 +18,17 @@ use crate::compat::serve::Call;
 use crate::compat::tapkey::error::{Failure, refuse};
 use crate::compat::tapkey::{map, wire};
 
+fn missing() -> Failure {
+    Failure::missing("user of this identity provider")
+}
+
 /// The context in which people are read, or changed, for what a scope of these users allows; and
 /// the provider that the path names.
 fn allowed(call: &Call, scope: Scope, people: Scope) -> Result<(Context, Id, String), Failure> {
     let (ctx, owner) = at_owner(call)?;
     let state = ctx.read(owner, scope)?;
     let provider = call.path.get("provider").filter(|it| map::knows(&state, it));
-    let provider = provider.ok_or_else(Failure::no_provider)?.to_owned();
+    let provider = provider.ok_or_else(|| Failure::missing("identity provider"))?.to_owned();
     Ok((lent(&ctx, people), owner, provider))
 }
 
@@ -49,7 +53,7 @@ pub(crate) async fn list(call: Call) -> Answered {
         super::none_of(&others)?;
         let mut users = users.filter_map(|person| wire::user(person));
         let found = users.find(|user| user["ipUserId"] == subject.as_str());
-        return Ok(answer(&found.ok_or_else(Failure::no_user)?));
+        return Ok(answer(&found.ok_or_else(missing)?));
     }
     let query = options(&others, wire::USER)?;
     Ok(listed(&query, users.filter_map(|person| wire::user(person)).collect()))
@@ -58,15 +62,14 @@ pub(crate) async fn list(call: Call) -> Answered {
 /// `GET /owners/{owner}/identityproviders/{provider}/users/{user}`.
 pub(crate) async fn get(call: Call) -> Answered {
     let (ctx, owner, provider) = allowed(&call, map::READ_USERS, Scope::PeopleRead)?;
-    let missing = |_| Failure::no_user();
-    let reference = named(&call, "user", Noun::Person).map_err(missing)?;
+    let reference = named(&call, "user", Noun::Person).map_err(|_| missing())?;
     let person = person::get(&ctx, owner, &reference).map_err(|error| match error {
-        Error::Refused(Refusal::NotFound(Noun::Person)) => Failure::no_user(),
+        Error::Refused(Refusal::NotFound(Noun::Person)) => missing(),
         other => other.into(),
     })?;
     without_parameters(&call)?;
     let user = Some(person.value).filter(|it| is_of(it, &provider));
-    let user = user.and_then(|person| wire::user(&person)).ok_or_else(Failure::no_user)?;
+    let user = user.and_then(|person| wire::user(&person)).ok_or_else(missing)?;
     Ok(answer(&user))
 }
 

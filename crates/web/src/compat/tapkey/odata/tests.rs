@@ -1,8 +1,11 @@
 //! Each option by cases, and filters against an evaluator of another build.
 
+mod tree;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use self::tree::{Words, trees};
 use super::{Demand, Field, Found, Kind, Query, field};
 use crate::compat::fields::Wrongs;
 
@@ -267,128 +270,23 @@ fn three_hundred_terms_work_and_a_million_harm_nobody() {
     assert_eq!(ids(&[("$filter", &wide)]), "b", "depth is counted down again");
 }
 
-/// A filter as a tree, which is written and asked in another way than the product does.
-#[derive(Clone, Debug)]
-enum Tree {
-    Text(&'static str, &'static str, Option<&'static str>),
-    Size(&'static str, i8),
-    Time(&'static str, i64),
-    Flag,
-    Find(&'static str, &'static str),
-    Among(Vec<&'static str>),
-    Not(Box<Tree>),
-    And(Box<Tree>, Box<Tree>),
-    Or(Box<Tree>, Box<Tree>),
+/// What filters are made of here.
+fn words() -> Words {
+    let owned = |words: &[&str]| words.iter().map(|it| (*it).to_owned()).collect();
+    Words {
+        texts: owned(&["id", "title", "owner/name"]),
+        numbers: owned(&["size"]),
+        times: owned(&["from"]),
+        flags: owned(&["active"]),
+        values: owned(&TEXTS),
+        instants: (0..4).map(time).collect(),
+    }
 }
 
 const TEXTS: [&str; 5] = ["", "a", "ab", "b'c", "C"];
-const COMPARISONS: [&str; 6] = ["eq", "ne", "gt", "ge", "lt", "le"];
-
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
 
 fn time(hours: i64) -> String {
     format!("2024-01-01T{hours:02}:00:00Z")
-}
-
-impl Tree {
-    fn written(&self) -> String {
-        match self {
-            Tree::Text(member, by, None) => format!("{member} {by} null"),
-            Tree::Text(member, by, Some(text)) => format!("{member} {by} {}", quoted(text)),
-            Tree::Size(by, size) => format!("size {by} {size}"),
-            Tree::Time(by, hours) => format!("from {by} {}", time(*hours)),
-            Tree::Flag => "active".to_owned(),
-            Tree::Find(find, text) => format!("{find}(title,{})", quoted(text)),
-            Tree::Among(texts) => {
-                let texts: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
-                format!("id in ({})", texts.join(", "))
-            }
-            Tree::Not(it) => format!("not ({})", it.written()),
-            // Without parentheses where none are needed: what binds closer stands bare.
-            Tree::And(one, other) => {
-                let side = |it: &Tree| match it {
-                    Tree::Or(..) => format!("({})", it.written()),
-                    _ => it.written(),
-                };
-                format!("{} and {}", side(one), side(other))
-            }
-            Tree::Or(one, other) => format!("{} or {}", one.written(), other.written()),
-        }
-    }
-
-    fn asked(&self, item: &Value) -> Option<bool> {
-        let by = |comparison: &str, order: Option<std::cmp::Ordering>, same: bool| match comparison
-        {
-            "eq" => same,
-            "ne" => !same,
-            "gt" => order.is_some_and(|it| it.is_gt()),
-            "ge" => order.is_some_and(|it| it.is_ge()),
-            "lt" => order.is_some_and(|it| it.is_lt()),
-            _ => order.is_some_and(|it| it.is_le()),
-        };
-        match self {
-            Tree::Text(member, comparison, text) => {
-                let found = member.split('/').try_fold(item, |at, name| at.get(name));
-                let found = found.and_then(Value::as_str);
-                let order = found.zip(*text).map(|(one, other)| one.cmp(other));
-                Some(by(comparison, order, found == *text))
-            }
-            Tree::Size(comparison, size) => {
-                let found = item["size"].as_f64();
-                let order = found.and_then(|found| found.partial_cmp(&f64::from(*size)));
-                Some(by(comparison, order, order.is_some_and(|it| it.is_eq())))
-            }
-            Tree::Time(comparison, hours) => {
-                // Of one length, so that texts are in the order of the instants.
-                let order = item["from"].as_str().map(|it| it.cmp(time(*hours).as_str()));
-                Some(by(comparison, order, order.is_some_and(|it| it.is_eq())))
-            }
-            Tree::Flag => item["active"].as_bool(),
-            Tree::Find(find, text) => item["title"].as_str().map(|title| match *find {
-                "contains" => title.find(text).is_some(),
-                "startswith" => title.strip_prefix(text).is_some(),
-                _ => title.strip_suffix(text).is_some(),
-            }),
-            Tree::Among(texts) => Some(texts.iter().any(|text| item["id"] == **text)),
-            Tree::Not(it) => it.asked(item).map(|it| !it),
-            Tree::And(one, other) => match (one.asked(item), other.asked(item)) {
-                (Some(false), _) | (_, Some(false)) => Some(false),
-                (Some(true), Some(true)) => Some(true),
-                _ => None,
-            },
-            Tree::Or(one, other) => match (one.asked(item), other.asked(item)) {
-                (Some(true), _) | (_, Some(true)) => Some(true),
-                (Some(false), Some(false)) => Some(false),
-                _ => None,
-            },
-        }
-    }
-}
-
-fn trees() -> impl Strategy<Value = Tree> {
-    let text = || prop::sample::select(&TEXTS[..]);
-    let comparison = || prop::sample::select(&COMPARISONS[..]);
-    let member = prop::sample::select(&["id", "title", "owner/name"][..]);
-    let find = prop::sample::select(&["contains", "startswith", "endswith"][..]);
-    let leaf = prop_oneof![
-        4 => (member, comparison(), prop::option::weighted(0.8, text()))
-            .prop_map(|(member, by, text)| Tree::Text(member, by, text)),
-        1 => (comparison(), -1_i8..3).prop_map(|(by, size)| Tree::Size(by, size)),
-        1 => (comparison(), 0_i64..4).prop_map(|(by, hours)| Tree::Time(by, hours)),
-        1 => Just(Tree::Flag),
-        2 => (find, text()).prop_map(|(find, text)| Tree::Find(find, text)),
-        1 => prop::collection::vec(text(), 1..4).prop_map(Tree::Among),
-    ];
-    leaf.prop_recursive(6, 40, 2, |inner| {
-        let pair = (inner.clone(), inner.clone());
-        prop_oneof![
-            inner.prop_map(|it| Tree::Not(Box::new(it))),
-            pair.clone().prop_map(|(one, other)| Tree::And(Box::new(one), Box::new(other))),
-            pair.prop_map(|(one, other)| Tree::Or(Box::new(one), Box::new(other))),
-        ]
-    })
 }
 
 fn objects() -> impl Strategy<Value = Value> {
@@ -450,7 +348,7 @@ proptest! {
 
     #[test]
     fn filters_agree_with_an_evaluator_of_trees(
-        tree in trees(),
+        tree in trees(words()),
         objects in prop::collection::vec(objects(), 1..8),
     ) {
         let text = tree.written();

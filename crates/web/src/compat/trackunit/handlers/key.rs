@@ -256,6 +256,6 @@ pub(crate) async fn delete(call: Call) -> Answered {
     params.refuse()?;
     let state = ctx.read(account, Scope::CredentialsRead)?;
     let (_, key) = named(&state, id.unwrap_or_default(), "id")?;
-    credential::delete(&ctx, account, key).await?;
+    credential::retire(&ctx, account, key).await?;
     Ok(done())
 }

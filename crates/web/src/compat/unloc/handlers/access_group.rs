@@ -59,7 +59,7 @@ pub(crate) async fn create(call: Call) -> Answered {
         most_keys: Some(MOST_KEYS),
     };
     let made = access_level::create(&ctx, place, wish).await?;
-    answer(201, made)
+    answer(&call, 201, made)
 }
 
 /// What a group says of itself.
@@ -171,7 +171,8 @@ pub(crate) async fn list(call: Call) -> Answered {
     let scope = Scope::AccessLevelsRead;
     let paging = page_of(&call, &ctx, place, scope, Noun::AccessLevel).await?;
     let page = access_level::list(&ctx, place, paging)?;
-    let shown = page.items.iter().map(|level| wire::access_group(level, &page.state));
+    let now = call.app.now();
+    let shown = page.items.iter().map(|level| wire::access_group(level, &page.state, now));
     Ok(named("accessGroups", shown.collect()))
 }
 
@@ -179,7 +180,7 @@ pub(crate) async fn list(call: Call) -> Answered {
 pub(crate) async fn get(call: Call) -> Answered {
     let (ctx, place) = at_place(&call)?;
     let seen = access_level::get(&ctx, place, &by(group(&call)?))?;
-    Ok(named("accessGroup", wire::access_group(&seen.value, &seen.state)))
+    Ok(named("accessGroup", wire::access_group(&seen.value, &seen.state, call.app.now())))
 }
 
 /// `PATCH …/access-groups/{group}`.
@@ -199,7 +200,7 @@ pub(crate) async fn update(call: Call) -> Answered {
     let merged = ["metadata", "recurrence", "allowKeySharing"];
     expect(&mut ctx, &body, &merged, &seen.value.header);
     let wish = AccessLevelWish { edit, schedule, ..AccessLevelWish::default() };
-    answer(200, access_level::edit(&ctx, place, id, wish).await?)
+    answer(&call, 200, access_level::edit(&ctx, place, id, wish).await?)
 }
 
 /// `POST …/access-groups/{group}/update-accesses`.
@@ -226,7 +227,7 @@ pub(crate) async fn update_accesses(call: Call) -> Answered {
     };
     not_in_both(&body, known[2], (&wish.add_locks, &wish.remove_locks), &mut wrongs);
     refuse(wrongs)?;
-    answer(200, access_level::modify(&ctx, place, id, wish).await?)
+    answer(&call, 200, access_level::modify(&ctx, place, id, wish).await?)
 }
 
 /// `DELETE …/access-groups/{group}`.
@@ -238,6 +239,7 @@ pub(crate) async fn delete(call: Call) -> Answered {
 
 type Made = claviger_app::Written<std::sync::Arc<claviger_domain::noun::access_level::AccessLevel>>;
 
-fn answer(status: u16, made: Made) -> Answered {
-    written(status, "accessGroup", made, wire::access_group)
+fn answer(call: &Call, status: u16, made: Made) -> Answered {
+    let now = call.app.now();
+    written(status, "accessGroup", made, |level, state| wire::access_group(level, state, now))
 }

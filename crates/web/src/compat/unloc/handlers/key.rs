@@ -101,7 +101,7 @@ pub(crate) async fn list(call: Call) -> Answered {
         &call,
         &["appUserId", "lockId", "excludeStates", EXCLUDE, "limit", "startAfterId"],
     );
-    let mut search = filters(&mut query, EXCLUDE);
+    let mut search = filters(&mut query, EXCLUDE, &call);
     for word in query.several("excludeStates") {
         let before = search.without.len();
         search.without.extend(map::states(word));
@@ -114,11 +114,13 @@ pub(crate) async fn list(call: Call) -> Answered {
     Ok(named("keys", pages.iter().flat_map(shown).collect()))
 }
 
-pub(super) fn filters(query: &mut Query<'_>, exclude: &str) -> Search {
+/// Whose and what is meant. A project's subprojects are meant too, unless they are excluded; a
+/// subproject stands for itself.
+pub(super) fn filters(query: &mut Query<'_>, exclude: &str, call: &Call) -> Search {
     Search {
         phone: query.phone("appUserId"),
         lock: query.id("lockId"),
-        below: !query.flag(exclude),
+        below: !query.flag(exclude) && call.path.get("project").is_some(),
         ..Search::default()
     }
 }
@@ -177,7 +179,7 @@ async fn revoke_many(call: Call, shared: bool) -> Answered {
     let (ctx, place) = at_place(&call)?;
     let known = ["appUserId", "lockId", EXCLUDE];
     let mut query = Query::of(&call, &[&known[..], &NOTIFY[..]].concat());
-    let search = Search { shared, ..filters(&mut query, EXCLUDE) };
+    let search = Search { shared, ..filters(&mut query, EXCLUDE, &call) };
     no_filters_in_body(&call, &mut query);
     notify(&mut query)?;
     let count = revoked(&ctx, place, search).await?;

@@ -41,6 +41,6 @@ pub(crate) fn body(state: &PlaceState, event: &Event) -> Option<String> {
     }
     let grant = event.subject.grant.and_then(|number| state.grants.get(number));
     let grant = grant.filter(|grant| is_by_phone(state, grant.subject));
-    let key = grant.and_then(|grant| key_at(state, grant, event.lock));
+    let key = grant.and_then(|grant| key_at(state, grant, event.lock, event.occurred_at));
     Some(wire::access_event(event, key, state, &claviger_app::Gone::new()).to_string())
 }

@@ -64,7 +64,7 @@ pub(crate) async fn list(call: Call) -> Answered {
     let (ctx, place) = at_place(&call)?;
     let known = ["appUserId", "lockId", EXCLUDE, "limit", "startAfterId"];
     let mut query = Query::of(&call, &known);
-    let search = filters(&mut query, EXCLUDE);
+    let search = filters(&mut query, EXCLUDE, &call);
     let (limit, after) = (query.limit(), query.id("startAfterId"));
     query.refuse()?;
     let pages = sharing::across(&ctx, place, after, limit, &search).await?;
@@ -76,7 +76,7 @@ pub(crate) async fn revoke(call: Call) -> Answered {
     let (ctx, place) = at_place(&call)?;
     let known = ["appUserId", "lockId", EXCLUDE];
     let mut query = Query::of(&call, &[&known[..], &NOTIFY[..]].concat());
-    let search = filters(&mut query, EXCLUDE);
+    let search = filters(&mut query, EXCLUDE, &call);
     no_filters_in_body(&call, &mut query);
     notify(&mut query)?;
     let count = sharing::take_back(&ctx, place, search).await?.done().ok_or(Error::Internal)?;

@@ -40,7 +40,7 @@ pub(crate) async fn create(call: Call) -> Answered {
             ..WebhookEdit::default()
         },
         locks: lock.flatten().map(|lock| vec![by(lock)]),
-        secret: None,
+        ..WebhookWish::default()
     };
     let made = webhook::create(&ctx, place, wish).await.map_err(|error| match error {
         Error::Refused(Refusal::Invalid(flaws))

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use claviger_offline::Digest;
 use claviger_offline::event::{EventKey, Sealed};
 use claviger_offline::lock::clock::Interval;
+use claviger_offline::lock::code::Code;
 use claviger_offline::lock::{Board, Lock, Status};
 use serde_json::{Value, json};
 
@@ -36,7 +37,7 @@ impl Door {
 
     /// Power goes and comes back. `seed` is what its own key was made of.
     pub(super) fn boot(&mut self, seed: u8) {
-        self.ticks_ms = 0;
+        (self.ticks_ms, self.flash.power) = (0, None);
         let Door { flash, random, lock, .. } = self;
         let mut board = Board { flash, random, ticks_ms: 0 };
         *lock = Lock::boot(&mut board, &[seed; 32], SETTINGS).unwrap();
@@ -45,8 +46,24 @@ impl Door {
     /// All pages of its state are lost.
     pub(super) fn lose_pages(&mut self, seed: u8) {
         let (from, count) = (SETTINGS.layout.ring_from(), SETTINGS.layout.ring);
-        (from..from + count).for_each(|sector| self.flash.0[usize::from(sector)].fill(0));
+        (from..from + count).for_each(|sector| self.flash.sectors[usize::from(sector)].fill(0));
         self.boot(seed);
+    }
+
+    /// The newest page of its state is lost, and the others are there.
+    pub(super) fn lose_newest_page(&mut self, seed: u8) {
+        let (from, count) = (SETTINGS.layout.ring_from(), SETTINGS.layout.ring);
+        let pages = (from..from + count).map(usize::from);
+        // Behind a checksum stands which page it is; erased ones are none.
+        let sequence = |sector: &usize| self.flash.sectors[*sector][4..8].to_vec();
+        let newest = pages.filter(|it| sequence(it) != [0xff; 4]).max_by_key(sequence).unwrap();
+        self.flash.sectors[newest][20] ^= 0x10;
+        self.boot(seed);
+    }
+
+    /// Takes a list that somebody made, with that certificate.
+    pub(super) fn takes_list_by(&mut self, list: &[u8], issuer: &[u8]) -> Code {
+        self.board(|lock, board| lock.apply_list(board, list, issuer, None))
     }
 
     pub(super) fn is_lost(&self) -> bool {
@@ -64,7 +81,7 @@ impl Door {
         let fresh = bytes(fresh);
         let issuer = phone.issuer_of(&fresh).unwrap();
         let code = self.board(|lock, board| lock.take_fresh(board, &fresh, &issuer));
-        code == claviger_offline::lock::code::Code::Done
+        code == Code::Done
     }
 
     /// Takes whatever the server says of its events.

@@ -6,13 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use claviger_offline::Digest;
 use claviger_offline::cbor::Writer;
+use claviger_offline::certificate::Epoch;
 use claviger_offline::cose::Signed;
 use claviger_offline::key::Key;
 use claviger_offline::list::{List, Section};
 use claviger_offline::lock::code::Code;
 
-use super::Right;
 use super::hardware::Seen;
+use super::hours::{Hours, Over, same_as};
+use super::{CARD, Right, seconds_of as seconds};
 
 /// An invariant that does not hold.
 pub(super) type Holds = Result<(), String>;
@@ -33,6 +35,7 @@ pub(super) type Number = (usize, u64, u32);
 /// Epoch and version.
 pub(super) type Version = (u16, u32);
 
+const WEEK_S: i64 = 7 * super::DAY_S;
 /// Keys of one right and phone within one life.
 const MOST_MINTS: usize = 8;
 
@@ -47,6 +50,10 @@ pub(super) struct Given {
     pub(super) exp: i64,
     is_strict: bool,
     needs: Version,
+    /// When it opens, within its life.
+    hours: Hours,
+    /// Of which issuers of the place it is.
+    generation: u32,
     /// It gives more than is right.
     pub(super) taken: bool,
     /// The list that refuses it, once there is one.
@@ -61,10 +68,18 @@ pub(super) struct Given {
 struct Listed {
     bytes: Vec<u8>,
     digest: Digest,
+    /// Keys of epochs before this one count no more.
+    keys_from: u16,
+    /// Nothing of issuers before these does.
+    generation: u32,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Ledger {
+    /// How often issuers were made.
+    pub(super) generation: u32,
+    /// By door, what it has known to count no more: keys of epochs and generations before these.
+    counts: BTreeMap<usize, (u16, u32)>,
     pub(super) rights: Vec<Right>,
     pub(super) suspended: BTreeSet<usize>,
     pub(super) lost: BTreeSet<usize>,
@@ -74,6 +89,8 @@ pub(super) struct Ledger {
     /// By door, the newest list that refused something new.
     refusing: BTreeMap<usize, Version>,
     held: BTreeMap<usize, Version>,
+    /// By door, what the server was brought a receipt for.
+    shown: BTreeMap<usize, Version>,
     /// Phones whose newest key a list refuses though nothing demands it, at which doors.
     pub(super) hits: BTreeSet<(usize, usize)>,
     /// Whom a list may hit, while a command is carried out that says so.
@@ -113,11 +130,26 @@ fn written(write: impl FnOnce(&mut Writer<'_>)) -> Vec<u8> {
     writer.done().unwrap().to_vec()
 }
 
-fn seconds(at: u64) -> i64 {
-    i64::try_from(at).unwrap()
-}
-
 impl Ledger {
+    pub(super) fn new() -> Ledger {
+        Ledger {
+            generation: 1,
+            counts: BTreeMap::new(),
+            rights: Vec::new(),
+            suspended: BTreeSet::new(),
+            lost: BTreeSet::new(),
+            keys: BTreeMap::new(),
+            lists: BTreeMap::new(),
+            newest: BTreeMap::new(),
+            refusing: BTreeMap::new(),
+            held: BTreeMap::new(),
+            shown: BTreeMap::new(),
+            hits: BTreeSet::new(),
+            told_hits: None,
+            arrived: BTreeMap::new(),
+        }
+    }
+
     /// The open right of a person at a door.
     pub(super) fn right(&self, person: usize, door: usize) -> Option<usize> {
         self.rights.iter().position(|it| it.open && (it.person, it.door) == (person, door))
@@ -129,19 +161,34 @@ impl Ledger {
         it.open && !self.suspended.contains(&it.person) && !self.lost.contains(&it.person)
     }
 
+    /// The doors at which a list has hit a phone or card.
+    pub(super) fn hits_of(&self, phone: usize) -> Vec<usize> {
+        self.hits.iter().filter(|it| it.0 == phone).map(|it| it.1).collect()
+    }
+
+    /// The oldest issuers that count at a door.
+    pub(super) fn generation_at(&self, door: usize) -> u32 {
+        self.counts.get(&door).map_or(1, |it| it.1)
+    }
+
     /// Whether a phone is given a key of a right when it calls: it has not ended, and not all the
-    /// keys were made that there are for a while.
+    /// keys were made that there are for a while; its hours come within a week in any case.
     pub(super) fn may_have_keys(&self, right: usize, now_s: i64) -> bool {
         let ends = self.rights[right].until.is_some_and(|until| until <= now_s + 60);
         let made = self.keys.values().filter(|it| it.right == right && !it.stray);
-        self.stands(right) && !ends && made.count() < MOST_MINTS
+        let right_of = &self.rights[right];
+        let last = right_of.until.map_or(now_s + WEEK_S, |until| (now_s + WEEK_S).min(until - 1));
+        let opens = !ends && right_of.hours.over(now_s, last) != Over::None;
+        self.stands(right) && opens && made.count() < MOST_MINTS
     }
 
     /// Some rights have become less: keys that give more since.
-    pub(super) fn take(&mut self) -> Vec<Name> {
+    pub(super) fn take(&mut self, now_s: i64) -> Vec<Name> {
         let is_wrong = |it: &Given| {
-            let until = self.rights[it.right].until;
-            !self.stands(it.right) || until.is_some_and(|until| it.exp > until)
+            let Right { until, hours, .. } = self.rights[it.right];
+            !self.stands(it.right)
+                || until.is_some_and(|until| it.exp > until)
+                || it.hours.exceed(hours, now_s, it.exp - 1)
         };
         let wrong = self.keys.iter().filter(|(_, it)| !it.taken && is_wrong(it));
         let wrong: Vec<Name> = wrong.map(|(name, _)| *name).collect();
@@ -165,9 +212,19 @@ impl Ledger {
         let (iat, exp) = (seconds(key.iat), seconds(key.exp));
         let fits = self.rights[right].until.is_none_or(|until| exp <= until);
         must!(fits, "I7: key {name:?} gives more than is right");
+        let hours = self.rights[right].hours;
+        same_as(&key.times, hours, (iat, exp))?;
         let needs = (key.epoch, key.min_list);
         let refusing = self.refusing.get(&door).copied().unwrap_or_default();
-        must!(needs >= refusing, "I14: key {name:?} needs {needs:?}, not {refusing:?}");
+        if phone == CARD {
+            // It brings no list; of a door that has not shown to know what counts nothing is known.
+            let held = self.held.get(&door).copied().unwrap_or_default();
+            let shown = self.shown.get(&door).copied().unwrap_or_default();
+            let has = needs <= held || shown.0 < self.lists[&(door, self.newest(door))].keys_from;
+            must!(has, "I14: the card's {name:?} needs {needs:?}, and {door} holds {held:?}");
+        } else {
+            must!(needs >= refusing, "I14: key {name:?} needs {needs:?}, not {refusing:?}");
+        }
         let (is_strict, bytes) = (key.flags.strict_time, bytes.to_vec());
         let (taken, stray, revoked_by, revocation) = (false, false, None, None);
         let given = Given {
@@ -178,6 +235,8 @@ impl Ledger {
             exp,
             is_strict,
             needs,
+            hours,
+            generation: self.generation,
             taken,
             revoked_by,
             revocation,
@@ -189,7 +248,14 @@ impl Ledger {
     }
 
     /// The server's newest list of a door, or one that a phone was given (I2, I3, I4, I6, I10).
-    pub(super) fn listed(&mut self, door: usize, bytes: &[u8], true_s: i64) -> Holds {
+    /// `epoch` is the certificate of its epoch, where it has one.
+    pub(super) fn listed(
+        &mut self,
+        door: usize,
+        bytes: &[u8],
+        epoch: Option<&[u8]>,
+        true_s: i64,
+    ) -> Holds {
         let list = List::read(payload(bytes)).unwrap();
         let version = (list.epoch, list.version);
         if let Some(known) = self.lists.get(&(door, version)) {
@@ -206,10 +272,15 @@ impl Ledger {
         let is_near = iat + 300 >= true_s && iat <= true_s + 3600;
         must!(is_near, "I4: list {version:?} of door {door} as of {iat} at {true_s}");
         self.floors(door, &list)?;
-        self.refusals(door, &list)?;
+        let epoch = epoch.map(|it| Epoch::read(payload(it)).unwrap());
+        let epoch = epoch.filter(|it| it.epoch == list.epoch);
+        must!(epoch.is_some() || list.epoch == 0, "I3: nobody says that {version:?} may be");
+        let keys_from = epoch.map_or(0, |it| it.keys_from);
+        self.refusals(door, &list, keys_from)?;
         let digest = Signed::read(bytes).unwrap().digest();
         self.newest.insert(door, (version, iat));
-        self.lists.insert((door, version), Listed { bytes: bytes.to_vec(), digest });
+        let (bytes, generation) = (bytes.to_vec(), self.generation);
+        self.lists.insert((door, version), Listed { bytes, digest, keys_from, generation });
         Ok(())
     }
 
@@ -226,7 +297,7 @@ impl Ledger {
     }
 
     /// What must be refused is; whoever else is, was told (I2, I6).
-    fn refusals(&mut self, door: usize, list: &List<'_>) -> Holds {
+    fn refusals(&mut self, door: usize, list: &List<'_>, keys_from: u16) -> Holds {
         let (version, iat) = ((list.epoch, list.version), seconds(list.iat));
         let before = self.newest.get(&door).and_then(|it| self.lists.get(&(door, it.0))).cloned();
         let before = before.as_ref().map(|it| List::read(payload(&it.bytes)).unwrap());
@@ -238,12 +309,15 @@ impl Ledger {
             let was = before.as_ref().is_some_and(|it| refused(it, name.1, name.2));
             let key = self.keys.get_mut(&name).unwrap();
             let lives = key.exp > iat;
+            // What counts no more in any case is nobody's loss.
+            let is_dead = key.generation < self.generation || key.needs.0 < keys_from;
             must!(is_refused || !key.taken || !lives, "I2: list {version:?} lacks {name:?}");
             if key.taken && is_refused {
                 key.revoked_by.get_or_insert(version);
             }
-            let is_hit = is_refused && !was && lives && !key.taken && is_newest;
-            news |= is_refused && !was && lives && (key.taken || is_newest) && !key.stray;
+            let is_hit = is_refused && !was && lives && !key.taken && is_newest && !is_dead;
+            let counts = (key.taken || is_newest) && !key.stray && !is_dead;
+            news |= is_refused && !was && lives && counts;
             if is_hit {
                 let phone = (key.phone, door);
                 let told = self.told_hits.as_ref().is_none_or(|told| told.contains(&phone));
@@ -255,6 +329,12 @@ impl Ledger {
             self.refusing.insert(door, version);
         }
         Ok(())
+    }
+
+    /// The server is brought a receipt of a door.
+    pub(super) fn shows(&mut self, door: usize, version: Version) {
+        let shown = self.shown.entry(door).or_default();
+        *shown = version.max(*shown);
     }
 
     /// The newest list of a door.
@@ -297,13 +377,22 @@ impl Ledger {
         };
         let least = seconds(List::read(payload(&known.bytes)).unwrap().iat);
         must!(lo >= least, "I13: door {door} forgets that it is {least}: {lo}");
+        let counts = self.counts.entry(door).or_insert((0, 1));
+        *counts = (counts.0.max(known.keys_from), counts.1.max(known.generation));
         Ok(())
     }
 
     /// What a door must say to a key, by what it holds and knows.
     pub(super) fn expected(&self, name: Name, seen: &Seen) -> Code {
         let key = &self.keys[&name];
+        let (keys_from, generation) = self.counts.get(&name.0).copied().unwrap_or((0, 1));
+        if key.generation < generation {
+            return Code::NotForMe;
+        }
         let Some((version, _)) = seen.holds else { return Code::StateLost };
+        if key.needs.0 < keys_from {
+            return Code::OldEpoch;
+        }
         if key.needs > version {
             return Code::NeedList;
         }
@@ -316,10 +405,13 @@ impl Ledger {
             return Code::Expired;
         }
         let hi = seen.now.hi.map(seconds).filter(|hi| *hi >= lo);
-        match hi {
-            Some(hi) if hi < key.exp => Code::Done,
-            _ if key.is_strict => Code::TimeUnknown,
-            _ => Code::Done,
+        let is_certain = hi.is_some_and(|hi| hi < key.exp);
+        let last = hi.map_or(key.exp - 1, |hi| hi.min(key.exp - 1));
+        match key.hours.over(lo, last) {
+            _ if !is_certain && key.is_strict => Code::TimeUnknown,
+            Over::None => Code::OutsideSchedule,
+            Over::Some if key.is_strict => Code::TimeUnknown,
+            Over::All | Over::Some => Code::Done,
         }
     }
 
@@ -328,7 +420,7 @@ impl Ledger {
         let key = &self.keys[&name];
         let known = key.revoked_by.is_some_and(|list| list <= version);
         must!(!known, "I1, I8: {name:?} opens though {:?} refuses it", key.revoked_by);
-        let within = key.iat <= true_s && true_s < key.exp;
+        let within = key.iat <= true_s && true_s < key.exp && key.hours.hold(true_s);
         must!(!key.is_strict || within, "I13: strict {name:?} opens at {true_s}");
         Ok(())
     }
@@ -346,7 +438,10 @@ impl Ledger {
     /// backup knew nothing of must be refused (I9).
     pub(super) fn restored(&mut self, backup: Ledger) {
         (self.rights, self.suspended, self.lost) = (backup.rights, backup.suspended, backup.lost);
-        self.arrived = backup.arrived;
+        (self.arrived, self.shown) = (backup.arrived, backup.shown);
+        // Of a card that was hit since nobody knows: it is no task.
+        self.hits.retain(|it| it.0 != CARD);
+        self.hits.extend(backup.hits.into_iter().filter(|it| it.0 == CARD));
         for (name, key) in &mut self.keys {
             match backup.keys.get(name) {
                 Some(known) => *key = known.clone(),

@@ -1,19 +1,25 @@
 //! The model of the whole: the server by its API, on a database in a file, doors with the crate of
-//! locks, phones of whom one is hostile, and chance. After each step the rules in `ledger` are
-//! looked at; at the end, in the quiet, that everybody opens who should, nobody else does, and
+//! locks, phones of whom one is hostile, a card, and chance. After each step the rules in `ledger`
+//! are looked at; at the end, in the quiet, that everybody opens who should, nobody else does, and
 //! nothing waits. `planted` leaves rules out, of the server and of the locks, and each must show.
+//! In one run of three rights are given and taken back through a vendor's API.
 //!
 //! 40 seeds of 120 steps, 4 000 of 500 with `CLAVIGER_LONG=1`; `CLAVIGER_SEED=n` repeats one, and
 //! `CLAVIGER_STEPS` says how long it is.
 
+mod cards;
 #[allow(dead_code, reason = "shared with the model of the crate")]
 #[path = "../../../../../offline/tests/model/dice.rs"]
 mod dice;
 mod hardware;
+mod hours;
+mod issuers;
 mod ledger;
 mod planted;
+mod power;
 mod quiet;
 mod steps;
+mod vendor;
 mod visits;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +30,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use claviger_app::{Clock, Settings};
+use claviger_offline::receipt::Receipt;
 use claviger_store::testing::{folder, sqlite};
 use serde_json::{Value, json};
 
@@ -31,8 +38,12 @@ use super::door::{Door, list_of};
 use super::phone::{Phone, bytes, carried};
 use crate::kit::{Site, one, person_to_lock};
 use crate::support::World;
+use crate::tapkey;
 use dice::Dice;
+use hours::Hours;
+use issuers::Forger;
 use ledger::{Holds, Ledger, Number};
+use vendor::Surface;
 
 const PEOPLE: usize = 4;
 /// Room for bytes, for two entries of a plain list, and one with a clock.
@@ -41,6 +52,8 @@ const PLAIN: usize = 1;
 const KEPT: usize = 2;
 /// Has a right to every door from the beginning, and keeps it: somebody must bring lists.
 const CARETAKER: usize = 0;
+/// Whose card signs. It follows the phones, and is somebody's who has none.
+const CARD: usize = PEOPLE;
 /// Carries no list, keeps what should be forgotten, and says what is not so.
 const HOSTILE: usize = PEOPLE - 1;
 /// A Monday morning, in the middle of a second, so that no real time that passes makes another.
@@ -61,6 +74,9 @@ fn by_model_clock(settings: Settings) -> Settings {
     Settings { clock: Clock::ahead_by(ahead()), ..settings }
 }
 
+/// From when until when, in seconds.
+type Window = (Option<i64>, Option<i64>);
+
 /// A person's right at a door.
 #[derive(Clone)]
 struct Right {
@@ -70,6 +86,7 @@ struct Right {
     open: bool,
     /// Seconds.
     until: Option<i64>,
+    hours: Hours,
 }
 
 /// A backup, and what was right then.
@@ -97,6 +114,8 @@ struct Model {
     carries: Vec<Vec<(Number, u8)>>,
     ledger: Ledger,
     backup: Option<Backup>,
+    /// Who has had an issuer's secret since it was replaced.
+    forger: Option<Forger>,
     /// How often each door has opened.
     opened: [usize; DOORS],
     /// What doors are known to have recorded.
@@ -104,6 +123,8 @@ struct Model {
     /// Events that went with a database which was replaced by a backup.
     forgotten: BTreeSet<Number>,
     steps: Vec<&'static str>,
+    /// Of a vendor's program that gives and takes back rights, where this run has one.
+    credentials: Option<Value>,
 }
 
 /// What a door's own key is made of.
@@ -112,11 +133,15 @@ fn seed_of(door: usize) -> u8 {
 }
 
 impl Model {
-    async fn new(seed: u64) -> Result<Model, String> {
+    async fn new(seed: u64, by: Surface) -> Result<Model, String> {
         ahead().store(0, Ordering::Relaxed);
         let world = World::start(sqlite()).await.reopened(0, by_model_clock).await;
         let here = world.here();
         let it = here.seen_by(&here.full_key().await);
+        let credentials = match by {
+            Surface::Native => None,
+            Surface::Tapkey => Some(tapkey::credentials(&world, &world.place).await),
+        };
         let mut dice = Dice::new(seed);
         let drift = [0; DOORS].map(|_: i64| dice.pick(&[0, 60, -60, 97, -97]));
         let mut model = Model {
@@ -129,22 +154,23 @@ impl Model {
             drift,
             people: Vec::new(),
             phones: Vec::new(),
-            acks: vec![Vec::new(); PEOPLE],
-            carries: vec![Vec::new(); PEOPLE],
-            ledger: Ledger::default(),
+            acks: vec![Vec::new(); PEOPLE + 1],
+            carries: vec![Vec::new(); PEOPLE + 1],
+            ledger: Ledger::new(),
             backup: None,
+            forger: None,
             opened: [0; DOORS],
             happened: BTreeMap::new(),
             forgotten: BTreeSet::new(),
             steps: Vec::new(),
+            credentials,
         };
         model.align();
-        model.furnish().await;
-        model.look_at_server().await?;
+        model.furnish().await?;
         Ok(model)
     }
 
-    async fn furnish(&mut self) {
+    async fn furnish(&mut self) -> Holds {
         let bytes = json!({"capacity": {"list_bytes": 512}});
         let plain = json!({"capacity": {"entries": 2}});
         let kept = json!({"capabilities": {"clock": "kept"}});
@@ -158,9 +184,21 @@ impl Model {
             self.phones.push(Phone::of(&self.it, &person).await);
             self.people.push(person);
         }
+        let person = self.it.person("Ed").await;
+        let card = self.it.card(&person, "1005").await;
+        let encoder = self.it.actor.makes_key(&["devices:sync"], &[&self.it.place]).await;
+        self.phones.push(Phone::card(&self.it, &card, &encoder).await);
+        self.people.push(person);
         for door in 0..DOORS {
-            self.give(CARETAKER, door, (None, None)).await;
+            self.give(CARETAKER, door, (None, None), Hours::Always).await;
         }
+        self.look_at_server().await?;
+        // Each door shows what it holds: from then on cards need no newer list.
+        self.sync(CARETAKER, true).await?;
+        for door in 0..DOORS {
+            self.bring(CARETAKER, door)?;
+        }
+        self.sync(CARETAKER, true).await
     }
 
     fn world(&self) -> &World {
@@ -234,17 +272,28 @@ impl Model {
         for door in 0..DOORS {
             let path = format!("{}/revocation-list", one("/locks", &self.doors[door].shown));
             self.align();
-            let list = bytes(&self.it.get(&path).await["list"]);
-            self.ledger.listed(door, &list, self.true_s())?;
+            let shown = self.it.get(&path).await;
+            let epoch = &shown["epoch_certificate"];
+            let epoch = (!epoch.is_null()).then(|| bytes(epoch));
+            self.ledger.listed(door, &bytes(&shown["list"]), epoch.as_deref(), self.true_s())?;
         }
         Ok(())
     }
 
-    async fn give(&mut self, person: usize, door: usize, window: (Option<i64>, Option<i64>)) {
-        let mut body = person_to_lock(&self.people[person], &self.doors[door].shown);
-        (body["valid_from"], body["valid_until"]) = (instant(window.0), instant(window.1));
-        let path = one("/grants", &self.it.made("/grants", body).await);
-        self.ledger.rights.push(Right { path, person, door, open: true, until: window.1 });
+    async fn give(&mut self, person: usize, door: usize, window: Window, hours: Hours) {
+        // Hours are said natively, whatever the rest is given by.
+        let program = if hours == Hours::Always { self.program().await } else { None };
+        let path = match program {
+            Some(program) => self.give_by(&program, (person, door), window).await,
+            None => {
+                let mut body = person_to_lock(&self.people[person], &self.doors[door].shown);
+                (body["valid_from"], body["valid_until"]) = (instant(window.0), instant(window.1));
+                body["schedule"] = hours.schedule();
+                one("/grants", &self.it.made("/grants", body).await)
+            }
+        };
+        let right = Right { path, person, door, open: true, until: window.1, hours };
+        self.ledger.rights.push(right);
     }
 
     fn door_of(&self, lock: [u8; 16]) -> usize {
@@ -260,15 +309,21 @@ impl Model {
         arrives: bool,
     ) -> Result<Value, String> {
         self.align();
+        // The hostile one makes receipts that are none.
+        let honest = if phone == HOSTILE { &[][..] } else { &self.phones[phone].receipts };
+        let shown = honest.iter().map(|it| Receipt::read(&bytes(&json!(it))).unwrap().0);
+        for it in shown.collect::<Vec<_>>() {
+            self.ledger.shows(self.door_of(it.lock), (it.epoch, it.version));
+        }
         let answer = self.phones[phone].call(body).await;
         for (number, code) in self.carries[phone].drain(..) {
             self.ledger.arrived.insert(number, code);
         }
+        self.look_at_server().await?;
         for list in carried(&answer, "lists") {
             let door = self.door_of(list_of(&list).0);
-            self.ledger.listed(door, &list, self.true_s())?;
+            self.ledger.listed(door, &list, None, self.true_s())?;
         }
-        self.look_at_server().await?;
         for key in carried(&answer, "keys") {
             let payload = claviger_offline::cose::Signed::read(&key).unwrap().payload;
             let lock = claviger_offline::key::Key::read(payload).unwrap().lock;
@@ -289,6 +344,10 @@ impl Model {
     }
 }
 
+fn seconds_of(at: u64) -> i64 {
+    i64::try_from(at).unwrap()
+}
+
 /// Seconds as the API says them.
 fn instant(seconds: Option<i64>) -> Value {
     let text = |s: i64| claviger_domain::time::Instant(s * 1_000_000).to_string();
@@ -297,9 +356,13 @@ fn instant(seconds: Option<i64>) -> Value {
 
 /// One run, on a thread of its own; how it ended, with the last steps.
 fn run(seed: u64, steps: u32) -> Holds {
+    run_by(seed, steps, Surface::of(seed))
+}
+
+fn run_by(seed: u64, steps: u32, by: Surface) -> Holds {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut model = Model::new(seed).await?;
+        let mut model = Model::new(seed, by).await?;
         let mut holds = Ok(());
         for _ in 0..steps {
             if holds.is_ok() {

@@ -4,8 +4,11 @@ use claviger_offline::cbor::Writer;
 use claviger_offline::receipt::{MOST_BYTES, Receipt, ReceiptKey};
 use serde_json::{Value, json};
 
-use super::ledger::{Holds, must};
-use super::{CARETAKER, DAY_S, DOORS, HOSTILE, HOUR_S, Model, PEOPLE, PLAIN, instant, seed_of};
+use super::hours::Hours;
+use super::ledger::{Holds, Name, must};
+use super::{
+    CARD, CARETAKER, DAY_S, DOORS, HOSTILE, HOUR_S, Model, PEOPLE, PLAIN, instant, seed_of,
+};
 use crate::kit::one;
 use crate::support::id;
 use base64::Engine;
@@ -13,7 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 
 impl Model {
     pub(super) async fn step(&mut self) -> Holds {
-        let (what, holds) = match self.dice.below(100) {
+        let (what, holds) = match self.dice.below(122) {
             0..28 => ("visit", self.visits().await),
             28..44 => ("sync", self.somebody_syncs().await),
             44..55 => ("grant", self.grants().await),
@@ -31,7 +34,14 @@ impl Model {
             92..94 => ("the clock is wrong", self.clock_is_wrong().await),
             94..95 => ("the server begins again", self.begins_again().await),
             95..98 => ("backup", self.backs_up().await),
-            _ => ("restore", self.restore().await),
+            98..100 => ("restore", self.restore().await),
+            100..105 => ("hours change", self.changes_hours().await),
+            105..109 => ("the card is brought", self.brings_card().await),
+            109..114 => ("the card at a door", self.holds_card().await),
+            114..117 => ("power is cut", self.power_is_cut()),
+            117..119 => ("a page is lost", self.loses_page()),
+            119..120 => ("issuers are replaced", self.replaces_issuers().await),
+            _ => ("a stranger signs", self.forges()),
         };
         self.steps.push(what);
         holds?;
@@ -40,7 +50,7 @@ impl Model {
 
     /// Somebody but the caretaker.
     fn person(&mut self) -> usize {
-        1 + self.dice.below(PEOPLE - 1)
+        1 + self.dice.below(CARD)
     }
 
     fn passes(&mut self, least: i64, most: i64) -> Holds {
@@ -84,13 +94,15 @@ impl Model {
                 1 => (None, Some(now_s + 3 * DAY_S)),
                 _ => (None, None),
             };
-            self.give(person, door, window).await;
+            let hours =
+                if self.dice.one_in(3) { self.dice.pick(&Hours::ALL) } else { Hours::Always };
+            self.give(person, door, window, hours).await;
         }
         Ok(())
     }
 
     /// A right of somebody but the caretaker.
-    fn some_right(&mut self) -> Option<usize> {
+    pub(super) fn some_right(&mut self) -> Option<usize> {
         let rights = self.ledger.rights.iter().enumerate();
         let open = rights.filter(|(_, it)| it.open && it.person != CARETAKER);
         let open: Vec<usize> = open.map(|(right, _)| right).collect();
@@ -108,6 +120,10 @@ impl Model {
 
     async fn revokes(&mut self) -> Holds {
         let Some(right) = self.some_right() else { return Ok(()) };
+        if let Some(program) = self.program().await {
+            let holds = self.revokes_by(&program, right).await;
+            return holds.map_err(|broken| format!("through Tapkey: {broken}"));
+        }
         self.ledger.rights[right].open = false;
         let path = self.ledger.rights[right].path.clone();
         self.command("POST", &format!("{path}/revoke"), json!({})).await
@@ -143,13 +159,13 @@ impl Model {
 
     /// A command is previewed, and some minutes later done as it was previewed (I5, I6): nobody is
     /// hit who was not named. Then each key that gives more than is right is refused (I2).
-    async fn command(&mut self, method: &str, path: &str, body: Value) -> Holds {
+    pub(super) async fn command(&mut self, method: &str, path: &str, body: Value) -> Holds {
         let plan = self.plan(method, path, &body).await;
         if self.dice.one_in(3) {
             self.pass(600);
         }
         let known = self.it.list("/revocations").await.len();
-        let wrong = self.ledger.take();
+        let wrong = self.ledger.take(self.true_s());
         let hits = plan["plan"]["side_effects"].as_array().unwrap().iter().map(|hit| {
             let phone = self.phones.iter().position(|it| hit["credential_id"] == it.device);
             let door = self.doors.iter().position(|it| hit["lock_id"] == it.id());
@@ -159,6 +175,12 @@ impl Model {
         let tag = format!("\"{}\"", plan["digest"].as_str().unwrap());
         let done = self.it.matching(method, path, &tag, Some(body)).await;
         must!(done.status == 200, "I5: not as previewed: {}", done.text);
+        self.carried_out(known, wrong).await
+    }
+
+    /// A command was carried out that leaves these keys with more than is right; before it there
+    /// were so many revocations.
+    pub(super) async fn carried_out(&mut self, known: usize, wrong: Vec<Name>) -> Holds {
         self.look_at_server().await?;
         self.ledger.told_hits = None;
         let revocations = self.it.list("/revocations").await;
@@ -258,7 +280,7 @@ impl Model {
             must!(version == Some(known), "I4: list {version:?} of {door} by a wrong clock");
         }
         must!(keys == 0, "I4: {keys} keys by a wrong clock");
-        self.ledger.take();
+        self.ledger.take(self.true_s());
         // Whoever calls next is given what was owed.
         self.sync(CARETAKER, true).await?;
         self.ledger.all_refused(self.true_s())

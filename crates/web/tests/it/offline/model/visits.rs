@@ -3,8 +3,9 @@
 use claviger_offline::lock::code::Code;
 use serde_json::json;
 
+use super::super::phone::bytes;
 use super::ledger::{Holds, Name, must};
-use super::{DOORS, HOSTILE, KEPT, Model, PEOPLE};
+use super::{CARD, DOORS, HOSTILE, KEPT, Model, PEOPLE};
 
 impl Model {
     pub(super) fn look(&mut self, door: usize) -> Holds {
@@ -39,7 +40,7 @@ impl Model {
     }
 
     /// Lists of former days, in any order.
-    fn old_lists(&mut self, phone: usize, door: usize) -> Holds {
+    pub(super) fn old_lists(&mut self, phone: usize, door: usize) -> Holds {
         let all = self.ledger.all_lists(door);
         for _ in 0..2 {
             self.pass(3);
@@ -79,24 +80,22 @@ impl Model {
         let Some(fresh) = answer["fresh"].get(0) else {
             return Err(format!("liveness: the server says nothing of door {door}"));
         };
+        if self.phones[phone].issuer_of(&bytes(fresh)).is_none() {
+            // Whoever has no keys is told nothing of issuers that were replaced.
+            return Ok(());
+        }
         self.door(door);
         let is_taken = self.doors[door].take_fresh(&self.phones[phone], fresh);
         must!(is_taken, "door {door} does not take a fresh statement");
         self.look(door)
     }
 
-    /// A phone presents the last keys that it has for a door; what was said to each.
-    pub(super) async fn present_all(
-        &mut self,
-        phone: usize,
-        door: usize,
-        brought: bool,
-    ) -> Result<Vec<Code>, String> {
-        let mut codes = Vec::new();
+    /// A phone presents the last keys that it has for a door.
+    pub(super) async fn present_all(&mut self, phone: usize, door: usize, brought: bool) -> Holds {
         for name in self.names(phone, door).into_iter().rev().take(3) {
-            codes.push(self.present(name, brought).await?);
+            self.present(name, brought).await?;
         }
-        Ok(codes)
+        Ok(())
     }
 
     /// The keys that a phone holds for a door, oldest first.
@@ -142,6 +141,13 @@ impl Model {
             return Ok(());
         }
         self.align();
+        let right = &self.ledger.rights[given.right];
+        let program = if right.open { None } else { self.program().await };
+        if let Some(program) = program {
+            let shown = program.get(&right.path).await.expect(200);
+            let revoked = shown["state"] == "Revoked";
+            must!(!revoked, "through Tapkey: I15: {name:?} opens, and is shown: {shown}");
+        }
         if let Some(revocation) = &given.revocation {
             let shown = self.it.get(&format!("/revocations/{revocation}")).await;
             let here = self.doors[name.0].id();
@@ -151,7 +157,6 @@ impl Model {
             let told = locks.any(|it| it["lock_id"] == here && is_over(it));
             must!(!told, "I15: {name:?} opens, and {shown} says that it is taken back");
         }
-        let right = &self.ledger.rights[given.right];
         if !right.open {
             let grant = self.it.get(&right.path).await;
             let revoked = grant["state"] == "revoked";
@@ -163,11 +168,18 @@ impl Model {
     /// Who was hit besides opens again after one call (I7).
     async fn is_made_good(&mut self, phone: usize, door: usize) -> Holds {
         let Some(right) = self.ledger.right(phone, door) else { return Ok(()) };
-        if !self.ledger.may_have_keys(right, self.true_s()) || door == KEPT {
+        let (hours, now_s) = (self.ledger.rights[right].hours, self.true_s());
+        let opens = [now_s, now_s + 60].iter().all(|at| hours.hold(*at));
+        if !self.ledger.may_have_keys(right, self.true_s()) || door == KEPT || !opens {
             return Ok(());
         }
+        if phone == CARD {
+            self.is_task(door).await?;
+        }
         self.sync(phone, true).await?;
-        self.bring(phone, door)?;
+        if phone != CARD {
+            self.bring(phone, door)?;
+        }
         let Some(newest) = self.names(phone, door).pop() else {
             return Err(format!("I7: {phone} was hit at {door} and has no key"));
         };

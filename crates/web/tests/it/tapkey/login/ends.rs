@@ -2,10 +2,13 @@
 //! and with the role; nothing of it is kept readable.
 
 use claviger_domain::ids::Noun;
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::super::{Tapkey, refused};
-use super::{PASSWORD, Program, account, by, denied, holder, registered, session, text};
+use super::{
+    Browser, EMAIL, PASSWORD, Program, account, by, denied, holder, registered, session, text,
+};
 use crate::kit::Site;
 use crate::support::{Answer, World, on_each_engine};
 
@@ -60,6 +63,40 @@ async fn a_new_password_and_a_log_out_everywhere_end_what_programs_hold() {
 }
 
 #[tokio::test]
+async fn a_log_in_that_a_new_password_overtakes_gives_nothing() {
+    on_each_engine(|world| async move {
+        account(&world).await;
+        let program = &registered(&world, "public").await;
+        let mine = session(&world).await;
+        let before = live_tickets(&world).await;
+        let asked = program.asks(&[("scope", SCOPE)]);
+        // Log-ins that wait for their turn while the password is changed, and some before.
+        let (world, asked, mine) = (&world, &asked, &mine);
+        let log_in = |number: u64| async move {
+            tokio::time::sleep(std::time::Duration::from_millis(number * 20)).await;
+            let mut browser = Browser::of(world);
+            let page = browser.opens(asked).await.is(200);
+            let page = browser.fills(&page, &[("login", EMAIL), ("password", PASSWORD)]).await;
+            (browser, page)
+        };
+        let change = async {
+            let body = json!({ "old": PASSWORD, "new": "another horse battery" });
+            by(world, mine, "POST", "/api/v1/account/password", body).await.expect(204);
+        };
+        let (pages, ()) = tokio::join!(join_all((0..12).map(log_in)), change);
+        for (mut browser, page) in pages {
+            // Whoever was in time has a page that asks; its question is over all the same.
+            if page.status == 200 {
+                browser.fills(&page, &[("answer", "yes")]).await.is(400);
+            }
+        }
+        // Two sessions are over, and nothing else is left.
+        assert_eq!(live_tickets(world).await, before - 2);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_program_that_is_deleted_or_over_acts_for_nobody() {
     on_each_engine(|world| async move {
         account(&world).await;
@@ -94,9 +131,11 @@ async fn a_program_loses_a_role_with_its_human() {
         let people = world.admin.get(&world.at("/people?email=admin@localhost")).await.expect(200);
         let path = world.at(&format!("/people/{}", people["items"][0]["id"].as_str().unwrap()));
         let refresh = text(&held.1, "refresh_token");
+        let code = program.code(&world, SCOPE).await;
         world.admin.post(&format!("{path}/suspend"), json!({})).await.expect(200);
         refused(&contacts(&world, &held.1).await, 401, "Unauthorized", &["no role"]);
         denied(program.refreshes(&world, refresh, "").await, 400, "invalid_grant");
+        denied(program.exchanges(&world, &code).await, 400, "invalid_grant");
         world.admin.post(&format!("{path}/resume"), json!({})).await.expect(200);
         contacts(&world, &held.1).await.expect(200);
         program.refreshes(&world, refresh, "").await.expect(200);

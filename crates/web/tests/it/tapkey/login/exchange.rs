@@ -57,10 +57,15 @@ fn claims(world: &World, program: &Program) -> Value {
 }
 
 async fn exchanged(world: &World, program: &Program, token: &str) -> Answer {
+    let scope = "write:core:entities read:user handle:keys register:mobiles offline_access";
+    exchanged_for(world, program, token, scope).await
+}
+
+async fn exchanged_for(world: &World, program: &Program, token: &str, scope: &str) -> Answer {
     let fields = [
         ("grant_type", GRANT),
         ("provider", "1"),
-        ("scope", "write:core:entities read:user handle:keys register:mobiles offline_access"),
+        ("scope", scope),
         ("subject_token_type", "jwt"),
         ("subject_token", token),
         ("audience", "tapkey_api"),
@@ -125,10 +130,13 @@ async fn a_providers_user_acts_as_who_they_are_in_the_place() {
             world.admin.post(&format!("{path}/resume"), json!({})).await.expect(200);
             contacts(&world, &tokens).await.expect(200);
             // Elsewhere they are nobody either, and natively the token is nothing.
-            let other = world.admin.post("/api/v1/places", json!({ "name": "Other" })).await;
-            let elsewhere = format!("/compat/tapkey/api/v1/owners/{}", id(&other.expect(201)));
             let actor = holder(&world, &tokens);
-            refused(&actor.get(&elsewhere).await, 401, "Unauthorized", &["no role"]);
+            for parent in [Value::Null, json!(world.place)] {
+                let other = json!({ "name": "Other", "parent_id": parent });
+                let other = world.admin.post("/api/v1/places", other).await.expect(201);
+                let elsewhere = format!("/compat/tapkey/api/v1/owners/{}", id(&other));
+                refused(&actor.get(&elsewhere).await, 401, "Unauthorized", &["no role"]);
+            }
             actor.get(&world.at("/people")).await.problem(401, "unauthorized");
         }
         let program = registered(&world, "public").await;
@@ -139,6 +147,68 @@ async fn a_providers_user_acts_as_who_they_are_in_the_place() {
         world.admin.patch(&world.at(""), json!({ "identity_providers": [] })).await.expect(200);
         refused(&contacts(&world, &tokens).await, 401, "Unauthorized", &["not known"]);
         denied(exchanged(&world, &program, &token).await, 400, "invalid_grant");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_ends_with_the_identity_and_with_the_providers_key() {
+    let (provider, other) = (Provider::new(KeySize::Rsa2048), Provider::new(KeySize::Rsa2048));
+    let (provider, other) = (&provider, &other);
+    on_each_engine(|world| async move {
+        register(&world, provider).await;
+        let ann = user(&world).await;
+        let program = registered(&world, "public").await;
+        let token = provider.signs(&rs256(), &claims(&world, &program));
+        let tokens = exchanged(&world, &program, &token).await.expect(200);
+        let path = world.at(&format!("/people/{}", id(&ann)));
+        for subject in ["user-2", "user-1"] {
+            let identity = json!({ "identity": { "provider": "1", "subject": subject } });
+            world.admin.patch(&path, identity).await.expect(200);
+            let answer = contacts(&world, &tokens).await;
+            match subject {
+                "user-1" => drop(answer.expect(200)),
+                _ => refused(&answer, 401, "Unauthorized", &["not known"]),
+            }
+        }
+        register(&world, other).await;
+        refused(&contacts(&world, &tokens).await, 401, "Unauthorized", &["not known"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_gives_by_a_program_a_role_they_could_not_give() {
+    let provider = Provider::new(KeySize::Rsa2048);
+    let provider = &provider;
+    on_each_engine(|world| async move {
+        register(&world, provider).await;
+        let ann = user(&world).await;
+        let (chief, bo) = ("administrator", "guest");
+        let chief = world.made("/people", json!({ "display_name": "C", "role": chief })).await;
+        let bo = world.made("/people", json!({ "display_name": "B", "role": bo })).await;
+        let program = registered(&world, "oauth2").await;
+        let token = provider.signs(&rs256(), &claims(&world, &program));
+        let scope = "read:owneraccount:permissions write:owneraccount:permissions";
+        let path = world.at(&format!("/people/{}", id(&ann)));
+        let owner = format!("/compat/tapkey/api/v1/owners/{}/permissions", world.place);
+        for role in ["installer", "guest_manager"] {
+            world.admin.patch(&path, json!({ "role": role })).await.expect(200);
+            let tokens = exchanged_for(&world, &program, &token, scope).await.expect(200);
+            let actor = holder(&world, &tokens);
+            let before = world.revisions().await;
+            for whom in [&ann, &bo] {
+                let wish = json!({ "contactId": id(whom), "role": "Admin" });
+                assert_eq!(actor.put(&owner, wish).await.status, 403, "{role}");
+            }
+            let others = format!("{owner}/{}", id(&chief));
+            assert_eq!(actor.delete(&others).await.status, 403, "{role}");
+            assert_eq!(world.revisions().await, before);
+        }
+        world.admin.patch(&path, json!({ "role": "administrator" })).await.expect(200);
+        let tokens = exchanged_for(&world, &program, &token, scope).await.expect(200);
+        let wish = json!({ "contactId": id(&bo), "role": "Admin" });
+        holder(&world, &tokens).put(&owner, wish).await.expect(200);
     })
     .await;
 }
@@ -172,7 +242,7 @@ async fn what_is_over_or_for_somebody_else_gives_nothing_and_says_nothing() {
             vec![("iat", json!(now + 120)), ("exp", json!(now + 600))],
             vec![("nbf", json!(now + 120))],
             vec![("nbf", json!("now"))],
-            vec![("exp", json!(now + 86_401))],
+            vec![("exp", json!(now + 87_000))],
             vec![("exp", json!(i64::MAX))],
             vec![("iat", json!(i64::MIN)), ("exp", json!(now + 60))],
         ] {

@@ -31,6 +31,12 @@ impl Record {
         self.exchanges.keep("GET", path, &Value::Null, &answer);
     }
 
+    async fn put(&mut self, token: &Value, path: &str, body: Value) {
+        let actor = self.world.nobody().with(Some(text(token, "access_token").to_owned()));
+        let answer = actor.put(&self.exchanges.full(path), body.clone()).await;
+        self.exchanges.keep("PUT", path, &body, &answer);
+    }
+
     /// A code through both pages, in the words of the pages.
     async fn code(&mut self, asked: &[(&str, &str)]) -> String {
         let mut browser = Browser::of(&self.world);
@@ -42,6 +48,18 @@ impl Record {
         let mut sent = browser.fills(&question, &[("answer", "yes")]).await.sent();
         self.exchanges.say(&format!("{sent:#?}\n\n"));
         sent.remove("code").unwrap()
+    }
+
+    /// What the HowTo samples send for themselves.
+    async fn by_itself(&mut self, service: &Value) {
+        let own = [
+            ("grant_type", "client_credentials"),
+            ("client_id", text(service, "client_id")),
+            ("client_secret", text(service, "client_secret")),
+            ("scope", "read:owneraccounts"),
+        ];
+        let tokens = self.token(&own, None).await;
+        self.get(&tokens, "/api/v1/owners").await;
     }
 }
 
@@ -102,15 +120,14 @@ async fn programs_of_the_page_log_people_in_as_they_always_did() {
         record.token(&refresh, None).await;
         record.get(&tokens, "/api/v1/owners").await;
 
-        // What the HowTo samples send for themselves.
-        let own = [
-            ("grant_type", "client_credentials"),
-            ("client_id", text(&service, "client_id")),
-            ("client_secret", text(&service, "client_secret")),
-            ("scope", "read:owneraccounts"),
-        ];
-        let tokens = record.token(&own, None).await;
+        // An owner account, which people alone make.
+        let code = record.code(&web.asks(&[("scope", "write:owneraccounts")])).await;
+        let exchange = [("grant_type", "authorization_code"), back, ("code", code.as_str())];
+        let tokens = record.token(&exchange, Some(&raw)).await;
+        record.put(&tokens, "/api/v1/owners", json!({ "name": "Acme" })).await;
         record.get(&tokens, "/api/v1/owners").await;
+
+        record.by_itself(&service).await;
         compare_file("tapkey/login", &record.exchanges.into_text());
     })
     .await;

@@ -6,7 +6,8 @@ use super::{
     AUTHORIZE, BACK, Browser, CHALLENGE, EMAIL, PASSWORD, Shown, account, by, form, registered,
     session,
 };
-use crate::support::{World, on_each_engine};
+use crate::login::{mails, secret_of};
+use crate::support::{World, id, on_each_engine};
 
 /// A page that stays here: nobody is sent anywhere, and nothing of the request stands in a link.
 #[track_caller]
@@ -302,6 +303,37 @@ async fn whoever_manages_nothing_there_has_nothing_to_allow() {
         assert!(question.words().contains("You manage no place in which"));
         drop(other);
         assert!(form(&[("redirect_uri", BACK)]).starts_with("redirect_uri=https%3A%2F%2F"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_is_invited_comes_in_by_a_program_as_by_themselves() {
+    on_each_engine(|world| async move {
+        let program = registered(&world, "oauth2").await;
+        let ann = json!({ "email": "ann@example.org", "role": "administrator", "invite": true });
+        let first = world.made("/people", ann.clone()).await;
+        let secret = secret_of(&mails(&world, 1).await[0]).to_owned();
+        let mut browser = Browser::of(&world);
+        let page = browser.opens(&program.asks(&[])).await.is(200);
+        let one_time = [("login", "ann@example.org"), ("password", secret.as_str())];
+        let told = browser.fills(&page, &one_time).await.is(403);
+        assert!(told.words().contains("Choose a password of your own first"), "{}", told.words());
+        let redeem = json!({ "secret": secret, "password": PASSWORD });
+        world.nobody().post("/api/v1/account/invitation", redeem).await.expect(201);
+
+        // A second place invites her, and she manages no other.
+        let path = world.at(&format!("/people/{}", id(&first)));
+        world.admin.patch(&path, json!({ "role": "guest" })).await.expect(200);
+        let second = world.admin.post("/api/v1/places", json!({ "name": "Second" })).await;
+        let people = format!("/api/v1/places/{}/people", id(&second.expect(201)));
+        world.admin.post(&people, ann.clone()).await.expect(201);
+        mails(&world, 2).await;
+        let hers = [("login", "ann@example.org"), ("password", PASSWORD)];
+        let question = browser.fills(&page, &hers).await.is(200);
+        assert!(question.words().contains("Second"), "{}", question.words());
+        let sent = browser.fills(&question, &[("answer", "yes")]).await.is(303).sent();
+        program.exchanges(&world, &sent["code"]).await.expect(200);
     })
     .await;
 }

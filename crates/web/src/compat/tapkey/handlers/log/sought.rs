@@ -44,22 +44,14 @@ impl Sought {
                 true
             }
             Demand::Among("boundLockId", texts) => {
-                let found =
-                    self.named(state, Noun::Lock, texts).filter(|_| self.wish.lock.is_none());
-                self.wish.lock = found.clone().or(self.wish.lock.take());
-                found.is_some()
+                only(&mut self.wish.lock, named(state, Noun::Lock, texts))
             }
             Demand::Among("contactId", texts) => {
-                let found = self.named(state, Noun::Person, texts);
-                let found = found.filter(|_| self.wish.person.is_none());
-                self.wish.person = found.clone().or(self.wish.person.take());
-                found.is_some()
+                only(&mut self.wish.person, named(state, Noun::Person, texts))
             }
             Demand::Among("boundCardId", texts) => {
-                let found = self.named(state, Noun::Credential, texts);
-                let found = found.filter(|it| self.wish.credential.is_none() && is_card(state, it));
-                self.wish.credential = found.clone().or(self.wish.credential.take());
-                found.is_some()
+                let found = named(state, Noun::Credential, texts);
+                only(&mut self.wish.credential, found.filter(|it| is_card(state, it)))
             }
             Demand::Time("lockTimestamp", comparison, at) => {
                 within(&mut self.wish.occurred, comparison, at)
@@ -82,14 +74,6 @@ impl Sought {
         true
     }
 
-    /// The one object that is live and meant. Of what is deleted the filter knows.
-    fn named(&self, state: &PlaceState, noun: Noun, texts: &HashSet<String>) -> Option<Ref> {
-        let mut texts = texts.iter();
-        let (Some(text), None) = (texts.next(), texts.next()) else { return None };
-        let id = Id::parse(text).filter(|id| id.to_string() == *text)?;
-        state.number_of(noun, id).map(|_| Ref::Id(id))
-    }
-
     fn numbered(&mut self, comparison: Comparison, number: f64) -> bool {
         let after = match comparison {
             Comparison::Gt => number.floor(),
@@ -100,6 +84,23 @@ impl Sought {
         self.after = self.after.max(after.clamp(0.0, MOST_EXACT) as u64);
         after <= MOST_EXACT
     }
+}
+
+/// The one object that is live and meant. Of what is deleted the filter knows.
+fn named(state: &PlaceState, noun: Noun, texts: &HashSet<String>) -> Option<Ref> {
+    let mut texts = texts.iter();
+    let (Some(text), None) = (texts.next(), texts.next()) else { return None };
+    let id = Id::parse(text).filter(|id| id.to_string() == *text)?;
+    state.number_of(noun, id).map(|_| Ref::Id(id))
+}
+
+/// Looks for what was found alone, where nothing else is looked for already; whether it does.
+fn only(sought: &mut Option<Ref>, found: Option<Ref>) -> bool {
+    let does = sought.is_none() && found.is_some();
+    if does {
+        *sought = found;
+    }
+    does
 }
 
 /// Up to which whole numbers are exact as they are read.

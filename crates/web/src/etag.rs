@@ -1,6 +1,7 @@
 //! Entity tags: what an answer is stamped with, and what a caller says it has seen.
 //!
-//! `"r<revision>-<hash>"` on objects, `"h-<hash>"` on lists, `"plan-<hex>"` for a dry run's plan.
+//! `"r<revision>-<hash>"` on objects, `"h-<hash>"` on lists and where a vendor's API has tags,
+//! `"plan-<hex>"` for a dry run's plan.
 //! The hash tells answers apart; it keeps nothing secret and proves nothing.
 
 /// What `If-Match` says.
@@ -51,8 +52,8 @@ pub(crate) fn of_object(revision: u64, body: &[u8]) -> String {
     format!("\"r{revision}-{:016x}\"", hash(body))
 }
 
-/// The tag of a list.
-pub(crate) fn of_list(body: &[u8]) -> String {
+/// The tag of what has no revision, such as a list.
+pub(crate) fn of_body(body: &[u8]) -> String {
     format!("\"h-{:016x}\"", hash(body))
 }
 
@@ -88,6 +89,6 @@ mod tests {
         assert!(none_match_names(&one, &one) && none_match_names("\"x\", *", &one));
         assert!(none_match_names(&format!("W/{one}"), &one));
         assert!(!none_match_names(&two, &one) && !none_match_names("", &one));
-        assert_ne!(of_list(b"[]"), of_list(b"[1]"));
+        assert_ne!(of_body(b"[]"), of_body(b"[1]"));
     }
 }
