@@ -4,7 +4,9 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant as Clock;
 
-use claviger_domain::decision::{Decision, Door, Lockouts, Pin, Presented, Request, decide};
+use claviger_domain::decision::{
+    Decision, Door, Lockouts, Pin, Presented, Recognised, Request, decide,
+};
 use claviger_domain::ids::{LockNumber, Noun, PersonNumber, PlaceNumber};
 use claviger_domain::state::{PlaceState, Reach};
 
@@ -17,16 +19,17 @@ const BATCH: usize = 1_000;
 /// One question, as `app` asks it.
 #[inline]
 pub fn ask<'s>(state: &'s PlaceState, question: &Question) -> Option<Decision<'s>> {
+    let recognised = Recognised::by(state, Presented::Card(question.card));
     let number = LockNumber(state.number_of(Noun::Lock, question.lock)?);
     let door = Door::at(state, number)?;
     let request = Request {
         lock: number,
-        presented: Presented::Card(question.card),
+        recognised,
         pin: Pin::Missing,
         lockouts: Lockouts::default(),
         now: question.now,
     };
-    Some(decide(state, door, &request))
+    Some(decide(door, &request))
 }
 
 pub fn granted(state: &PlaceState, question: &Question) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use claviger_domain::decision::{Door, Lockouts, Pin, Presented, Request, decide};
+use claviger_domain::decision::{Door, Lockouts, Pin, Presented, Recognised, Request, decide};
 use claviger_domain::ids::{Id, LockNumber, Noun, PersonNumber, PlaceNumber, Ref};
 use claviger_domain::noun::grant::{Right, Subject};
 use claviger_domain::noun::scope::Scope;
@@ -188,9 +188,10 @@ fn row(
             state.credentials.get(credential).map(|it| it.header.id),
         ),
     };
+    let recognised = Recognised::by(state, presented);
     let request =
-        Request { lock, presented, pin: Pin::Asked, lockouts: Lockouts::default(), now: *now };
-    let decision = decide(state, door, &request);
+        Request { lock, recognised, pin: Pin::Asked, lockouts: Lockouts::default(), now: *now };
+    let decision = decide(door, &request);
     Ok(AccessRow {
         subject,
         subject_id: id.ok_or(Error::Internal)?,

@@ -5,7 +5,6 @@
 use std::sync::Arc;
 
 use claviger_domain::command::rights;
-use claviger_domain::decision::identify;
 use claviger_domain::draft::Draft;
 use claviger_domain::ids::{CredentialNumber, Id, LockNumber, Noun, Ref};
 use claviger_domain::noun::event::{Event, EventKind, Method};
@@ -15,7 +14,7 @@ use claviger_domain::refusal::Refusal;
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::{Instant, MINUTE};
 
-use super::{Found, PresentedWish, Side, Sides, ask, check_controller, find, presented, tries};
+use super::{Found, PresentedWish, Side, Sides, ask, check_controller, find, recognised, tries};
 use crate::context::Context;
 use crate::error::Error;
 use crate::read::resolve;
@@ -109,7 +108,7 @@ fn key(
     let missing = || not_here(pointer, "is nothing that is known in this place");
     let own = &sides.own;
     let found = find(&own.state, wish).map_err(|_| missing())?;
-    let known = presented(app, &found, own, own).and_then(|it| identify(&own.state, it));
+    let known = recognised(app, &found, own, own).and_then(|it| it.credential());
     if is_code && known.is_none() {
         tries::count_unknown_code(app, &sides.owner, now);
     }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use claviger_domain::decision::{
-    Decision, Hint, Lockouts, Pin, Presented, Request, decide, identify,
+    Decision, Hint, Lockouts, Pin, Presented, Recognised, Request, decide,
 };
 use claviger_domain::ids::{
     CredentialNumber, Id, LockNumber, Noun, PersonNumber, PlaceNumber, Ref,
@@ -115,6 +115,11 @@ fn presented(app: &App, wish: &Found, side: &Side, own: &Side) -> Option<Present
     }
 }
 
+/// What was presented, as one side knows it.
+fn recognised<'s>(app: &App, wish: &Found, side: &'s Side, own: &Side) -> Option<Recognised<'s>> {
+    Some(Recognised::by(&side.state, presented(app, wish, side, own)?))
+}
+
 /// What typed digits mean in a place: the code they are, else the opaque card whose text they are.
 fn typed(app: &App, side: &Side, digits: &Digits) -> Presented {
     let tag = app.secrets().code_tag(side.place(), &digits.0);
@@ -166,23 +171,23 @@ pub(crate) fn ask(
     let tag = pin.map(|pin| app.secrets().pin_tag(&pin.0));
     let pin = pin_state(app, sides, found, tag, live);
     let codes = live && tries::codes_locked(app, &sides.owner, now);
-    let request = |side: &Side| -> Option<Request> {
-        let presented = presented(app, found, side, &sides.own)?;
+    let request = |side| -> Option<Request<'_>> {
+        let recognised = recognised(app, found, side, &sides.own)?;
         // A question is locked out by nothing.
-        let known = if live { identify(&side.state, presented) } else { None };
+        let known = recognised.credential().filter(|_| live);
         let pin_locked =
             known.is_some_and(|known| tries::pin_locked(app, side, known.number(), now));
         let lockouts = Lockouts { pin: pin_locked, codes };
-        Some(Request { lock: side.lock, presented, pin, lockouts, now })
+        Some(Request { lock: side.lock, recognised, pin, lockouts, now })
     };
     let own_request = request(&sides.own).ok_or(Error::Internal)?;
-    let own = decide(&sides.own.state, door, &own_request);
+    let own = decide(door, &own_request);
     let mut tried = Tried::default();
     tried.add(&own);
     let mut other = None;
     for side in sides.others.iter().filter(|_| !own.granted) {
         let Some(request) = request(side) else { continue };
-        let decision = decide(&side.state, door, &request);
+        let decision = decide(door, &request);
         tried.add(&decision);
         if decision.granted {
             other = Some((side, decision));
@@ -237,8 +242,8 @@ fn subject(decision: &Decision, found: &Found) -> EventSubject {
 fn pin_state(app: &App, sides: &Sides, found: &Found, tag: Option<Tag>, live: bool) -> Pin {
     let Some(tag) = tag else { return if live { Pin::Missing } else { Pin::Asked } };
     let right = sides.all().any(|side| {
-        let known = presented(app, found, side, &sides.own)
-            .and_then(|presented| identify(&side.state, presented));
+        let known = recognised(app, found, side, &sides.own);
+        let known = known.and_then(|it| it.credential());
         known.and_then(|credential| credential.pin.as_ref()).is_some_and(|pin| pin.tag == tag)
     });
     if right { Pin::Right } else { Pin::Wrong }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use claviger_domain::decision::{Decision, Pin, identify};
+use claviger_domain::decision::{Decision, Pin};
 use claviger_domain::ids::{CredentialNumber, PlaceNumber};
 use claviger_domain::noun::credential::Credential;
 use claviger_domain::noun::event::{Event, EventKind, EventSubject, Method};
@@ -12,7 +12,7 @@ use claviger_domain::reason::Reason;
 use claviger_domain::time::{HOUR, Instant, SECOND};
 use claviger_store::StoreError;
 
-use super::{Found, Side, Sides, presented};
+use super::{Found, Side, Sides, recognised};
 use crate::App;
 use crate::error::Error;
 use crate::world::guard;
@@ -149,8 +149,7 @@ fn known_to<'s>(
     sides: &'s Sides,
     found: &'s Found,
 ) -> impl Iterator<Item = (&'s Side, &'s Arc<Credential>)> {
-    sides.all().filter_map(|side| {
-        let request = presented(app, found, side, &sides.own)?;
-        Some((side, identify(&side.state, request)?))
-    })
+    sides
+        .all()
+        .filter_map(|side| Some((side, recognised(app, found, side, &sides.own)?.credential()?)))
 }

@@ -1,7 +1,7 @@
 //! What controllers report of their locks: events and health.
 
 use claviger_domain::command::lock as rules;
-use claviger_domain::decision::{Door, Lockouts, Pin, Presented, Request, decide};
+use claviger_domain::decision::{Door, Lockouts, Pin, Presented, Recognised, Request, decide};
 use claviger_domain::ids::{
     ControllerNumber, CredentialNumber, GrantNumber, Id, LockNumber, Noun, PlaceNumber,
 };
@@ -150,12 +150,12 @@ fn opened_by(
     let tenant = site.tenants.iter().find(|it| it.state.place.number() == place)?;
     let request = Request {
         lock,
-        presented: Presented::Credential(subject.credential?),
+        recognised: Recognised::by(tenant.state, Presented::Credential(subject.credential?)),
         pin: Pin::Asked,
         lockouts: Lockouts::default(),
         now: then,
     };
-    let decision = decide(tenant.state, Door::at(site.owner, own)?, &request);
+    let decision = decide(Door::at(site.owner, own)?, &request);
     let was_there = |number: &GrantNumber| {
         let grant = tenant.state.grants.get(*number);
         grant.is_some_and(|grant| grant.header.created_at <= then)

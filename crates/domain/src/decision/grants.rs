@@ -33,16 +33,16 @@ pub(super) struct Scale<'s> {
 impl<'s> Decision<'s> {
     fn scale(&self) -> Scale<'s> {
         let Request { lock, now, .. } = self.request;
-        Scale { state: self.state, door: self.door, lock, now }
+        Scale { state: self.state(), door: self.door, lock, now }
     }
 
     /// The open grants of the person and the credential (none where the person asks from afar) that
     /// reach the lock and are for opening.
     pub(super) fn reaching(&self) -> impl Iterator<Item = Hit<'s>> + use<'s> {
-        let (lock, levels) = (self.request.lock, self.state.lock_levels(self.request.lock));
+        let (lock, levels) = (self.request.lock, self.state().lock_levels(self.request.lock));
         let Numbers { credential, person } = self.numbers;
-        let persons = person.map(|number| self.state.person_reach(number));
-        let credentials = credential.map(|number| self.state.credential_reach(number));
+        let persons = person.map(|number| self.state().person_reach(number));
+        let credentials = credential.map(|number| self.state().credential_reach(number));
         let subjects = [persons, credentials].into_iter().flatten();
         subjects.flat_map(move |subject| subject.hits(lock, levels))
     }

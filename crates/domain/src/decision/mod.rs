@@ -73,13 +73,39 @@ pub struct Lockouts {
     pub codes: bool,
 }
 
-/// One question.
+/// What was presented, and the credential a place knows it as.
+///
+/// Made before the lock is looked up: from what is presented to the grants of a person the reads
+/// depend on one another, and the lock's go on beside them.
 #[derive(Clone, Copy, Debug)]
-pub struct Request {
+pub struct Recognised<'s> {
+    state: &'s PlaceState,
+    presented: Presented,
+    found: Option<(CredentialNumber, HolderRow)>,
+}
+
+impl<'s> Recognised<'s> {
+    /// Looks it up in a place.
+    #[must_use]
+    #[inline]
+    pub fn by(state: &'s PlaceState, presented: Presented) -> Recognised<'s> {
+        Recognised { state, presented, found: find(state, presented) }
+    }
+
+    /// The credential, if the place knows it.
+    #[must_use]
+    pub fn credential(&self) -> Option<&'s Arc<Credential>> {
+        self.state.credentials.get(self.found?.0)
+    }
+}
+
+/// One question to the place that recognised what was presented.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'s> {
     /// The lock, by its number in the place that decides.
     pub lock: LockNumber,
     /// What was presented.
-    pub presented: Presented,
+    pub recognised: Recognised<'s>,
     /// What is known of the PIN.
     pub pin: Pin,
     /// Which tries are locked out.
@@ -91,9 +117,8 @@ pub struct Request {
 /// The answer, with everything needed to say why.
 #[derive(Clone, Debug)]
 pub struct Decision<'s> {
-    state: &'s PlaceState,
     door: Door<'s>,
-    request: Request,
+    request: Request<'s>,
     /// Whether the door opens.
     pub granted: bool,
     /// What was presented, or that nothing was needed.
@@ -111,12 +136,6 @@ struct Numbers {
     person: Option<PersonNumber>,
 }
 
-/// The credential that was presented, if this place knows it.
-#[must_use]
-pub fn identify(state: &PlaceState, presented: Presented) -> Option<&Arc<Credential>> {
-    state.credentials.get(find(state, presented)?.0)
-}
-
 #[inline]
 fn find(state: &PlaceState, presented: Presented) -> Option<(CredentialNumber, HolderRow)> {
     let number = match presented {
@@ -129,15 +148,15 @@ fn find(state: &PlaceState, presented: Presented) -> Option<(CredentialNumber, H
     holder.is_present().then_some((number, holder))
 }
 
-/// Decides one request in one place, at a lock whose settings are `door`.
+/// Decides one request in the place that is asked, at a lock whose settings are `door`.
 ///
 /// The order of checks and what each means is the table in `decision.md`.
 #[must_use]
 #[inline]
-pub fn decide<'s>(state: &'s PlaceState, door: Door<'s>, request: &Request) -> Decision<'s> {
-    let found = find(state, request.presented);
+pub fn decide<'s>(door: Door<'s>, request: &Request<'s>) -> Decision<'s> {
+    let Request { lock, now, recognised: Recognised { state, presented, found }, .. } = *request;
     let (credential, holder) = found.unzip();
-    let person = match request.presented {
+    let person = match presented {
         Presented::Person(number) => Some(number),
         _ => holder.and_then(HolderRow::person),
     };
@@ -146,13 +165,12 @@ pub fn decide<'s>(state: &'s PlaceState, door: Door<'s>, request: &Request) -> D
     let mut numbers = Numbers { credential, person: person.filter(|_| known.is_some()) };
     let mut method = method(request, holder);
     let mut reasons = Reasons::NONE;
-    let Request { lock, now, .. } = *request;
     if door.posture() == Posture::Disabled {
         reasons.add(Reason::LockDisabled);
     }
     if door.is_free(now) {
         method = Method::FreeAccess;
-    } else if request.presented.is_typed() && request.lockouts.codes {
+    } else if presented.is_typed() && request.lockouts.codes {
         reasons.add(Reason::PinLockedOut);
         // Known or not: the answer must not tell.
         numbers = Numbers::default();
@@ -171,12 +189,12 @@ pub fn decide<'s>(state: &'s PlaceState, door: Door<'s>, request: &Request) -> D
         reasons.join(Scale { state, door, lock, now }.weigh(reaches, credential));
     }
     let granted = reasons.is_empty();
-    Decision { state, door, request: *request, granted, method, reasons, numbers }
+    Decision { door, request: *request, granted, method, reasons, numbers }
 }
 
 #[inline]
-fn method(request: &Request, holder: Option<HolderRow>) -> Method {
-    let kind = match request.presented {
+fn method(request: &Request<'_>, holder: Option<HolderRow>) -> Method {
+    let kind = match request.recognised.presented {
         Presented::Person(_) => return Method::Remote,
         Presented::Card(_) => CredentialKind::Card,
         Presented::Code(_) | Presented::Typed(_) => CredentialKind::Code,
@@ -197,7 +215,7 @@ fn method(request: &Request, holder: Option<HolderRow>) -> Method {
 fn credential_flaws(
     state: &PlaceState,
     door: Door<'_>,
-    request: &Request,
+    request: &Request<'_>,
     number: CredentialNumber,
     holder: HolderRow,
 ) -> Reasons {
@@ -210,7 +228,12 @@ fn credential_flaws(
 }
 
 #[cold]
-fn flaws_of(credential: &Credential, rule: PinRule, asks_pin: bool, request: &Request) -> Reasons {
+fn flaws_of(
+    credential: &Credential,
+    rule: PinRule,
+    asks_pin: bool,
+    request: &Request<'_>,
+) -> Reasons {
     let mut reasons = Reasons::NONE;
     match credential.state {
         CredentialState::Active => {}
@@ -228,7 +251,7 @@ fn flaws_of(credential: &Credential, rule: PinRule, asks_pin: bool, request: &Re
 }
 
 /// What is wrong with the PIN at a time when the lock's rule holds.
-fn pin_flaw(credential: &Credential, rule: PinRule, request: &Request) -> Option<Reason> {
+fn pin_flaw(credential: &Credential, rule: PinRule, request: &Request<'_>) -> Option<Reason> {
     match (rule, &credential.pin, request.pin) {
         (PinRule::Never, _, _) | (PinRule::IfSet, None, _) => None,
         (PinRule::Always, None, _) => Some(Reason::PinNotSet),
@@ -244,13 +267,13 @@ impl<'s> Decision<'s> {
     /// The credential, where one was recognised.
     #[must_use]
     pub fn credential(&self) -> Option<&'s Arc<Credential>> {
-        self.state.credentials.get(self.numbers.credential?)
+        self.state().credentials.get(self.numbers.credential?)
     }
 
     /// The person, where one is known.
     #[must_use]
     pub fn person(&self) -> Option<&'s Arc<Person>> {
-        self.state.people.get(self.numbers.person?)
+        self.state().people.get(self.numbers.person?)
     }
 
     /// Whom the decision is about: the numbers of what [`Decision::credential`] and
@@ -294,7 +317,12 @@ impl<'s> Decision<'s> {
 
     /// What was asked.
     #[must_use]
-    pub fn request(&self) -> &Request {
+    pub fn request(&self) -> &Request<'s> {
         &self.request
+    }
+
+    /// The place that was asked.
+    fn state(&self) -> &'s PlaceState {
+        self.request.recognised.state
     }
 }

@@ -63,7 +63,7 @@ impl Decision<'_> {
 
     /// When this grant would let the one in.
     fn next_opening(&self, hit: Hit<'_>, until: Instant) -> Option<Instant> {
-        let state = self.state;
+        let state = self.state();
         let grant = state.grants.get(hit.grant())?;
         if self.door.posture() == Posture::Lockdown && !grant.override_lockdown {
             return None;

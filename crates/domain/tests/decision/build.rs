@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use claviger_domain::command::grant::{NewGrant, Receiver};
 use claviger_domain::command::{access_level, credential, grant, lock, person, schedule};
-use claviger_domain::decision::{Decision, Door, Lockouts, Pin, Presented, Request, decide};
+use claviger_domain::decision::{
+    Decision, Door, Lockouts, Pin, Presented, Recognised, Request, decide,
+};
 use claviger_domain::draft::{Draft, Write};
 use claviger_domain::ids::{
     AccessLevelNumber, CredentialNumber, Id, IdSource, LockNumber, Noun, OrganizationNumber,
@@ -200,17 +202,19 @@ impl Built {
         owner.locks.get(self.owner_locks[lock]).unwrap()
     }
 
-    pub(crate) fn request(&self, question: &Question) -> Request {
+    pub(crate) fn presented(&self, question: &Question) -> Presented {
+        match question.held {
+            Held::Credential(it) => Presented::Credential(CredentialNumber(self.credentials[it])),
+            Held::Card(bits, value) => Presented::Card(CardValue { bits, value }),
+            Held::Code(code) => Presented::Code(digits(code).tag),
+            Held::Person(person) => Presented::Person(PersonNumber(self.people[person])),
+        }
+    }
+
+    pub(crate) fn request(&self, question: &Question) -> Request<'_> {
         Request {
             lock: LockNumber(self.locks[question.lock]),
-            presented: match question.held {
-                Held::Credential(it) => {
-                    Presented::Credential(CredentialNumber(self.credentials[it]))
-                }
-                Held::Card(bits, value) => Presented::Card(CardValue { bits, value }),
-                Held::Code(code) => Presented::Code(digits(code).tag),
-                Held::Person(person) => Presented::Person(PersonNumber(self.people[person])),
-            },
+            recognised: Recognised::by(&self.state, self.presented(question)),
             pin: match question.pin {
                 PinGiven::Missing => Pin::Missing,
                 PinGiven::Right => Pin::Right,
@@ -223,7 +227,7 @@ impl Built {
     }
 
     pub(crate) fn decide(&self, question: &Question) -> Decision<'_> {
-        decide(&self.state, self.door(question.lock), &self.request(question))
+        decide(self.door(question.lock), &self.request(question))
     }
 
     /// The engine's answer in the words of the oracle.

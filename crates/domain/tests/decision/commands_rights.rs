@@ -3,7 +3,7 @@
 use claviger_domain::command::access_level::{self, Modification};
 use claviger_domain::command::grant::{self, NewGrant, Receiver};
 use claviger_domain::command::{credential, lock, schedule};
-use claviger_domain::decision::{Door, Lockouts, Pin, Presented, Request, decide};
+use claviger_domain::decision::{Door, Lockouts, Pin, Presented, Recognised, Request, decide};
 use claviger_domain::draft::{Draft, Write};
 use claviger_domain::ids::{
     AccessLevelNumber, GrantNumber, LockNumber, Noun, PersonNumber, PlaceNumber, ScheduleNumber,
@@ -507,12 +507,12 @@ fn may(
 ) -> bool {
     let request = Request {
         lock,
-        presented: Presented::Card(part(32, 1).card),
+        recognised: Recognised::by(here, Presented::Card(part(32, 1).card)),
         pin: Pin::Missing,
         lockouts: Lockouts::default(),
         now,
     };
-    decide(here, Door::at(owner, door).unwrap(), &request).granted
+    decide(Door::at(owner, door).unwrap(), &request).granted
 }
 
 #[test]

@@ -133,7 +133,7 @@ impl Alone<'_> {
         let asks = at.lock.pin != PinRule::Never
             && at.pin_schedule.is_none_or(|it| self.holds(&it, at, now));
         let lockdown = at.lock.posture == Put::Lockdown;
-        self.found(built.request(question).presented, built).into_iter().any(|it| {
+        self.found(built.presented(question), built).into_iter().any(|it| {
             let pin = match (asks, it.credential.pin.is_some() && it.needs_pin) {
                 (false, _) => true,
                 (true, false) => at.lock.pin == PinRule::IfSet,
@@ -168,8 +168,7 @@ fn agrees(built: &Built, desired: &Desired, questions: &[Question]) -> usize {
         if matches!(question.held, Held::Person(_)) {
             continue;
         }
-        let decision: Decision<'_> =
-            decide(&built.state, built.door(question.lock), &built.request(&question));
+        let decision: Decision<'_> = decide(built.door(question.lock), &built.request(&question));
         let lock = LockNumber(built.owner_locks[question.lock]);
         let alone = alone.opens(lock, built, &question);
         assert_eq!(alone, decision.granted, "{question:?}: {:?}", decision.reasons);
