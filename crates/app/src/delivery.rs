@@ -127,6 +127,10 @@ impl Outbox {
         }
         let now = self.app.now();
         for endpoint in self.app.store().due_endpoints(now).await? {
+            if !is_told(&self.app, endpoint) {
+                self.app.store().give_up_deliveries(endpoint, &nobody(&self.app)).await?;
+                continue;
+            }
             let under_way = self.under_way.entry(endpoint).or_default();
             let left = AT_ONCE - self.tasks.len();
             let room = most_at_once(&self.app, endpoint).saturating_sub(*under_way).min(left);
@@ -151,6 +155,18 @@ impl Outbox {
     }
 }
 
+/// Whether there is such a webhook and it is not disabled.
+fn is_told(app: &App, (place, webhook): Endpoint) -> bool {
+    let state = app.state(place).ok();
+    let webhook = state.as_ref().and_then(|state| state.webhooks.get(webhook));
+    webhook.is_some_and(|webhook| webhook.disabled.is_none())
+}
+
+/// What is noted where there is nobody to tell.
+fn nobody(app: &App) -> Attempt {
+    Attempt { at: app.now(), status: None, error: Some("disabled".to_owned()) }
+}
+
 /// How many deliveries to a webhook may be under way: one that fails must not hold up the others.
 fn most_at_once(app: &App, (place, webhook): Endpoint) -> usize {
     let state = app.state(place).ok();
@@ -162,8 +178,7 @@ async fn one(app: &App, send: &Send, due: Delivery) -> Result<(), Error> {
     let state = app.state(due.place)?;
     let webhook = state.webhooks.get(due.webhook).cloned();
     let Some(webhook) = webhook.filter(|webhook| webhook.disabled.is_none()) else {
-        let gone = Attempt { at: app.now(), status: None, error: Some("disabled".to_owned()) };
-        app.store().finish_delivery(&due, gone, Finish::Dead).await?;
+        app.store().finish_delivery(&due, nobody(app), Finish::Dead).await?;
         return Ok(());
     };
     let now = app.now();

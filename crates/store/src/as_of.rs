@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use claviger_domain::ids::Noun;
+use claviger_domain::ids::{GrantNumber, Noun};
 use claviger_domain::record::Record;
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::Instant;
@@ -14,14 +14,45 @@ use crate::cells::Tools;
 use crate::closed::{Past, Undo};
 use crate::{StoreError, rows};
 
-/// The state as it was at `at`, of all that decisions read; `undo` is what [`crate::Store::since`]
-/// says of the same place and instant. Names and other personal data are those of now.
+/// The state as it was at `at`, of all that decisions read but the grants; `undo` is what
+/// [`crate::Store::since`] says of the same place and instant. Names and other personal data are
+/// those of now.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] where the history cannot be read.
 pub fn as_of(state: &PlaceState, undo: &Undo, at: Instant) -> Result<PlaceState, StoreError> {
     let mut then = state.clone();
-    for record in made_after(state, at) {
+    undone(&mut then, made_after(state, at), undo, at)?;
+    Ok(then)
+}
+
+/// Turns back some grants of a place, of which `open` are those that are open; `undo` is what
+/// [`crate::Store::grants_since`] says of them. Others stay as they are now.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] where the history cannot be read.
+pub fn with_grants(
+    state: &PlaceState,
+    open: &[GrantNumber],
+    undo: &Undo,
+    at: Instant,
+) -> Result<PlaceState, StoreError> {
+    let mut then = state.clone();
+    let made = open.iter().filter_map(|number| state.grants.get(*number));
+    let made = made.filter(|it| it.header.created_at > at);
+    let made = made.map(|it| Record::Grant(Arc::clone(it))).collect();
+    undone(&mut then, made, undo, at)?;
+    Ok(then)
+}
+
+/// Takes out what was made after an instant, and puts back what ended and what was replaced.
+fn undone(
+    then: &mut PlaceState,
+    made: Vec<Record>,
+    undo: &Undo,
+    at: Instant,
+) -> Result<(), StoreError> {
+    for record in made {
         then.apply(&rows::deleted(&record, at));
     }
     for record in &undo.ended {
@@ -35,7 +66,7 @@ pub fn as_of(state: &PlaceState, undo: &Undo, at: Instant) -> Result<PlaceState,
             then.apply(&rows::with_past(&record, &past.fields, &mut tools)?);
         }
     }
-    Ok(then)
+    Ok(())
 }
 
 /// Of each record, what held at `at`: that which was replaced first after it.
@@ -75,6 +106,5 @@ objects! {
     AccessLevel levels
     Membership memberships
     Schedule schedules
-    Grant grants
     Webhook webhooks
 }

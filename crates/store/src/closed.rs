@@ -10,6 +10,7 @@ use claviger_domain::noun::access_level::Membership;
 use claviger_domain::noun::grant::{Grant, Subject};
 use claviger_domain::noun::lock::Privacy;
 use claviger_domain::record::Record;
+use claviger_domain::state::PlaceState;
 use claviger_domain::time::Instant;
 use std::sync::Arc;
 
@@ -39,6 +40,17 @@ impl ClosedGrants {
             ClosedGrants::Of(Subject::Credential(it)) => Some(("credential", it.into())),
             ClosedGrants::ToLock(it) => Some(("lock", it.into())),
             ClosedGrants::ToLevel(it) => Some(("level", it.into())),
+        }
+    }
+
+    /// The numbers of the open ones.
+    #[must_use]
+    pub fn open_in(self, state: &PlaceState) -> Vec<GrantNumber> {
+        match self {
+            ClosedGrants::All => state.grants.iter().map(|grant| grant.number()).collect(),
+            ClosedGrants::Of(it) => state.reach(it).iter().map(|reach| reach.grant()).collect(),
+            ClosedGrants::ToLock(it) => state.lock_grants(it).iter().map(GrantNumber).collect(),
+            ClosedGrants::ToLevel(it) => state.level_grants(it).iter().map(GrantNumber).collect(),
         }
     }
 }
@@ -273,15 +285,16 @@ impl Store {
         Ok(records.into_iter().filter_map(membership).collect())
     }
 
-    /// What has changed in a place after an instant, of what decisions read.
+    /// What has changed in a place after an instant, of what decisions read, its grants apart: of
+    /// those there may be as many as a place has in all its time ([`Store::grants_since`]).
     ///
     /// # Errors
     /// As for any read.
     pub async fn since(&self, place: PlaceNumber, at: Instant) -> Result<Undo, StoreError> {
         let history = "select noun, number, replaced_at, revision, fields from history \
-             where place = ?1 and replaced_at > ?2";
-        let nouns: Vec<Noun> =
-            rows::PLACE.into_iter().filter(|noun| *noun != Noun::Place).collect();
+             where place = ?1 and replaced_at > ?2 and noun <> 'grant'";
+        let is_asked = |noun: &Noun| !matches!(noun, Noun::Place | Noun::Grant);
+        let nouns: Vec<Noun> = rows::PLACE.into_iter().filter(is_asked).collect();
         let mut statements = vec![Statement::new(history, values![place, at])];
         statements.extend(nouns.iter().map(|noun| {
             Statement::new(rows::texts(*noun).ended_after.as_str(), values![place, at])
@@ -297,6 +310,46 @@ impl Store {
             for row in answer {
                 undo.ended.push(rows::read(*noun, row.into_values(), &mut tools)?.1);
             }
+        }
+        Ok(undo)
+    }
+
+    /// What has changed of some grants after an instant: `open` are those of them that are open.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn grants_since(
+        &self,
+        place: PlaceNumber,
+        at: Instant,
+        which: &[ClosedGrants],
+        open: impl Iterator<Item = GrantNumber>,
+    ) -> Result<Undo, StoreError> {
+        let select = &rows::texts(Noun::Grant).select;
+        let ended = which.iter().map(|which| {
+            let mut sql = format!("{select} where place = ?1 and closed_at > ?2");
+            let mut args = values![place, at];
+            if let Some((column, value)) = which.condition() {
+                sql.push_str(&format!(
+                    " and closed_at is not null and {column} is not null and {column} = ?3"
+                ));
+                args.push(value);
+            }
+            Statement::new(sql, args)
+        });
+        let mut undo = Undo::default();
+        let mut tools = Tools::new(self.secrets());
+        for row in self.db.snapshot(ended.collect()).await?.into_iter().flatten() {
+            undo.ended.push(rows::read(Noun::Grant, row.into_values(), &mut tools)?.1);
+        }
+        let closed = undo.ended.iter().map(|record| GrantNumber(record.header().number));
+        let history = closed.chain(open).map(|number| {
+            let sql = "select noun, number, replaced_at, revision, fields from history \
+                 where place = ?1 and noun = 'grant' and number = ?2 and replaced_at > ?3";
+            Statement::new(sql, values![place, number, at])
+        });
+        for row in self.db.snapshot(history.collect()).await?.iter().flatten() {
+            undo.history.push(past(row)?);
         }
         Ok(undo)
     }

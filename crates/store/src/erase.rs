@@ -11,14 +11,14 @@ use claviger_domain::record::Record;
 use crate::{Batch, Commit, Outcome, Part, Store, StoreError, Value, values};
 
 /// Of a closed right the words of callers go; that it was there stays.
-const PERSON: [&str; 3] = [
+pub(crate) const PERSON: [&str; 3] = [
     "delete from reasons where place = ?1 and person = ?2",
     "delete from mails where place = ?1 and person = ?2",
     "update grants set metadata = null, external_id = null \
      where place = ?1 and person = ?2 and closed_at is not null \
      and (metadata is not null or external_id is not null)",
 ];
-const CREDENTIAL: [&str; 3] = [
+pub(crate) const CREDENTIAL: [&str; 3] = [
     "delete from reasons where place = ?1 and credential = ?2",
     "update grants set metadata = null, external_id = null \
      where place = ?1 and credential = ?2 and closed_at is not null \

@@ -21,6 +21,8 @@ use crate::{Batch, Outcome, Statement, Store, StoreError, Value, values};
 pub use filing::Filing;
 pub use forget::Forget;
 pub use read::EventFilter;
+#[cfg(test)]
+pub(crate) use read::recent_attempts;
 
 const TAKE: &str =
     "update heads set event_seq = event_seq + ?2 where place = ?1 returning event_seq";

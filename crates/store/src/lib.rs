@@ -43,7 +43,7 @@ pub mod timetable;
 mod trail;
 
 pub use answers::StoredAnswer;
-pub use as_of::as_of;
+pub use as_of::{as_of, with_grants};
 pub use catch_up::CaughtUp;
 pub use claviger_domain::draft::Write;
 pub use closed::{ClosedGrants, Past, PastLock, Undo};

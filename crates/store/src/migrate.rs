@@ -62,6 +62,7 @@ const MIGRATIONS: &[Migration] = migrations![
     19 "0019_mails.sql",
     20 "0020_left_to_cards.sql",
     21 "0021_webhooks.sql",
+    22 "0022_planned.sql",
 ];
 
 /// Made by whoever migrates first, so it is not itself a migration.
@@ -108,6 +109,12 @@ impl Migration {
         let digest = digest::digest(&digest::SHA256, self.text.as_bytes());
         digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+/// The SQL of the whole schema, for tests of what an engine makes of it.
+#[cfg(test)]
+pub(crate) fn whole(engine: Engine) -> Result<String, StoreError> {
+    MIGRATIONS.iter().map(|migration| migration.script(engine)).collect()
 }
 
 /// The highest schema this program knows.

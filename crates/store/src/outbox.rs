@@ -112,8 +112,10 @@ const INSERT: &str = "insert into deliveries \
 const COLUMNS: &str = "place, id, webhook, event_id, seq, body, state, attempts, created_at, \
      next_at, fence";
 
-const DUE: &str = "select distinct place, webhook from deliveries \
-     where state = 'waiting' and next_at <= ?1";
+/// Asked of each webhook: what waits may be much, and is not gone through.
+pub(crate) const DUE: &str = "select w.place, w.number from webhooks w where exists \
+     (select 1 from deliveries d where d.place = w.place and d.webhook = w.number \
+     and d.state = 'waiting' and d.next_at <= ?1)";
 
 /// The conditions stand twice: PostgreSQL looks at the outer ones again when it had to wait for
 /// another claim.
@@ -121,6 +123,15 @@ const CLAIM: &str = "update deliveries set lease_until = ?4, fence = fence + 1 \
      where state = 'waiting' and next_at <= ?3 and lease_until <= ?3 and place = ?1 and id in \
      (select id from deliveries where place = ?1 and webhook = ?2 and state = 'waiting' \
      and next_at <= ?3 and lease_until <= ?3 order by next_at limit ?5)";
+
+/// Deliveries given up at once; others are written between.
+const SLICE: u32 = 1_000;
+
+const GIVE_UP: &str = "update deliveries set state = 'dead', fence = fence + 1, attempts = \
+     replace(substr(attempts, 1, length(attempts) - 1) || ',' || cast(?4 as text) || ']', '[,', '[') \
+     where state = 'waiting' and lease_until <= ?3 and place = ?1 and id in \
+     (select id from deliveries where place = ?1 and webhook = ?2 and state = 'waiting' \
+     and next_at <= ?3 and lease_until <= ?3 order by next_at limit ?5) returning id";
 
 const FINISH: &str = "update deliveries set state = ?4, next_at = coalesce(?5, next_at), \
      attempts = ?6, lease_until = 0 \
@@ -137,9 +148,8 @@ pub(crate) fn append(batch: &mut Batch, place: PlaceNumber, deliveries: &[NewDel
     batch.many(INSERT, deliveries.iter().map(row).collect());
 }
 
-fn encode(attempts: &[Attempt]) -> String {
-    let attempt = |it: &Attempt| json!({ "at": it.at.0, "status": it.status, "error": it.error });
-    Json::Array(attempts.iter().map(attempt).collect()).to_string()
+fn encode(it: &Attempt) -> Json {
+    json!({ "at": it.at.0, "status": it.status, "error": it.error })
 }
 
 fn decode(text: &str) -> Option<Vec<Attempt>> {
@@ -210,6 +220,25 @@ impl Store {
         Ok(claimed)
     }
 
+    /// Gives up all deliveries to a webhook that are due and not under way.
+    ///
+    /// # Errors
+    /// As for any write; what was given up until then stays so.
+    pub async fn give_up_deliveries(
+        &self,
+        (place, webhook): (PlaceNumber, WebhookNumber),
+        why: &Attempt,
+    ) -> Result<(), StoreError> {
+        loop {
+            let mut batch = Batch::new();
+            let words = encode(why).to_string();
+            batch.fetch(GIVE_UP, values![place, webhook, why.at, words, SLICE]);
+            if self.fetch(batch).await?.len() < SLICE as usize {
+                return Ok(());
+            }
+        }
+    }
+
     /// Ends a claim with the try that was made. False when the claim had run out and somebody else
     /// has the delivery: then nothing is changed.
     ///
@@ -226,11 +255,11 @@ impl Store {
             Finish::Retry(at) => (DeliveryState::Waiting, Some(at)),
             Finish::Dead => (DeliveryState::Dead, None),
         };
-        let mut attempts = claimed.attempts.clone();
-        attempts.push(attempt);
+        let attempts = claimed.attempts.iter().chain([&attempt]).map(encode).collect();
+        let attempts = Json::Array(attempts).to_string();
         let mut batch = Batch::new();
         let key = values![claimed.place, claimed.id, claimed.fence];
-        batch.guard(FINISH, [key, values![state.as_str(), next_at, encode(&attempts)]].concat());
+        batch.guard(FINISH, [key, values![state.as_str(), next_at, attempts]].concat());
         Ok(matches!(self.db.write(batch).await?, Outcome::Done { .. }))
     }
 
@@ -300,19 +329,6 @@ impl Store {
         let mut batch = Batch::new();
         batch.guard(sql, values![place, id, new_id, now]);
         Ok(matches!(self.db.write(batch).await?, Outcome::Done { .. }))
-    }
-
-    /// Removes what waits for a webhook that is gone.
-    ///
-    /// # Errors
-    /// As for any write.
-    pub async fn drop_deliveries(
-        &self,
-        place: PlaceNumber,
-        webhook: WebhookNumber,
-    ) -> Result<(), StoreError> {
-        let sql = "delete from deliveries where place = ?1 and webhook = ?2";
-        self.run(sql, values![place, webhook]).await
     }
 
     /// Removes the deliveries made before an instant that are not waiting, but for those of some

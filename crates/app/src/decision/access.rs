@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use claviger_domain::decision::{Door, Lockouts, Pin, Presented, Recognised, Request, decide};
-use claviger_domain::ids::{Id, LockNumber, Noun, PersonNumber, PlaceNumber, Ref};
+use claviger_domain::ids::{GrantNumber, Id, LockNumber, Noun, PersonNumber, PlaceNumber, Ref};
 use claviger_domain::noun::grant::{Right, Subject};
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::reason::Reasons;
 use claviger_domain::refusal::Refusal;
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::Instant;
+use claviger_store::ClosedGrants;
 
 use crate::context::Context;
 use crate::error::Error;
@@ -34,7 +35,8 @@ pub struct AccessRow {
     pub reasons: Reasons,
 }
 
-/// The place as it was at an instant gone by; `pointer` says where the caller named it.
+/// The place as it was at an instant gone by, its grants apart, which [`with_grants`] turns back;
+/// `pointer` says where the caller named it.
 ///
 /// # Errors
 /// The instant is older than what is kept of rights that ended.
@@ -54,11 +56,25 @@ pub(super) async fn as_of(
     Ok(Arc::new(claviger_store::as_of(state, &undo, at)?))
 }
 
+/// The same with those grants as they were.
+pub(super) async fn with_grants(
+    ctx: &Context,
+    state: &Arc<PlaceState>,
+    at: Instant,
+    which: &[ClosedGrants],
+) -> Result<Arc<PlaceState>, Error> {
+    let open: Vec<GrantNumber> = which.iter().flat_map(|which| which.open_in(state)).collect();
+    let place = state.place.number();
+    let undo = ctx.app.store().grants_since(place, at, which, open.iter().copied()).await?;
+    Ok(Arc::new(claviger_store::with_grants(state, &open, &undo, at)?))
+}
+
 /// A place at the instant that is asked about, and the owners of the locks it borrows.
 struct Scene {
     state: Arc<PlaceState>,
     owners: HashMap<PlaceNumber, Arc<PlaceState>>,
     now: Instant,
+    is_past: bool,
 }
 
 impl Scene {
@@ -72,13 +88,22 @@ impl Scene {
         let state = if now < present { as_of(ctx, &state, now, "?at").await? } else { state };
         let owners: BTreeSet<PlaceNumber> =
             state.locks.iter().filter_map(|lock| Some(lock.borrowed?.0)).collect();
-        let mut scene = Scene { state, owners: HashMap::new(), now };
+        let is_past = now < present;
+        let mut scene = Scene { state, owners: HashMap::new(), now, is_past };
         for place in owners {
             let owner = ctx.app.state(place)?;
             let owner = if now < present { as_of(ctx, &owner, now, "?at").await? } else { owner };
             scene.owners.insert(place, owner);
         }
         Ok(scene)
+    }
+
+    /// The grants of the place as they were, of those that are asked about.
+    async fn with_grants(&mut self, ctx: &Context, which: &[ClosedGrants]) -> Result<(), Error> {
+        if self.is_past {
+            self.state = with_grants(ctx, &self.state, self.now, which).await?;
+        }
+        Ok(())
     }
 }
 
@@ -95,7 +120,10 @@ pub async fn of_lock(
     ctx.authorize(place, Scope::GrantsRead)?;
     let state = ctx.read(place, Scope::LocksRead)?;
     let lock: LockNumber = resolve(&state, Noun::Lock, lock)?;
-    let scene = Scene::of(ctx, state, when).await?;
+    let mut scene = Scene::of(ctx, state, when).await?;
+    let levels = scene.state.lock_levels(lock).iter().map(ClosedGrants::ToLevel);
+    let which: Vec<_> = levels.chain([ClosedGrants::ToLock(lock)]).collect();
+    scene.with_grants(ctx, &which).await?;
     let state = &scene.state;
     let mut holders: BTreeMap<Subject, Vec<Id>> = BTreeMap::new();
     let levels = state.lock_levels(lock).iter().flat_map(|level| state.level_grants(level).iter());
@@ -143,12 +171,14 @@ async fn reached(
     person: PersonNumber,
     when: Option<Instant>,
 ) -> Result<Vec<AccessRow>, Error> {
-    let scene = Scene::of(ctx, state, when).await?;
+    let mut scene = Scene::of(ctx, state, when).await?;
+    let credentials = scene.state.person_credentials(person).iter();
+    let credentials = credentials.map(|number| Subject::Credential(number.into()));
+    let subjects: Vec<Subject> = credentials.chain([Subject::Person(person)]).collect();
+    let which: Vec<_> = subjects.iter().copied().map(ClosedGrants::Of).collect();
+    scene.with_grants(ctx, &which).await?;
     let state = &scene.state;
     let mut locks: BTreeMap<(LockNumber, Subject), Vec<Id>> = BTreeMap::new();
-    let credentials = state.person_credentials(person).iter();
-    let subjects = std::iter::once(Subject::Person(person))
-        .chain(credentials.map(|number| Subject::Credential(number.into())));
     for subject in subjects {
         for reach in state.reach(subject).iter().filter(|reach| reach.opens()) {
             let Some(grant) = state.grants.get(reach.grant()) else { continue };
@@ -167,7 +197,7 @@ fn row(
     lock: LockNumber,
     grants: Vec<Id>,
 ) -> Result<AccessRow, Error> {
-    let Scene { state, owners, now } = scene;
+    let Scene { state, owners, now, .. } = scene;
     let missing = || Error::not_found(Noun::Lock);
     let own = state.locks.get(lock).ok_or_else(missing)?;
     let owner = match own.borrowed {

@@ -315,8 +315,13 @@ pub async fn make(ctx: &Context, place: Id, wish: DecisionWish) -> Result<Decide
         own.state = access::as_of(ctx, &own.state, now, "/at").await?;
     }
     let found = find(&own.state, &wish.presented)?;
-    let sides =
-        if now < present { Sides::then(ctx, own, now).await? } else { Sides::of(&ctx.app, own)? };
+    let sides = if now < present {
+        let mut then = Sides::then(ctx, own, now).await?;
+        then.with_grants_of(ctx, &found, now).await?;
+        then
+    } else {
+        Sides::of(&ctx.app, own)?
+    };
     let outcome = ask(&ctx.app, &sides, &found, wish.pin.as_ref(), now, live)?;
     if !counted.load(Ordering::Relaxed) {
         tries::count(&ctx.app, &sides, &found, &outcome.tried, now);

@@ -7,8 +7,9 @@ use claviger_domain::ids::{LockNumber, Noun, PlaceNumber};
 use claviger_domain::noun::lock::Privacy;
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::Instant;
+use claviger_store::ClosedGrants;
 
-use super::access;
+use super::{Found, access, recognised};
 use crate::App;
 use crate::context::Context;
 use crate::error::Error;
@@ -23,6 +24,14 @@ pub(crate) struct Side {
 impl Side {
     pub(crate) fn place(&self) -> PlaceNumber {
         self.state.place.number()
+    }
+
+    /// Whether the owner's lock is lent to a place as the lock it has there.
+    pub(super) fn is_lent_to(&self, own: &Side) -> bool {
+        let shares = self.state.lock_shares(self.lock).iter();
+        shares
+            .filter_map(|share| self.state.shares.get(share))
+            .any(|share| share.place == own.place() && share.as_lock == Some(own.lock))
     }
 
     /// The places that have this lock of the owner's, with its number there, but for one of them.
@@ -60,7 +69,8 @@ impl Sides {
         Ok(Sides::with(owner, own, others))
     }
 
-    /// The same at an instant gone by, each place as it was; `own` is as it was already.
+    /// The same at an instant gone by, each place as it was but for its grants; `own` is as it was
+    /// already.
     pub(super) async fn then(ctx: &Context, own: Side, at: Instant) -> Result<Sides, Error> {
         let lock = own.state.locks.get(own.lock).ok_or(Error::not_found(Noun::Lock))?;
         let owner = match lock.borrowed {
@@ -69,6 +79,10 @@ impl Sides {
                 Side { state: access::as_of(ctx, &ctx.app.state(place)?, at, "/at").await?, lock }
             }
         };
+        // It may have been taken back and lent again since.
+        if lock.borrowed.is_some() && !owner.is_lent_to(&own) {
+            return Err(Error::not_found(Noun::Lock));
+        }
         let mut others = Vec::new();
         for (place, lock) in owner.shared_to(own.place()) {
             let state = access::as_of(ctx, &ctx.app.state(place)?, at, "/at").await?;
@@ -86,6 +100,23 @@ impl Sides {
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Side> {
         std::iter::once(&self.own).chain(&self.others)
+    }
+
+    /// Turns back, of all that decide, the grants of whom they recognise in what was presented.
+    pub(super) async fn with_grants_of(
+        &mut self,
+        ctx: &Context,
+        found: &Found,
+        at: Instant,
+    ) -> Result<(), Error> {
+        let own = self.own.clone();
+        for side in std::iter::once(&mut self.own).chain(&mut self.others) {
+            let which: Vec<ClosedGrants> = recognised(&ctx.app, found, side, &own)
+                .map(|it| it.subjects().map(ClosedGrants::Of).collect())
+                .unwrap_or_default();
+            side.state = access::with_grants(ctx, &side.state, at, &which).await?;
+        }
+        Ok(())
     }
 
     /// What events at the lock keep; the owner's to say.

@@ -100,9 +100,7 @@ pub(super) fn count(app: &App, sides: &Sides, found: &Found, tried: &Tried, now:
 /// Counts again what recent events tell, after a start.
 pub(crate) async fn rebuild_attempts(app: &App) -> Result<(), StoreError> {
     let since = app.now().plus(-REBUILD);
-    let mut recent = app.store().recent_attempts(since).await?;
-    // A credential may be tried at several places.
-    recent.sort_by_key(|(_, event)| event.occurred_at);
+    let recent = app.store().recent_attempts(since).await?;
     recent.iter().for_each(|(place, event)| recount(app, *place, event));
     Ok(())
 }

@@ -20,6 +20,7 @@ use crate::ids::{CredentialNumber, GrantNumber, LockNumber, PersonNumber};
 use crate::noun::card::CardValue;
 use crate::noun::credential::{Credential, CredentialKind, CredentialState, SessionHints, Tag};
 use crate::noun::event::Method;
+use crate::noun::grant::Subject;
 use crate::noun::lock::{PinRule, Posture};
 use crate::noun::person::{Person, PersonState};
 use crate::reason::{Reason, Reasons};
@@ -96,6 +97,16 @@ impl<'s> Recognised<'s> {
     #[must_use]
     pub fn credential(&self) -> Option<&'s Arc<Credential>> {
         self.state.credentials.get(self.found?.0)
+    }
+
+    /// Whose grants count.
+    pub fn subjects(&self) -> impl Iterator<Item = Subject> {
+        let person = match self.presented {
+            Presented::Person(number) => Some(number),
+            _ => self.found.and_then(|(_, holder)| holder.person()),
+        };
+        let credential = self.found.map(|(number, _)| Subject::Credential(number));
+        person.map(Subject::Person).into_iter().chain(credential)
     }
 }
 

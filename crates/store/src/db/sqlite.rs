@@ -3,6 +3,7 @@
 //! Must not: let two writes run at once, answer before the commit, or block an async thread.
 
 mod fault;
+mod planner;
 mod reader;
 mod writer;
 
@@ -280,7 +281,11 @@ fn migrate_once(connection: &mut Connection, next: NextMigration) -> Result<bool
             Ok(())
         },
     )?;
-    let Some(migration) = next(&history)? else { return Ok(false) };
+    let Some(migration) = next(&history)? else {
+        planner::tell(&transaction).map_err(failed)?;
+        transaction.commit().map_err(failed)?;
+        return Ok(false);
+    };
     let script = migration.script(super::Engine::Sqlite)?;
     transaction.execute_batch(&script).map_err(failed)?;
     let mark = migration.mark();

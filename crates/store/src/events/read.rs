@@ -80,7 +80,7 @@ impl Clause {
 const WITH_SUBJECT: &str = "left join event_subjects s on s.place = e.place and s.seq = e.seq";
 
 impl EventFilter {
-    fn statement(&self, place: PlaceNumber, limit: u32) -> Statement {
+    pub(crate) fn statement(&self, place: PlaceNumber, limit: u32) -> Statement {
         let mut clause = Clause { sql: String::new(), args: values![place] };
         let kind = |granted: bool| {
             if granted { EventKind::AccessGranted } else { EventKind::AccessDenied }.as_str()
@@ -91,6 +91,7 @@ impl EventFilter {
         let from = self.occurred.from.max(self.after_moment.map(|(at, _)| at));
         clause.and("e.occurred_at >=", from);
         clause.and("e.occurred_at <", self.occurred.until);
+        self.begin_late(&mut clause);
         clause.and("e.received_at >=", self.received.from);
         clause.and("e.received_at <", self.received.until);
         clause.and("e.kind =", self.granted.map(kind));
@@ -134,6 +135,20 @@ impl EventFilter {
             ways => format!("{} offset ?{skip}", ways.concat()),
         };
         Statement::new(sql, clause.args)
+    }
+
+    /// Where a page in order of sequence begins that has no cursor yet: else all events that are too
+    /// old would be gone through first. The sum keeps engines from looking for the lowest in order
+    /// of sequence, which goes through them too.
+    fn begin_late(&self, clause: &mut Clause) {
+        let in_sequence = !(self.by_time || self.by_id || self.newest_first);
+        if let Some(from) = self.occurred.from.filter(|_| in_sequence && self.after_seq == 0) {
+            let from = clause.arg(from);
+            clause.sql.push_str(&format!(
+                " and {{at}}.seq >= (select min(f.seq + 0) from events f \
+                 where f.place = ?1 and f.occurred_at >= ?{from})"
+            ));
+        }
     }
 
     /// Where to look. Who or what is looked for is found where the events are filed, which has them
@@ -184,6 +199,20 @@ struct Roads {
     /// The table whose sequence and id order it, and where it begins, up to the conditions that all
     /// share.
     ways: Vec<(&'static str, String)>,
+}
+
+/// The decisions of [`Store::recent_attempts`].
+pub(crate) fn recent_attempts() -> String {
+    // The places come first: all events that ever were would be gone through otherwise.
+    format!(
+        "select {COLUMNS} from heads h \
+         cross join events e {WITH_SUBJECT} \
+         where e.place = h.place and e.occurred_at >= ?1 \
+         and (e.kind = 'access_granted' and e.method in ('card_and_pin', 'code', 'phone') \
+              or e.kind = 'access_denied' and (e.reasons like '%pin_wrong%' \
+                  or e.method in ('card_and_pin', 'code') \
+                     and e.reasons like '%credential_unknown%'))"
+    )
 }
 
 fn read(row: Row) -> Result<(PlaceNumber, Event), StoreError> {
@@ -275,9 +304,9 @@ impl Store {
         rows.first().map_or(Ok(0), |row| row.u64(0))
     }
 
-    /// The decisions of all places since an instant, from which wrong PINs and unknown codes are
-    /// counted anew at start: denials for a wrong or unknown one, and what was let in, which ends a
-    /// count. In order of place and sequence.
+    /// The decisions of all places since an instant from which wrong PINs and unknown codes are
+    /// counted anew at start: denials for a wrong or unknown one, and what was let in by more than
+    /// a card, which ends a count. In order of time.
     ///
     /// # Errors
     /// As for any read.
@@ -285,13 +314,9 @@ impl Store {
         &self,
         since: Instant,
     ) -> Result<Vec<(PlaceNumber, Event)>, StoreError> {
-        let sql = format!(
-            "select {COLUMNS} from heads h \
-             join events e on e.place = h.place and e.occurred_at >= ?1 \
-             {WITH_SUBJECT} \
-             where e.kind in ('access_granted', 'access_denied') order by e.place, e.seq"
-        );
-        let rows = self.db.read(Statement::new(sql, values![since])).await?;
-        rows.into_iter().map(read).collect()
+        let rows = self.db.read(Statement::new(recent_attempts(), values![since])).await?;
+        let mut found: Vec<_> = rows.into_iter().map(read).collect::<Result<_, _>>()?;
+        found.sort_by_key(|(place, event)| (event.occurred_at, *place, event.seq));
+        Ok(found)
     }
 }

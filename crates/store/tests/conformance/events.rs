@@ -248,6 +248,8 @@ async fn a_hidden_event_is_counted_and_not_found() {
     on_each_store(async |world| {
         let mut events: Vec<Event> = (1..=4).map(event).collect();
         events[1].hidden = true;
+        events[1].method = Some(Method::Code);
+        events[2].method = Some(Method::CardAndPin);
         world.store.record_events(PLACE, events, Vec::new()).await.unwrap();
         let found = world.store.events(PLACE, &EventFilter::default(), 9).await.unwrap();
         assert_eq!(found.iter().map(|event| event.seq).collect::<Vec<_>>(), [1, 3, 4]);
@@ -256,8 +258,8 @@ async fn a_hidden_event_is_counted_and_not_found() {
         let person = EventFilter { person: Some(PersonNumber(2)), ..EventFilter::default() };
         assert_eq!(world.store.events(PLACE, &person, 9).await.unwrap(), []);
         let counted = world.store.recent_attempts(Instant(0)).await.unwrap();
-        assert_eq!(counted.len(), 4, "wrong tries count whatever is shown");
-        assert!(counted[1].1.hidden && !counted[2].1.hidden);
+        assert_eq!(counted.len(), 2, "tries count whatever is shown");
+        assert!(counted[0].1.hidden && !counted[1].1.hidden);
         assert!(world.store.event(PLACE, event(2).id).await.unwrap().unwrap().hidden);
     })
     .await;
@@ -391,18 +393,35 @@ async fn who_is_held_is_not_forgotten_with_the_others() {
 #[tokio::test]
 async fn tries_are_counted_anew_from_what_was_stored() {
     on_each_store(async |world| {
-        let mut events: Vec<Event> = (1..=4).map(event).collect();
-        for event in &mut events[1..] {
-            event.kind = EventKind::AccessDenied;
-        }
-        events[1].reasons.add(Reason::PinWrong);
-        events[2].reasons.add(Reason::NoGrant);
-        events[3].kind = EventKind::DoorOpened;
+        let (denied, granted) = (EventKind::AccessDenied, EventKind::AccessGranted);
+        let (pin, unknown) = (Some(Reason::PinWrong), Some(Reason::CredentialUnknown));
+        let all = [
+            (denied, Method::CardAndPin, pin),
+            (denied, Method::CardAndPin, pin),
+            (denied, Method::Code, unknown),
+            (granted, Method::Code, None),
+            (granted, Method::CardAndPin, None),
+            // What tells nothing of a PIN or a code.
+            (denied, Method::Card, unknown),
+            (denied, Method::Code, Some(Reason::NoGrant)),
+            (granted, Method::Card, None),
+            (granted, Method::FreeAccess, None),
+            (EventKind::DoorOpened, Method::Code, None),
+        ];
+        let events: Vec<Event> = (1..)
+            .zip(all)
+            .map(|(number, (kind, method, reason))| {
+                let mut event = Event { kind, method: Some(method), ..event(number) };
+                reason.into_iter().for_each(|reason| event.reasons.add(reason));
+                event
+            })
+            .collect();
+        let late = Event { occurred_at: Instant(4), ..events[1].clone() };
         world.store.record_events(PLACE, events, Vec::new()).await.unwrap();
-        world.store.record_events(OTHER, vec![event(2)], Vec::new()).await.unwrap();
+        world.store.record_events(OTHER, vec![late], Vec::new()).await.unwrap();
         let found = world.store.recent_attempts(Instant(2)).await.unwrap();
         let found: Vec<_> = found.iter().map(|(place, event)| (*place, event.seq)).collect();
-        assert_eq!(found, [(PLACE, 2), (PLACE, 3), (OTHER, 1)]);
+        assert_eq!(found, [(PLACE, 2), (PLACE, 3), (PLACE, 4), (OTHER, 1), (PLACE, 5)]);
     })
     .await;
 }

@@ -117,6 +117,36 @@ async fn no_two_workers_have_the_same() {
 }
 
 #[tokio::test]
+async fn what_waits_for_nobody_is_given_up_at_once() {
+    on_each_store(async |mut world| {
+        waiting(&mut world, 2_500).await;
+        let endpoint = (PLACE, HOOK);
+        let tried = world.store.due_deliveries(endpoint, Instant(2), 2, Instant(9)).await.unwrap();
+        let retry = Finish::Retry(Instant(1));
+        world.store.finish_delivery(&tried[0], attempt(1, Some(500)), retry).await.unwrap();
+        let now = Instant(2_600);
+        assert_eq!(world.store.due_endpoints(now).await.unwrap(), [endpoint]);
+        let why = Attempt { at: Instant(8), status: None, error: Some("disabled".to_owned()) };
+        world.store.give_up_deliveries(endpoint, &why).await.unwrap();
+        let left = "select count(*) from deliveries where state = 'waiting'";
+        assert_eq!(world.number(left).await, 2_493, "one under way, others due later");
+        let why = Attempt { at: now, ..why };
+        world.store.give_up_deliveries(endpoint, &why).await.unwrap();
+        assert_eq!(world.number(left).await, 0);
+        assert_eq!(world.store.due_endpoints(now).await.unwrap(), []);
+        let tries = async |id| world.store.delivery(PLACE, id).await.unwrap().unwrap().attempts;
+        assert_eq!(
+            tries(tried[0].id).await,
+            [attempt(1, Some(500)), Attempt { at: Instant(8), ..why.clone() }]
+        );
+        assert_eq!(tries(tried[1].id).await, [why]);
+        let late = world.store.finish_delivery(&tried[1], attempt(1, Some(200)), Finish::Delivered);
+        assert_eq!(late.await, Ok(false), "it was given up meanwhile");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn deliveries_are_listed_replayed_and_removed() {
     on_each_store(async |mut world| {
         waiting(&mut world, 3).await;
@@ -138,8 +168,6 @@ async fn deliveries_are_listed_replayed_and_removed() {
         assert_eq!(list(None).await, [7, 3]);
         world.store.trim_deliveries(Instant(1), &[OTHER]).await.unwrap();
         assert_eq!(list(None).await, [7, 3]);
-        world.store.drop_deliveries(PLACE, HOOK).await.unwrap();
-        assert!(list(None).await.is_empty());
         let stranger = NewDelivery {
             id: id(1),
             webhook: HOOK,

@@ -11,7 +11,7 @@ use claviger_domain::noun::{Closed, Header};
 use claviger_domain::record::Record;
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::{Instant, Window, Zone};
-use claviger_store::{ClosedGrants, Digits, Write, as_of};
+use claviger_store::{ClosedGrants, Digits, Write, as_of, with_grants};
 
 use crate::samples;
 use crate::world::{PLACE, World, on_each_store};
@@ -237,11 +237,47 @@ async fn a_place_can_be_asked_as_it_was_at_any_time() {
         let loaded = world.store.load_place(PLACE).await.unwrap().unwrap().0;
         for (at, wanted) in then.iter().step_by(7) {
             let undo = world.store.since(PLACE, *at).await.unwrap();
-            let found = seen(&as_of(&loaded, &undo, *at).unwrap());
+            let then = as_of(&loaded, &undo, *at).unwrap();
+            let found = seen(&with_all_grants(&world, &then, *at).await);
             for (found, wanted) in found.iter().zip(wanted) {
                 assert_eq!(found, wanted, "at {at:?}");
             }
             assert_eq!(found.len(), wanted.len(), "at {at:?}");
+        }
+    })
+    .await;
+}
+
+async fn with_all_grants(world: &World, then: &PlaceState, at: Instant) -> PlaceState {
+    let open = ClosedGrants::All.open_in(then);
+    let all = [ClosedGrants::All];
+    let undo = world.store.grants_since(PLACE, at, &all, open.iter().copied()).await.unwrap();
+    with_grants(then, &open, &undo, at).unwrap()
+}
+
+/// Of a few grants that are asked about, no others are read.
+#[tokio::test]
+async fn of_others_grants_nothing_is_read() {
+    on_each_store(async |mut world| {
+        let mut records = vec![samples::lock(1).into(), samples::lock(2).into()];
+        records.extend((1..=3).map(|number| samples::person(number).into()));
+        for number in 1..=60u32 {
+            let mut grant = samples::grant(number, 1 + number % 3, 1);
+            grant.target = Target::Lock(LockNumber(1 + number % 2));
+            (grant.schedule, grant.issued_under) = (None, None);
+            let by = claviger_domain::noun::Actor::System;
+            let reason = claviger_domain::noun::CloseReason::Revoked;
+            grant.closed = Some(Closed { at: Instant(9_000), by, reason });
+            records.push(grant.into());
+        }
+        world.put(PLACE, records).await;
+        let anns = ClosedGrants::Of(Subject::Person(PersonNumber(1)));
+        for (which, at, wanted) in
+            [(anns, 8_000, 20), (ClosedGrants::ToLock(LockNumber(1)), 8_000, 30), (anns, 9_000, 0)]
+        {
+            let none = std::iter::empty();
+            let undo = world.store.grants_since(PLACE, Instant(at), &[which], none).await.unwrap();
+            assert_eq!(undo.ended.len(), wanted, "{which:?}");
         }
     })
     .await;

@@ -319,3 +319,39 @@ async fn a_borrowed_lock_answers_with_its_owners_posture_of_then() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_lock_taken_back_and_lent_again_was_not_there_between() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let door = it.lock("Door").await;
+        let place = it.actor.post("/api/v1/places", json!({"name": "Tenant"})).await.expect(201);
+        let tenant = Site { actor: it.actor.clone(), place: id(&place).to_owned() };
+        let shares = format!("{}/shares", one("/locks", &door));
+        let moment = async || {
+            tokio::time::sleep(Duration::from_millis(3)).await;
+            let at = in_seconds(&world, 0);
+            tokio::time::sleep(Duration::from_millis(3)).await;
+            at
+        };
+        let lend = async || it.made(&shares, json!({"place_id": id(&place)})).await;
+        lend().await;
+        // The owner lets her in; asked at the tenant's, which has the door, that is an answer too.
+        let bo = it.person("Bo").await;
+        it.card(&bo, "b1").await;
+        it.grant(&bo, &door).await;
+        let first = moment().await;
+        it.delete(&format!("{shares}?place_id={}", tenant.place)).await.expect(204);
+        let between = moment().await;
+        lend().await;
+        let last = moment().await;
+        for (at, status) in [(&first, 200), (&between, 404), (&last, 200)] {
+            let ask = json!({"lock_id": id(&door), "card": {"bits": 56, "value": "b1"}, "at": at});
+            let answer = tenant.post("/decisions", ask).await.expect(status);
+            if status == 200 {
+                assert_eq!(answer["result"], "granted", "{answer}");
+            }
+        }
+    })
+    .await;
+}
