@@ -41,7 +41,8 @@ impl Panel<'_> {
             scopes: Scopes::ALL,
             places: Arc::new([number]),
             controller: Some((number, CONTROLLER)),
-            acts_for: None,
+            role: None,
+            alone: false,
         };
         let ctx = Context::new(app.clone(), caller, Via::Native);
         Panel { building, ctx, seq: 0, acknowledged: Vec::new() }

@@ -169,7 +169,8 @@ pub(crate) fn caller(client: &Client, scopes: Scopes) -> Caller {
         scopes,
         places: client.places.as_slice().into(),
         controller: client.controller,
-        acts_for: None,
+        role: None,
+        alone: false,
     }
 }
 

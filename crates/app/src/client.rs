@@ -22,7 +22,7 @@ use crate::random::{hex_secret, secret, sha256};
 use crate::read::Paging;
 
 pub(crate) use self::held::may_anywhere;
-use self::held::{find, manages, may_take};
+use self::held::{find, manages, may_take, within_end};
 pub use self::own::{Own, own};
 use self::trail::{note, places_shown, words};
 
@@ -105,7 +105,7 @@ pub(crate) async fn create_with(
         let now = work.now;
         let draft = work.directory();
         check(&wish, None, kind, now)?;
-        check_external_id(draft, &wish, None)?;
+        check_external_id(draft, &wish, organization, None)?;
         let client = Client {
             header: draft.header(Noun::Client, wish.external_id.clone().flatten())?,
             organization,
@@ -164,6 +164,7 @@ fn check(
 fn check_external_id(
     draft: &Draft<Directory>,
     wish: &ClientWish,
+    organization: OrganizationNumber,
     own: Option<ClientNumber>,
 ) -> Result<(), Error> {
     let Some(Some(external_id)) = &wish.external_id else { return Ok(()) };
@@ -173,10 +174,12 @@ fn check_external_id(
         flaws.invalid("/external_id", "bad_external_id", detail);
     }
     let another = draft.state.clients.iter().any(|client| {
-        client.header.external_id.as_ref() == Some(external_id) && Some(client.number()) != own
+        client.header.external_id.as_ref() == Some(external_id)
+            && client.organization == organization
+            && Some(client.number()) != own
     });
     if another {
-        flaws.taken("/external_id", "another client has this external id");
+        flaws.taken("/external_id", "another client of the organization has this external id");
     }
     Ok(flaws.refuse()?)
 }
@@ -218,12 +221,21 @@ fn organization(ctx: &Context) -> Result<OrganizationNumber, Error> {
     }
 }
 
-fn seen(ctx: &Context, id: Id, scope: Scope) -> Result<Arc<Client>, Error> {
+/// The client a reference names: by id, or by external id among those the caller may see.
+fn seen(ctx: &Context, client: &Ref, scope: Scope) -> Result<Arc<Client>, Error> {
     if !may_anywhere(ctx, scope) {
         return Err(Error::Forbidden(scope));
     }
     let directory = ctx.app.world().directory();
-    let client = directory.client(id).filter(|client| manages(ctx, client, Scope::ClientsRead));
+    let sees = |client: &&Arc<Client>| manages(ctx, client, Scope::ClientsRead);
+    let client = match client {
+        Ref::Id(id) => directory.client(*id).filter(sees),
+        Ref::External(external_id) => directory
+            .clients
+            .iter()
+            .filter(|client| client.header.external_id.as_ref() == Some(external_id))
+            .find(sees),
+    };
     let client = client.ok_or(Error::not_found(Noun::Client))?;
     if manages(ctx, client, scope) { Ok(client.clone()) } else { Err(Error::Forbidden(scope)) }
 }
@@ -232,8 +244,8 @@ fn seen(ctx: &Context, id: Id, scope: Scope) -> Result<Arc<Client>, Error> {
 ///
 /// # Errors
 /// Not found.
-pub fn get(ctx: &Context, id: Id) -> Result<Arc<Client>, Error> {
-    seen(ctx, id, Scope::ClientsRead)
+pub fn get(ctx: &Context, client: &Ref) -> Result<Arc<Client>, Error> {
+    seen(ctx, client, Scope::ClientsRead)
 }
 
 /// The clients the caller may see, with the number to go on after.
@@ -259,8 +271,12 @@ pub fn list(ctx: &Context, paging: Paging) -> Result<(Vec<Arc<Client>>, Option<u
 ///
 /// # Errors
 /// As [`create`]; not found; stale.
-pub async fn edit(ctx: &Context, id: Id, wish: ClientWish) -> Result<Written<Arc<Client>>, Error> {
-    let former = seen(ctx, id, Scope::ClientsWrite)?;
+pub async fn edit(
+    ctx: &Context,
+    client: &Ref,
+    wish: ClientWish,
+) -> Result<Written<Arc<Client>>, Error> {
+    let former = seen(ctx, client, Scope::ClientsWrite)?;
     may_take(ctx, &former)?;
     let found = find(ctx, &wish, Some(&former))?;
     let ctx2 = ctx.clone();
@@ -270,7 +286,7 @@ pub async fn edit(ctx: &Context, id: Id, wish: ClientWish) -> Result<Written<Arc
         let mut client = open(&at(draft, former.number())?);
         ctx2.check_seen(&client.header)?;
         check(&wish, Some(&client), client.kind, now)?;
-        check_external_id(draft, &wish, Some(former.number()))?;
+        check_external_id(draft, &wish, former.organization, Some(former.number()))?;
         if let Some(external_id) = &wish.external_id {
             client.header.external_id.clone_from(external_id);
         }
@@ -314,21 +330,23 @@ pub async fn edit(ctx: &Context, id: Id, wish: ClientWish) -> Result<Written<Arc
 ///
 /// # Errors
 /// Not found; stale; it is public and has none.
-pub async fn rotate(ctx: &Context, id: Id) -> Result<Written<Rotated>, Error> {
-    renew(ctx, id, OVERLAP).await
+pub async fn rotate(ctx: &Context, client: &Ref) -> Result<Written<Rotated>, Error> {
+    renew(ctx, client, OVERLAP).await
 }
 
 /// Gives a client a new secret; the former one is over at once.
 ///
 /// # Errors
 /// As [`rotate`].
-pub(crate) async fn replace_secret(ctx: &Context, id: Id) -> Result<Written<Rotated>, Error> {
-    renew(ctx, id, 0).await
+pub(crate) async fn replace_secret(ctx: &Context, client: &Ref) -> Result<Written<Rotated>, Error> {
+    renew(ctx, client, 0).await
 }
 
-async fn renew(ctx: &Context, id: Id, overlap: i64) -> Result<Written<Rotated>, Error> {
-    let former = seen(ctx, id, Scope::ClientsWrite)?;
+async fn renew(ctx: &Context, client: &Ref, overlap: i64) -> Result<Written<Rotated>, Error> {
+    let former = seen(ctx, client, Scope::ClientsWrite)?;
     may_take(ctx, &former)?;
+    // Whoever gets its secret lives as long as it.
+    within_end(ctx, former.expires_at)?;
     if former.kind == ClientKind::Public {
         return Err(Refusal::InUse("a public client has no secret".to_owned()).into());
     }
@@ -358,8 +376,8 @@ async fn renew(ctx: &Context, id: Id, overlap: i64) -> Result<Written<Rotated>, 
 ///
 /// # Errors
 /// Not found; stale; it may do more than the caller.
-pub async fn delete(ctx: &Context, id: Id) -> Result<Written<()>, Error> {
-    let former = seen(ctx, id, Scope::ClientsWrite)?;
+pub async fn delete(ctx: &Context, client: &Ref) -> Result<Written<()>, Error> {
+    let former = seen(ctx, client, Scope::ClientsWrite)?;
     may_take(ctx, &former)?;
     let ctx2 = ctx.clone();
     ctx.write(None, move |work| {

@@ -301,6 +301,7 @@ fn vouched(app: &App, ticket: &Ticket, client: &Client, scopes: Scopes) -> Optio
         scopes: person.role.scopes().and(scopes),
         places: places.into(),
         controller: None,
-        acts_for: Some(person.role),
+        role: Some(person.role),
+        alone: true,
     })
 }

@@ -38,9 +38,11 @@ pub enum Caller {
         places: Arc<[PlaceNumber]>,
         /// The one controller for whose locks it may decide and report.
         controller: Option<(PlaceNumber, ControllerNumber)>,
-        /// The role of the person it acts for, where that is no account. It acts in their place
-        /// alone then, not in those below, and gives no role that they could not give.
-        acts_for: Option<Role>,
+        /// The role by which it acts, where it does: its own, or that of the person it acts for.
+        /// That says which roles it gives then, not its scopes.
+        role: Option<Role>,
+        /// Whether it acts in its places alone, not in those below.
+        alone: bool,
     },
     /// A device with the secret it was enrolled with: it fetches keys for itself, and no more.
     Device {
@@ -216,8 +218,7 @@ impl Context {
         let world = self.app.world();
         match &self.caller {
             Caller::System | Caller::Operator => Some(Scopes::ALL),
-            Caller::Client { scopes, places, acts_for, .. } => {
-                let alone = acts_for.is_some();
+            Caller::Client { scopes, places, alone, .. } => {
                 let reaches =
                     |own: &PlaceNumber| *own == place || !alone && world.is_within(place, *own);
                 places.iter().any(reaches).then_some(*scopes)
@@ -261,10 +262,7 @@ impl Context {
     pub fn may_give(&self, place: PlaceNumber, role: Role) -> Result<(), Error> {
         let may = match &self.caller {
             Caller::System | Caller::Operator => true,
-            Caller::Client { scopes, acts_for, .. } => {
-                let gives = acts_for.is_none_or(|own| role == Role::Guest || own.may_give(role));
-                gives && client_may_give(*scopes, role)
-            }
+            Caller::Client { scopes, role: own, .. } => client_may_give(*scopes, *own, role),
             Caller::Device { .. } => false,
             Caller::Account { through, .. } => {
                 let gives = through.is_none_or(|it| it.scopes.has(Scope::RolesWrite));

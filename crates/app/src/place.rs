@@ -94,6 +94,10 @@ pub async fn create(
             other => other,
         })?),
     };
+    if ctx.controller().is_some() {
+        let detail = "a client of a controller is for the controller's one place";
+        return Err(Refusal::Escalation(detail.to_owned()).into());
+    }
     let organization = organization(ctx, parent)?;
     let providers = edit.identity_providers.as_deref().unwrap_or_default();
     for scope in [Scope::RolesWrite, Scope::ClientsWrite] {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use claviger_domain::ids::{Id, PlaceNumber};
+use claviger_domain::ids::{Id, PlaceNumber, Ref};
 use claviger_domain::noun::client::{Client, ClientKind};
 use claviger_domain::noun::grant::Via;
 use claviger_domain::noun::person::{PersonEdit, PersonState};
@@ -56,8 +56,8 @@ pub async fn make(ctx: &Context, place: Id, name: &str) -> Result<Program, Error
 }
 
 /// Makes the client of a program that knows no other secret than 32 hexadecimal digits, which it
-/// sends with each request. The native API does not take such a secret. It may do `more` beside
-/// what such programs may.
+/// sends with each request. The native API does not take such a secret. It may do what somebody
+/// with `role` may too, and so give that role.
 ///
 /// # Errors
 /// No such place.
@@ -65,9 +65,9 @@ pub async fn make_with_token(
     ctx: &Context,
     place: Id,
     name: &str,
-    more: &[Scope],
+    role: Role,
 ) -> Result<Program, Error> {
-    let scopes = PROGRAM.iter().chain(more).copied().collect();
+    let scopes = role.scopes().or(PROGRAM.into_iter().collect());
     made_with(ctx, place, name, (ClientKind::PlainToken, scopes), hex_secret).await
 }
 
@@ -111,7 +111,7 @@ pub async fn make_acting(ctx: &Context, place: Id, wish: Acting) -> Result<MadeC
     };
     if let Err(error) = person::create(ctx, place, edit, false).await {
         // Nobody has seen its secret.
-        crate::client::delete(ctx, id).await?;
+        crate::client::delete(ctx, &Ref::Id(id)).await?;
         return Err(error);
     }
     Ok(made)
@@ -137,8 +137,9 @@ pub fn by_role(
 ) -> Result<(Caller, Claims), SignedError> {
     let (mut caller, claims) = auth::signed(app, via, token)?;
     match &mut caller {
-        Caller::Client { id, scopes, places, controller: None, .. } => {
+        Caller::Client { id, scopes, places, role, controller: None, .. } => {
             *scopes = Role::Administrator.scopes();
+            *role = Some(Role::Administrator);
             *places = administered(app, &address(*id), named).into();
             Ok((caller, claims))
         }
@@ -210,10 +211,11 @@ pub async fn make_only(
     name: &str,
     scopes: Scopes,
 ) -> Result<String, Error> {
-    let number = ctx.read(place, Scope::PlacesRead)?.place.number();
+    let state = ctx.read(place, Scope::PlacesRead)?;
+    let (number, organization) = (state.place.number(), state.place.organization);
     let external_id = only_id(via, place);
     let directory = ctx.app.world().directory();
-    let mut clients = directory.clients.iter();
+    let mut clients = directory.clients.iter().filter(|it| it.organization == organization);
     let known = clients.find(|it| it.header.external_id.as_deref() == Some(&external_id));
     let made = match known {
         None => {
@@ -227,7 +229,7 @@ pub async fn make_only(
             create(ctx, ClientKind::ApiKey, wish).await?.done().and_then(|made| made.secret)
         }
         Some(client) if client.kind == ClientKind::ApiKey && client.places == [number] => {
-            let id = client.header.id;
+            let own = Ref::Id(client.header.id);
             // Whatever was made of it since, it works again as one that is made.
             let wish = ClientWish {
                 scopes: Some(scopes),
@@ -235,8 +237,8 @@ pub async fn make_only(
                 expires_at: Some(None),
                 ..ClientWish::default()
             };
-            edit(ctx, id, wish).await?;
-            replace_secret(ctx, id).await?.done().map(|made| made.secret)
+            edit(ctx, &own, wish).await?;
+            replace_secret(ctx, &own).await?.done().map(|made| made.secret)
         }
         Some(client) => {
             let detail = format!(

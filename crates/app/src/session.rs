@@ -7,6 +7,7 @@ use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier};
 use claviger_domain::ids::{AccountNumber, Id, Noun};
 use claviger_domain::noun::account::{Account, Ticket, TicketKind};
 use claviger_domain::noun::grant::Via;
+use claviger_domain::noun::person::PersonState;
 use claviger_domain::noun::role::Role;
 use claviger_domain::refusal::Refusal;
 use claviger_domain::text::folded;
@@ -196,7 +197,7 @@ pub(crate) fn welcome(app: &App, work: &mut Work, known: &Account) -> Result<(),
     Ok(())
 }
 
-/// Where an account has which role.
+/// Where an account has which role; whoever is suspended has none.
 #[must_use]
 pub fn places(ctx: &Context, account: AccountNumber) -> Vec<(Id, Role)> {
     let cells = ctx.app.world().places().into_iter();
@@ -204,7 +205,8 @@ pub fn places(ctx: &Context, account: AccountNumber) -> Vec<(Id, Role)> {
         .filter_map(|cell| {
             let state = cell.state();
             let person = state.person_by_account(account).and_then(|it| state.people.get(it))?;
-            Some((state.place.header.id, person.role))
+            let is_active = person.state == PersonState::Active;
+            is_active.then_some((state.place.header.id, person.role))
         })
         .collect()
 }

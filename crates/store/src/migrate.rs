@@ -63,6 +63,7 @@ const MIGRATIONS: &[Migration] = migrations![
     20 "0020_left_to_cards.sql",
     21 "0021_webhooks.sql",
     22 "0022_planned.sql",
+    23 "0023_clients_external.sql",
 ];
 
 /// Made by whoever migrates first, so it is not itself a migration.

@@ -5,6 +5,7 @@ use claviger_domain::ids::{ControllerNumber, Noun, PlaceNumber};
 use claviger_domain::noun::client::Client;
 use claviger_domain::noun::scope::{Scope, Scopes};
 use claviger_domain::refusal::{FieldError, Refusal};
+use claviger_domain::time::Instant;
 
 use super::ClientWish;
 use crate::context::{Caller, Context};
@@ -50,8 +51,7 @@ pub(super) fn find(
         Some(Some(reference)) => {
             let missing = || not_here("/controller_id", "there is no such controller there");
             let [place] = whole.map_or(&[][..], Vec::as_slice) else {
-                let detail = "a client of a controller is for the controller's one place";
-                return Err(Refusal::field("/place_ids", "bad_count", detail).into());
+                return Err(of_one_place());
             };
             let state = ctx.app.state(*place)?;
             let number = state.resolve(Noun::Controller, reference).ok_or_else(missing)?;
@@ -61,6 +61,9 @@ pub(super) fn find(
     one_organization(ctx, places.as_deref().unwrap_or_default(), former)?;
     let bound = controller.unwrap_or(former.and_then(|client| client.controller));
     within_controller(ctx, bound)?;
+    if bound.is_some_and(|(place, _)| whole.is_none_or(|whole| *whole != [place])) {
+        return Err(of_one_place());
+    }
     let scopes = wish.scopes.or(former.map(|client| client.scopes)).unwrap_or(Scopes::NONE);
     for place in whole.into_iter().flatten() {
         may_give(ctx, *place, scopes)?;
@@ -68,7 +71,16 @@ pub(super) fn find(
     if whole.is_none_or(Vec::is_empty) && !held_anywhere(ctx, scopes) {
         return Err(escalation());
     }
+    match (former, wish.expires_at) {
+        (Some(_), None) => {}
+        (_, end) => within_end(ctx, end.flatten())?,
+    }
     Ok(Found { places, controller })
+}
+
+fn of_one_place() -> Error {
+    let detail = "a client of a controller is for the controller's one place";
+    Refusal::field("/place_ids", "bad_count", detail).into()
 }
 
 /// A client's places are all in its organization.
@@ -95,6 +107,20 @@ fn within_controller(
 ) -> Result<(), Error> {
     let own = ctx.controller();
     if own.is_none() || own == bound { Ok(()) } else { Err(escalation()) }
+}
+
+/// A program that ends gives none a longer life than its own.
+pub(super) fn within_end(ctx: &Context, end: Option<Instant>) -> Result<(), Error> {
+    let Caller::Client { number, .. } = &ctx.caller else { return Ok(()) };
+    let directory = ctx.app.world().directory();
+    let Some(own) = directory.clients.get(*number).and_then(|client| client.expires_at) else {
+        return Ok(());
+    };
+    if end.is_some_and(|end| end <= own) {
+        return Ok(());
+    }
+    let detail = format!("a client must end by your own end, {own}");
+    Err(Refusal::Escalation(detail).into())
 }
 
 fn may_give(ctx: &Context, place: PlaceNumber, scopes: Scopes) -> Result<(), Error> {

@@ -74,10 +74,41 @@ impl Role {
     }
 }
 
-/// Whether a program may give a role: it needs `roles:write` and stops below `owner` unless it
-/// holds every scope there is.
+/// Whether a program may give a role: it needs `roles:write` and all that the role may do. One that
+/// acts by a role of its own gives what that one gives, short of `owner`.
 #[must_use]
-pub fn client_may_give(scopes: Scopes, role: Role) -> bool {
-    role == Role::Guest
-        || (scopes.has(Scope::RolesWrite) && (role < Role::Owner || scopes == Scopes::ALL))
+pub fn client_may_give(scopes: Scopes, own: Option<Role>, role: Role) -> bool {
+    let holds = match own {
+        Some(own) => role < Role::Owner && own.may_give(role),
+        None => scopes.covers(role.scopes()),
+    };
+    role == Role::Guest || (scopes.has(Scope::RolesWrite) && holds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_gives_the_roles_that_it_holds_everything_of() {
+        let may = |scopes: Scopes, own, role| client_may_give(scopes, own, role);
+        for holder in Role::ALL.iter().copied() {
+            let scopes = holder.scopes().with(Scope::RolesWrite);
+            for role in Role::ALL.iter().copied() {
+                assert_eq!(may(scopes, None, role), scopes.covers(role.scopes()), "{role:?}");
+            }
+            let without = Scopes(scopes.0 & !Scopes::NONE.with(Scope::RolesWrite).0);
+            assert!(!may(without, None, Role::GuestManager), "{holder:?}");
+            assert!(may(without, None, Role::Guest), "{holder:?}");
+        }
+        let few = Scopes::NONE.with(Scope::PeopleWrite).with(Scope::RolesWrite);
+        assert!(!may(few, None, Role::Installer) && !may(few, None, Role::Administrator));
+        assert!(may(few, Some(Role::Administrator), Role::Administrator));
+        assert!(!may(few, Some(Role::Installer), Role::GuestManager));
+        assert!(!may(Scopes::ALL, Some(Role::Owner), Role::Owner));
+        // Every right to write is every right there is.
+        let reads = |scope: &Scope| scope.as_str().ends_with(":read");
+        let writes: Scopes = Scopes::ALL.iter().filter(|scope| !reads(scope)).collect();
+        assert!(may(writes, None, Role::Owner));
+    }
 }

@@ -143,6 +143,37 @@ async fn wrong_clients_are_refused() {
     .await;
 }
 
+#[tokio::test]
+async fn a_client_is_named_by_the_callers_own_id_too() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let named = |external_id: &str| {
+            let mut wish = wish("oauth2", &it.place);
+            wish["external_id"] = json!(external_id);
+            wish
+        };
+        let made = it.actor.post(LIST, named("erp")).await.expect(201);
+        let taken = it.actor.post(LIST, named("erp")).await.problem(409, "taken");
+        assert_eq!(taken["errors"][0]["pointer"], "/external_id");
+        let path = format!("{LIST}/external:erp");
+        assert_eq!(it.actor.get(&path).await.expect(200)["id"], made["id"]);
+        // Whoever may not see it finds nothing by that name either.
+        let there = it.neighbour("There").await;
+        for (method, path) in [("GET", path.clone()), ("DELETE", path.clone())] {
+            let answer = there.actor.send(method, &path, &[], None).await;
+            answer.problem(404, "not_found");
+        }
+        let body = json!({"external_id": "booking"});
+        it.actor.patch(&path, body).await.expect(200);
+        it.actor.get(&path).await.problem(404, "not_found");
+        let path = format!("{LIST}/external:booking");
+        it.actor.post(&format!("{path}/rotate"), json!({})).await.expect(200);
+        it.actor.delete(&path).await.expect(204);
+        it.actor.post(LIST, named("booking")).await.expect(201);
+    })
+    .await;
+}
+
 /// Who may do less than a client can read it, but neither change it nor take it away.
 #[tokio::test]
 async fn nobody_changes_a_client_that_may_do_more() {

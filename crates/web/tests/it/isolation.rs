@@ -280,6 +280,15 @@ async fn the_same_external_id_in_two_places_names_each_places_own() {
             let found = actor.get("/api/v1/places/external:hq").await.expect(200);
             assert_eq!(found["id"], things.at("place"));
         }
+        for (actor, things) in [(&world.admin, &mine), (&their_admin, &theirs)] {
+            let client = json!({
+                "name": "ERP", "kind": "oauth2", "scopes": ["people:read"], "external_id": "erp",
+                "place_ids": [things.at("place")],
+            });
+            let made = actor.post("/api/v1/clients", client).await.expect(201);
+            let found = actor.get("/api/v1/clients/external:erp").await.expect(200);
+            assert_eq!(found["id"], made["id"]);
+        }
         // Cards and addresses are each place's own too: no conflict tells of the other.
         let person = json!({"first_name": "X", "email": "theirs@example.org"});
         world.admin.post(&mine.path("/people"), person).await.expect(201);

@@ -601,6 +601,10 @@ async fn a_role_that_is_taken_away_takes_the_authority_with_it() {
         world.admin.patch(&person, json!({"role": "owner"})).await.expect(200);
         world.admin.post(&format!("{person}/suspend"), json!({})).await.expect(200);
         browser.get(&world.at("/locks")).await.problem(404, "not_found");
+        // Nor is it said that they had any.
+        assert_eq!(browser.get("/api/v1/me").await.expect(200)["places"], json!([]));
+        let session = log_in(&world, "admin@localhost", PASSWORD).await.expect(201);
+        assert_eq!(session["places"], json!([]));
         world.admin.post(&format!("{person}/resume"), json!({})).await.expect(200);
         browser.get(&world.at("/locks")).await.expect(200);
         world.admin.delete(&person).await.expect(204);

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use claviger_web::Listed;
 use serde_json::{Value, json};
 
+use crate::kit::{in_seconds, one};
 use crate::support::{Actor, World, id, on_each_engine};
 use crate::tour::{Furniture, furnish, revisions, samples};
 
@@ -179,6 +180,46 @@ async fn a_client_makes_no_client_with_more_than_it_has() {
 }
 
 #[tokio::test]
+async fn a_client_that_ends_gives_none_a_longer_life() {
+    on_each_engine(|world| async move {
+        let soon = in_seconds(&world, 3_000);
+        let later = in_seconds(&world, 3_001);
+        let wish = |end: Value| {
+            let mut wish = client(&["clients:write", "people:read"], &[&world.place]);
+            wish["expires_at"] = end;
+            wish
+        };
+        let list = "/api/v1/clients";
+        let made = world.admin.post(list, wish(json!(soon))).await.expect(201);
+        let ending = world.admin.with(Some(made["secret"].as_str().unwrap().to_owned()));
+        let endless = world.admin.post(list, wish(Value::Null)).await.expect(201);
+        let (own, endless) = (one(list, &made), one(list, &endless));
+        let before = revisions(&world).await;
+        for end in [Value::Null, json!(later)] {
+            let body = json!({ "expires_at": end });
+            ending.patch(&own, body.clone()).await.problem(403, "escalation");
+            ending.patch(&endless, body).await.problem(403, "escalation");
+            ending.post(list, wish(end)).await.problem(403, "escalation");
+        }
+        let unsaid = client(&["people:read"], &[&world.place]);
+        ending.post(list, unsaid).await.problem(403, "escalation");
+        // Whoever had the secret of one that lasts would last as well.
+        ending.post(&format!("{endless}/rotate"), json!({})).await.problem(403, "escalation");
+        assert_eq!(revisions(&world).await, before);
+
+        let child = ending.post(list, wish(json!(soon))).await.expect(201);
+        ending.patch(&one(list, &child), json!({"name": "x"})).await.expect(200);
+        ending.post(&format!("{}/rotate", one(list, &child)), json!({})).await.expect(200);
+        let sooner = json!({"expires_at": in_seconds(&world, 2_000)});
+        ending.patch(&own, sooner).await.expect(200);
+        ending.post(list, wish(json!(soon))).await.problem(403, "escalation");
+        world.admin.patch(&own, json!({"expires_at": null})).await.expect(200);
+        ending.post(list, wish(Value::Null)).await.expect(201);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_client_without_places_is_widened_by_nobody_lesser() {
     on_each_engine(|world| async move {
         let body = json!({
@@ -205,45 +246,56 @@ async fn a_client_without_places_is_widened_by_nobody_lesser() {
 }
 
 #[tokio::test]
-async fn roles_are_given_by_roles_write_and_owner_by_everything() {
+async fn roles_are_given_by_whoever_holds_all_of_them_and_owner_by_everything() {
     on_each_engine(|world| async move {
         let all = all_scopes(&world.admin).await;
         let here = [world.place.as_str()];
         let plain = world.admin.makes_key(&["people:write"], &here).await;
-        let giver = world.admin.makes_key(&["people:write", "roles:write"], &here).await;
-        let almost: Vec<&str> =
-            all.iter().map(String::as_str).filter(|it| *it != "devices:sync").collect();
-        let almost = world.admin.makes_key(&almost, &here).await;
+        let without = async |scope: &str| {
+            let almost: Vec<&str> =
+                all.iter().map(String::as_str).filter(|it| *it != scope).collect();
+            world.admin.makes_key(&almost, &here).await
+        };
+        let (giver, almost) =
+            (without("organization:write").await, without("organization:read").await);
+        let (few, lacking) = (
+            world.admin.makes_key(&["people:write", "roles:write"], &here).await,
+            without("webhooks:write").await,
+        );
         let people = world.at("/people");
         let person = |role: &str| json!({"first_name": "Ann", "role": role});
 
         assert_eq!(plain.post(&people, person("guest")).await.expect(201)["role"], "guest");
         for role in ["administrator", "owner"] {
-            plain.post(&people, person(role)).await.problem(403, "escalation");
-            plain
-                .put(&format!("{people}/external:x"), person(role))
-                .await
-                .problem(403, "escalation");
+            for lesser in [&plain, &few, &lacking] {
+                lesser.post(&people, person(role)).await.problem(403, "escalation");
+                let put = lesser.put(&format!("{people}/external:x"), person(role)).await;
+                put.problem(403, "escalation");
+            }
         }
-        for lesser in [&giver, &almost] {
-            lesser.post(&people, person("owner")).await.problem(403, "escalation");
-            let made = lesser.post(&people, person("administrator")).await.expect(201);
-            let one = format!("{people}/{}", id(&made));
+        // Whoever has `roles:write` and the address of a mailbox does not become what it cannot do.
+        let mine = json!({"email": "mine@example.org", "role": "administrator", "invite": true});
+        few.post(&people, mine).await.problem(403, "escalation");
+        few.post(&people, person("installer")).await.problem(403, "escalation");
+        lacking.post(&people, person("installer")).await.expect(201);
+        // Every right to write is the right to read too.
+        almost.post(&people, person("owner")).await.expect(201);
+        giver.post(&people, person("owner")).await.problem(403, "escalation");
+        let made = giver.post(&people, person("administrator")).await.expect(201);
+        let one = format!("{people}/{}", id(&made));
+        giver.patch(&one, json!({"role": "owner"})).await.problem(403, "escalation");
+        for lesser in [&plain, &few, &lacking] {
+            lesser.patch(&one, json!({"role": "guest"})).await.problem(403, "escalation");
             lesser.patch(&one, json!({"role": "owner"})).await.problem(403, "escalation");
-            plain.patch(&one, json!({"role": "guest"})).await.problem(403, "escalation");
-            plain.patch(&one, json!({"role": "owner"})).await.problem(403, "escalation");
-            plain.delete(&one).await.problem(403, "escalation");
-            plain.post(&format!("{one}/suspend"), json!({})).await.problem(403, "escalation");
-            assert_eq!(plain.get(&one).await.expect(200)["role"], "administrator");
-            assert_eq!(
-                lesser.patch(&one, json!({"role": "guest"})).await.expect(200)["role"],
-                "guest"
-            );
+            lesser.delete(&one).await.problem(403, "escalation");
+            lesser.post(&format!("{one}/suspend"), json!({})).await.problem(403, "escalation");
+            assert_eq!(lesser.get(&one).await.expect(200)["role"], "administrator");
         }
+        assert_eq!(giver.patch(&one, json!({"role": "guest"})).await.expect(200)["role"], "guest");
         let owner = json!({"first_name": "Olga", "role": "owner", "external_id": "olga"});
         let owner = world.admin.post(&people, owner).await.expect(201);
         let one = format!("{people}/{}", id(&owner));
-        for lesser in [&plain, &giver, &almost] {
+        for lesser in [&plain, &few, &giver] {
             // Whoever sets the address of an owner could become one.
             let address = json!({"email": "mallory@example.org"});
             lesser.patch(&one, address).await.problem(403, "escalation");
@@ -371,6 +423,28 @@ async fn a_client_of_a_controller_makes_none_that_is_free_of_it() {
         let free = world.admin.post("/api/v1/clients", free).await.expect(201);
         let rotate = format!("/api/v1/clients/{}/rotate", id(&free));
         bound.post(&rotate, json!({})).await.problem(403, "escalation");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_of_a_controller_is_for_its_one_place() {
+    on_each_engine(|world| async move {
+        let scopes = ["decisions:make", "places:write", "clients:write"];
+        let Panels { bound, .. } = panels(&world, &scopes).await;
+        let before = revisions(&world).await;
+        for wish in [json!({"name": "X"}), json!({"name": "X", "parent_id": world.place})] {
+            bound.post("/api/v1/places", wish).await.problem(403, "escalation");
+        }
+        assert_eq!(revisions(&world).await, before);
+        let other = world.admin.post("/api/v1/places", json!({"name": "Other"})).await.expect(201);
+        let own = bound.get("/api/v1/me").await.expect(200);
+        let own = format!("/api/v1/clients/{}", id(&own));
+        for places in [json!([world.place, id(&other)]), json!([id(&other)]), json!([])] {
+            let answer = world.admin.patch(&own, json!({"place_ids": places})).await;
+            assert_eq!(answer.problem(422, "invalid")["errors"][0]["pointer"], "/place_ids");
+        }
+        world.admin.patch(&own, json!({"place_ids": [world.place]})).await.expect(200);
     })
     .await;
 }

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use claviger_app::client::{self as app, ClientWish, MadeClient, Rotated};
 use claviger_app::{Context, place};
-use claviger_domain::ids::{Id, Noun, Ref};
+use claviger_domain::ids::{Noun, Ref};
 use claviger_domain::noun::client::{Client, ClientKind};
 use claviger_domain::noun::scope::{Scope, Scopes};
 use serde_json::{Value, json};
 
-use super::common::{After, Answered, Request, Row, Shared, context, page, paging, problem, write};
+use super::common::{
+    After, Answered, Request, Row, Shared, context, object, page, paging, problem, write,
+};
 use crate::api::call::run;
 use crate::api::encode;
 use crate::api::problem::Problem;
@@ -36,14 +38,10 @@ pub(super) fn table() -> Vec<Row> {
         .scope(write)
         .body(shape),
         Route::get(ONE, "get_client", "Read an API client", Answer::Object(shape), run!(get))
-            .scope(read)
-            .only_ids(),
+            .scope(read),
         Route::patch(ONE, "change_client", "Change an API client", shape, run!(change))
-            .scope(write)
-            .only_ids(),
-        Route::delete(ONE, "delete_client", "Delete an API client", run!(delete))
-            .scope(write)
-            .only_ids(),
+            .scope(write),
+        Route::delete(ONE, "delete_client", "Delete an API client", run!(delete)).scope(write),
         Route::post(
             "/api/v1/clients/{id}/rotate",
             "rotate_client",
@@ -54,14 +52,9 @@ pub(super) fn table() -> Vec<Row> {
         .scope(write)
         .body(&ACTION)
         .if_match()
-        .only_ids()
         .doc("The former secret works for another day. A public client has none: 409."),
     ];
     rows.into_iter().map(|row| row.tag("clients")).collect()
-}
-
-fn id(call: &Request) -> Result<Id, Problem> {
-    Id::parse(call.path("id")).ok_or_else(Problem::not_found)
 }
 
 fn wish(ctx: &Context, call: &Request) -> Result<ClientWish, Problem> {
@@ -121,30 +114,30 @@ async fn create(server: Shared, call: Request) -> Answered {
 
 async fn get(server: Shared, call: Request) -> Answered {
     let ctx = context(&server, &call)?;
-    let client = app::get(&ctx, id(&call)?).map_err(problem)?;
+    let client = app::get(&ctx, &object(&call)?).map_err(problem)?;
     Ok(Reply::object(shown(&ctx, &client)))
 }
 
 async fn change(server: Shared, call: Request) -> Answered {
     let ctx = context(&server, &call)?;
-    let (id, wish, ctx2) = (id(&call)?, wish(&ctx, &call)?, ctx.clone());
+    let (client, wish, ctx2) = (object(&call)?, wish(&ctx, &call)?, ctx.clone());
     let encode = move |it: &Arc<Client>, _: &After| Reply::object(shown(&ctx2, it));
-    write(ctx, &call, encode, |ctx| async move { app::edit(&ctx, id, wish).await }).await
+    write(ctx, &call, encode, |ctx| async move { app::edit(&ctx, &client, wish).await }).await
 }
 
 async fn delete(server: Shared, call: Request) -> Answered {
-    let (ctx, id) = (context(&server, &call)?, id(&call)?);
-    let run = |ctx| async move { app::delete(&ctx, id).await };
+    let (ctx, client) = (context(&server, &call)?, object(&call)?);
+    let run = |ctx| async move { app::delete(&ctx, &client).await };
     write(ctx, &call, |(): &(), _| Reply::empty(), run).await
 }
 
 async fn rotate(server: Shared, call: Request) -> Answered {
-    let (ctx, id) = (context(&server, &call)?, id(&call)?);
+    let (ctx, client) = (context(&server, &call)?, object(&call)?);
     let encode = |rotated: &Rotated, _: &After| {
         Reply::plain(json!({
             "secret": rotated.secret,
             "previous_valid_until": encode::at(rotated.previous_valid_until),
         }))
     };
-    write(ctx, &call, encode, |ctx| async move { app::rotate(&ctx, id).await }).await
+    write(ctx, &call, encode, |ctx| async move { app::rotate(&ctx, &client).await }).await
 }

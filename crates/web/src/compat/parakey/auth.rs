@@ -4,7 +4,7 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use claviger_app::auth::plain_token;
 use claviger_app::{App, Caller, Context, Error, Id, place, program};
-use claviger_domain::noun::scope::Scope;
+use claviger_domain::noun::role::Role;
 use serde_json::{Value, json};
 
 use super::error::Failure;
@@ -14,10 +14,10 @@ use crate::compat::serve::Path;
 /// The header that clients send.
 const TOKEN: &str = "access-token";
 
-/// Makes a client, which may give roles too, and says what it sends.
+/// Makes a client, which gives every role but `owner`, and says what it sends.
 pub(crate) async fn credentials(ctx: Context, place: Id) -> Result<Value, Error> {
-    let roles = [Scope::RolesWrite];
-    let made = program::make_with_token(&ctx, place, "Parakey integration", &roles).await?;
+    let name = "Parakey integration";
+    let made = program::make_with_token(&ctx, place, name, Role::Administrator).await?;
     Ok(json!({ "access_token": made.secret, "domain_id": made.place.to_string() }))
 }
 

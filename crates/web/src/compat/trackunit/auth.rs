@@ -6,6 +6,7 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use claviger_app::auth::plain_token;
 use claviger_app::{App, Caller, Context, Error, Id, program};
+use claviger_domain::noun::role::Role;
 use serde_json::{Value, json};
 
 use super::error::Failure;
@@ -19,7 +20,7 @@ pub(crate) const TOKEN: &str = "token";
 
 /// Makes a client and says what it sends.
 pub(crate) async fn credentials(ctx: Context, place: Id) -> Result<Value, Error> {
-    let made = program::make_with_token(&ctx, place, "Trackunit client", &[]).await?;
+    let made = program::make_with_token(&ctx, place, "Trackunit client", Role::Guest).await?;
     Ok(json!({ "token": made.secret }))
 }
 
