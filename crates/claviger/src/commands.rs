@@ -15,6 +15,7 @@ mod setup;
 mod sim;
 mod verify;
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::args::{Args, Command, Global};
@@ -115,15 +116,62 @@ impl NewFile {
 
     /// Makes it durable under its name.
     fn finish(self) -> Result<(), Failure> {
-        let failed = |error: std::io::Error| Failure::file(&self.path, &error);
+        let failed = |error: io::Error| Failure::file(&self.path, &error);
         self.file.sync_all().map_err(failed)?;
-        // A link, unlike a rename, never replaces.
-        std::fs::hard_link(&self.unfinished, &self.path).map_err(failed)
+        name(&self.unfinished, &self.path, std::fs::hard_link).map_err(failed)?;
+        let folder = self.path.parent().filter(|it| !it.as_os_str().is_empty());
+        // Some file systems of others cannot do this for a folder.
+        let _ = std::fs::File::open(folder.unwrap_or(Path::new("."))).and_then(|it| it.sync_all());
+        Ok(())
     }
+}
+
+/// Gives a file a name that nothing has: by a link, which unlike a rename never replaces. Where the
+/// file system has none, as FAT, an empty file takes the name first, and nothing but that is
+/// replaced.
+fn name(file: &Path, name: &Path, link: fn(&Path, &Path) -> io::Result<()>) -> io::Result<()> {
+    match link(file, name) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {}
+        done => return done,
+    }
+    std::fs::OpenOptions::new().write(true).create_new(true).open(name)?;
+    std::fs::rename(file, name).inspect_err(|_| {
+        let _ = std::fs::remove_file(name);
+    })
 }
 
 impl Drop for NewFile {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.unfinished);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn no_links(_: &Path, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::PermissionDenied.into())
+    }
+
+    #[test]
+    fn a_file_gets_its_name_where_there_are_no_links_and_replaces_none() {
+        let folder = std::env::temp_dir().join(format!("claviger-name-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        for link in [no_links, std::fs::hard_link::<&Path, &Path>] {
+            let (file, named) = (folder.join("unfinished"), folder.join("named"));
+            std::fs::write(&file, "new").unwrap();
+            name(&file, &named, link).unwrap();
+            assert_eq!(std::fs::read_to_string(&named).unwrap(), "new");
+            std::fs::write(&file, "newer").unwrap();
+            let refused = name(&file, &named, link).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+            assert_eq!(std::fs::read_to_string(&named).unwrap(), "new");
+            std::fs::remove_file(&named).unwrap();
+            // What cannot be had leaves no empty file behind.
+            std::fs::remove_file(&file).unwrap();
+            assert!(name(&file, &named, link).is_err() && !named.exists());
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

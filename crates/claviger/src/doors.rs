@@ -6,6 +6,7 @@ mod unread;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -26,6 +27,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
+use self::unread::Noted;
 use crate::cidr::Range;
 
 /// What a proxy says a client spoke.
@@ -173,9 +175,11 @@ impl Doors {
     ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let is_unread = Arc::new(AtomicBool::new(false));
+        let noted = is_unread.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             let client = self.client(peer, request.headers());
-            let mut request = request.map(Body::new);
+            let mut request = request.map(|body| Body::new(Noted::new(body, noted.clone())));
             request.extensions_mut().insert(ConnectInfo(client));
             self.rebase(base, peer.ip(), &mut request);
             router.call(request)
@@ -188,7 +192,7 @@ impl Doors {
         if let Err(error) = watcher.watch(connection).await {
             tracing::debug!(%peer, %error, "a connection ended early");
         }
-        if let Err(error) = left.refuse(base).await {
+        if let Err(error) = left.end(base, is_unread.load(Ordering::Relaxed)).await {
             tracing::debug!(%peer, %error, "a refusal could not be sent");
         }
     }

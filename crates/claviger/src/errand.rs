@@ -45,7 +45,7 @@ pub(crate) async fn run(
         ..Settings::new(folder.outbox(), "http://127.0.0.1:8080".to_owned())
     };
     let app = App::start(opened.store, settings).await?;
-    let operator = Operator { app, folder: folder.clone() };
+    let operator = Operator { app, folder: folder.clone(), hosts: Vec::new() };
     let (out, messages) = mpsc::channel(16);
     let (_, answer) = tokio::join!(operator.run(task, out), take(messages, file));
     drop(operator);

@@ -22,6 +22,12 @@ const MARKS: [&str; 2] = [LOCK, DATABASE];
 const LOCK: &str = "server.lock";
 const DATABASE: &str = "claviger.db";
 const SECRETS: &str = "secrets";
+/// Says that the folder's data is in a database elsewhere; its address, which may hold a password,
+/// is not noted.
+const ELSEWHERE: &str = "elsewhere";
+const POSTGRESQL: &str = "postgresql\n";
+/// How such data is reached.
+const BY_URL: &str = "give --database-url, or CLAVIGER_DATABASE_URL";
 const EPOCHS: &str = "epochs";
 
 /// A data folder and the database that goes with it.
@@ -30,6 +36,8 @@ pub(crate) struct Folder {
     path: PathBuf,
     secret_file: PathBuf,
     database: Location,
+    /// Whether a database that is not there must not be made.
+    is_made: bool,
 }
 
 /// What a folder keeps, open; nobody else has it.
@@ -50,7 +58,8 @@ impl Folder {
             Some(url) => Location::Postgres(url.clone()),
             None => Location::Sqlite(path.join(DATABASE)),
         };
-        Folder { secret_file: config.secret_file.clone().unwrap_or(own), path, database }
+        let secret_file = config.secret_file.clone().unwrap_or(own);
+        Folder { secret_file, path, database, is_made: false }
     }
 
     /// Where it is.
@@ -93,16 +102,18 @@ impl Folder {
         Err(self.foreign())
     }
 
-    /// Refuses a folder that is not there or not Claviger's.
+    /// The folder, for who makes nothing in it: refuses one that is not there or not Claviger's,
+    /// and later, where no server has it, one without a database.
     ///
     /// # Errors
     /// As it says.
-    pub(crate) fn must_be_there(&self) -> Result<(), Failure> {
+    pub(crate) fn must_be_there(mut self) -> Result<Folder, Failure> {
         if self.names()?.is_some() && !self.is_empty()? && !self.is_ours()? {
             return Err(self.foreign());
         }
         if self.is_ours()? {
-            return Ok(());
+            self.is_made = true;
+            return Ok(self);
         }
         let path = self.path.display();
         Err(Failure::new(format!(
@@ -168,11 +179,55 @@ impl Folder {
     /// Opens what the folder keeps, under a lock of it.
     ///
     /// # Errors
-    /// Another process has the database; what the store says: a newer schema, missing secrets, a
-    /// database that is none.
+    /// The data is elsewhere; another process has the database; what the store says: a newer
+    /// schema, missing secrets, a database that is none.
     pub(crate) async fn open(&self, lock: FolderLock) -> Result<Opened, Failure> {
+        self.must_hold_data()?;
         let claim = Claim::take(&self.database).await?;
         Ok(Opened { store: self.store().await?, lock, claim })
+    }
+
+    /// Refuses to look for data in this folder where it is known to be elsewhere, or where there is
+    /// none and none may be made.
+    fn must_hold_data(&self) -> Result<(), Failure> {
+        let Location::Sqlite(database) = &self.database else { return Ok(()) };
+        let (path, note) = (self.path.display(), self.path.join(ELSEWHERE));
+        if note.exists() {
+            let note = note.display();
+            return Err(Failure::new(format!(
+                "the data of {path} is in PostgreSQL: {BY_URL}; or, where that is over, remove \
+                 {note}"
+            )));
+        }
+        if self.is_made && !database.exists() {
+            return Err(Failure::new(format!(
+                "there is no database in {path}; where its data is in PostgreSQL, {BY_URL}"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Notes where the data is, so that nobody takes the folder for an empty one.
+    fn note(&self) -> Result<(), Failure> {
+        let path = self.path.join(ELSEWHERE);
+        if matches!(self.database, Location::Sqlite(_)) || path.exists() {
+            return Ok(());
+        }
+        std::fs::write(&path, POSTGRESQL).map_err(|error| Failure::file(&path, &error))
+    }
+
+    /// Takes away what this process made of a folder it could not fill.
+    pub(crate) fn take_away(&self) {
+        if let Location::Sqlite(path) = &self.database {
+            for end in ["", "-wal", "-shm"] {
+                let mut name = path.as_os_str().to_owned();
+                name.push(end);
+                let _ = std::fs::remove_file(name);
+            }
+        }
+        for name in [ELSEWHERE, LOCK] {
+            let _ = std::fs::remove_file(self.path.join(name));
+        }
     }
 
     /// Opens the database, for who has the lock.
@@ -188,6 +243,8 @@ impl Folder {
             ));
         }
         let secrets = Arc::new(Secrets::load_or_create(&self.secret_file, data_exists)?);
-        Ok(Store::over(db, secrets).await?)
+        let store = Store::over(db, secrets).await?;
+        self.note()?;
+        Ok(store)
     }
 }

@@ -76,6 +76,8 @@ pub(crate) type Out = mpsc::Sender<Message>;
 pub(crate) struct Operator {
     pub(crate) app: App,
     pub(crate) folder: Folder,
+    /// Host names at whose root a vendor's API is served, each with its base.
+    pub(crate) hosts: Vec<(String, &'static str)>,
 }
 
 impl Operator {
@@ -169,9 +171,11 @@ impl Operator {
                 made.ok_or_else(|| Failure::new(format!("programs of {vendor} act for nobody")))??
             }
         };
+        let hosts = self.hosts.iter().filter(|(_, base)| *base == known.base);
+        let hosts: Vec<&str> = hosts.map(|(host, _)| host.as_str()).collect();
         Ok(json!({
-            "vendor": vendor, "base_path": known.base, "credentials": credentials,
-            "not_built": known.not_built,
+            "vendor": vendor, "base_path": known.base, "hosts": hosts,
+            "credentials": credentials, "not_built": known.not_built,
         }))
     }
 

@@ -120,7 +120,8 @@ impl Server {
         let socket = Socket::bind(folder.path())?;
         let (stop_doors, doors_stopped) = watch::channel(false);
         let (stop_work, work_stopped) = watch::channel(false);
-        let operator = Operator { app: app.clone(), folder };
+        let hosts = config.compat.hosts.clone();
+        let operator = Operator { app: app.clone(), folder, hosts };
         let doors = Arc::new(Doors {
             tls: acceptor,
             proxies: config.trusted_proxies.clone(),

@@ -14,8 +14,7 @@ use crate::{errand, terminal};
 /// # Errors
 /// Why there is no file.
 pub(crate) async fn run(args: Backup, global: &Global) -> Result<(), Failure> {
-    let folder = Folder::of(&settings(global)?);
-    folder.must_be_there()?;
+    let folder = Folder::of(&settings(global)?).must_be_there()?;
     let passphrase = passphrase(args.passphrase_file.as_deref())?;
     let with_secrets = passphrase.is_some();
     let mut file = NewFile::begin(&args.file)?;

@@ -18,17 +18,14 @@ use crate::{errand, terminal};
 pub(crate) async fn run(args: Compat, global: &Global) -> Result<(), Failure> {
     let value = args.vendor.to_possible_value();
     let vendor = value.as_ref().map_or("", |value| value.get_name()).to_owned();
-    let Some(known) = claviger_web::vendor(&vendor) else {
+    if claviger_web::vendor(&vendor).is_none() {
         let line = format!("the API of {vendor} is not built yet; no credentials were made");
         return Err(Failure::new(line));
-    };
-    let config = settings(global)?;
-    let hosts = config.compat.hosts.iter().filter(|(_, base)| *base == known.base);
-    let hosts: Vec<&str> = hosts.map(|(host, _)| host.as_str()).collect();
+    }
+    let folder = Folder::of(&settings(global)?).must_be_there()?;
     let for_people = for_people(&args)?;
     let task = Task::Compat { vendor, place: args.place, for_people };
-    let mut made = errand::run(&Folder::of(&config), task, None).await?;
-    made["hosts"] = hosts.into();
+    let made = errand::run(&folder, task, None).await?;
     if global.json {
         terminal::json(&made);
     } else {
@@ -58,6 +55,9 @@ fn for_people(args: &Compat) -> Result<Option<ForPeople>, Failure> {
 /// What was made, for people.
 fn words(made: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let hosts = made["hosts"].as_array().into_iter().flatten();
+    let hosts: Vec<String> =
+        hosts.map(|host| format!("{:<16} {}\n", "at the root of", text(host))).collect();
     let credentials = made["credentials"].as_object().into_iter().flatten();
     let lines: Vec<String> =
         credentials.map(|(name, value)| format!("{name:<16} {}", text(value))).collect();
@@ -68,10 +68,11 @@ fn words(made: &Value) -> String {
         false => format!("\n\nOf this API is not built yet:{}", missing.concat()),
     };
     format!(
-        "{:<16} {}\n\n{}\n\nPut the server's address and the base path before the paths of the \
+        "{:<16} {}\n{}\n{}\n\nPut the server's address and the base path before the paths of the \
          vendor's API.\nSecrets are shown this once.{missing}",
         "base path",
         text(&made["base_path"]),
+        hosts.concat(),
         lines.join("\n"),
     )
 }

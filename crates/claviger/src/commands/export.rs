@@ -14,8 +14,7 @@ use crate::{errand, terminal};
 /// # Errors
 /// Why there is no file.
 pub(crate) async fn run(args: Export, global: &Global) -> Result<(), Failure> {
-    let folder = Folder::of(&settings(global)?);
-    folder.must_be_there()?;
+    let folder = Folder::of(&settings(global)?).must_be_there()?;
     let mut file = NewFile::begin(&args.file)?;
     let task = Task::Export { place: args.place };
     let made = errand::run(&folder, task, Some((&mut file.file, &args.file))).await?;

@@ -14,8 +14,7 @@ use crate::{errand, terminal};
 /// # Errors
 /// There is no such account; a place knows somebody by it.
 pub(crate) async fn run(args: ForgetAccount, global: &Global) -> Result<(), Failure> {
-    let folder = Folder::of(&settings(global)?);
-    folder.must_be_there()?;
+    let folder = Folder::of(&settings(global)?).must_be_there()?;
     errand::run(&folder, Task::ForgetAccount { email: args.email }, None).await?;
     if global.json {
         terminal::json(&json!({"forgotten": true}));

@@ -17,8 +17,7 @@ use crate::{errand, terminal};
 /// # Errors
 /// Every wrong row; nothing was changed.
 pub(crate) async fn run(args: Import, global: &Global) -> Result<(), Failure> {
-    let folder = Folder::of(&settings(global)?);
-    folder.must_be_there()?;
+    let folder = Folder::of(&settings(global)?).must_be_there()?;
     let path = &args.file;
     let size = std::fs::metadata(path).map_err(|error| Failure::file(path, &error))?.len();
     if size > MOST_BYTES as u64 {

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use claviger_app::backup::{self, Head};
-use claviger_app::{Clock, Db, FolderLock, Instant, Location, Secrets};
+use claviger_app::{Clock, Db, FolderLock, Instant, Secrets};
 use serde_json::json;
 
 use crate::args::{Global, Restore};
@@ -188,12 +188,5 @@ fn take_away(folder: &Folder, own_secrets: bool) {
     if own_secrets {
         let _ = std::fs::remove_file(folder.secret_file());
     }
-    if let Location::Sqlite(path) = folder.database() {
-        for end in ["", "-wal", "-shm"] {
-            let mut name = path.as_os_str().to_owned();
-            name.push(end);
-            let _ = std::fs::remove_file(name);
-        }
-    }
-    let _ = std::fs::remove_file(folder.path().join("server.lock"));
+    folder.take_away();
 }

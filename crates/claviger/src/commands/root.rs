@@ -16,8 +16,7 @@ use crate::{errand, terminal};
 /// # Errors
 /// Why it was not done.
 pub(crate) async fn run(args: Root, global: &Global) -> Result<(), Failure> {
-    let folder = Folder::of(&settings(global)?);
-    folder.must_be_there()?;
+    let folder = Folder::of(&settings(global)?).must_be_there()?;
     match args {
         Root::Export { file } => export(&folder, &file, global).await,
         Root::Sign { lent, accept_ahead } => {

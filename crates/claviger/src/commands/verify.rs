@@ -14,8 +14,7 @@ use crate::{errand, terminal};
 /// # Errors
 /// Something is not whole, or cannot be read.
 pub(crate) async fn run(global: &Global) -> Result<(), Failure> {
-    let folder = Folder::of(&settings(global)?);
-    folder.must_be_there()?;
+    let folder = Folder::of(&settings(global)?).must_be_there()?;
     let found = errand::run(&folder, Task::Verify, None).await?;
     let flaws = found.get("flaws").and_then(Value::as_array).cloned().unwrap_or_default();
     if global.json {

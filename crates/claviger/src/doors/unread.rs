@@ -1,24 +1,27 @@
-//! Requests whose head cannot be read. hyper ends them with a status and nothing else; that answer
-//! is held back here, and once hyper has let go of the connection one takes its place that says
-//! what is wrong, in the form of whose address it is.
+//! Requests of which something stays unread. Where it is the head, hyper ends them with a status and
+//! nothing else; that answer is held back here, and once hyper has let go of the connection one
+//! takes its place that says what is wrong, in the form of whose address it is. Where it is the
+//! body, the answer went out before it was in.
 //!
 //! Must not know a form. What a client still sends is read, so that it reads the answer.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::http::Response;
 use claviger_web::Unread;
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
 /// The bytes of a request that are kept to know whose it is.
 const KEPT: usize = 256;
 /// How long, and how much, is read of a request that is refused already.
 const LINGERS: Duration = Duration::from_secs(5);
-const MOST_READ: u64 = 8 << 20;
+const MOST_READ: u64 = 16 << 20;
 /// The longest body of a refusal.
 const MOST_SAID: usize = 1 << 16;
 
@@ -36,6 +39,44 @@ struct Shared<S> {
     has_line: bool,
     /// The status that was held back.
     refused: Option<u16>,
+}
+
+/// The body of a request; says when all of it was read.
+pub(super) struct Noted {
+    body: Incoming,
+    is_unread: Arc<AtomicBool>,
+}
+
+impl Noted {
+    /// A body with the note of its connection, which holds for the request under way.
+    pub(super) fn new(body: Incoming, is_unread: Arc<AtomicBool>) -> Noted {
+        is_unread.store(!body.is_end_stream(), Ordering::Relaxed);
+        Noted { body, is_unread }
+    }
+}
+
+impl Body for Noted {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if matches!(polled, Poll::Ready(None)) || self.body.is_end_stream() {
+            self.is_unread.store(false, Ordering::Relaxed);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// A connection, for hyper and for afterwards.
@@ -137,15 +178,20 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Left<S> {
-    /// Says what is wrong with a request whose head could not be read, if there is one: at the
-    /// address that it names, below a base where that is all that is served.
-    pub(super) async fn refuse(self, base: Option<&'static str>) -> io::Result<()> {
+    /// Ends the connection: says what is wrong with a request whose head could not be read, if there
+    /// is one, at the address that it names, below a base where that is all that is served; and
+    /// reads what still comes of a request that was answered already.
+    pub(super) async fn end(self, base: Option<&'static str>, is_unread: bool) -> io::Result<()> {
         let shared = Arc::into_inner(self.0).map(Mutex::into_inner);
         let Some(shared) = shared.map(|it| it.unwrap_or_else(PoisonError::into_inner)) else {
             return Ok(());
         };
         let Shared { mut stream, begin, has_line, refused } = shared;
         let why = match refused {
+            None if is_unread => {
+                linger(&mut stream).await;
+                return Ok(());
+            }
             None => return Ok(()),
             Some(400) => Unread::Malformed,
             Some(431) if has_line => Unread::Head,
@@ -158,13 +204,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Left<S> {
         let answer = whole(claviger_web::unread(&path, why)).await;
         stream.write_all(&answer).await?;
         stream.shutdown().await?;
-        // A connection that is closed while something comes in is reset, answer and all.
-        let mut rest = (&mut stream).take(MOST_READ);
-        let mut nowhere = tokio::io::sink();
-        let read = tokio::io::copy(&mut rest, &mut nowhere);
-        let _ = tokio::time::timeout(LINGERS, read).await;
+        linger(&mut stream).await;
         Ok(())
     }
+}
+
+/// Reads and forgets what a client still sends: a connection that is closed while something comes in
+/// is reset, answer and all.
+async fn linger<S: AsyncRead + Unpin>(stream: &mut S) {
+    let mut rest = stream.take(MOST_READ);
+    let mut nowhere = tokio::io::sink();
+    let read = tokio::io::copy(&mut rest, &mut nowhere);
+    let _ = tokio::time::timeout(LINGERS, read).await;
 }
 
 /// An answer as it is sent, after which the connection ends.
