@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use claviger_domain::ids::{
     AccountNumber, ClientNumber, ControllerNumber, CredentialNumber, Id, Noun, OrganizationNumber,
@@ -168,6 +169,8 @@ pub struct Context {
     pub via: Via,
     /// What must be found.
     pub expected: Option<Expected>,
+    /// Whether that was compared with what is there.
+    compared: Arc<AtomicBool>,
     /// Whether only the plan is wanted.
     pub dry_run: bool,
     /// Whether the answer is kept for a request sent again.
@@ -188,6 +191,7 @@ impl Context {
             caller,
             via,
             expected: None,
+            compared: Arc::default(),
             dry_run: false,
             keep: None,
             reason: None,
@@ -291,12 +295,30 @@ impl Context {
     /// # Errors
     /// Stale.
     pub fn check_seen(&self, header: &Header) -> Result<(), Error> {
+        self.compared.store(true, Ordering::Relaxed);
         match &self.expected {
             Some(Expected::Revisions(seen)) if !seen.contains(&header.revision) => {
                 Err(Error::Refused(Refusal::Stale))
             }
             _ => Ok(()),
         }
+    }
+
+    /// Forgets that anything was compared, before a wish is run.
+    pub(crate) fn begin(&self) {
+        self.compared.store(false, Ordering::Relaxed);
+    }
+
+    /// Refuses a wish that compared no object with the one the caller has seen.
+    ///
+    /// # Errors
+    /// Stale.
+    pub(crate) fn check_compared(&self) -> Result<(), Error> {
+        let has_seen = matches!(self.expected, Some(Expected::Any | Expected::Revisions(_)));
+        if has_seen && !self.compared.load(Ordering::Relaxed) {
+            return Err(Error::Refused(Refusal::Stale));
+        }
+        Ok(())
     }
 
     /// Refuses to make an object where the caller has seen one.

@@ -2,14 +2,15 @@
 //!
 //! PINs, codes and the cards of unknown people are never in it. What the columns cannot say is left
 //! out and counted, so that an import elsewhere never gives more than was given here: grants with a
-//! schedule, to a credential, to share or for lockdown; cards that are lost or disabled; and what
+//! schedule, to a credential, to share, under a right to share or for lockdown; cards that are lost
+//! or disabled, that open with a PIN only, end a session, or are one of several parts; and what
 //! belongs to suspended people.
 
 use std::collections::BTreeMap;
 
 use claviger_domain::ids::{CredentialNumber, Id, LockNumber, Noun, PersonNumber};
 use claviger_domain::noun::Header;
-use claviger_domain::noun::credential::{CredentialKind, CredentialState};
+use claviger_domain::noun::credential::{Credential, CredentialKind, CredentialState};
 use claviger_domain::noun::event::Event;
 use claviger_domain::noun::grant::{Grant, Right, Subject, Target};
 use claviger_domain::noun::person::{Person, PersonState};
@@ -53,7 +54,9 @@ pub struct Table {
 
 /// A grant that the columns of a file can say everything of.
 pub(crate) fn is_plain(grant: &Grant) -> bool {
-    grant.right == Right::Open && grant.schedule.is_none() && !grant.override_lockdown
+    let falls_with_another = grant.issued_under.is_some();
+    let is_special = grant.schedule.is_some() || grant.override_lockdown;
+    grant.right == Right::Open && !is_special && !falls_with_another
 }
 
 /// Whether a cell must be guarded with an apostrophe: a spreadsheet would take it for a formula, or
@@ -168,25 +171,36 @@ fn holder(state: &PlaceState, number: Option<PersonNumber>, rows: &mut Rows) -> 
 
 fn cards(state: &PlaceState, rows: &mut Rows) -> Result<(), Error> {
     for card in state.credentials.iter().filter(|it| it.kind == CredentialKind::Card) {
-        if card.state != CredentialState::Active {
-            rows.leave_out("lost or disabled");
+        if let Some(why) = unsaid(card) {
+            rows.leave_out(why);
             continue;
         }
+        let [part] = card.parts.as_slice() else {
+            rows.leave_out("of several parts");
+            continue;
+        };
         let Some(person) = holder(state, card.person, rows) else { continue };
-        for part in &card.parts {
-            let [from, until] = ends(card.valid);
-            rows.write(&[
-                person.clone(),
-                part.technology.as_str().to_owned(),
-                part.card.bits.to_string(),
-                part.card.hex(),
-                card.label.clone().unwrap_or_default(),
-                from,
-                until,
-            ])?;
-        }
+        let [from, until] = ends(card.valid);
+        rows.write(&[
+            person,
+            part.technology.as_str().to_owned(),
+            part.card.bits.to_string(),
+            part.card.hex(),
+            card.label.clone().unwrap_or_default(),
+            from,
+            until,
+        ])?;
     }
     Ok(())
+}
+
+/// Why a card would open more if it were only what the columns say.
+fn unsaid(card: &Credential) -> Option<&'static str> {
+    if card.state != CredentialState::Active {
+        return Some("lost or disabled");
+    }
+    let has_times = card.session.is_some().then_some("with the times of a session");
+    card.pin.is_some().then_some("with a PIN").or(has_times)
 }
 
 fn grants(state: &PlaceState, rows: &mut Rows) -> Result<(), Error> {
@@ -195,6 +209,10 @@ fn grants(state: &PlaceState, rows: &mut Rows) -> Result<(), Error> {
             rows.leave_out("to a credential");
             continue;
         };
+        if grant.issued_under.is_some() {
+            rows.leave_out("under a right to share");
+            continue;
+        }
         if !is_plain(grant) {
             rows.leave_out("with a schedule, for lockdown or to share");
             continue;

@@ -104,6 +104,7 @@ pub async fn create(
     };
     let (ctx2, via) = (ctx.clone(), ctx.via);
     ctx.write(Some(place), move |work| {
+        ctx2.check_absent()?;
         let draft = work.place(place)?;
         let mut new = prepare(&draft.state, &wish, via)?;
         if shares {
@@ -416,6 +417,7 @@ pub async fn batch(
     }
     let ctx2 = ctx.clone();
     ctx.write(Some(place), move |work| {
+        ctx2.check_absent()?;
         let mut errors: Vec<FieldError> = Vec::new();
         let mut results = Vec::with_capacity(items);
         let draft = work.place(place)?;

@@ -351,7 +351,9 @@ impl Context {
             place,
             actor: self.caller.actor(),
             wish: Box::new(move |work| {
+                ctx.begin();
                 let value = wish(work)?;
+                ctx.check_compared()?;
                 plan::check(&ctx, work)?;
                 work.reason.clone_from(&ctx.reason);
                 Ok(Box::new(value))

@@ -406,9 +406,11 @@ pub struct SharedLock {
     pub owner: Id,
     /// How far it has got.
     pub state: ShareState,
+    /// The owner's number and the share's there, by which the list is in order.
+    pub number: (u32, u32),
 }
 
-/// The locks other places offer to this one or have shared with it.
+/// The locks other places offer to this one or have shared with it, in order.
 ///
 /// # Errors
 /// No such place.
@@ -419,11 +421,13 @@ pub fn shared_with(ctx: &Context, place: Id) -> Result<Vec<SharedLock>, Error> {
         let owner = cell.state();
         for share in owner.shares.iter().filter(|share| share.place == place) {
             if let Some(lock) = owner.locks.get(share.lock) {
+                let number = (owner.place.header.number, share.header.number);
                 let (lock, owner) = (lock.clone(), owner.place.header.id);
-                found.push(SharedLock { lock, owner, state: share.state });
+                found.push(SharedLock { lock, owner, state: share.state, number });
             }
         }
     }
+    found.sort_unstable_by_key(|shared| shared.number);
     Ok(found)
 }
 
@@ -447,7 +451,7 @@ pub async fn accept(ctx: &Context, place: Id, lock: Id) -> Result<Written<Arc<Lo
     .await
 }
 
-/// A page of the shares of a lock, in order of number.
+/// The shares of a lock, in order of number.
 ///
 /// # Errors
 /// Not found.
@@ -456,6 +460,8 @@ pub fn shares(ctx: &Context, place: Id, lock: &Ref) -> Result<Seen<Vec<Arc<Share
     let number: LockNumber = resolve(&state, Noun::Lock, lock)?;
     rules::find(&state, number)?;
     let shares = state.lock_shares(number).iter();
-    let value = shares.filter_map(|share| state.shares.get(share).cloned()).collect();
+    let mut value: Vec<Arc<Share>> =
+        shares.filter_map(|share| state.shares.get(share).cloned()).collect();
+    value.sort_unstable_by_key(|share| share.header.number);
     Ok(Seen { value, state })
 }

@@ -216,6 +216,8 @@ pub fn places(ctx: &Context, account: AccountNumber) -> Vec<(Id, Role)> {
 pub struct SessionRow {
     /// Its id.
     pub id: Id,
+    /// Its number, by which the list is in order.
+    pub number: u32,
     /// When it began.
     pub created_at: Instant,
     /// When it ends.
@@ -236,6 +238,7 @@ pub fn list(ctx: &Context) -> Vec<SessionRow> {
         })
         .map(|it| SessionRow {
             id: it.header.id,
+            number: it.header.number,
             created_at: it.header.created_at,
             expires_at: it.expires_at,
         })

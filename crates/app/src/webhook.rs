@@ -240,10 +240,13 @@ pub async fn deliveries(
 /// Not found.
 pub async fn test(ctx: &Context, place: Id, webhook: Ref) -> Result<Written<()>, Error> {
     let number = ctx.authorize(place, Scope::WebhooksWrite)?;
+    let ctx2 = ctx.clone();
     ctx.write(Some(number), move |work| {
         let state = &work.place(number)?.state;
         let own: WebhookNumber = resolve(state, Noun::Webhook, &webhook)?;
-        let webhook_id = rules::find(state, own)?.header.id.to_string();
+        let header = &rules::find(state, own)?.header;
+        ctx2.check_seen(header)?;
+        let webhook_id = header.id.to_string();
         let body = serde_json::json!({
             "type": "webhook.test",
             "timestamp": work.now.to_string(),
@@ -267,8 +270,11 @@ pub async fn replay(
 ) -> Result<Written<()>, Error> {
     let number = may_tell(ctx, place)?;
     let found = ctx.app.store().delivery(number, delivery).await?;
+    let ctx2 = ctx.clone();
     ctx.write(Some(number), move |work| {
-        let own: WebhookNumber = resolve(&work.place(number)?.state, Noun::Webhook, &webhook)?;
+        let state = &work.place(number)?.state;
+        let own: WebhookNumber = resolve(state, Noun::Webhook, &webhook)?;
+        ctx2.check_seen(&rules::find(state, own)?.header)?;
         let Some(former) = found.as_ref().filter(|former| former.webhook == own) else {
             return Err(not_here("/delivery_id", "there is no such delivery of this webhook"));
         };

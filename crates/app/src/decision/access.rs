@@ -27,6 +27,8 @@ pub struct AccessRow {
     pub subject_id: Id,
     /// Where.
     pub lock: Id,
+    /// The number it has in this place: rows stand in the order of locks, then of subjects.
+    pub lock_number: LockNumber,
     /// The grants that reach the lock.
     pub grants: Vec<Id>,
     /// Whether the door would open.
@@ -226,6 +228,7 @@ fn row(
         subject,
         subject_id: id.ok_or(Error::Internal)?,
         lock: own.header.id,
+        lock_number: lock,
         grants,
         opens: decision.granted,
         reasons: decision.reasons,

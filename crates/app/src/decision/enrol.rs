@@ -52,11 +52,13 @@ pub async fn enrol(
     let event = event.filter(|event| event.lock == lock && !event.hidden);
     let event =
         event.ok_or_else(|| not_here("/event_id", "there is no such event at this lock"))?;
-    let (app, via) = (ctx.app.clone(), ctx.via);
+    let (app, via, ctx2) = (ctx.app.clone(), ctx.via, ctx.clone());
     ctx.write(Some(place), move |work| {
         let now = work.now;
         let draft = work.place(place)?;
         let lock: LockNumber = resolve(&draft.state, Noun::Lock, &wish.lock)?;
+        let own = draft.state.locks.get(lock).ok_or(Error::not_found(Noun::Lock))?;
+        ctx2.check_seen(&own.header)?;
         let admin = admin(&draft.state, &event, now).ok_or_else(no_admin)?;
         let side = Side { state: Arc::new(draft.state.clone()), lock };
         let sides = Sides::of(&app, side)?;

@@ -35,7 +35,7 @@ pub(crate) use recorder::Recorder;
 pub(crate) use sides::{Side, Sides};
 pub(crate) use tries::{Tried, rebuild_attempts};
 
-use crate::context::Context;
+use crate::context::{Context, Expected};
 use crate::credential::Digits;
 use crate::error::Error;
 use crate::provision::remote_unlock;
@@ -386,12 +386,16 @@ pub async fn unlock(
     let state = ctx.app.state(number)?;
     let lock = resolve(&state, Noun::Lock, &lock)?;
     check_controller(ctx, &state, lock)?;
-    let wanted = person.clone();
-    let ask = move |app: &App, own, now| from_afar(app, own, wanted.as_ref(), now);
+    let (wanted, ctx2) = (person.clone(), ctx.clone());
+    let ask = move |app: &App, own: Side, now| {
+        check_seen(&ctx2, &own)?;
+        from_afar(app, own, wanted.as_ref(), now)
+    };
     let decided = match record::written(ctx, number, lock, Some("unlock"), ask).await {
         // What is not stored can still open, as the lock says; who opened is then not on record.
         Err(error) if error.is_storage() => {
             let (own, now) = (Side { state: state.clone(), lock }, ctx.app.now());
+            check_seen(ctx, &own)?;
             let (sides, outcome) = from_afar(&ctx.app, own, person.as_ref(), now)?;
             let mut decided = record::record(&ctx.app, &sides, outcome, now).await?;
             hide(ctx, number, &mut decided);
@@ -404,6 +408,15 @@ pub async fn unlock(
         remote_unlock(&ctx.app, &sides.owner, ctx.app.now());
     }
     Ok(decided)
+}
+
+/// Opens nothing where the caller has seen the lock otherwise, or has seen a plan.
+fn check_seen(ctx: &Context, own: &Side) -> Result<(), Error> {
+    let lock = own.state.locks.get(own.lock).ok_or(Error::not_found(Noun::Lock))?;
+    match ctx.expected {
+        Some(Expected::Plan(_)) => Err(Refusal::PlanChanged.into()),
+        _ => ctx.check_seen(&lock.header),
+    }
 }
 
 fn from_afar(

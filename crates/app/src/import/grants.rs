@@ -1,7 +1,7 @@
 //! Rows of grants: found by person and target, made where there is no such open grant.
 //!
-//! Only plain grants are found: one with a schedule, or one that opens in lockdown, is another
-//! thing, and stays as it is.
+//! Only plain grants are found: one with a schedule, one that opens in lockdown, or one that falls
+//! with a right to share is another thing, and stays as it is.
 
 use std::collections::HashMap;
 

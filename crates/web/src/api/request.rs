@@ -3,7 +3,7 @@
 
 use axum::body::{Body, Bytes};
 use axum::http::HeaderMap;
-use axum::http::header::{AsHeaderName, CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
+use axum::http::header::{AsHeaderName, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, IF_MATCH};
 use axum::http::request::Parts;
 use futures_util::StreamExt;
 use serde_json::{Map, Value};
@@ -11,8 +11,9 @@ use serde_json::{Map, Value};
 use super::check::{check, check_kind};
 use super::page::Paging;
 use super::problem::{Code, Problem};
-use super::route::{Answer, Dialect, Route};
+use super::route::{Answer, Dialect, Method, Route};
 use super::shape::{FieldError, Kind, Use};
+use crate::etag::IfMatch;
 use crate::json;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -96,6 +97,25 @@ pub(super) fn idempotency_key<H>(
         errors.push(FieldError::new("Idempotency-Key:", "bad_format", detail));
     }
     text.map(str::to_owned)
+}
+
+/// `If-Match`, on routes that change what it can be compared with. Where nothing is, what a caller
+/// made conditional must not be done.
+pub(super) fn if_match<H>(
+    route: &Route<H>,
+    headers: &HeaderMap,
+    errors: &mut Vec<FieldError>,
+) -> Option<IfMatch> {
+    let lines: Vec<&str> =
+        headers.get_all(IF_MATCH).iter().map(|line| line.to_str().unwrap_or_default()).collect();
+    if lines.is_empty() || route.method == Method::Get {
+        return None;
+    }
+    if !route.if_match {
+        let detail = "is not taken here: there is nothing to compare it with";
+        errors.push(FieldError::new("If-Match:", "not_here", detail));
+    }
+    Some(IfMatch::parse(&lines.join(",")))
 }
 
 /// `Claviger-At-Least`.

@@ -312,6 +312,12 @@ impl<H: Copy> Route<H> {
         self
     }
 
+    /// Takes no `If-Match` though it is a DELETE: it is about nothing that has a tag.
+    pub(crate) const fn untagged(mut self) -> Route<H> {
+        self.if_match = false;
+        self
+    }
+
     /// Takes no `Idempotency-Key` though it is a POST.
     pub(crate) const fn not_idempotent(mut self) -> Route<H> {
         self.idempotent = false;

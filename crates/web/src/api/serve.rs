@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::Router;
 use axum::extract::{FromRequestParts, RawPathParams, Request};
 use axum::http::HeaderValue;
-use axum::http::header::{ALLOW, HeaderName, IF_MATCH, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{ALLOW, HeaderName, X_CONTENT_TYPE_OPTIONS};
 use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::any;
@@ -24,7 +24,6 @@ use super::problem::{Code, Problem};
 use super::reply::{Reply, Seen};
 use super::request;
 use super::route::{Access, Dialect, Method, Route};
-use crate::etag::IfMatch;
 use crate::health::Begun;
 
 /// Where a request is named in its answer.
@@ -159,6 +158,7 @@ where
         let mut query = request::query(route, parts.uri.query().unwrap_or(""), &mut errors);
         let (raw, value) = request::body(route, &parts, body, &path, &mut errors).await?;
         let idempotency_key = request::idempotency_key(route, &parts.headers, &mut errors);
+        let if_match = request::if_match(route, &parts.headers, &mut errors);
         let at_least = request::at_least(&parts.headers, &mut errors);
         if !errors.is_empty() {
             return Err(Problem::invalid(errors));
@@ -166,7 +166,6 @@ where
         let paging = request::paging(route, parts.uri.path(), &mut query)?;
         let dry_run = route.dry_run && query.remove("dry_run") == Some(true.into());
         let seen = Seen::of(&parts);
-        let if_match = request::header(&parts.headers, IF_MATCH).map(IfMatch::parse);
         let call = Call {
             caller,
             path,
@@ -175,7 +174,7 @@ where
             raw,
             usage: route.usage,
             parts,
-            if_match: if_match.filter(|_| route.if_match),
+            if_match,
             idempotency_key,
             at_least,
             dry_run,

@@ -213,6 +213,72 @@ async fn every_change_of_an_object_obeys_if_match() {
     .await;
 }
 
+/// What a caller made conditional is not done where the condition cannot hold, or is none.
+#[tokio::test]
+async fn if_match_is_never_passed_over() {
+    on_each_engine(|world| async move {
+        let things: Furniture = furnish(&world.admin, &world.place, "mine").await;
+        let mut routes = claviger_web::routes();
+        routes.retain(|it| it.method != "GET");
+        routes.sort_by_key(rank);
+        let (mut compared, mut not_here) = (0, 0);
+        let before = (revisions(&world).await, events(&world).await);
+        for route in &routes {
+            let digest = format!("\"plan-{}\"", "0".repeat(32));
+            for seen in ["\"r999999-00\"", digest.as_str(), "", "\"abc\""] {
+                for sample in samples(route, &things, 3) {
+                    let (url, body) = (sample.url(), sample.body.as_ref());
+                    let answer = matching(&world.admin, route.method, &url, seen, body).await;
+                    let what = format!("{} {seen}: {}", route.operation, answer.text);
+                    let errors = answer.body["errors"].as_array().cloned().unwrap_or_default();
+                    let named = errors.iter().any(|it| it["pointer"] == "If-Match:");
+                    match answer.status {
+                        412 => compared += 1,
+                        422 if named => not_here += 1,
+                        400 if answer.body["error"].is_string() => not_here += 1,
+                        // What cannot be done at all has nothing to compare.
+                        403 | 404 | 409 | 422 => {}
+                        _ => panic!("{what}"),
+                    }
+                    assert!(route.if_match || named || route.open, "{what}");
+                }
+            }
+        }
+        assert_eq!((revisions(&world).await, events(&world).await), before);
+        assert!(compared > 100 && not_here > 60, "{compared} compared, {not_here} not here");
+    })
+    .await;
+}
+
+async fn events(world: &World) -> Value {
+    world.admin.get(&world.at("/events?limit=1000")).await.expect(200)
+}
+
+#[tokio::test]
+async fn a_lock_is_opened_and_a_webhook_tried_as_they_were_seen() {
+    on_each_engine(|world| async move {
+        let lock = world.made("/locks", json!({"name": "Door"})).await;
+        let hook = json!({"url": "https://example.org/hook", "events": ["access_granted"]});
+        let hook = world.made("/webhooks", hook).await;
+        for (path, status) in [
+            (format!("/locks/{}/unlock", id(&lock)), 200),
+            (format!("/webhooks/{}/test", id(&hook)), 202),
+        ] {
+            let object = path.rsplit_once('/').unwrap().0.to_owned();
+            let seen = tag(&world.admin.get(&world.at(&object)).await);
+            let body = json!({});
+            let post = async |tag: &str| {
+                matching(&world.admin, "POST", &world.at(&path), tag, Some(&body)).await
+            };
+            assert_eq!(post(&seen).await.status, status, "{path}");
+            assert_eq!(post("*").await.status, status, "{path}");
+            world.admin.patch(&world.at(&object), json!({"name": "Other"})).await.expect(200);
+            post(&seen).await.problem(412, "stale");
+        }
+    })
+    .await;
+}
+
 /// A PUT that says what it has seen makes nothing where there is nothing.
 async fn matching_put(world: &World, url: &str, body: &Value, name: &str) {
     let actor = &world.admin;

@@ -304,3 +304,46 @@ async fn locks_that_ask_have_no_revocations_to_wait_for() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn who_opens_stands_on_one_page_whatever_is_taken_back_between_two() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let (gate, door) = (it.lock("Gate").await, it.lock("Door").await);
+        let mut grants = Vec::new();
+        let mut people = Vec::new();
+        for name in ["Ann", "Bo", "Cay", "Dan", "Eve", "Flo"] {
+            let person = it.person(name).await;
+            grants.push(it.grant(&person, &gate).await);
+            people.push(person);
+        }
+        let card = it.card(&people[5], "77").await;
+        let body =
+            json!({"subject": {"credential_id": id(&card)}, "target": {"lock_id": id(&door)}});
+        it.made("/grants", body).await;
+        let flo = it.grant(&people[5], &door).await;
+        let at_gate = format!("{}/access", one("/locks", &gate));
+        let of_flo = format!("{}/access", one("/people", &people[5]));
+        let whole = it.list(&of_flo).await;
+        assert_eq!(whole.len(), 3, "at the gate, and at the door as herself and by her card");
+        assert_eq!(it.all(&of_flo, 1).await, whole);
+        assert_eq!(it.all(&at_gate, 2).await, it.list(&at_gate).await);
+
+        for (path, first, others) in [
+            (&at_gate, &grants[0], field(&people[3..], "id")),
+            (&of_flo, &grants[5], vec![&people[5]["id"], &Value::Null]),
+        ] {
+            let limit = if *path == at_gate { 3 } else { 1 };
+            let page = it.get(&format!("{path}?limit={limit}")).await;
+            it.acted(&format!("{}/revoke", one("/grants", first))).await;
+            let next = page["next"].as_str().unwrap();
+            let rest = it.get(&format!("{path}?limit=100&after={next}")).await;
+            let rest = rest["items"].as_array().unwrap();
+            assert_eq!(field(rest, "person_id"), others, "{path}");
+        }
+        let answer = it.actor.get(&it.at(&format!("{at_gate}?after=Mw"))).await;
+        invalid(answer, &["?after"]);
+        it.acted(&format!("{}/revoke", one("/grants", &flo))).await;
+    })
+    .await;
+}

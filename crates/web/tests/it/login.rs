@@ -218,6 +218,12 @@ async fn sessions_are_listed_and_ended() {
         let current: Vec<bool> = items.iter().map(|it| it["current"].as_bool().unwrap()).collect();
         assert_eq!(current, [false, true, false]);
         assert!(!listed.to_string().contains("clvs_"), "{listed}");
+        let first_page = second.get("/api/v1/sessions?limit=1").await.expect(200);
+        assert_eq!(first_page["items"], json!([items[0]]));
+        let next = first_page["next"].as_str().unwrap();
+        let rest = second.get(&format!("/api/v1/sessions?limit=2&after={next}")).await.expect(200);
+        assert_eq!(rest["items"], json!(items[1..]));
+        assert_eq!(rest["has_more"], false);
 
         let ended = second.send("DELETE", "/api/v1/session", None).await;
         assert!(ended.header("set-cookie").contains("Max-Age=0"), "{:?}", ended.headers);

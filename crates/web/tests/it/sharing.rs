@@ -395,3 +395,35 @@ async fn a_place_gives_back_what_it_borrows() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn shares_and_shared_locks_come_in_pages() {
+    on_each_engine(|world| async move {
+        let (owner, tenant) = two(&world).await;
+        let mut locks = Vec::new();
+        for name in ["A", "B", "C"] {
+            let lock = owner.lock(name).await;
+            owner.made(&shares(&lock), json!({"place_id": tenant.place})).await;
+            locks.push(lock);
+        }
+        let third = world.here().neighbour("Third").await;
+        owner.made(&shares(&locks[0]), json!({"place_id": third.place})).await;
+        for (site, path, many) in
+            [(&tenant, "/shared-locks".to_owned(), 3), (&owner, shares(&locks[0]), 2)]
+        {
+            let whole = site.list(&path).await;
+            assert_eq!(whole.len(), many);
+            assert_eq!(site.all(&path, 1).await, whole, "{path}");
+            let page = site.get(&format!("{path}?limit=1")).await;
+            assert_eq!((&page["items"], &page["has_more"]), (&json!(whole[..1]), &json!(true)));
+        }
+        // What was offered first is taken back between two pages.
+        let page = tenant.get("/shared-locks?limit=1").await;
+        let with = format!("{}?place_id={}", shares(&locks[0]), tenant.place);
+        owner.delete(&with).await.expect(204);
+        let next = page["next"].as_str().unwrap();
+        let rest = tenant.get(&format!("/shared-locks?after={next}")).await;
+        assert_eq!(field(rest["items"].as_array().unwrap(), "name"), ["B", "C"]);
+    })
+    .await;
+}

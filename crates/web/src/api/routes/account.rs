@@ -8,7 +8,7 @@ use claviger_app::{account, invitation};
 use claviger_domain::noun::scope::Scope;
 use serde_json::json;
 
-use super::common::{Answered, COOKIE, Request, Row, Shared, address, context, page, problem};
+use super::common::{Answered, COOKIE, Request, Row, Shared, address, context, page_of, problem};
 use crate::api::call::run;
 use crate::api::decode::Fields;
 use crate::api::encode;
@@ -40,7 +40,7 @@ pub(super) fn table() -> Vec<Row> {
         .open()
         .not_idempotent()
         .body(&shape::LOG_IN),
-        Route::delete("/api/v1/session", "log_out", "Log out", run!(log_out)),
+        Route::delete("/api/v1/session", "log_out", "Log out", run!(log_out)).untagged(),
         Route::get(
             "/api/v1/sessions",
             "list_sessions",
@@ -48,7 +48,8 @@ pub(super) fn table() -> Vec<Row> {
             Answer::Page(&shape::SESSION_ROW),
             run!(sessions),
         ),
-        Route::delete("/api/v1/sessions", "log_out_everywhere", "End every log-in", run!(end_all)),
+        Route::delete("/api/v1/sessions", "log_out_everywhere", "End every log-in", run!(end_all))
+            .untagged(),
         Route::post(
             "/api/v1/account/password",
             "change_password",
@@ -169,7 +170,7 @@ async fn sessions(server: Shared, call: Request) -> Answered {
             "current": Some(it.id) == current,
         })
     };
-    page(&call, session::list(&ctx).iter().map(row).collect(), None)
+    page_of(&call, &session::list(&ctx), |it| [it.number, 0, 0], row)
 }
 
 async fn end_all(server: Shared, call: Request) -> Answered {

@@ -193,6 +193,30 @@ pub(crate) fn page(call: &Request, items: Vec<Value>, next: Option<u32>) -> Answ
     Ok(Reply::page(call.paging()?.answer(items, next.as_deref())))
 }
 
+/// A page of rows that stand in the order of their positions: whatever comes and goes between two
+/// pages, what stays is on one of them.
+pub(crate) fn page_of<T>(
+    call: &Request,
+    rows: &[T],
+    position: impl Fn(&T) -> [u32; 3],
+    shown: impl Fn(&T) -> Value,
+) -> Answered {
+    let paging = call.paging()?;
+    let read = |text: &str| {
+        let mut parts = text.split('.').map(|part| part.parse().ok());
+        let found = [parts.next()??, parts.next()??, parts.next()??];
+        parts.next().is_none().then_some(found)
+    };
+    let foreign = || Problem::field("?after", "bad_cursor", "is not a cursor of this list");
+    let after = paging.after.as_deref().map(|text| read(text).ok_or_else(foreign)).transpose()?;
+    let start = rows.partition_point(|row| after.is_some_and(|after| position(row) <= after));
+    let rest = rows.get(start..).unwrap_or_default();
+    let (items, more) = rest.split_at(paging.limit.min(rest.len()));
+    let last = items.last().filter(|_| !more.is_empty()).map(position);
+    let next = last.map(|[first, second, third]| format!("{first}.{second}.{third}"));
+    Ok(Reply::page(paging.answer(items.iter().map(shown).collect(), next.as_deref())))
+}
+
 /// What a write left behind, for its answer.
 pub(crate) struct After<'a> {
     /// The place; none where the directory was changed.

@@ -12,8 +12,8 @@ use claviger_domain::state::PlaceState;
 use serde_json::{Value, json};
 
 use super::common::{
-    After, Answered, Request, Row, Shared, at_place, external, object, page, paging, problem,
-    reason, upserted, write,
+    After, Answered, Request, Row, Shared, at_place, external, object, page, page_of, paging,
+    problem, reason, upserted, write,
 };
 use super::person::{AT, access_page};
 use super::schedule;
@@ -57,6 +57,7 @@ pub(super) fn table() -> Vec<Row> {
         )
         .scope(Scope::LocksOperate)
         .body(&shape::UNLOCK)
+        .if_match()
         .doc("For a person, or on the caller's own authority, where only the posture counts."),
         Route::get(
             "/api/v1/places/{place}/locks/{id}/access",
@@ -236,8 +237,8 @@ fn share_shown(ctx: &Context, share: &Share, state: &PlaceState) -> Value {
 async fn shares(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
     let seen = app::shares(&ctx, place, &object(&call)?).map_err(problem)?;
-    let rows = seen.value.iter().map(|it| share_shown(&ctx, it, &seen.state)).collect();
-    page(&call, rows, None)
+    let shown = |it: &Arc<Share>| share_shown(&ctx, it, &seen.state);
+    page_of(&call, &seen.value, |it| [it.header.number, 0, 0], shown)
 }
 
 /// The other place of a share, as the body or the query names it.
@@ -277,7 +278,7 @@ async fn shared_locks(server: Shared, call: Request) -> Answered {
             "state": it.state.as_str(),
         })
     };
-    page(&call, found.iter().map(row).collect(), None)
+    page_of(&call, &found, |it| [it.number.0, it.number.1, 0], row)
 }
 
 async fn accept(server: Shared, call: Request) -> Answered {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::common::{
     Answered, Known, Request, Row, Server, Shared, at_place, external, invite, object, page,
-    paging, problem, reason, write,
+    page_of, paging, problem, reason, write,
 };
 use crate::api::call::{Handler, run};
 use crate::api::decode::person as decode;
@@ -182,7 +182,7 @@ async fn set_state(server: Shared, call: Request, state: PersonState) -> Answere
     write(ctx, &call, |it: &std::sync::Arc<_>, _| Reply::object(encode::person(it)), run).await
 }
 
-/// Rows of access, all on one page.
+/// A page of rows of access.
 pub(super) fn access_page(call: &Request, rows: &[AccessRow]) -> Answered {
     let row = |row: &AccessRow| -> Value {
         let id = row.subject_id.to_string();
@@ -199,13 +199,11 @@ pub(super) fn access_page(call: &Request, rows: &[AccessRow]) -> Answered {
             "reasons": row.reasons.iter().map(|reason| reason.code()).collect::<Vec<_>>(),
         })
     };
-    let paging = call.paging()?;
-    let start = usize::try_from(paging.after_number()?).unwrap_or(usize::MAX);
-    let rest = rows.get(start..).unwrap_or_default();
-    let end = start + rest.len().min(paging.limit);
-    let items = rest.iter().take(paging.limit).map(row).collect();
-    let next = (end < rows.len()).then(|| end.to_string());
-    Ok(Reply::page(paging.answer(items, next.as_deref())))
+    let position = |row: &AccessRow| match row.subject {
+        Subject::Person(person) => [row.lock_number.0, 0, person.0],
+        Subject::Credential(credential) => [row.lock_number.0, 1, credential.0],
+    };
+    page_of(call, rows, position, row)
 }
 
 async fn access(server: Shared, call: Request) -> Answered {

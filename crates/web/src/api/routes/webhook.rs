@@ -53,6 +53,7 @@ pub(super) fn table() -> Vec<Row> {
             run!(test),
         )
         .scope(write)
+        .if_match()
         .body(&ACTION),
         Route::post(
             "/api/v1/places/{place}/webhooks/{id}/replay",
@@ -62,6 +63,7 @@ pub(super) fn table() -> Vec<Row> {
             run!(replay),
         )
         .scope(write)
+        .if_match()
         .body(&shape::REPLAY),
     ];
     rows.into_iter().map(|row| row.tag("webhooks")).collect()
