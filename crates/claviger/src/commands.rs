@@ -118,7 +118,7 @@ impl NewFile {
     fn finish(self) -> Result<(), Failure> {
         let failed = |error: io::Error| Failure::file(&self.path, &error);
         self.file.sync_all().map_err(failed)?;
-        name(&self.unfinished, &self.path, std::fs::hard_link).map_err(failed)?;
+        name(&self.unfinished, &self.path, link).map_err(failed)?;
         let folder = self.path.parent().filter(|it| !it.as_os_str().is_empty());
         // Some file systems of others cannot do this for a folder.
         let _ = std::fs::File::open(folder.unwrap_or(Path::new("."))).and_then(|it| it.sync_all());
@@ -126,10 +126,16 @@ impl NewFile {
     }
 }
 
+type Link = fn(&Path, &Path) -> io::Result<()>;
+
+fn link(file: &Path, name: &Path) -> io::Result<()> {
+    std::fs::hard_link(file, name)
+}
+
 /// Gives a file a name that nothing has: by a link, which unlike a rename never replaces. Where the
 /// file system has none, as FAT, an empty file takes the name first, and nothing but that is
 /// replaced.
-fn name(file: &Path, name: &Path, link: fn(&Path, &Path) -> io::Result<()>) -> io::Result<()> {
+fn name(file: &Path, name: &Path, link: Link) -> io::Result<()> {
     match link(file, name) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {}
         done => return done,
@@ -158,11 +164,13 @@ mod tests {
     fn a_file_gets_its_name_where_there_are_no_links_and_replaces_none() {
         let folder = std::env::temp_dir().join(format!("claviger-name-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        for link in [no_links, std::fs::hard_link::<&Path, &Path>] {
+        for link in [no_links as Link, link] {
             let (file, named) = (folder.join("unfinished"), folder.join("named"));
             std::fs::write(&file, "new").unwrap();
             name(&file, &named, link).unwrap();
             assert_eq!(std::fs::read_to_string(&named).unwrap(), "new");
+            // After a link both names are of one file.
+            let _ = std::fs::remove_file(&file);
             std::fs::write(&file, "newer").unwrap();
             let refused = name(&file, &named, link).unwrap_err();
             assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);

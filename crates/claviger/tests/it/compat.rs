@@ -315,3 +315,22 @@ fn a_head_that_cannot_be_read_is_refused_in_the_form_of_whose_address_it_is() {
     assert!(answer.starts_with("HTTP/1.1 414") && answer.contains("RequestUriTooLong"), "{answer}");
     server.stop();
 }
+
+#[test]
+fn the_running_server_says_at_which_hosts_a_vendor_is_served() {
+    let temporary = Temporary::new();
+    let data = temporary.data("data");
+    let file = temporary.write("claviger.toml", "[compat.unloc]\nhosts = ['Unloc.example.org']\n");
+    let server = data.serve_with(&["--config", &file]);
+    let place = get(&data.setup(), "/place/id");
+    let hosts = |vendor: &str, wanted: Value| {
+        let command = ["compat", "--vendor", vendor, "--place", &place, "--json"];
+        assert_eq!(data.run(&command).json()["hosts"], wanted, "{vendor}");
+    };
+    hosts("unloc", json!(["unloc.example.org"]));
+    hosts("parakey", json!([]));
+    let said = data.run(&["compat", "--vendor", "unloc", "--place", &place]).out;
+    assert!(said.contains("at the root of   unloc.example.org\n"), "{said}");
+    server.stop();
+    hosts("unloc", json!([]));
+}

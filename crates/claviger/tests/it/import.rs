@@ -255,3 +255,67 @@ fn an_export_goes_into_a_second_place() {
     server.stop();
     assert_eq!(house.data.run(&["verify"]).code, Some(0));
 }
+
+#[test]
+fn an_export_carries_nothing_that_would_open_more_elsewhere() {
+    let (mut house, made) = House::new();
+    house.counts("people", "external_id\nann\nbo\n", &[]);
+    let server = house.data.serve();
+    let client = Client::new(&server.url, &made);
+    let vault = json!({"name": "Vault", "external_id": "vault", "pin": "if_set"});
+    client.make("/locks", vault.clone());
+    let person = |id: &str| client.list(&format!("/people?external_id={id}"))[0]["id"].clone();
+    let (ann, bo) = (person("ann"), person("bo"));
+    let part = |bits: u64, value: &str| json!({"technology": "em", "bits": bits, "value": value});
+    let make = |body: Value| client.make("/credentials", body);
+    let own = |person: &Value, cards: Value, more: (&str, Value)| {
+        make(json!({"person_id": person, "kind": "card", "cards": cards, more.0: more.1}))
+    };
+    own(&ann, json!([part(32, "a1"), part(56, "b2")]), ("pin", json!("4711")));
+    own(&ann, json!([part(32, "a3"), part(56, "b4")]), ("label", json!("two parts")));
+    let session = json!({"start_within_s": 60, "log_off_after_s": 60});
+    own(&ann, json!([part(32, "a5")]), ("session", session));
+    own(&ann, json!([part(32, "a6")]), ("label", json!("plain")));
+    let open = |person: &Value| {
+        json!({"subject": {"person_id": person}, "target": {"lock_id":
+        "external:vault"}})
+    };
+    client.make("/grants", open(&ann));
+    let mut share = open(&bo);
+    share["right"] = json!("share");
+    let mut under = open(&bo);
+    under["issued_under"] = json!(client.make("/grants", share));
+    client.make("/grants", under);
+
+    let zip = house.temporary.path("house.zip");
+    let ended = house.data.run(&["export", zip.to_str().unwrap(), "--place", &house.place]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    for line in [
+        "cards.csv: 1 with a PIN",
+        "cards.csv: 1 of several parts",
+        "cards.csv: 1 with the times of a session",
+        "grants.csv: 1 under a right to share",
+        "grants.csv: 1 with a schedule, for lockdown or to share",
+    ] {
+        assert!(ended.err.contains(&format!("left out of {line}\n")), "{line}: {}", ended.err);
+    }
+    let files = unzip(&zip);
+    assert_eq!(files[1].1.lines().count(), 2, "{}", files[1].1);
+    // Nothing that was denied here is granted there.
+    let second = house.data.setup();
+    house.place = get(&second, "/place/id");
+    let there = Client::new(&server.url, &second);
+    there.make("/locks", vault);
+    for ((_, text), what) in files.iter().zip(["people", "cards", "grants"]) {
+        house.counts(what, text, &[]);
+    }
+    let opens = |client: &Client, value: &str| {
+        let ask = json!({"lock_id": "external:vault", "card": part(32, value)});
+        client.send("POST", "/decisions", ask).1["result"].clone()
+    };
+    for (value, here) in [("a1", "denied"), ("a3", "granted"), ("a5", "granted")] {
+        assert_eq!((opens(&client, value), opens(&there, value)), (json!(here), json!("denied")));
+    }
+    assert_eq!((opens(&client, "a6"), opens(&there, "a6")), (json!("granted"), json!("granted")));
+    server.stop();
+}

@@ -151,3 +151,45 @@ fn a_claim_that_was_lost_is_renewed_or_the_server_ends() {
     assert!(line.contains("another Claviger"), "{line}");
     thief.join().unwrap();
 }
+
+#[test]
+fn a_folder_whose_data_is_in_postgresql_is_never_taken_for_an_empty_one() {
+    let Some(url) = postgres() else { return };
+    let temporary = Temporary::new();
+    let data = temporary.data("data");
+    let server = serve(&data, &url);
+    let made = data.setup();
+    // While it runs, commands need no address: they hand their work to it.
+    assert_eq!(data.run(&["verify"]).code, Some(0));
+    server.stop();
+    let kept = temporary.path("kept");
+    let place = crate::run::get(&made, "/place/id");
+    let commands = [
+        vec!["verify"],
+        vec!["backup", kept.to_str().unwrap()],
+        vec!["export", kept.to_str().unwrap(), "--place", &place],
+        vec!["compat", "--vendor", "unloc", "--place", &place],
+    ];
+    let others = [
+        vec!["setup", "--organization", "O", "--place", "P"],
+        vec!["serve", "--listen", "127.0.0.1:0"],
+    ];
+    let nothing_made = || assert!(!data.path.join("claviger.db").exists() && !kept.exists());
+    for args in commands.iter().chain(&others) {
+        let refused = data.run(args).refusal();
+        let said = refused.contains("is in PostgreSQL") && refused.contains("--database-url");
+        assert!(said && !refused.contains(&url), "{args:?}: {refused}");
+        nothing_made();
+    }
+    // A folder of a version that noted nothing is taken for no empty one either.
+    std::fs::remove_file(data.path.join("elsewhere")).unwrap();
+    for args in &commands {
+        let refused = data.run(args).refusal();
+        assert!(refused.contains("there is no database in"), "{args:?}: {refused}");
+        nothing_made();
+    }
+    let found = data.run(&["verify", "--json", "--database-url", &url]).json();
+    assert_eq!(found["counts"]["organizations"], serde_json::json!(1));
+    assert!(data.run(&["verify"]).refusal().contains("is in PostgreSQL"), "it is noted again");
+    serve(&data, &url).stop();
+}

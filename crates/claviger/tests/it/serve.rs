@@ -1,6 +1,7 @@
 //! `serve` and `demo`: beginning, refusing, ending.
 
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -197,5 +198,56 @@ fn the_simulator_works_against_a_server() {
     let login = ["--place", &place, "--client-id", &id, "--client-secret", "clvk_wrong"];
     let refused = claviger(&[&fixed[..], &login, &building].concat()).refusal();
     assert!(refused.contains("401"), "{refused}");
+    server.stop();
+}
+
+/// A client that reads nothing before it has written everything, as many do.
+#[test]
+fn who_sends_too_much_reads_why_it_was_refused() {
+    let temporary = Temporary::new();
+    let data = temporary.data("data");
+    let server = data.serve();
+    let made = data.setup();
+    let client = Client::new(&server.url, &made);
+    let place = get(&made, "/place/id");
+    let address = server.url.strip_prefix("http://").unwrap();
+    for (bytes, token, path, status) in [
+        (3 << 20, client.token.as_str(), "/people", 413),
+        (10 << 20, &client.token, "/people", 413),
+        (900 << 10, "clva_none", "/people", 401),
+        (3 << 20, &client.token, "/nowhere", 404),
+        (3 << 20, &client.token, "/people/x/access", 405),
+    ] {
+        for chunked in [false, true] {
+            let mut stream = TcpStream::connect(address).unwrap();
+            let how = match chunked {
+                true => "transfer-encoding: chunked".to_owned(),
+                false => format!("content-length: {bytes}"),
+            };
+            let head = format!(
+                "POST /api/v1/places/{place}{path} HTTP/1.1\r\nhost: x\r\n{how}\r\n\
+                 authorization: Bearer {token}\r\ncontent-type: application/json\r\n\r\n"
+            );
+            stream.write_all(head.as_bytes()).unwrap();
+            let body = vec![b' '; bytes];
+            for piece in body.chunks(64 << 10) {
+                if chunked {
+                    stream.write_all(format!("{:x}\r\n", piece.len()).as_bytes()).unwrap();
+                }
+                stream.write_all(piece).unwrap();
+                if chunked {
+                    stream.write_all(b"\r\n").unwrap();
+                }
+            }
+            if chunked {
+                stream.write_all(b"0\r\n\r\n").unwrap();
+            }
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            let begin = format!("HTTP/1.1 {status} ");
+            assert!(answer.starts_with(&begin), "{bytes} to {path}: {answer:?}");
+            assert!(answer.contains("application/problem+json"), "{answer}");
+        }
+    }
     server.stop();
 }

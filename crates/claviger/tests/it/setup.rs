@@ -79,9 +79,21 @@ fn folders_of_others_are_left_alone() {
     let temporary = Temporary::new();
     temporary.write("letter.txt", "dear");
     let foreign = temporary.data(".");
-    for args in [&["setup", "--organization", "O", "--place", "P"][..], &["verify"], &["serve"]] {
+    let place = "01890000-0000-7000-8000-000000000000";
+    for args in [
+        &["setup", "--organization", "O", "--place", "P"][..],
+        &["verify"],
+        &["serve"],
+        &["compat", "--vendor", "unloc", "--place", place],
+        &["import", "people", "letter.txt", "--place", place],
+        &["export", "export.zip", "--place", place],
+        &["backup", "kept"],
+        &["forget-account", "ann@example.org"],
+        &["root", "export", "root"],
+        &["root", "trust-clock"],
+    ] {
         let refused = foreign.run(args).refusal();
-        assert!(refused.contains("is not a Claviger data folder"), "{refused}");
+        assert!(refused.contains("is not a Claviger data folder"), "{args:?}: {refused}");
     }
     assert_eq!(names(&foreign.path), ["letter.txt"]);
     let missing = temporary.data("missing");
