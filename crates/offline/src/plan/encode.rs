@@ -3,7 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::{Capacity, Input, LIST_BYTES, Plan, plan, plan_list};
+use super::{Capacity, Input, LIST_BYTES, MOST_RANGES, Plan, plan, plan_list};
 use crate::cbor::Writer;
 use crate::class::Class;
 use crate::items::{Item as _, Items};
@@ -95,6 +95,35 @@ pub fn fit(inputs: &[(Class, Input<'_>)], capacity: Capacity) -> Vec<(Plan, Plan
     }
 }
 
+/// Plans entries as [`fit`] does, and fewer of them where the signed list would be longer than that.
+#[must_use]
+pub fn fit_entries(
+    inputs: &[(Class, Input<'_>)],
+    most: usize,
+    list_limit: u64,
+) -> Vec<(Plan, Planned)> {
+    let classes = inputs.len().max(1);
+    // No class has more, however many there is room for.
+    let mut most = most.min(MOST_RANGES.saturating_mul(classes));
+    // What one entry of each class takes at most.
+    let entry = u64::try_from(classes).unwrap_or(u64::MAX).saturating_mul(10);
+    loop {
+        let planned = fit(inputs, Capacity::Entries(most));
+        let excess = bytes_of(&planned).saturating_sub(list_limit);
+        if excess == 0 || most == 0 {
+            return planned;
+        }
+        let over = excess.checked_div(entry).unwrap_or(0).max(1);
+        most = most.saturating_sub(usize::try_from(over).unwrap_or(usize::MAX));
+    }
+}
+
+/// Bytes of a signed list with these sections.
+fn bytes_of(planned: &[(Plan, Planned)]) -> u64 {
+    let sections = planned.iter().map(|(_, section)| section.bytes());
+    sections.fold(LIST_BYTES, u64::saturating_add)
+}
+
 fn written(
     inputs: &[(Class, Input<'_>)],
     plans: impl IntoIterator<Item = Plan>,
@@ -111,9 +140,7 @@ fn fit_bytes(inputs: &[(Class, Input<'_>)], list_limit: u64) -> Vec<(Plan, Plann
     let mut limit = list_limit;
     loop {
         let planned = written(inputs, plan_list(&bare, limit));
-        let sections = planned.iter().map(|(_, section)| section.bytes());
-        let bytes = sections.fold(LIST_BYTES, u64::saturating_add);
-        let excess = bytes.saturating_sub(list_limit);
+        let excess = bytes_of(&planned).saturating_sub(list_limit);
         if excess == 0 || limit == 0 {
             return planned;
         }

@@ -5,7 +5,7 @@
 mod encode;
 mod open_gaps;
 
-pub use encode::{Planned, fit, share};
+pub use encode::{Planned, fit, fit_entries, share};
 
 use alloc::vec::Vec;
 

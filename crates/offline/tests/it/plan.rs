@@ -7,7 +7,7 @@ use claviger_offline::class::Class;
 use claviger_offline::items::Items;
 use claviger_offline::list::List;
 use claviger_offline::plan::{
-    Capacity, Input, Live, Plan, Planned, Run, fit, plan, plan_list, share,
+    Capacity, Input, Live, Plan, Planned, Run, fit, fit_entries, plan, plan_list, share,
 };
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
@@ -193,6 +193,26 @@ fn the_unknown_interval_of_a_restore_is_one_entry() {
     }
     let none = plan(&input, Capacity::Bytes(0));
     assert_eq!((none.floor, none.implicit), (1_048_576, vec![50]));
+}
+
+#[test]
+fn entries_are_fewer_where_the_list_would_be_too_long() {
+    let must: Vec<Run> = (1..=64).map(|it| Run { first: it * 900, last: it * 900 }).collect();
+    let live: Vec<Live> = (1..=64).map(|it| Live { serial: it * 900 - 1, weight: 1 }).collect();
+    let input = Input { floor: 0, must: &must, live: &live, top: 60_000 };
+    let all = [Class::Phone, Class::Card, Class::Guest, Class::Service].map(|class| (class, input));
+    for (classes, limit) in [(1, 896), (1, 300), (1, 256), (4, 896), (4, 512), (4, 256)] {
+        let planned = fit_entries(&all[..classes], 64, limit);
+        let bytes = planned.iter().map(|(_, section)| section.bytes()).sum::<u64>() + 125;
+        assert!(bytes <= limit, "{classes} classes: {bytes} of {limit}");
+        let refuses = |it: &Run| planned.iter().all(|(plan, _)| plan.refuses(it.first));
+        assert!(must.iter().all(refuses));
+        // No fewer than must be: each class with one more would be longer.
+        let entries = planned[0].0.ranges.len();
+        assert!(entries == share(64, classes) || bytes + 10 * classes as u64 > limit);
+    }
+    let all_fit = fit_entries(&all[..1], 64, 896);
+    assert_eq!(all_fit, fit(&all[..1], Capacity::Entries(64)));
 }
 
 #[test]
