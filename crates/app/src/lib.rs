@@ -354,7 +354,7 @@ impl Context {
                 ctx.begin();
                 let value = wish(work)?;
                 ctx.check_compared()?;
-                plan::check(&ctx, work)?;
+                work.agreed_at = plan::check(&ctx, work)?;
                 work.reason.clone_from(&ctx.reason);
                 Ok(Box::new(value))
             }),

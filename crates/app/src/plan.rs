@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use claviger_domain::ids::{Id, PlaceNumber};
+use claviger_domain::ids::{CredentialNumber, Id, LockNumber, Noun, PlaceNumber};
+use claviger_domain::noun::credential::CredentialKind;
 use claviger_domain::noun::grant::Subject;
-use claviger_domain::offline::{LockKey, OfflineLock};
+use claviger_domain::noun::lock::LockMode;
+use claviger_domain::offline::{LockKey, OfflineLock, STRICT_TIME};
 use claviger_domain::plan::{Effect, Plan, moved, plan, rezoned};
 use claviger_domain::provision::{Holdings, List, ListKey, Revocation};
 use claviger_domain::refusal::Refusal;
@@ -14,7 +16,7 @@ use claviger_domain::time::{Instant, MINUTE, SECOND};
 use crate::context::{Context, Expected};
 use crate::error::Error;
 use crate::offline::faults::{Slip, planted};
-use crate::offline::{Cause, Hit, Preview, preview};
+use crate::offline::{Cause, Preview, flags_of, preview};
 use crate::random::{hex, sha256};
 use crate::work::Work;
 
@@ -47,6 +49,13 @@ pub struct Planned {
     pub changed: Vec<PlanRow>,
     /// Devices whose keys would be refused although nothing demands it: they need another.
     pub side_effects: Vec<PlanRow>,
+    /// Phones that would need to call once for another key, at each lock.
+    pub phones_to_sync: Vec<PlanRow>,
+    /// Cards that would have to be brought to an updater for another key, at each lock.
+    pub card_tasks: Vec<PlanRow>,
+    /// The locks with no network that it speaks of, and whether they keep a clock: where they keep
+    /// none, hours and ends of rights are not enforced.
+    pub offline: Vec<(Id, bool)>,
     /// What it would do at locks with no network.
     pub(crate) preview: Preview,
     /// `plan-<hex>` over the complete plan.
@@ -54,6 +63,24 @@ pub struct Planned {
 }
 
 impl Planned {
+    fn rows(&self) -> [&Vec<PlanRow>; 6] {
+        let Planned { gains, losses, changed, side_effects, phones_to_sync, card_tasks, .. } = self;
+        [gains, losses, changed, side_effects, phones_to_sync, card_tasks]
+    }
+
+    fn rows_mut(&mut self) -> [&mut Vec<PlanRow>; 6] {
+        let Planned { gains, losses, changed, side_effects, phones_to_sync, card_tasks, .. } = self;
+        [gains, losses, changed, side_effects, phones_to_sync, card_tasks]
+    }
+
+    /// How many phones would need to call once.
+    #[must_use]
+    pub fn phones(&self) -> usize {
+        let phones: BTreeSet<Option<Id>> =
+            self.phones_to_sync.iter().map(|row| row.credential).collect();
+        phones.len()
+    }
+
     /// The plan of what changes nothing.
     pub(crate) fn nothing() -> Planned {
         let mut plan = Planned::default();
@@ -108,16 +135,54 @@ pub(crate) fn planned(ctx: &Context, work: &Work, at: Instant) -> Planned {
         rows.sort();
     }
     let found = preview(&ctx.app, work, at);
-    whole.side_effects = found.hits.iter().filter_map(|hit| hit_row(work, hit)).collect();
-    let hidden_hits = found.hits.iter().filter(|hit| ctx.scopes_in(hit.place).is_none());
-    hidden.extend(hidden_hits.filter_map(|hit| hit_row(work, hit)));
+    let is_hidden = |place: PlaceNumber| ctx.scopes_in(place).is_none();
+    for hit in &found.hits {
+        let row = device_row(work, (hit.place, hit.device, hit.lock), hit.serial.to_string());
+        let Some((row, _)) = row else { continue };
+        hidden.extend(is_hidden(hit.place).then(|| row.clone()));
+        whole.side_effects.push(row);
+    }
+    for due in &found.due {
+        let Some((row, kind)) = device_row(work, *due, String::new()) else { continue };
+        hidden.extend(is_hidden(due.0).then(|| row.clone()));
+        match kind {
+            CredentialKind::Card => whole.card_tasks.push(row),
+            CredentialKind::Phone | CredentialKind::Code => whole.phones_to_sync.push(row),
+        }
+    }
     whole.digest = digest(&whole, found.makes_lists.then_some(at));
     whole.preview = found;
-    let Planned { gains, losses, changed, side_effects, .. } = &mut whole;
-    for rows in [gains, losses, changed, side_effects] {
+    for rows in whole.rows_mut() {
         rows.retain(|row| !hidden.contains(row));
     }
+    whole.offline = offline_locks(work, &whole);
     whole
+}
+
+/// Of the locks that a plan speaks of those with no network, and whether they keep a clock.
+fn offline_locks(work: &Work, plan: &Planned) -> Vec<(Id, bool)> {
+    let state = |place: PlaceNumber| {
+        let draft = work.places.get(&place).map(|draft| draft.state.clone());
+        draft.or_else(|| work.before(place))
+    };
+    let mut states: Vec<PlaceState> = Vec::new();
+    for (place, draft) in &work.places {
+        states.extend([draft.state.clone()].into_iter().chain(work.before(*place)));
+    }
+    let keeps_clock = |id: &Id| {
+        let found = states.iter().find_map(|it| Some((it, it.number_of(Noun::Lock, *id)?)));
+        let (tenant, number) = found?;
+        let lock = tenant.locks.get(LockNumber(number))?;
+        let lock = match lock.borrowed {
+            Some((owner, number)) => state(owner)?.locks.get(number)?.clone(),
+            None => lock.clone(),
+        };
+        let is_offline = lock.mode == LockMode::OfflineKeys;
+        is_offline.then(|| (*id, flags_of(&lock) & STRICT_TIME != 0))
+    };
+    let all = plan.rows().into_iter().flatten();
+    let locks: BTreeSet<Id> = all.map(|row| row.lock).collect();
+    locks.iter().filter_map(keeps_clock).collect()
 }
 
 /// What it does in the places that borrow locks when these go by another zone.
@@ -169,17 +234,17 @@ fn row(before: &PlaceState, after: &PlaceState, effect: Effect) -> Option<PlanRo
     Some(row)
 }
 
-fn hit_row(work: &Work, hit: &Hit) -> Option<PlanRow> {
-    let state = work.before(hit.place)?;
-    let credential = state.credentials.get(hit.device)?;
-    Some(PlanRow {
-        person: None,
-        credential: Some(credential.header.id),
-        email: None,
-        phone: None,
-        lock: hit.lock,
-        times: hit.serial.to_string(),
-    })
+/// A device of a place at a lock, and what it is.
+fn device_row(
+    work: &Work,
+    (place, device, lock): (PlaceNumber, CredentialNumber, Id),
+    times: String,
+) -> Option<(PlanRow, CredentialKind)> {
+    let state = work.before(place)?;
+    let known = state.credentials.get(device)?;
+    let credential = Some(known.header.id);
+    let row = PlanRow { person: None, credential, email: None, phone: None, lock, times };
+    Some((row, known.kind))
 }
 
 /// SHA-256 over every row in order; lists are never cut here. Before it stands when its lists were
@@ -191,8 +256,11 @@ fn digest(plan: &Planned, at: Option<Instant>) -> String {
         ("losses", &plan.losses),
         ("changed", &plan.changed),
         ("side_effects", &plan.side_effects),
+        ("phones_to_sync", &plan.phones_to_sync),
+        ("card_tasks", &plan.card_tasks),
     ] {
-        if name == "side_effects" && at.is_none() {
+        let is_of_lists = ["side_effects", "phones_to_sync", "card_tasks"].contains(&name);
+        if is_of_lists && at.is_none() {
             continue;
         }
         text.push_str(name);
@@ -212,18 +280,15 @@ fn digest(plan: &Planned, at: Option<Instant>) -> String {
     format!("plan-{}{hex}", at.unwrap_or_default())
 }
 
-/// Refuses a command whose plan is not the one that was agreed to.
-pub(crate) fn check(ctx: &Context, work: &Work) -> Result<(), Error> {
-    match &ctx.expected {
-        Some(Expected::Plan(agreed)) => {
-            let at = planned_at(agreed);
-            let lasts = at.is_none_or(|at| at <= work.now && work.now < at.plus(PLAN_LASTS));
-            let same = planned(ctx, work, at.unwrap_or(work.now)).digest == *agreed;
-            let any = planted(Slip::AnyPlan);
-            if lasts && same || any { Ok(()) } else { Err(Error::Refused(Refusal::PlanChanged)) }
-        }
-        _ => Ok(()),
-    }
+/// Refuses a command whose plan is not the one that was agreed to; says as of when that had its
+/// lists planned, where it has any: what is done is planned as of then too.
+pub(crate) fn check(ctx: &Context, work: &Work) -> Result<Option<Instant>, Error> {
+    let Some(Expected::Plan(agreed)) = &ctx.expected else { return Ok(None) };
+    let at = planned_at(agreed);
+    let lasts = at.is_none_or(|at| at <= work.now && work.now < at.plus(PLAN_LASTS));
+    let same = planned(ctx, work, at.unwrap_or(work.now)).digest == *agreed;
+    let any = planted(Slip::AnyPlan);
+    if lasts && same || any { Ok(at) } else { Err(Error::Refused(Refusal::PlanChanged)) }
 }
 
 /// Runs a wish for its plan only.

@@ -52,6 +52,7 @@ pub(crate) async fn clear(app: &App) -> Result<(), Error> {
     }
     provision::settle(app).await?;
     offline::look_for_gaps(app).await?;
+    offline::make_owed(app).await;
     offline::look_at_clock(app).await?;
     store.trim_answers(now.plus(-KEPT_FOR)).await?;
     // Those about others there go with what their events say.

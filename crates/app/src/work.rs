@@ -65,6 +65,8 @@ pub struct Work<'s> {
     pub(crate) alarms: Vec<Cause>,
     /// Whether all keys of the places it is about are compared with what is right.
     pub(crate) compares_keys: bool,
+    /// As of when its lists were planned, where somebody agreed to their plan.
+    pub(crate) agreed_at: Option<Instant>,
     /// Revocations that have come to their end.
     pub(crate) settled: Vec<Revocation>,
     /// Mails that go out once it is durable.
@@ -96,6 +98,7 @@ impl<'s> Work<'s> {
             devices: Vec::new(),
             alarms: Vec::new(),
             compares_keys: false,
+            agreed_at: None,
             settled: Vec::new(),
             mails: Vec::new(),
             reason: None,

@@ -7,13 +7,13 @@ mod batch;
 mod trail;
 
 use std::any::Any;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use claviger_domain::draft::Draft;
 use claviger_domain::ids::{Noun, PlaceNumber};
 use claviger_domain::noun::Actor;
-use claviger_domain::offline::{AtLock, Touched};
+use claviger_domain::offline::{AtLock, LockKey, Touched};
 use claviger_domain::provision::{AtList, List, ListKey, Revocation, Taken};
 use claviger_domain::state::{Directory, PlaceState, Working};
 use claviger_domain::time::Instant;
@@ -28,7 +28,7 @@ use crate::context::{Keep, Left};
 use crate::error::Error;
 use crate::idempotency;
 use crate::mail::{Mail, Outbox, Words};
-use crate::offline::{About, Places, Signers, renew, take_back};
+use crate::offline::{About, Places, Signers, renew_as_agreed, take_back};
 use crate::outbox;
 use crate::provision::{self, Kept, TakenBack};
 use crate::random;
@@ -233,7 +233,7 @@ impl Task {
         });
         let mails: Vec<(Mail, NewMail)> = sealed.collect::<Result<_, Error>>()?;
         let (lists, dropped, settled) = (work.lists, work.dropped, work.settled);
-        let compares_keys = work.compares_keys;
+        let (compares_keys, agreed_at) = (work.compares_keys, work.agreed_at);
         let (offline, enrolled) = (work.offline, work.devices);
         let alarms = work.alarms;
         self.lists(batch, lists, settled);
@@ -255,7 +255,7 @@ impl Task {
                 batch.places.insert(number, state);
             }
         }
-        let taken_back = self.take_back(batch, drafts, job.place, now).map(Box::new);
+        let taken_back = self.take_back(batch, drafts, job.place, (now, agreed_at)).map(Box::new);
         dropped.into_iter().for_each(|key| self.drop_list(batch, key, now));
         for (place, event) in events {
             let state = batch.place(place).ok_or(Error::not_found(Noun::Place))?;
@@ -300,26 +300,33 @@ impl Task {
     }
 
     /// Notes what a command took back at lists and at locks with no network; says what in the place
-    /// it is about.
+    /// it is about. What somebody agreed to is judged and planned as of then.
     fn take_back(
         &self,
         batch: &mut Batch,
         written: Vec<provision::Written>,
         about: Option<PlaceNumber>,
-        now: Instant,
+        (now, agreed_at): (Instant, Option<Instant>),
     ) -> Option<TakenBack> {
-        let mut answered = None;
         let touched = written.iter().map(|it| (it.place, it.touched.clone())).collect();
+        let mut all = Vec::with_capacity(written.len());
         for it in &written {
             let mut taken = provision::taken(batch, it, &written, now);
-            taken.locks = self.refuse(batch, it, &touched, now);
-            if taken == Taken::default() {
-                continue;
-            }
+            taken.locks = self.refuse(batch, it, &touched, agreed_at.unwrap_or(now));
             for at in &taken.lists {
                 let Some(mut list) = batch.list(at.key) else { continue };
                 list.doubt(at.items.iter().copied(), at.after);
                 batch.lists.insert(at.key, list);
+            }
+            all.push(taken);
+        }
+        let locks: BTreeSet<LockKey> =
+            all.iter().flat_map(|taken| &taken.locks).map(|at| at.key).collect();
+        locks.into_iter().for_each(|key| self.renew(batch, key, (now, agreed_at)));
+        let mut answered = None;
+        for (it, taken) in written.into_iter().zip(all) {
+            if taken == Taken::default() {
+                continue;
             }
             let is_over = taken.locks.is_empty() && taken.lists.iter().all(AtList::is_over);
             let revocation = Revocation {
@@ -327,7 +334,7 @@ impl Task {
                 place: it.place,
                 revision: it.revision,
                 at: now,
-                cause: it.cause.clone(),
+                cause: it.cause,
                 taken,
                 settled_at: is_over.then_some(now),
             };
@@ -363,18 +370,17 @@ impl Task {
         }
     }
 
-    /// Makes lists that refuse what a command leaves with more than is right at locks with no
-    /// network.
+    /// Marks the keys that a command leaves with more than is right at locks with no network.
     fn refuse(
         &self,
         batch: &mut Batch,
         it: &provision::Written,
         written: &BTreeMap<PlaceNumber, Touched>,
-        now: Instant,
+        at: Instant,
     ) -> Vec<AtLock> {
         let mut changed = Vec::new();
         let find = |place| batch.place(place);
-        let (mut places, sure) = (Places::new(&find), self.signers.sure(now));
+        let (mut places, sure) = (Places::new(&find), self.signers.sure(at));
         let after = batch.place(it.place);
         let deleted: Vec<_> = after.iter().flat_map(|after| it.touched.deleted(after)).collect();
         for key in &it.offline {
@@ -382,16 +388,9 @@ impl Task {
             let about = About { place: it.place, written, closed: &it.closed };
             let taken = take_back(&mut lock, about, &mut places, sure);
             let is_told_less = deleted.iter().filter(|it| lock.forget_device(about.place, **it));
-            if taken.is_none() && is_told_less.count() == 0 {
-                continue;
+            if taken.is_some() || is_told_less.count() > 0 {
+                changed.push((lock, taken));
             }
-            let owner = batch.place(key.place).filter(|_| lock.list_due);
-            let renewed = owner.map(|it| renew((&self.signers, &self.world), &it, &mut lock, now));
-            if let Some(Err(error)) = renewed {
-                // The list stays owed, and the revocation open, until one can be signed.
-                tracing::error!(lock = %lock.id, %error, "a list could not be made");
-            }
-            changed.push((lock, taken));
         }
         let mut all = Vec::with_capacity(changed.len());
         for (lock, taken) in changed {
@@ -399,6 +398,19 @@ impl Task {
             all.extend(taken);
         }
         all
+    }
+
+    /// Makes the list of a lock where one is owed: one, whatever was taken back in how many places.
+    fn renew(&self, batch: &mut Batch, key: LockKey, at: (Instant, Option<Instant>)) {
+        let Some(mut lock) = batch.offline(key).filter(|lock| lock.list_due) else { return };
+        let Some(owner) = batch.place(key.place) else { return };
+        match renew_as_agreed((&self.signers, &self.world), &owner, &mut lock, at) {
+            // It stays owed, and the revocation open, until one can be signed.
+            Err(error) => tracing::error!(lock = %lock.id, %error, "a list could not be made"),
+            Ok(()) => {
+                batch.offline.insert(key, lock);
+            }
+        }
     }
 
     /// Adds what became of locks with no network.

@@ -1,18 +1,22 @@
 //! What stands at a lock, brought and read by programs: receipts, events, the list it should have.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use claviger_domain::ids::{Id, LockNumber, Noun, Ref};
+use claviger_domain::ids::{CredentialNumber, Id, LockNumber, Noun, PlaceNumber, Ref};
 use claviger_domain::noun::scope::Scope;
-use claviger_domain::offline::{OfflineLock, Told};
+use claviger_domain::offline::{LockKey, OfflineLock, Told};
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::{Instant, SECOND};
 
+use super::owed;
 use super::sync::{events_in, owned, past_of, receipts_in};
+use super::taken::reads_keys;
 use crate::App;
 use crate::context::Context;
 use crate::error::Error;
-use crate::read::resolve;
+use crate::work::Work;
+use crate::world::World;
 
 /// The list of a lock, and what the lock has shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,20 +61,48 @@ fn made_at(lock: &OfflineLock) -> Instant {
     Instant(lock.iat.saturating_mul(SECOND))
 }
 
-/// A lock with no network that a place owns or has borrowed; nothing where it was never
-/// commissioned.
+/// A lock with no network that a place owns, owned or has borrowed; nothing where it was never
+/// commissioned. One that was deleted hangs at its door all the same, and may let in until it was
+/// told.
 fn find(ctx: &Context, place: Id, lock: &Ref, scope: Scope) -> Result<Arc<OfflineLock>, Error> {
-    let state = ctx.read(place, scope)?;
-    let number: LockNumber = resolve(&state, Noun::Lock, lock)?;
-    let key = owned(&state, number).ok_or(Error::not_found(Noun::Lock))?;
-    ctx.app.world().lists().offline.get(&key).cloned().ok_or(Error::not_found(Noun::Lock))
+    let (state, lists) = (ctx.read(place, scope)?, ctx.app.world().lists());
+    let key = match (state.resolve(Noun::Lock, lock), lock) {
+        (Some(number), _) => owned(&state, LockNumber(number)),
+        (None, Ref::Id(id)) => ctx.app.world().offline_key(*id),
+        (None, Ref::External(_)) => None,
+    };
+    let is_own = |key: &LockKey| {
+        key.place == state.place.number() || state.resolve(Noun::Lock, lock).is_some()
+    };
+    let key = key.filter(is_own).ok_or(Error::not_found(Noun::Lock))?;
+    lists.offline.get(&key).cloned().ok_or(Error::not_found(Noun::Lock))
 }
 
-/// The list that a lock should have.
+/// The locks that read no keys any more, or are no more, and may let in by a device's keys until
+/// they are told: nobody has a right there who would bring their lists, so these devices do.
+pub(super) fn left_behind(
+    work: &Work<'_>,
+    world: &World,
+    (place, device): (PlaceNumber, CredentialNumber),
+) -> BTreeSet<LockKey> {
+    let lists = world.lists();
+    let may_open = |lock: &OfflineLock| {
+        let is_told = !lock.list_due && lock.has_shown(lock.epoch, lock.refusing);
+        !is_told && lock.keys_for(place, device).next().is_some()
+    };
+    let is_left = |key: &LockKey| {
+        work.before(key.place).is_some_and(|owner| reads_keys(&owner, key.lock).is_none())
+    };
+    let known = lists.offline.values().filter(|lock| may_open(lock)).map(|lock| lock.key);
+    known.filter(is_left).collect()
+}
+
+/// The list that a lock should have, made anew where it is owed or too old.
 ///
 /// # Errors
 /// Not found; never commissioned.
-pub fn current(ctx: &Context, place: Id, lock: &Ref) -> Result<CurrentList, Error> {
+pub async fn current(ctx: &Context, place: Id, lock: &Ref) -> Result<CurrentList, Error> {
+    owed::freshen_at(&ctx.app, &*find(ctx, place, lock, Scope::LocksRead)?).await;
     let lock = find(ctx, place, lock, Scope::LocksRead)?;
     let owner = ctx.app.state(lock.key.place)?;
     Ok(CurrentList {

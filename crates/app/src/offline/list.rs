@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use claviger_domain::noun::lock::{Capacity as Room, Lock};
+use claviger_domain::noun::lock::{Capacity as Stated, Lock};
 use claviger_domain::noun::place::Place;
 use claviger_domain::offline::{Erasure, Issued, KeyClass, OfflineLock, Serial};
 use claviger_domain::state::PlaceState;
@@ -12,7 +12,8 @@ use claviger_offline::class::Class;
 use claviger_offline::cose::{Kind, Signed};
 use claviger_offline::items::Items;
 use claviger_offline::list::{List, Section};
-use claviger_offline::plan::{Capacity, Input, Live, Plan, Planned, Run, fit, share};
+use claviger_offline::lock::Settings;
+use claviger_offline::plan::{Capacity, Input, Live, Plan, Planned, Run, fit, fit_entries, share};
 
 use super::REMEMBERED_S;
 use super::faults::{Slip, planted};
@@ -30,10 +31,19 @@ const CARD_WEIGHT: u64 = 50;
 const SERVICE_WEIGHT: u64 = 500;
 const DAY_S: i64 = 86_400;
 
+/// What a lock has room for, all classes together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    capacity: Capacity,
+    /// Bytes of its list at most, also where entries are counted.
+    bytes: u64,
+}
+
 /// A list as it would be, with what it does to those who did nothing.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
-    iat: i64,
+    /// As of when it was planned.
+    at: i64,
     plans: Vec<(KeyClass, Plan, Planned)>,
     /// Live keys that it refuses and the list before did not.
     pub(crate) side_effects: Vec<Serial>,
@@ -47,8 +57,8 @@ impl Draft {
 }
 
 /// The most entries of each class in a list with so many; none where they are not counted.
-pub(crate) fn most_entries(room: Capacity, classes: usize) -> Option<usize> {
-    match room {
+pub(crate) fn most_entries(room: Room, classes: usize) -> Option<usize> {
+    match room.capacity {
         Capacity::Entries(most) => Some(share(most, classes)),
         Capacity::Bytes(_) => None,
     }
@@ -73,22 +83,33 @@ fn refuses(list: Option<&List<'_>>, (class, serial): Serial) -> bool {
     list.is_some_and(|list| list.refuses(class_of(class), serial))
 }
 
+/// What is made of the bytes that a lock is said to take, by whoever says so: none takes more than
+/// the most.
+fn believed(bytes: u32) -> u32 {
+    bytes.clamp(LEAST_BYTES, most_bytes())
+}
+
+fn most_bytes() -> u32 {
+    Settings::MOST_LIST_LIMIT.into()
+}
+
 /// Whether the list that a lock has is longer than that.
 pub(crate) fn is_over(lock: &OfflineLock, limit: u32) -> bool {
-    lock.list.len() > usize::try_from(limit.max(LEAST_BYTES)).unwrap_or(usize::MAX)
+    lock.list.len() > usize::try_from(believed(limit)).unwrap_or(usize::MAX)
 }
 
 /// The room that a lock has, all classes together.
-pub(crate) fn room(lock: &OfflineLock, record: Option<&Lock>) -> Capacity {
-    let said = lock.list_limit.map(|limit| limit.max(LEAST_BYTES));
+pub(crate) fn room(lock: &OfflineLock, record: Option<&Lock>) -> Room {
+    let said = lock.list_limit.map(believed);
+    let of_bytes =
+        |bytes: u32| Room { capacity: Capacity::Bytes(bytes.into()), bytes: bytes.into() };
     match record.and_then(|record| record.capacity) {
-        Some(Room::Entries(entries)) => {
-            Capacity::Entries(usize::try_from(entries).unwrap_or(usize::MAX))
-        }
-        Some(Room::ListBytes(bytes)) => {
-            Capacity::Bytes(said.map_or(bytes, |it| it.min(bytes)).into())
-        }
-        Some(Room::Credentials(_)) | None => Capacity::Bytes(said.unwrap_or(LIST_BYTES).into()),
+        Some(Stated::Entries(entries)) => Room {
+            capacity: Capacity::Entries(usize::try_from(entries).unwrap_or(usize::MAX)),
+            bytes: said.unwrap_or(most_bytes()).into(),
+        },
+        Some(Stated::ListBytes(bytes)) => of_bytes(bytes.min(said.unwrap_or(most_bytes()))),
+        Some(Stated::Credentials(_)) | None => of_bytes(said.unwrap_or(LIST_BYTES)),
     }
 }
 
@@ -115,9 +136,10 @@ pub(crate) fn iat(signers: &Signers, lock: &mut OfflineLock, now: Instant) -> Re
     Ok(lock.signed)
 }
 
-/// Plans the next list.
-pub(crate) fn draft(world: &World, lock: &OfflineLock, room: Capacity, iat: i64) -> Draft {
-    let (must, live) = (must(lock, iat), live(world, lock, iat));
+/// Plans the next list as of an instant, which is that of the newest list or a later one.
+pub(crate) fn draft(world: &World, lock: &OfflineLock, room: Room, at: Instant) -> Draft {
+    let as_of = at.seconds().max(lock.iat);
+    let (must, live) = (must(lock, as_of), live(world, lock, as_of));
     let at = |class: KeyClass| usize::from(class.number());
     // A class has a section where it refuses anything, or did.
     let said = |class: &&KeyClass| must.contains_key(class) || lock.floors[at(**class)] > 0;
@@ -130,14 +152,18 @@ pub(crate) fn draft(world: &World, lock: &OfflineLock, room: Capacity, iat: i64)
     };
     let inputs: Vec<(Class, Input<'_>)> =
         classes.iter().map(|class| (class_of(*class), input(class))).collect();
-    let plans = classes.into_iter().zip(fit(&inputs, room));
+    let fitted = match room.capacity {
+        Capacity::Entries(most) => fit_entries(&inputs, most, room.bytes),
+        bytes => fit(&inputs, bytes),
+    };
+    let plans = classes.into_iter().zip(fitted);
     let plans: Vec<_> = plans.map(|(class, (plan, section))| (class, plan, section)).collect();
     let implicit = plans
         .iter()
         .flat_map(|(class, plan, _)| plan.implicit.iter().map(|serial| (*class, *serial)));
     let before = held(lock);
     let side_effects = implicit.filter(|key| !refuses(before.as_ref(), *key)).collect();
-    Draft { iat, plans, side_effects }
+    Draft { at: as_of, plans, side_effects }
 }
 
 /// Whether a key has not provably ended.
@@ -205,14 +231,14 @@ fn weight(world: &World, key: &Issued, iat: i64) -> u64 {
     }
 }
 
-/// Signs a list and makes it the lock's.
-pub(crate) fn sign(
+/// Signs a list at an instant and makes it the lock's.
+fn sign(
     (signers, world): (&Signers, &World),
     place: &Place,
     lock: &mut OfflineLock,
-    draft: &Draft,
+    (draft, iat): (&Draft, i64),
 ) -> Result<(), Error> {
-    let (issuer, iat) = (signers.issuer(place)?, draft.iat);
+    let issuer = signers.issuer(place)?;
     let sections: Vec<Section<'_>> = draft.plans.iter().map(|(_, _, it)| it.section()).collect();
     let step = u32::from(!planted(Slip::SameVersion) || lock.version == 0);
     let version = lock.version.checked_add(step).ok_or(Error::Internal)?;
@@ -253,19 +279,19 @@ fn check(world: &World, lock: &OfflineLock, draft: &Draft, list: &List<'_>) -> R
         let at = usize::from(class.number());
         lock.floors[at] <= plan.floor && plan.floor <= lock.tops[at]
     });
-    let mut refused = lock.keys().filter(|key| key.refused && has_to_be_said(key, draft.iat));
+    let mut refused = lock.keys().filter(|key| key.refused && has_to_be_said(key, draft.at));
     let must = refused.all(|key| list.refuses(class_of(key.class), key.serial));
     let implicit: BTreeSet<Serial> = draft
         .plans
         .iter()
         .flat_map(|(class, plan, _)| plan.implicit.iter().map(|serial| (*class, *serial)))
         .collect();
-    let hit = live(world, lock, draft.iat)
+    let hit = live(world, lock, draft.at)
         .into_iter()
         .flat_map(|(class, keys)| keys.into_iter().map(move |key| (class, key.serial)));
     let hit: BTreeSet<Serial> =
         hit.filter(|(class, serial)| list.refuses(class_of(*class), *serial)).collect();
-    let unknown = lock.unknown.iter().filter(|it| it.exp > draft.iat).all(|it| {
+    let unknown = lock.unknown.iter().filter(|it| it.exp > draft.at).all(|it| {
         list.refuses(class_of(it.class), it.first) && list.refuses(class_of(it.class), it.last)
     });
     if floors && must && unknown && implicit == hit {
@@ -277,13 +303,25 @@ fn check(world: &World, lock: &OfflineLock, draft: &Draft, list: &List<'_>) -> R
 
 /// Plans and signs the next list of a lock, whose owner is as it is by now.
 pub(crate) fn renew(
-    (signers, world): (&Signers, &World),
+    by: (&Signers, &World),
     owner: &PlaceState,
     lock: &mut OfflineLock,
     now: Instant,
 ) -> Result<(), Error> {
+    renew_as_agreed(by, owner, lock, (now, None))
+}
+
+/// As [`renew`]; where somebody agreed to a plan of it, it is planned as of then and signed now:
+/// what has ended since, or weighs more, makes it no other.
+pub(crate) fn renew_as_agreed(
+    (signers, world): (&Signers, &World),
+    owner: &PlaceState,
+    lock: &mut OfflineLock,
+    (now, agreed_at): (Instant, Option<Instant>),
+) -> Result<(), Error> {
     let iat = iat(signers, lock, now)?;
     let record = owner.locks.get(lock.key.lock).map(|record| &**record);
-    let draft = draft(world, lock, room(lock, record), iat);
-    sign((signers, world), &owner.place, lock, &draft)
+    let at = agreed_at.unwrap_or(Instant(iat.saturating_mul(SECOND)));
+    let draft = draft(world, lock, room(lock, record), at);
+    sign((signers, world), &owner.place, lock, (&draft, iat))
 }

@@ -2,17 +2,18 @@
 //! is given, and once more when it is.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use claviger_domain::ids::{CredentialNumber, GrantNumber, Id, PlaceNumber};
 use claviger_domain::noun::lock::Lock;
-use claviger_domain::offline::{KeyClass, LockKey, OfflineLock, touched};
+use claviger_domain::offline::{Issued, KeyClass, LockKey, OfflineLock, Serial, touched};
 use claviger_domain::provision::LockState;
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::Instant;
 
 use super::faults::{Slip, planted};
 use super::list;
-use super::taken::{About, Places, Rights, closed_rights, take_back};
+use super::taken::{About, Places, Rights, closed_rights, right_of, take_back};
 use crate::App;
 use crate::work::Work;
 
@@ -53,6 +54,9 @@ pub(crate) struct Preview {
     pub(crate) makes_lists: bool,
     /// Whom they hit, in order.
     pub(crate) hits: Vec<Hit>,
+    /// The devices that need another key for what is right after it, each with its place and the
+    /// lock.
+    pub(crate) due: BTreeSet<(PlaceNumber, CredentialNumber, Id)>,
     /// How long they get.
     pub(crate) sizes: Vec<SizedList>,
     /// The grants that it takes back and by which some lock may let in after it, each with its
@@ -64,7 +68,7 @@ impl Preview {
     /// Adds the list that a lock would get.
     fn plans(&mut self, app: &App, lock: &OfflineLock, record: Option<&Lock>, at: Instant) {
         let room = list::room(lock, record);
-        let draft = list::draft(app.world(), lock, room, at.seconds().max(lock.iat));
+        let draft = list::draft(app.world(), lock, room, at);
         self.sizes.extend(draft.sizes().map(|(class, entries)| SizedList {
             lock: lock.id,
             class,
@@ -74,6 +78,7 @@ impl Preview {
             most: list::most_entries(room, draft.sizes().count()),
         }));
         let hits = draft.side_effects.iter().filter_map(|key| lock.issued(*key));
+        self.due.extend(hits.clone().map(|key| (key.place, key.device, lock.id)));
         self.hits.extend(hits.map(|key| Hit {
             place: key.place,
             grant: key.grant,
@@ -84,11 +89,28 @@ impl Preview {
     }
 }
 
+/// The device of a key that is taken back, where it holds no other and has a right all the same.
+fn needs_another(
+    lock: &OfflineLock,
+    key: Serial,
+    places: &mut Places<'_>,
+    sure: Instant,
+) -> Option<(PlaceNumber, CredentialNumber, Id)> {
+    let taken = lock.issued(key)?;
+    let opens = |it: &Arc<Issued>| !it.refused && it.exp > sure.seconds();
+    if lock.keys_of(taken.holder()).any(opens) {
+        return None;
+    }
+    let (owner, tenant) = places.both(lock.key.place, taken.place)?;
+    right_of(owner, tenant, lock.key, (taken.grant, taken.device, taken.lock))?;
+    Some((taken.place, taken.device, lock.id))
+}
+
 /// The lists that a finished work would make, planned as of an instant.
 pub(crate) fn preview(app: &App, work: &Work<'_>, at: Instant) -> Preview {
     let mut found = Preview::default();
+    let mut taken_from: BTreeSet<(LockKey, Serial)> = BTreeSet::new();
     let mut changed: BTreeMap<LockKey, OfflineLock> = BTreeMap::new();
-    let published = app.world().lists();
     let find = |place: PlaceNumber| -> Option<PlaceState> {
         let draft = work.places.get(&place).map(|draft| draft.state.clone());
         draft.or_else(|| work.before(place))
@@ -112,9 +134,9 @@ pub(crate) fn preview(app: &App, work: &Work<'_>, at: Instant) -> Preview {
     let sure = app.signers().sure(at);
     for (place, _) in written.iter().filter(|(_, touched)| !touched.is_nothing()) {
         let rights = closed.remove(place).unwrap_or_default();
-        let concerned = published.offline.values().filter(|lock| lock.concerns(*place));
+        let known = work.offline_at(*place);
         let concerned: BTreeSet<LockKey> =
-            concerned.map(|lock| lock.key).chain(rights.keys().copied()).collect();
+            known.iter().map(|lock| lock.key).chain(rights.keys().copied()).collect();
         for key in concerned {
             let known = changed.get(&key).cloned().or_else(|| work.offline(key));
             let Some(mut lock) = known else { continue };
@@ -126,11 +148,17 @@ pub(crate) fn preview(app: &App, work: &Work<'_>, at: Instant) -> Preview {
                 progress.is_some_and(|it| it.state == LockState::Pending)
             }));
             if lock.list_due {
+                let by_list = taken.keys.iter().filter(|it| !it.at_card);
+                taken_from.extend(by_list.map(|it| (key, it.key)));
                 changed.insert(key, lock);
             }
         }
     }
     found.makes_lists = !changed.is_empty();
+    let taken_from = taken_from.into_iter();
+    found.due.extend(
+        taken_from.filter_map(|(at, key)| needs_another(changed.get(&at)?, key, &mut places, sure)),
+    );
     for lock in changed.values() {
         let owner = find(lock.key.place);
         let record = owner.as_ref().and_then(|owner| owner.locks.get(lock.key.lock));

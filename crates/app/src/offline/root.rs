@@ -11,6 +11,7 @@ use claviger_domain::offline::LockKey;
 use claviger_domain::refusal::Refusal;
 use claviger_store::secrets::read_root;
 
+use super::owed::make_owed;
 use super::signer::{Key, Lent, Signers};
 use super::{epoch, list};
 use crate::App;
@@ -113,11 +114,13 @@ pub async fn sign(app: &App, root: Option<&str>, ahead: bool) -> Result<Begun, E
     Ok(Begun { places, locks: due - left, left })
 }
 
-/// Takes the clock to be right, whatever it said before; epochs that are due begin.
+/// Takes the clock to be right, whatever it said before; epochs that are due begin, and lists that
+/// are owed are made.
 pub async fn trust_clock(app: &App) {
     tracing::warn!(now = %app.now(), "an operator says that the clock is right");
     app.signers().trust_clock();
     epoch::begin(app).await;
+    make_owed(app).await;
 }
 
 fn due(app: &App) -> usize {

@@ -209,12 +209,17 @@ impl Signers {
     /// # Errors
     /// It may not: nothing is to be signed until it is right, or an operator says that it is.
     pub(super) fn believe(&self, now: Instant) -> Result<(), Error> {
-        if guard(&self.trust).holds(now, self.clock.passed()) {
+        if self.believes(now) {
             return Ok(());
         }
         let why = "it has jumped, or nobody has said that it is right";
         tracing::error!(%now, why, "the clock: nothing is signed");
         Err(Error::Unavailable)
+    }
+
+    /// Whether the clock may be signed by, for whoever has nothing to sign otherwise.
+    pub(super) fn believes(&self, now: Instant) -> bool {
+        guard(&self.trust).holds(now, self.clock.passed())
     }
 
     /// Notes that something is signed by a clock that was believed.

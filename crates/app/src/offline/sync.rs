@@ -10,7 +10,7 @@ use claviger_domain::noun::scope::Scope;
 use claviger_domain::offline::{Erasure, Issued, KeyClass, LockKey, OfflineLock, Told};
 use claviger_domain::refusal::Refusal;
 use claviger_domain::state::PlaceState;
-use claviger_domain::time::{DAY, Instant, SECOND};
+use claviger_domain::time::{DAY, Instant};
 use claviger_offline::cose::{Kind, Signed};
 use claviger_offline::event::Sealed;
 use claviger_offline::lock::code::Code;
@@ -19,19 +19,17 @@ use claviger_offline::statement::Fresh;
 use claviger_store::Device;
 
 use super::alarm::{By, alarm};
+use super::carry::left_behind;
 use super::faults::{Slip, planted};
 use super::mint::{Made, key_again, key_for, reached};
 use super::shown::Shown;
 use super::taken::right_of;
-use super::{heard, list, shown};
+use super::{heard, list, owed, shown};
 use crate::context::{Caller, Context};
 use crate::error::Error;
 use crate::lock::past::PastLocks;
 use crate::work::Work;
 use crate::{App, not_here, provision};
-
-/// A list this old is made anew when somebody fetches it.
-const LIST_AGE_S: i64 = DAY / SECOND;
 
 /// A key that a device holds, or held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -313,7 +311,7 @@ impl Call<'_, '_, '_> {
                 // Nobody knows which serials were given: none is, until its epoch has begun.
                 continue;
             }
-            let made = match self.signed_at(&mut lock, &owner)? {
+            let made = match self.signed_at(&mut lock, &owner) {
                 Some(iat) => {
                     let issuer = self.app.signers().issuer(&owner.place)?;
                     key_for(&issuer, &mut lock, numbers, &tenant, &right, iat)?
@@ -327,26 +325,26 @@ impl Call<'_, '_, '_> {
             }
             self.work.put_offline(lock);
         }
+        let holder = (self.place, self.device);
+        for at in left_behind(self.work, self.app.world(), holder) {
+            let Some(mut lock) = self.work.offline(at).filter(|it| !it.epoch_due) else { continue };
+            owed::freshen(self.app, &mut lock, &self.state(at.place)?, self.work.now);
+            self.work.put_offline(lock);
+            met.insert(at);
+        }
         self.carried(met, &mut answer)?;
         answer.erase = self.erase()?;
         self.fresh(wish, &mut answer)?;
         Ok(answer)
     }
 
-    /// Makes a list anew that is too old, or owed; when something is then signed for its lock. None
-    /// where nothing may be: what is signed already is carried all the same.
-    fn signed_at(&self, lock: &mut OfflineLock, owner: &PlaceState) -> Result<Option<i64>, Error> {
-        let (signers, now) = (self.app.signers(), self.work.now);
-        unless_unavailable(self.freshen(lock, owner).and_then(|()| list::iat(signers, lock, now)))
-    }
-
-    /// Makes a list anew that is too old, or owed.
-    fn freshen(&self, lock: &mut OfflineLock, owner: &PlaceState) -> Result<(), Error> {
+    /// When something is signed for a lock, whose list is made anew first if it is too old, or owed.
+    /// None where nothing may be, or the list cannot be made: what is signed already is carried all
+    /// the same, and so is what is for other locks.
+    fn signed_at(&self, lock: &mut OfflineLock, owner: &PlaceState) -> Option<i64> {
         let now = self.work.now;
-        if lock.list_due || now.seconds() - lock.iat > LIST_AGE_S {
-            list::renew((self.app.signers(), self.app.world()), owner, lock, now)?;
-        }
-        Ok(())
+        let is_fresh = owed::freshen(self.app, lock, owner, now);
+        is_fresh.then(|| list::iat(self.app.signers(), lock, now).ok()).flatten()
     }
 
     /// What goes with the keys of a device: its locks, their lists, and who signed them.
@@ -466,7 +464,7 @@ pub(super) fn events_in(
         let secret = shown::secret_of(app, &lock)?;
         let owner = work.before(lock.key.place);
         let record = owner.as_ref().and_then(|owner| owner.locks.get(lock.key.lock));
-        let record = record.map(|record| &**record);
+        let record = record.map(|record| &**record).or_else(|| past.deleted(lock.key));
         let (is_one, why) = heard::take_event(work, &mut lock, record, (&secret, past), &sealed);
         why.into_iter().for_each(|why| alarm(work, &lock, by, why));
         if is_one {

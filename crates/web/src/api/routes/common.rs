@@ -324,15 +324,23 @@ fn plan(planned: &Planned) -> Value {
             "losses": rows(&planned.losses),
             "changed": rows(&planned.changed),
             "side_effects": rows(&planned.side_effects),
+            "card_tasks": rows(&planned.card_tasks),
+            "offline_locks": planned.offline.iter().take(MOST_ROWS).map(offline).collect::<Vec<_>>(),
             "counts": {
                 "gains": planned.gains.len(),
                 "losses": planned.losses.len(),
                 "changed": planned.changed.len(),
                 "side_effects": planned.side_effects.len(),
+                "card_tasks": planned.card_tasks.len(),
+                "phones_to_sync": planned.phones(),
             },
         },
         "digest": planned.digest,
     })
+}
+
+fn offline((lock, keeps_clock): &(Id, bool)) -> Value {
+    json!({ "lock_id": lock.to_string(), "hours_enforced": keeps_clock })
 }
 
 fn row(row: &PlanRow) -> Value {

@@ -151,7 +151,7 @@ async fn tasks(server: Shared, call: Request) -> Answered {
 
 async fn current(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
-    let found = app::current(&ctx, place, &object(&call)?).map_err(problem)?;
+    let found = app::current(&ctx, place, &object(&call)?).await.map_err(problem)?;
     Ok(Reply::plain(encode::current_list(&found)))
 }
 

@@ -17,7 +17,8 @@ const CAPACITY: Shape = Shape::new(
     "What a lock can hold, in its own measure.",
     &[&[
         Field::has("entries", ROOM, "Entries of a plain revocation list.").sometimes(),
-        Field::has("list_bytes", ROOM, "Bytes of a revocation list.").sometimes(),
+        Field::has("list_bytes", ROOM, "Bytes of a revocation list; 896 are used at most.")
+            .sometimes(),
         Field::has("credentials", ROOM, "Credentials of an allow-list.").sometimes(),
     ]],
 )

@@ -25,6 +25,21 @@ const COUNTS: Shape = Shape::new(
         Field::must("losses", COUNT, "Of losses."),
         Field::must("changed", COUNT, "Of changed."),
         Field::must("side_effects", COUNT, "Of side effects."),
+        Field::must("card_tasks", COUNT, "Of card tasks."),
+        Field::must("phones_to_sync", COUNT, "Phones that need one call to get other keys."),
+    ]],
+);
+
+const OFFLINE_LOCK: Shape = Shape::new(
+    "PlanOfflineLock",
+    "A lock with no network.",
+    &[&[
+        Field::must("lock_id", ID, "The lock."),
+        Field::must(
+            "hours_enforced",
+            Kind::Bool,
+            "Whether it keeps a clock; without one, hours and ends of rights are not enforced here.",
+        ),
     ]],
 );
 
@@ -38,7 +53,17 @@ const PLAN_BODY: Shape = Shape::new(
         Field::must("losses", EFFECTS, "Who would lose it, with no open grant left."),
         Field::must("changed", EFFECTS, "Who would keep it at other times."),
         Field::must("side_effects", EFFECTS, "Whom it would hit besides."),
-        Field::must("counts", Kind::Object(&COUNTS), "How many of each."),
+        Field::must("card_tasks", EFFECTS, "Which cards would need another key, from an updater."),
+        Field::must(
+            "offline_locks",
+            list(&Kind::Object(&OFFLINE_LOCK)),
+            "The locks with no network among all these.",
+        ),
+        Field::must(
+            "counts",
+            Kind::Object(&COUNTS),
+            "How many of each, and of phones that must call.",
+        ),
     ]],
 );
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::door::Door;
 use super::phone::Phone;
+use super::remembered::number_of;
 use super::roots::{back, root_of, run};
 use crate::kit::{Site, one};
 use crate::retention::work_until;
@@ -77,6 +78,9 @@ async fn nothing_is_signed_by_a_clock_that_nobody_has_looked_at() {
     on_each_engine(|world| async move {
         let it = world.here();
         let mut door = Door::at(&it, "Shed", 53).await;
+        let (gate, bo) = (Door::at(&it, "Gate", 56).await, it.person("Bo").await);
+        let only = it.grant(&bo, &gate.shown).await;
+        Phone::of(&it, &bo).await.sync().await;
         let ann = it.person("Ann").await;
         it.grant(&ann, &door.shown).await;
         let mut phone = Phone::of(&it, &ann).await;
@@ -97,7 +101,10 @@ async fn nothing_is_signed_by_a_clock_that_nobody_has_looked_at() {
         };
         assert!(!told().await);
         work_until(&world, told).await;
+        it.acted(&format!("{}/revoke", one("/grants", &only))).await;
+        assert_eq!(number_of(&world, "version", &gate).await, Some(1), "it is owed");
         offline::trust_clock(&world.app).await;
+        assert_eq!(number_of(&world, "version", &gate).await, Some(2));
         phone.sync().await;
         assert_eq!(door.answers(&phone), Code::Done);
     })

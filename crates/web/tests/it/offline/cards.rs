@@ -100,7 +100,9 @@ async fn a_card_that_a_list_hits_is_named_beforehand_and_is_a_task() {
         let plan =
             it.post(&format!("{}/revoke?dry_run=true", grants[3]), json!({})).await.expect(200);
         let hit = json!([{"credential_id": cards[0].device, "lock_id": door.id()}]);
-        assert_eq!(plan["plan"]["side_effects"], hit);
+        assert_eq!((&plan["plan"]["side_effects"], &plan["plan"]["card_tasks"]), (&hit, &hit));
+        let counts = &plan["plan"]["counts"];
+        assert_eq!((&counts["card_tasks"], &counts["phones_to_sync"]), (&json!(1), &json!(0)));
         it.acted(&format!("{}/revoke", grants[3])).await;
         assert_eq!(tasks(&it).await, [(json!(cards[0].device), json!("refused"))]);
         // Whoever stands at the updater carries the list as well.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::door::Door;
 use super::phone::Phone;
+use super::remembered::number_of;
 use crate::kit::{Site, one};
 use crate::retention::work_until;
 use crate::support::{World, on_each_engine};
@@ -31,6 +32,11 @@ async fn vault(it: &Site, seed: u8) -> Door {
     Door::with(it, body, seed).await
 }
 
+/// The version of a lock's list as it is stored: whoever asks for the list may have it made.
+async fn version_of(world: &World, door: &Door) -> i64 {
+    number_of(world, "version", door).await.unwrap()
+}
+
 async fn state(it: &Site, grant: &Value) -> Value {
     it.get(&one("/grants", grant)).await["state"].clone()
 }
@@ -44,7 +50,7 @@ async fn what_is_taken_back_by_a_clock_that_is_ahead_is_refused() {
         set(&AHEAD, 0);
         let world = world.lasting().await.reopened(0, wrong).await;
         let it = world.here();
-        let (mut door, vault) = (Door::at(&it, "Shed", 61).await, vault(&it, 62).await);
+        let (mut door, mut vault) = (Door::at(&it, "Shed", 61).await, vault(&it, 62).await);
         let (ann, bo) = (it.person("Ann").await, it.person("Bo").await);
         let (mut hers, mut his) = (Phone::of(&it, &ann).await, Phone::of(&it, &bo).await);
         it.grant(&ann, &door.shown).await;
@@ -64,11 +70,18 @@ async fn what_is_taken_back_by_a_clock_that_is_ahead_is_refused() {
         let given = his.call(json!({})).await;
         assert_eq!(given["lists"].as_array().unwrap().len(), 1);
         assert_eq!(given["keys"], json!([]));
+        assert_eq!(vault.take_fetched(&it, &mut his).await, Code::Same);
         set(&AHEAD, 0);
         his.sync().await;
         assert_eq!(door.take_list(&mut his), Code::Applied);
         assert_eq!((door.answers(&hers), door.answers(&his)), (Code::Revoked, Code::Done));
         assert_eq!(state(&it, &strict).await, "revocation_pending");
+        // Nobody has a right at the vault by now: its list is made all the same.
+        work_until(&world, || async { version_of(&world, &vault).await == 2 }).await;
+        assert_eq!(vault.take_fetched(&it, &mut his).await, Code::Applied);
+        assert_eq!((vault.holds(), vault.answers(&hers)), ((0, 2), Code::Revoked));
+        his.call(json!({})).await;
+        assert_eq!(state(&it, &strict).await, "revoked");
     })
     .await;
 }

@@ -169,6 +169,16 @@ impl Door {
         self.take_any_list(phone, &list)
     }
 
+    /// A courier, whose phone it is, fetches the list for this lock and brings it.
+    pub(crate) async fn take_fetched(&mut self, it: &Site, phone: &mut Phone) -> Code {
+        let path = format!("{}/revocation-list", one("/locks", &self.shown));
+        let fetched = it.get(&path).await;
+        let certificates = [&fetched["certificate"], &fetched["epoch_certificate"]];
+        let certificates: Vec<_> = certificates.into_iter().filter(|it| !it.is_null()).collect();
+        phone.keep(&json!({"keys": [], "lists": [fetched["list"]], "certificates": certificates}));
+        self.take_list(phone)
+    }
+
     /// A phone hands over a list that it has from somewhere.
     pub(crate) fn take_any_list(&mut self, phone: &mut Phone, list: &[u8]) -> Code {
         let Some(issuer) = phone.issuer_of(list) else { return Code::Refused };

@@ -1,10 +1,12 @@
 //! Locks with no network, from commissioning to the proof of a revocation: the server as programs
 //! and phones see it, the lock decided by its real crate.
 
+mod agreed;
 mod alarms;
 mod cards;
 mod clock;
 pub(crate) mod door;
+mod gone;
 mod hours;
 mod left;
 #[cfg(feature = "faults")]
@@ -12,6 +14,7 @@ mod model;
 pub(crate) mod phone;
 mod proof;
 mod remembered;
+mod room;
 mod roots;
 mod shared;
 

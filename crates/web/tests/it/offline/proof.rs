@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::door::Door;
 use super::phone::Phone;
+use super::roots::back;
 use crate::kit::one;
 use crate::support::on_each_engine;
 
@@ -60,6 +61,7 @@ async fn what_happened_is_brought_by_anybody_and_stored_once() {
 #[tokio::test]
 async fn a_list_is_shown_and_made_anew_when_it_is_old() {
     on_each_engine(|world| async move {
+        let world = world.lasting().await;
         let it = world.here();
         let mut door = Door::at(&it, "Shed", 12).await;
         let path = one("/locks", &door.shown);
@@ -84,6 +86,13 @@ async fn a_list_is_shown_and_made_anew_when_it_is_old() {
         assert_eq!(door.holds(), (0, 2));
         // Nothing more is refused: a key made now asks for no newer list.
         assert_eq!(door.answers(&phone), Code::Done);
+        // So it is for whoever fetches it, and a courier brings what no phone would.
+        assert_eq!(door.take_fetched(&world.here(), &mut phone).await, Code::Same);
+        let world = world.later(51 * 3600).await;
+        let it = back(&world, &mut [&mut phone]);
+        assert_eq!(door.take_fetched(&it, &mut phone).await, Code::Applied);
+        assert_eq!(door.holds(), (0, 3));
+        assert_eq!(door.take_fetched(&it, &mut phone).await, Code::Same);
         // Half its life on, the phone gets a key that lasts longer; the former goes on opening.
         let world = world.later(8 * 86_400).await;
         phone = phone.over(&world);

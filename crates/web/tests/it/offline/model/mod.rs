@@ -32,6 +32,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use claviger_app::{Clock, Settings};
 use claviger_offline::receipt::Receipt;
 use claviger_store::testing::{folder, sqlite};
+use claviger_store::{Statement, Value as Cell};
 use serde_json::{Value, json};
 
 use super::door::{Door, list_of};
@@ -42,7 +43,7 @@ use crate::tapkey;
 use dice::Dice;
 use hours::Hours;
 use issuers::Forger;
-use ledger::{Holds, Ledger, Number};
+use ledger::{Holds, Ledger, Number, must};
 use vendor::Surface;
 
 const PEOPLE: usize = 4;
@@ -267,16 +268,29 @@ impl Model {
         Ok(())
     }
 
-    /// The newest lists of all doors, as the server says.
+    /// The newest lists of all doors, as they are stored: who asks for one may have it made anew.
     async fn look_at_server(&mut self) -> Holds {
-        for door in 0..DOORS {
-            let path = format!("{}/revocation-list", one("/locks", &self.doors[door].shown));
-            self.align();
-            let shown = self.it.get(&path).await;
-            let epoch = &shown["epoch_certificate"];
-            let epoch = (!epoch.is_null()).then(|| bytes(epoch));
-            self.ledger.listed(door, &bytes(&shown["list"]), epoch.as_deref(), self.true_s())?;
+        let sql = "select list, certificate from offline_locks";
+        let db = self.world().app.storage().db();
+        for row in db.read(Statement::new(sql, [])).await.unwrap() {
+            let [Cell::Bytes(list), Cell::Bytes(epoch)] = &row.into_values()[..] else {
+                return Err("a lock has no list".to_owned());
+            };
+            let epoch = (!epoch.is_empty()).then_some(&epoch[..]);
+            let door = self.door_of(list_of(list).0);
+            self.ledger.listed(door, list, epoch, self.true_s())?;
         }
+        Ok(())
+    }
+
+    /// Somebody fetches the list of a lock, which is made anew where it is too old.
+    async fn fetch(&mut self, door: usize) -> Holds {
+        let path = format!("{}/revocation-list", one("/locks", &self.doors[door].shown));
+        self.align();
+        let shown = self.it.get(&path).await;
+        self.look_at_server().await?;
+        let is_stored = shown["version"] == self.ledger.newest(door).1;
+        must!(is_stored, "what is shown of {door} is not what is stored: {shown}");
         Ok(())
     }
 

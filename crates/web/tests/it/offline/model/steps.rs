@@ -271,17 +271,20 @@ impl Model {
             self.it.post(&path, json!({})).await.expect(200);
         }
         let keys = answer.body["keys"].as_array().map_or(0, Vec::len);
-        self.now_us = right;
-        self.align();
         for door in 0..DOORS {
             let path = format!("{}/revocation-list", one("/locks", &self.doors[door].shown));
             let version = self.it.get(&path).await["version"].as_u64();
             let known = u64::from(self.ledger.newest(door).1);
             must!(version == Some(known), "I4: list {version:?} of {door} by a wrong clock");
         }
+        self.now_us = right;
+        self.align();
         must!(keys == 0, "I4: {keys} keys by a wrong clock");
         self.ledger.take(self.true_s());
-        // Whoever calls next is given what was owed.
+        // Whoever fetches a list next, or calls, is given what was owed.
+        for door in 0..DOORS {
+            self.fetch(door).await?;
+        }
         self.sync(CARETAKER, true).await?;
         self.ledger.all_refused(self.true_s())
     }
