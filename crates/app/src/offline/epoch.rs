@@ -75,8 +75,43 @@ pub(super) fn anew(
     lock: &mut OfflineLock,
     now: Instant,
 ) -> Result<(), Error> {
-    advance(signers, lock, 0)?;
+    if lock.epoch_due || lock.ahead.is_some() {
+        leap(signers, place, lock, now)?;
+    } else {
+        advance(signers, lock, 0)?;
+    }
     if signers.root().is_err() { Ok(()) } else { certify(signers, place, lock, now) }
+}
+
+/// Goes on to an epoch above all that may have been signed for a lock of which its database is too
+/// old to know; the serials that may have been given are refused.
+fn leap(
+    signers: &Signers,
+    place: &Place,
+    lock: &mut OfflineLock,
+    now: Instant,
+) -> Result<(), Error> {
+    let known = lock.tops;
+    // Of before issuers were replaced: locks that have heard take nothing that the former signed.
+    let issuer = signers.issuer(place)?;
+    let is_former = Signed::read(&lock.list).is_ok_and(|it| *it.kid != issuer.key.public.kid());
+    let noted = signers.highest_epoch(lock.id)?;
+    let least = noted.map_or_else(|| by_day(place, now), |it| it.saturating_add(1));
+    advance(signers, lock, least)?;
+    if is_former {
+        lock.keys_from = lock.epoch;
+    }
+    let forgets = planted(Slip::RestoreForgetsUnknown) || planted(Slip::RestoreReusesSerials);
+    let classes = KeyClass::ALL.iter().zip(known);
+    for (class, top) in classes.filter(|_| !forgets) {
+        // No key of the service is ever made.
+        if *class != KeyClass::Service {
+            lock.unknown.push(Unknown::until(*class, top, lock.epoch, now.seconds()));
+        }
+    }
+    lock.epoch_due = false;
+    lock.refusing = lock.version.saturating_add(1);
+    Ok(())
 }
 
 /// The epoch that a restored lock gets at least where there is no file of epochs: one for each day
@@ -121,29 +156,11 @@ fn restart(
     owner: &PlaceState,
     lock: &mut OfflineLock,
 ) -> Result<(), Error> {
-    let (known, signers) = (lock.tops, app.signers());
+    let signers = app.signers();
     // Without the root nothing begins, and nothing is noted.
     signers.root()?;
-    // Of before issuers were replaced: locks that have heard take nothing that the former signed.
-    let issuer = signers.issuer(&owner.place)?;
-    let is_former = Signed::read(&lock.list).is_ok_and(|it| *it.kid != issuer.key.public.kid());
-    let noted = signers.highest_epoch(lock.id)?;
-    let least = noted.map_or_else(|| by_day(&owner.place, now), |it| it.saturating_add(1));
-    advance(signers, lock, least)?;
-    if is_former {
-        lock.keys_from = lock.epoch;
-    }
+    leap(signers, &owner.place, lock, now)?;
     certify(signers, &owner.place, lock, now)?;
-    let forgets = planted(Slip::RestoreForgetsUnknown) || planted(Slip::RestoreReusesSerials);
-    let classes = KeyClass::ALL.iter().zip(known);
-    for (class, top) in classes.filter(|_| !forgets) {
-        // No key of the service is ever made.
-        if *class != KeyClass::Service {
-            lock.unknown.push(Unknown::until(*class, top, lock.epoch, now.seconds()));
-        }
-    }
-    lock.epoch_due = false;
-    lock.refusing = lock.version.saturating_add(1);
     tracing::warn!(place = %lock.key.place, lock = %lock.id, epoch = lock.epoch,
         "an epoch begins, as the database was restored");
     list::renew((signers, app.world()), owner, lock, now)
