@@ -220,7 +220,7 @@ pub async fn verify(app: &App) -> Result<Verified, Error> {
         found.flaws.push(error.to_string());
     }
     for lock in app.world().lists().offline.values() {
-        if offline::secret_of(app, lock).is_err() {
+        if offline::Shared::by(app, lock).is_err() {
             found.flaws.push(format!("what lock {} shares with its server does not open", lock.id));
         }
     }

@@ -64,6 +64,7 @@ const MIGRATIONS: &[Migration] = migrations![
     21 "0021_webhooks.sql",
     22 "0022_planned.sql",
     23 "0023_clients_external.sql",
+    24 "0024_former_secret.sql",
 ];
 
 /// Made by whoever migrates first, so it is not itself a migration.

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use claviger_domain::ids::{CredentialNumber, GrantNumber, LockNumber, PlaceNumber};
 use claviger_domain::offline::{
-    Erasure, Issued, KeyClass, KeyTimes, LockKey, Mark, OfflineLock, STRICT_TIME, Serial, Told,
-    Unknown, WallClock,
+    Erasure, Issued, KeyClass, KeyTimes, LockKey, Log, Mark, Numbers, OfflineLock, STRICT_TIME,
+    Serial, Told, Unknown, WallClock,
 };
 use claviger_domain::schedule::WeeklyWindow;
 use claviger_domain::time::Instant;
@@ -45,14 +45,14 @@ pub struct Device {
 const LOCK_COLUMNS: &str = "place, lock, id, public_key, secret, epoch, keys_from, version, \
      refusing, iat, list, list_limit, floors, tops, told_epoch, told_version, told_at, unknown, \
      logs, certificate, epoch_due, list_due, ahead_epoch, ahead_version, gap_since, signed, \
-     told_iat, mark_log, mark_next, mark_at, known_before";
+     told_iat, mark_log, mark_next, mark_at, known_before, former_secret";
 const UPSERT: &str = "insert into offline_locks \
      (place, lock, id, public_key, secret, epoch, keys_from, version, refusing, iat, list, \
       list_limit, floors, tops, told_epoch, told_version, told_at, unknown, logs, \
       certificate, epoch_due, list_due, ahead_epoch, ahead_version, gap_since, signed, told_iat, \
-      mark_log, mark_next, mark_at, known_before) \
+      mark_log, mark_next, mark_at, known_before, former_secret) \
      values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
-             ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31) \
+             ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32) \
      on conflict (place, lock) do update set \
      public_key = excluded.public_key, secret = excluded.secret, epoch = excluded.epoch, \
      keys_from = excluded.keys_from, version = excluded.version, refusing = excluded.refusing, \
@@ -65,7 +65,7 @@ const UPSERT: &str = "insert into offline_locks \
      ahead_version = excluded.ahead_version, gap_since = excluded.gap_since, \
      signed = excluded.signed, told_iat = excluded.told_iat, \
      mark_log = excluded.mark_log, mark_next = excluded.mark_next, mark_at = excluded.mark_at, \
-     known_before = excluded.known_before";
+     known_before = excluded.known_before, former_secret = excluded.former_secret";
 const KEY_COLUMNS: &str = "place, lock, class, serial, epoch, of_place, grant_number, device, \
      of_lock, iat, exp, min_list, flags, times, holder, bytes, refused, owed, erasure";
 const KEPT: &str = "exists (select 1 from offline_locks \
@@ -109,7 +109,8 @@ fn lock_row(lock: &OfflineLock) -> Vec<Value> {
     let unknown = lock.unknown.iter();
     let unknown = unknown.map(|it| json!([it.class.number(), it.first, it.last, it.exp]));
     let unknown: Vec<Json> = unknown.collect();
-    let logs: Vec<Json> = lock.logs.iter().map(|(log, rows)| json!([log, rows])).collect();
+    let logs = lock.logs.iter().map(|(log, it)| json!([log, it.known(), it.lost()]));
+    let logs: Vec<Json> = logs.collect();
     let text = |rows: Vec<Json>| (!rows.is_empty()).then(|| Json::Array(rows).to_string());
     let LockKey { place, lock: number } = lock.key;
     let mut out = values![place, number, lock.id, lock.public_key.clone(), lock.secret.clone()];
@@ -122,7 +123,7 @@ fn lock_row(lock: &OfflineLock) -> Vec<Value> {
     put!(out, lock.signed, told.map_or(0, |it| it.iat));
     let mark = lock.mark.as_ref();
     put!(out, mark.map(|it| it.log), mark.map(|it| it.next), mark.map(|it| it.at));
-    put!(out, lock.known_before);
+    put!(out, lock.known_before, lock.former_secret.clone());
     out
 }
 
@@ -186,11 +187,15 @@ fn read_unknown(value: &Json) -> Option<Vec<Unknown>> {
     rows.collect()
 }
 
-fn read_logs(value: &Json) -> Option<BTreeMap<u64, Vec<(u32, u32)>>> {
+/// The logs of a lock: each its name, the numbers that are known, and of those the lost ones.
+fn read_logs(value: &Json) -> Option<BTreeMap<u64, Log>> {
+    let rows = |value: &Json| -> Option<Vec<Numbers>> {
+        let rows = value.as_array()?.iter();
+        rows.map(|row| Some((number(row.get(0)?)?, number(row.get(1)?)?))).collect()
+    };
     let logs = value.as_array()?.iter().map(|it| {
-        let rows = it.get(1)?.as_array()?.iter();
-        let rows = rows.map(|row| Some((number(row.get(0)?)?, number(row.get(1)?)?)));
-        Some((it.get(0)?.as_u64()?, rows.collect::<Option<_>>()?))
+        let lost = it.get(2).map_or_else(|| Some(Vec::new()), rows);
+        Some((it.get(0)?.as_u64()?, Log::kept(rows(it.get(1)?)?, lost?)))
     });
     logs.collect()
 }
@@ -229,6 +234,7 @@ fn read_lock(row: Row, tools: &mut Tools) -> Result<OfflineLock, StoreError> {
         lock.mark = Some(Mark { log: log.cast_unsigned(), next, at });
     }
     lock.known_before = cells.opt_instant()?;
+    lock.former_secret = cells.opt_bytes()?;
     Ok(lock)
 }
 

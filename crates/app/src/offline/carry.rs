@@ -9,8 +9,9 @@ use claviger_domain::offline::{LockKey, OfflineLock, Told};
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::{Instant, SECOND};
 
+use super::heard::{EventsFrom, events_from, events_in, past_of};
 use super::owed;
-use super::sync::{events_in, owned, past_of, receipts_in};
+use super::sync::{owned, receipts_in};
 use super::taken::reads_keys;
 use crate::App;
 use crate::context::Context;
@@ -46,6 +47,15 @@ pub struct ListAt {
     pub made_at: Instant,
     /// What the lock has shown to hold.
     pub told: Option<Told>,
+}
+
+/// What came of what was brought from a lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// For the lock: up to which number its events have arrived.
+    pub acknowledgements: Vec<Vec<u8>>,
+    /// From which events on it is to be asked.
+    pub events_from: Vec<EventsFrom>,
 }
 
 /// How far the list of a lock is, by its number in a place that owns or has borrowed it; none where
@@ -126,14 +136,16 @@ pub async fn bring(
     lock: Ref,
     receipts: Vec<Vec<u8>>,
     events: Vec<Vec<u8>>,
-) -> Result<Vec<Vec<u8>>, Error> {
+) -> Result<Taken, Error> {
     let number = ctx.authorize(place, Scope::DevicesSync)?;
-    find(ctx, place, &lock, Scope::DevicesSync)?;
+    let key = find(ctx, place, &lock, Scope::DevicesSync)?.key;
     let app = ctx.app.clone();
     let past = past_of(&app, &events).await?;
     ctx.commit(Some(number), move |work| {
         receipts_in(&app, work, &receipts, None)?;
-        events_in(&app, work, (&events, &past), None)
+        let acknowledgements = events_in(&app, work, (&events, &past), None)?;
+        let events_from = work.offline(key).map(|lock| events_from(&lock)).unwrap_or_default();
+        Ok(Taken { acknowledgements, events_from })
     })
     .await
 }

@@ -89,6 +89,7 @@ pub async fn commission(
         let mut offline = known.unwrap_or_else(|| OfflineLock::new(at, lock.header.id, 0));
         if again {
             epoch::anew(app.signers(), &owner.place, &mut offline, now)?;
+            offline.former_secret = Some(std::mem::take(&mut offline.secret));
         }
         let secret: [u8; 32] = random::bytes();
         let id = lock.header.id.0;

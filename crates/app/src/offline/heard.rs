@@ -1,69 +1,129 @@
 //! What happened at locks with no network, brought under seal by anybody: opened, counted once, and
 //! made into events as any.
 
-use claviger_domain::ids::PlaceNumber;
+use std::collections::BTreeSet;
+
+use claviger_domain::ids::{Id, PlaceNumber};
 use claviger_domain::noun::event::{Event, EventKind, EventSubject, Method};
 use claviger_domain::noun::lock::{Lock, Privacy};
-use claviger_domain::offline::{Issued, KeyClass, OfflineLock};
+use claviger_domain::offline::{Issued, KeyClass, Log, OfflineLock};
 use claviger_domain::reason::{Reason, Reasons};
 use claviger_domain::retention::is_forgotten;
 use claviger_domain::time::{Instant, SECOND};
 use claviger_offline::cose::Kind;
-use claviger_offline::event::{Event as Happened, EventKey, Sealed};
+use claviger_offline::event::{Event as Happened, Sealed};
 use claviger_offline::lock::code::Code;
-use claviger_offline::statement::Ack;
+use claviger_offline::statement::{Ack, Command};
 
+use super::alarm::{By, alarm};
 use super::faults::{Slip, planted};
+use super::list;
+use super::shown::Shared;
 use super::signer::Issuer;
+use super::sync::{lock_of, unless_unavailable};
+use crate::App;
 use crate::error::Error;
 use crate::lock::past::PastLocks;
 use crate::work::Work;
 
-/// Rows of numbers of one log.
-type Rows = Vec<(u32, u32)>;
+/// From which event on a lock is to be asked for those of one of its logs: a server that was
+/// restored may have acknowledged what it does not know any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventsFrom {
+    /// The lock.
+    pub lock: Id,
+    /// The log; of one that is not named all are wanted.
+    pub log_epoch: u64,
+    /// The number of the first event that is not known.
+    pub from_seq: u32,
+}
 
-/// Adds numbers to a row; whether the first of them was not there.
-fn add(rows: &mut Rows, first: u32, last: u32) -> bool {
-    let is_new = !rows.iter().any(|it| it.0 <= first && first <= it.1);
-    rows.push((first, last));
-    rows.sort_unstable();
-    let mut joined: Rows = Vec::with_capacity(rows.len());
-    for (first, last) in rows.drain(..) {
-        match joined.last_mut().filter(|it| first <= it.1.saturating_add(1)) {
-            Some(row) => row.1 = row.1.max(last),
-            None => joined.push((first, last)),
+/// From which events on a lock is to be asked.
+pub(super) fn events_from(lock: &OfflineLock) -> Vec<EventsFrom> {
+    let logs = lock.logs.iter();
+    let from = |(log_epoch, log): (&u64, &Log)| EventsFrom {
+        lock: lock.id,
+        log_epoch: *log_epoch,
+        from_seq: log.missing(),
+    };
+    logs.map(from).collect()
+}
+
+/// What the locks were whose events are brought. When those happened is under their seals.
+pub(super) async fn past_of(app: &App, events: &[Vec<u8>]) -> Result<PastLocks, Error> {
+    let sealed = events.iter().filter_map(|bytes| Sealed::read(bytes).ok());
+    let keys = sealed.filter_map(|sealed| app.world().offline_key(Id(sealed.lock)));
+    PastLocks::of(app, keys.map(|key| (key, Instant(0))).collect::<Vec<_>>()).await
+}
+
+/// Takes in what happened at locks, whoever brings it; what the locks are to be told of it.
+pub(super) fn events_in(
+    app: &App,
+    work: &mut Work<'_>,
+    (events, past): (&[Vec<u8>], &PastLocks),
+    by: By,
+) -> Result<Vec<Vec<u8>>, Error> {
+    let mut logs = BTreeSet::new();
+    for sealed in events.iter().filter_map(|bytes| Sealed::read(bytes).ok()) {
+        let Some(mut lock) = lock_of(app, work, sealed.lock) else { continue };
+        let shared = Shared::by(app, &lock)?;
+        let owner = work.before(lock.key.place);
+        let record = owner.as_ref().and_then(|owner| owner.locks.get(lock.key.lock));
+        let record = record.map(|record| &**record).or_else(|| past.deleted(lock.key));
+        let (is_one, why) = take_event(work, &mut lock, record, (&shared, past), &sealed);
+        why.into_iter().for_each(|why| alarm(work, &lock, by, why));
+        if is_one {
+            logs.insert((lock.key, sealed.log_epoch));
+            work.put_offline(lock);
         }
     }
-    *rows = joined;
-    is_new
+    let mut told = Vec::new();
+    for (key, log_epoch) in logs {
+        let Some(mut lock) = work.offline(key).filter(|it| !it.epoch_due) else { continue };
+        let Some(owner) = work.before(key.place) else { continue };
+        let issuer = app.signers().issuer(&owner.place)?;
+        let iat = unless_unavailable(list::iat(app.signers(), &mut lock, work.now))?;
+        let Some(iat) = iat else { continue };
+        told.extend(acknowledge(&issuer, &lock, log_epoch, iat)?);
+        work.put_offline(lock);
+    }
+    Ok(told)
 }
 
 /// Takes in an event of a lock: it is stored once, however often it is brought. One that the lock
 /// has not sealed is nothing. Says whether it is one, and why somebody must look at it.
-pub(super) fn take_event(
+fn take_event(
     work: &mut Work<'_>,
     lock: &mut OfflineLock,
     record: Option<&Lock>,
-    (secret, past): (&[u8; 32], &PastLocks),
+    (shared, past): (&Shared, &PastLocks),
     sealed: &Sealed,
 ) -> (bool, Option<&'static str>) {
-    let Some(happened) = sealed.open(&EventKey::of(secret, &lock.id.0)) else {
+    let Some(happened) = shared.unseal(sealed) else {
         return (false, Some("an event that its lock has not sealed"));
     };
-    let rows = lock.logs.entry(sealed.log_epoch).or_default();
-    if !add(rows, sealed.seq, sealed.seq) && !planted(Slip::EventsTwice) {
+    let log = lock.logs.entry(sealed.log_epoch).or_default();
+    if !log.arrive(sealed.seq) && !planted(Slip::EventsTwice) {
         return (true, None);
     }
-    if happened.code == Code::Lost.number() {
-        // The lock says so itself: nobody will ever bring these.
-        add(rows, happened.serial, happened.spread.max(happened.serial));
-        let (first, last) = (happened.serial, happened.spread);
+    let Some(code) = Code::of(happened.code) else {
+        tracing::warn!(lock = %lock.id, code = happened.code, "an event of a kind nobody knows");
+        note_gap(lock, work.now);
+        return (true, None);
+    };
+    if code == Code::Lost {
+        // The lock says so itself: nobody will bring these but who has them already.
+        let (first, last) = (happened.serial, happened.spread.max(happened.serial));
+        log.lose((first, last));
         tracing::error!(lock = %lock.id, first, last, "events of a lock are lost");
         note_gap(lock, work.now);
         return (true, Some("the lock has lost events"));
     }
     note_gap(lock, work.now);
-    let Some(kind) = kind_of(happened.code) else { return (true, None) };
+    if code == Code::Conflict {
+        return (true, Some("the lock was brought a second list of one version: a cloned signer"));
+    }
+    let Some(kind) = kind_of(code, happened.command) else { return (true, None) };
     if let Some(record) = record {
         let key = KeyClass::of(happened.class).map(|class| (class, happened.serial));
         let key = key.and_then(|key| lock.issued(key)).map(|key| Issued::clone(key));
@@ -78,15 +138,42 @@ fn note_gap(lock: &mut OfflineLock, now: Instant) {
     lock.gap_since = lock.has_gap().then(|| lock.gap_since.unwrap_or(now));
 }
 
-/// What an event of a lock is to the people of its place; none for its own housekeeping.
-fn kind_of(code: u8) -> Option<EventKind> {
-    let refused = Code::OldEpoch.number()..=Code::NoProximity.number();
+/// What an event of a lock is to the people of its place; none for its own housekeeping, and for
+/// what is an alarm.
+fn kind_of(code: Code, command: u16) -> Option<EventKind> {
     match code {
-        code if code == Code::Done.number() => Some(EventKind::AccessGranted),
-        code if refused.contains(&code) => Some(EventKind::AccessDenied),
-        code if code == Code::ClockWrong.number() => Some(EventKind::ClockWrong),
-        code if code == Code::StateLost.number() => Some(EventKind::Tamper),
-        _ => None,
+        Code::Done => {
+            let command = u8::try_from(command).ok().and_then(Command::of);
+            let closes = command.is_some_and(|it| it.close);
+            Some(if closes { EventKind::DoorClosed } else { EventKind::AccessGranted })
+        }
+        Code::OldEpoch
+        | Code::NeedList
+        | Code::Revoked
+        | Code::Expired
+        | Code::NotYet
+        | Code::TimeUnknown
+        | Code::OutsideSchedule
+        | Code::NoIntent
+        | Code::NoProximity => Some(EventKind::AccessDenied),
+        Code::StateLost => Some(EventKind::Tamper),
+        Code::ClockWrong => Some(EventKind::ClockWrong),
+        Code::Malformed
+        | Code::NotForMe
+        | Code::NotRecorded
+        | Code::Refused
+        | Code::Applied
+        | Code::Same
+        | Code::Older
+        | Code::Conflict
+        | Code::NoEpoch
+        | Code::NotFresh
+        | Code::TooLong
+        | Code::ClockSet
+        | Code::Lost
+        | Code::Commissioned
+        | Code::Uncommissioned
+        | Code::Faulty => None,
     }
 }
 
@@ -121,7 +208,8 @@ fn tell(
     let place = key.map_or(owner, |key| key.place);
     let at = occurred(happened, now);
     let subject = key.and_then(|key| subject(work, place, key, at)).unwrap_or_default();
-    let decided = matches!(kind, EventKind::AccessGranted | EventKind::AccessDenied);
+    use EventKind::{AccessDenied, AccessGranted, DoorClosed};
+    let by_key = matches!(kind, AccessGranted | AccessDenied | DoorClosed);
     let method = match key.map(|key| key.class) {
         Some(KeyClass::Card) => Method::Card,
         _ => Method::Phone,
@@ -134,7 +222,7 @@ fn tell(
         lock: number,
         occurred_at: at,
         received_at: now,
-        method: decided.then_some(method),
+        method: by_key.then_some(method),
         reasons: if kind == EventKind::AccessDenied {
             reasons_of(happened.code)
         } else {
@@ -167,36 +255,20 @@ fn subject(work: &Work<'_>, place: PlaceNumber, key: &Issued, at: Instant) -> Op
 
 /// Tells a lock up to which number the events of one of its logs have arrived; nothing where the
 /// first has not.
-pub(super) fn acknowledge(
+fn acknowledge(
     issuer: &Issuer,
     lock: &OfflineLock,
     log_epoch: u64,
     iat: i64,
 ) -> Result<Option<Vec<u8>>, Error> {
+    let Some(log) = lock.logs.get(&log_epoch) else { return Ok(None) };
+    let last = log.known().last().map_or(0, |it| it.1);
     let gaps = planted(Slip::AcksWithGaps);
-    let arrived = |rows: &Rows| if gaps { rows.last() } else { rows.first() }.copied();
-    let row = lock.logs.get(&log_epoch).and_then(arrived);
-    let Some((_, up_to_seq)) = row.filter(|row| row.0 <= 1 || gaps) else { return Ok(None) };
+    let up_to_seq = if gaps { last } else { log.missing().saturating_sub(1) };
+    if up_to_seq == 0 {
+        return Ok(None);
+    }
     let iat = u64::try_from(iat).map_err(|_| Error::Internal)?;
     let ack = Ack { iat, lock: lock.id.0, log_epoch, up_to_seq };
     issuer.key.sign(Kind::Ack, |it| ack.write(it)).map(Some)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_join_and_are_new_once() {
-        let mut rows = Rows::new();
-        for (first, last, is_new) in
-            [(3, 3, true), (1, 1, true), (3, 3, false), (7, 9, true), (2, 2, true), (8, 8, false)]
-        {
-            assert_eq!(add(&mut rows, first, last), is_new, "{first}");
-        }
-        assert_eq!(rows, [(1, 3), (7, 9)]);
-        assert!(add(&mut rows, 4, 6));
-        assert_eq!(rows, [(1, 9)]);
-        assert!(add(&mut rows, u32::MAX, u32::MAX) && !add(&mut rows, u32::MAX, u32::MAX));
-    }
 }

@@ -3,17 +3,37 @@
 use claviger_domain::offline::{OfflineLock, Told};
 use claviger_domain::time::Instant;
 use claviger_offline::cose::Signed;
+use claviger_offline::event::{Event, EventKey, Sealed};
 use claviger_offline::receipt::{Receipt, ReceiptKey};
 
 use super::faults::{Slip, planted};
 use crate::App;
 use crate::error::Error;
 
-/// The secret that a lock shares with its server.
-pub(crate) fn secret_of(app: &App, lock: &OfflineLock) -> Result<[u8; 32], Error> {
-    let (place, id) = (lock.key.place.0, lock.id.0);
-    let secret = app.secrets().open(place, "lock", id, "offline", &lock.secret)?;
-    <[u8; 32]>::try_from(secret.as_slice()).map_err(|_| Error::Internal)
+/// What a lock shares with its server, and what it shared before it was last commissioned again:
+/// what it sealed until then is still carried.
+pub(crate) struct Shared {
+    current: [u8; 32],
+    former: Option<[u8; 32]>,
+}
+
+impl Shared {
+    /// The secrets of a lock.
+    pub(crate) fn by(app: &App, lock: &OfflineLock) -> Result<Shared, Error> {
+        let (place, id) = (lock.key.place.0, lock.id.0);
+        let open = |sealed: &Vec<u8>| {
+            let secret = app.secrets().open(place, "lock", id, "offline", sealed)?;
+            <[u8; 32]>::try_from(secret.as_slice()).map_err(|_| Error::Internal)
+        };
+        let former = lock.former_secret.as_ref().map(open).transpose()?;
+        Ok(Shared { current: open(&lock.secret)?, former })
+    }
+
+    /// What stands in an event that the lock has sealed.
+    pub(super) fn unseal(&self, sealed: &Sealed) -> Option<Event> {
+        let secrets = [Some(&self.current), self.former.as_ref()];
+        secrets.into_iter().flatten().find_map(|it| sealed.open(&EventKey::of(it, &sealed.lock)))
+    }
 }
 
 /// What became of a receipt.
@@ -30,12 +50,16 @@ pub(super) enum Shown {
 /// nothing.
 pub(super) fn take_receipt(
     lock: &mut OfflineLock,
-    secret: &[u8; 32],
+    shared: &Shared,
     (receipt, mac): &(Receipt, [u8; 16]),
     now: Instant,
 ) -> Shown {
-    let is_by = receipt.is_by(&ReceiptKey::of(secret, &lock.id.0), mac);
-    if !is_by && !planted(Slip::AnyReceipt) {
+    let is_by = |secret: &[u8; 32]| receipt.is_by(&ReceiptKey::of(secret, &lock.id.0), mac);
+    if !is_by(&shared.current) && !planted(Slip::AnyReceipt) {
+        if shared.former.as_ref().is_some_and(is_by) {
+            // The lock that holds this list was opened and made another.
+            return Shown::Nothing;
+        }
         return Shown::Alarm("a receipt that its lock has not made");
     }
     let shown = (receipt.epoch, receipt.version);

@@ -12,7 +12,6 @@ use claviger_domain::refusal::Refusal;
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::{DAY, Instant};
 use claviger_offline::cose::{Kind, Signed};
-use claviger_offline::event::Sealed;
 use claviger_offline::lock::code::Code;
 use claviger_offline::receipt::Receipt;
 use claviger_offline::statement::Fresh;
@@ -21,13 +20,13 @@ use claviger_store::Device;
 use super::alarm::{By, alarm};
 use super::carry::left_behind;
 use super::faults::{Slip, planted};
+use super::heard::{EventsFrom, events_from, events_in, past_of};
 use super::mint::{Made, key_again, key_for, reached};
-use super::shown::Shown;
+use super::shown::{Shared, Shown};
 use super::taken::right_of;
-use super::{heard, list, owed, shown};
+use super::{list, owed, shown};
 use crate::context::{Caller, Context};
 use crate::error::Error;
-use crate::lock::past::PastLocks;
 use crate::work::Work;
 use crate::{App, not_here, provision};
 
@@ -113,6 +112,8 @@ pub struct SyncAnswer {
     pub fresh: Vec<Vec<u8>>,
     /// For locks: up to which number their events have arrived.
     pub acknowledgements: Vec<Vec<u8>>,
+    /// From which events on the locks are to be asked.
+    pub events_from: Vec<EventsFrom>,
 }
 
 /// Takes in what a device brings and gives it what it is to carry.
@@ -163,6 +164,8 @@ pub async fn sync(ctx: &Context, place: Id, wish: SyncWish) -> Result<SyncAnswer
         let mut answer = call.answer(&wish)?;
         let by = call.by();
         answer.acknowledgements = events_in(&app, call.work, (&wish.events, &past), by)?;
+        let carried = answer.locks.iter().filter_map(|it| call.lock(it.lock));
+        answer.events_from = carried.flat_map(|lock| events_from(&lock)).collect();
         Ok(answer)
     })
     .await
@@ -402,14 +405,14 @@ impl Call<'_, '_, '_> {
 }
 
 /// None where something is not to be had for the moment.
-fn unless_unavailable<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
+pub(super) fn unless_unavailable<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
     match result {
         Err(Error::Unavailable) => Ok(None),
         result => result.map(Some),
     }
 }
 
-fn lock_of(app: &App, work: &Work<'_>, id: [u8; 16]) -> Option<OfflineLock> {
+pub(super) fn lock_of(app: &App, work: &Work<'_>, id: [u8; 16]) -> Option<OfflineLock> {
     work.offline(app.world().offline_key(Id(id))?)
 }
 
@@ -424,8 +427,8 @@ pub(super) fn receipts_in(
     let mut has_shown = false;
     for receipt in receipts.iter().filter_map(|bytes| Receipt::read(bytes).ok()) {
         let Some(mut lock) = lock_of(app, work, receipt.0.lock) else { continue };
-        let secret = shown::secret_of(app, &lock)?;
-        match shown::take_receipt(&mut lock, &secret, &receipt, now) {
+        let shared = Shared::by(app, &lock)?;
+        match shown::take_receipt(&mut lock, &shared, &receipt, now) {
             Shown::News => has_shown = true,
             Shown::Nothing => {}
             Shown::Alarm(why) => alarm(work, &lock, by, why),
@@ -438,51 +441,10 @@ pub(super) fn receipts_in(
     Ok(())
 }
 
-/// What the locks were whose events are brought. When those happened is under their seals.
-pub(super) async fn past_of(app: &App, events: &[Vec<u8>]) -> Result<PastLocks, Error> {
-    let sealed = events.iter().filter_map(|bytes| Sealed::read(bytes).ok());
-    let keys = sealed.filter_map(|sealed| app.world().offline_key(Id(sealed.lock)));
-    PastLocks::of(app, keys.map(|key| (key, Instant(0))).collect::<Vec<_>>()).await
-}
-
 /// Ends the revocations that what was brought ends.
 fn settle(app: &App, work: &mut Work<'_>) {
     let lists = app.world().lists();
     work.settled = provision::ended_with(&lists, &work.offline, app.signers().sure(work.now));
-}
-
-/// Takes in what happened at locks, whoever brings it; what the locks are to be told of it.
-pub(super) fn events_in(
-    app: &App,
-    work: &mut Work<'_>,
-    (events, past): (&[Vec<u8>], &PastLocks),
-    by: By,
-) -> Result<Vec<Vec<u8>>, Error> {
-    let mut logs = BTreeSet::new();
-    for sealed in events.iter().filter_map(|bytes| Sealed::read(bytes).ok()) {
-        let Some(mut lock) = lock_of(app, work, sealed.lock) else { continue };
-        let secret = shown::secret_of(app, &lock)?;
-        let owner = work.before(lock.key.place);
-        let record = owner.as_ref().and_then(|owner| owner.locks.get(lock.key.lock));
-        let record = record.map(|record| &**record).or_else(|| past.deleted(lock.key));
-        let (is_one, why) = heard::take_event(work, &mut lock, record, (&secret, past), &sealed);
-        why.into_iter().for_each(|why| alarm(work, &lock, by, why));
-        if is_one {
-            logs.insert((lock.key, sealed.log_epoch));
-            work.put_offline(lock);
-        }
-    }
-    let mut told = Vec::new();
-    for (key, log_epoch) in logs {
-        let Some(mut lock) = work.offline(key).filter(|it| !it.epoch_due) else { continue };
-        let Some(owner) = work.before(key.place) else { continue };
-        let issuer = app.signers().issuer(&owner.place)?;
-        let iat = unless_unavailable(list::iat(app.signers(), &mut lock, work.now))?;
-        let Some(iat) = iat else { continue };
-        told.extend(heard::acknowledge(&issuer, &lock, log_epoch, iat)?);
-        work.put_offline(lock);
-    }
-    Ok(told)
 }
 
 /// The lock as its owner names it.

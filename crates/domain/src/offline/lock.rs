@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::keys::Keys;
+use super::log::Log;
 use super::mint::life_s;
 use super::times::KeyTimes;
 use super::{KeyClass, LockKey, SERIALS, STRICT_TIME, Serial};
@@ -167,6 +168,8 @@ pub struct OfflineLock {
     pub public_key: Vec<u8>,
     /// What it shares with its server, sealed.
     pub secret: Vec<u8>,
+    /// What it shared before it was last commissioned again, sealed.
+    pub former_secret: Option<Vec<u8>>,
     /// The epoch of its list.
     pub epoch: u16,
     /// Keys of epochs before this one are refused.
@@ -193,8 +196,8 @@ pub struct OfflineLock {
     pub ahead: Option<(u16, u32)>,
     /// Serials that are refused because nobody knows them.
     pub unknown: Vec<Unknown>,
-    /// Which of its events have arrived: by log, rows of numbers from the first to the last.
-    pub logs: BTreeMap<u64, Vec<(u32, u32)>>,
+    /// Which of its events are known, by log.
+    pub logs: BTreeMap<u64, Log>,
     /// Since when some of its events have been missing.
     pub gap_since: Option<Instant>,
     /// How far its log had come when it showed the list it has.
@@ -222,6 +225,7 @@ impl OfflineLock {
             id,
             public_key: Vec::new(),
             secret: Vec::new(),
+            former_secret: None,
             epoch,
             keys_from: 0,
             version: 0,
@@ -389,8 +393,7 @@ impl OfflineLock {
     /// Whether events are missing before some that have arrived.
     #[must_use]
     pub fn has_gap(&self) -> bool {
-        let is_whole = |rows: &Vec<(u32, u32)>| matches!(rows[..], [] | [(0 | 1, _)]);
-        !self.logs.values().all(is_whole)
+        !self.logs.values().all(Log::is_whole)
     }
 
     /// Up to when all that happened at it has arrived: as much as it has proved. A list that it has
@@ -399,14 +402,10 @@ impl OfflineLock {
     #[must_use]
     pub fn known_until(&self) -> Option<Instant> {
         let arrived = |mark: &Mark| {
-            let rows = self.logs.get(&mark.log).map_or(&[][..], Vec::as_slice);
-            let first = match rows {
-                [(0 | 1, last), ..] => *last,
-                _ => 0,
-            };
+            let missing = self.logs.get(&mark.log).map_or(1, Log::missing);
             // Of another log nobody knows where it ended.
-            let others = self.logs.iter().any(|(log, rows)| *log != mark.log && !rows.is_empty());
-            !others && mark.next <= first.saturating_add(1)
+            let is_other = |(log, it): (&u64, &Log)| *log != mark.log && !it.known().is_empty();
+            !self.logs.iter().any(is_other) && mark.next <= missing
         };
         self.known_before.max(self.mark.filter(arrived).map(|mark| mark.at))
     }
@@ -447,7 +446,7 @@ mod tests {
             (vec![(1, 4)], Some(200)),
             (vec![(1, 6), (8, 9)], Some(200)),
         ] {
-            lock.logs = [(7, rows.clone())].into();
+            lock.logs = [(7, Log::kept(rows.clone(), Vec::new()))].into();
             assert_eq!(until(&lock), wanted, "{rows:?}");
         }
         lock.iat = 300;

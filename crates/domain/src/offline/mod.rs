@@ -7,6 +7,7 @@
 
 mod keys;
 mod lock;
+mod log;
 mod mint;
 mod right;
 mod spans;
@@ -14,6 +15,7 @@ mod taken;
 mod times;
 
 pub use lock::{Erasure, Issued, Mark, OfflineLock, Told, Unknown};
+pub use log::{Log, Numbers};
 pub use mint::{Alarm, Due, Wanted, due, life_s, wanted};
 pub use right::{Right, right};
 pub use taken::{AtLock, TakenKey, Touched, may_stay, no_longer_right, touched};

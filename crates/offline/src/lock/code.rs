@@ -65,9 +65,47 @@ pub enum Code {
 }
 
 impl Code {
+    /// All of them.
+    pub const ALL: [Self; 28] = [
+        Self::Done,
+        Self::Malformed,
+        Self::NotForMe,
+        Self::OldEpoch,
+        Self::NeedList,
+        Self::Revoked,
+        Self::Expired,
+        Self::NotYet,
+        Self::TimeUnknown,
+        Self::OutsideSchedule,
+        Self::NoIntent,
+        Self::NoProximity,
+        Self::StateLost,
+        Self::NotRecorded,
+        Self::Refused,
+        Self::Applied,
+        Self::Same,
+        Self::Older,
+        Self::Conflict,
+        Self::NoEpoch,
+        Self::NotFresh,
+        Self::TooLong,
+        Self::ClockSet,
+        Self::ClockWrong,
+        Self::Lost,
+        Self::Commissioned,
+        Self::Uncommissioned,
+        Self::Faulty,
+    ];
+
     /// Its number.
     #[must_use]
     pub fn number(self) -> u8 {
         self as u8
+    }
+
+    /// The one of a number; none if there is no such.
+    #[must_use]
+    pub fn of(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.number() == number)
     }
 }

@@ -167,7 +167,7 @@ pub(super) const TABLES: &[Table] = &[
         columns: "place lock id public_key secret epoch keys_from version refusing iat list \
             list_limit floors tops told_epoch told_version told_at unknown logs certificate \
             epoch_due list_due ahead_epoch ahead_version gap_since mark_log mark_next mark_at \
-            known_before signed told_iat",
+            known_before signed told_iat former_secret",
         later: "",
         references: &[("place lock", "locks", "place number")],
     },

@@ -2,7 +2,7 @@
 
 use claviger_domain::ids::{CredentialNumber, GrantNumber, LockNumber};
 use claviger_domain::offline::{
-    Erasure, Issued, KeyClass, KeyTimes, LockKey, Mark, OfflineLock, Told, Unknown, WallClock,
+    Erasure, Issued, KeyClass, KeyTimes, LockKey, Log, Mark, OfflineLock, Told, Unknown, WallClock,
 };
 use claviger_domain::schedule::WeeklyWindow;
 use claviger_domain::time::Instant;
@@ -52,7 +52,9 @@ fn lock() -> OfflineLock {
     lock.signed = 1_800_000_001;
     let class = KeyClass::Service;
     lock.unknown = vec![Unknown { class, first: 5, last: 9, exp: 1 << 39 }];
-    lock.logs = [(u64::MAX, vec![(1, 5), (7, u32::MAX)]), (0, vec![])].into();
+    let log = Log::kept(vec![(1, 5), (7, u32::MAX)], vec![(3, 4), (9, 9)]);
+    lock.logs = [(u64::MAX, log), (0, Log::default())].into();
+    lock.former_secret = Some(vec![7; 61]);
     lock.certificate = vec![9; 130];
     (lock.epoch_due, lock.list_due) = (true, true);
     lock.ahead = Some((7, u32::MAX));

@@ -1,6 +1,6 @@
 //! What devices are given to carry.
 
-use claviger_app::offline::{CardTask, CurrentList, HeldKey, SyncAnswer};
+use claviger_app::offline::{CardTask, CurrentList, EventsFrom, HeldKey, SyncAnswer, Taken};
 use serde_json::{Value, json};
 
 use super::base64;
@@ -23,6 +23,15 @@ pub(crate) fn carried(answer: &SyncAnswer) -> Value {
         "certificates": all(&answer.certificates),
         "fresh": all(&answer.fresh),
         "acknowledgements": all(&answer.acknowledgements),
+        "events_from": answer.events_from.iter().map(events_from).collect::<Vec<_>>(),
+    })
+}
+
+fn events_from(it: &EventsFrom) -> Value {
+    json!({
+        "lock_id": it.lock.to_string(),
+        "log_epoch": it.log_epoch.to_string(),
+        "from_seq": it.from_seq,
     })
 }
 
@@ -61,8 +70,11 @@ pub(crate) fn card_task(task: &CardTask) -> Value {
     })
 }
 
-/// What a lock is to be told.
-pub(crate) fn brought(acknowledgements: &[Vec<u8>]) -> Value {
-    let all: Vec<String> = acknowledgements.iter().map(|bytes| base64(bytes)).collect();
-    json!({"acknowledgements": all})
+/// What a lock is to be told, and asked.
+pub(crate) fn brought(taken: &Taken) -> Value {
+    let all = taken.acknowledgements.iter().map(|bytes| base64(bytes));
+    json!({
+        "acknowledgements": all.collect::<Vec<_>>(),
+        "events_from": taken.events_from.iter().map(events_from).collect::<Vec<_>>(),
+    })
 }

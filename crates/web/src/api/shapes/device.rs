@@ -114,6 +114,16 @@ pub(crate) const SYNC: Shape = Shape::new(
     ]],
 );
 
+const EVENTS_FROM: Shape = Shape::new(
+    "EventsWanted",
+    "From which event on a lock is to be asked for those of one of its logs.",
+    &[&[
+        Field::must("lock_id", ID, "The lock."),
+        Field::must("log_epoch", Kind::Digits { min: 1, max: 20 }, "The log, as its hello says."),
+        Field::must("from_seq", COUNT, "The number of the first event that is wanted."),
+    ]],
+);
+
 const KNOWN_LOCK: Shape = Shape::new(
     "KeyedLock",
     "A lock that the device has keys for.",
@@ -139,6 +149,11 @@ pub(crate) const SYNCED: Shape = Shape::new(
         Field::must("certificates", list(&BYTES), "Of who signed them."),
         Field::must("fresh", list(&BYTES), "What is newest, over what locks drew."),
         Field::must("acknowledgements", list(&BYTES), "For locks: which events have arrived."),
+        Field::must(
+            "events_from",
+            list(&Kind::Object(&EVENTS_FROM)),
+            "From which events on those locks are to be asked; of a log that is not here, all.",
+        ),
     ]],
 );
 
@@ -156,8 +171,15 @@ pub(crate) const EVENTS: Shape = Shape::new(
 
 pub(crate) const BROUGHT: Shape = Shape::new(
     "LockTold",
-    "What the lock is to be told.",
-    &[&[Field::must("acknowledgements", list(&BYTES), "Which of its events have arrived.")]],
+    "What the lock is to be told, and asked.",
+    &[&[
+        Field::must("acknowledgements", list(&BYTES), "Which of its events have arrived."),
+        Field::must(
+            "events_from",
+            list(&Kind::Object(&EVENTS_FROM)),
+            "From which events on it is to be asked; of a log that is not here, all.",
+        ),
+    ]],
 );
 
 const CARD_AT: Shape = Shape::new(

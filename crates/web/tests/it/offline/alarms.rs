@@ -3,10 +3,13 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use claviger_app::offline;
+use claviger_offline::cose::Signed;
+use claviger_offline::list::List;
 use claviger_offline::lock::code::Code;
 use serde_json::{Value, json};
 
 use super::door::Door;
+use super::forger::Forger;
 use super::phone::Phone;
 use super::remembered::number_of;
 use super::roots::{back, root_of, run};
@@ -158,6 +161,31 @@ async fn whoever_asks_for_keys_again_and_again_gets_no_more() {
         assert_eq!(given, 8);
         let told = tampers(&it).await;
         assert_eq!((told.len(), &told[0]["person_id"]), (1, &ann["id"]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_lock_has_seen_of_a_cloned_signer_is_told() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let mut door = Door::at(&it, "Shed", 54).await;
+        let ann = it.person("Ann").await;
+        it.grant(&ann, &door.shown).await;
+        let mut phone = Phone::of(&it, &ann).await;
+        phone.sync().await;
+        let (list, certificate) = phone.list_for(door.id()).unwrap();
+        let iat = List::read(Signed::read(&list).unwrap().payload).unwrap().iat;
+        let forger = Forger::with(&world, certificate);
+        let second = forger.list(phone.bytes_of(door.id()), door.holds(), iat + 1);
+        assert_eq!(door.takes_list_by(&second, &forger.certificate), Code::Conflict);
+        phone.events = door.events(1);
+        phone.call(json!({})).await;
+        let told = tampers(&it).await;
+        assert_eq!((told.len(), &told[0]["lock_id"]), (1, &door.shown["id"]));
+        phone.events = door.events(1);
+        phone.call(json!({})).await;
+        assert_eq!(tampers(&it).await.len(), 1, "each event is heard once");
     })
     .await;
 }

@@ -11,6 +11,7 @@ use claviger_offline::lock::flash::{Flash, FlashFailed, Layout};
 use claviger_offline::lock::record::Commissioning;
 use claviger_offline::lock::{Answer, Board, Link, Lock, Random, Settings};
 use claviger_offline::receipt::MOST_BYTES;
+use claviger_offline::statement::Command;
 use serde_json::{Value, json};
 
 use super::phone::Phone;
@@ -122,6 +123,15 @@ impl Door {
         self.lock = Lock::boot(&mut board, &[seed; 32], SETTINGS).unwrap();
     }
 
+    /// It gets another board, and is commissioned again.
+    pub(crate) async fn commissioned_again(&mut self, it: &Site, seed: u8) {
+        let body = json!({"public_key": self.public_key(), "recommission": true});
+        let path = format!("{}/commission", one("/locks", &self.shown));
+        let told = it.post(&path, body).await.expect(200);
+        self.reset(seed);
+        assert_eq!(self.commission(&told), Code::Done);
+    }
+
     pub(super) fn board<T>(
         &mut self,
         what: impl FnOnce(&mut Lock, &mut Board<'_, Memory, Counting>) -> T,
@@ -210,8 +220,19 @@ impl Door {
     }
 
     pub(crate) fn answers_with(&mut self, phone: &Phone, key: &[u8], issuer: &[u8]) -> Code {
+        self.obeys(phone, (key, issuer), false)
+    }
+
+    /// What the phone's newest key does when it is to close.
+    pub(crate) fn closes(&mut self, phone: &Phone) -> Code {
+        let key = phone.key_for(self.id()).unwrap();
+        self.obeys(phone, (&key, &phone.issuer_of(&key).unwrap()), true)
+    }
+
+    fn obeys(&mut self, phone: &Phone, (key, issuer): (&[u8], &[u8]), close: bool) -> Code {
         let lock: [u8; 16] = phone.bytes_of(self.id());
-        let open = phone.open(lock, Signed::read(key).unwrap().digest());
+        let command = Command { close, intent: true };
+        let open = phone.commands(lock, Signed::read(key).unwrap().digest(), command);
         let link = Link {
             nonce: NONCE,
             session: phone.session(),
@@ -233,6 +254,33 @@ impl Door {
         let mut room = [Sealed::NONE; 16];
         let count = self.board(|lock, board| lock.events(board, from, &mut room));
         room[..count].iter().map(Door::travelling).collect()
+    }
+
+    /// All of its events of this log from a number on.
+    pub(crate) fn all_events(&mut self, from: u32) -> Vec<String> {
+        let (mut all, mut next) = (Vec::new(), from);
+        loop {
+            let mut room = [Sealed::NONE; 16];
+            let count = self.board(|lock, board| lock.events(board, next, &mut room));
+            all.extend(room[..count].iter().map(Door::travelling));
+            let Some(last) = room[..count].last() else { return all };
+            next = last.seq + 1;
+        }
+    }
+
+    /// The log that it writes.
+    pub(crate) fn log_epoch(&self) -> u64 {
+        self.lock.held().log_epoch
+    }
+
+    /// The number that its next event has.
+    pub(crate) fn next_event(&self) -> u32 {
+        self.lock.next_seq()
+    }
+
+    /// Takes a list that somebody made, with that certificate.
+    pub(crate) fn takes_list_by(&mut self, list: &[u8], issuer: &[u8]) -> Code {
+        self.board(|lock, board| lock.apply_list(board, list, issuer, None))
     }
 
     /// An event as it travels.

@@ -6,6 +6,8 @@ mod alarms;
 mod cards;
 mod clock;
 pub(crate) mod door;
+mod events;
+mod forger;
 mod gone;
 mod hours;
 mod left;

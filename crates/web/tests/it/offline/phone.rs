@@ -34,6 +34,8 @@ pub(crate) struct Phone {
     /// What locks gave it to carry.
     pub(crate) receipts: Vec<String>,
     pub(crate) events: Vec<String>,
+    /// By lock and log, from which event on its server wants them.
+    wanted: BTreeMap<([u8; 16], u64), u32>,
 }
 
 /// What an answer brings of a kind.
@@ -82,6 +84,7 @@ impl Phone {
             certificates: Vec::new(),
             receipts: Vec::new(),
             events: Vec::new(),
+            wanted: BTreeMap::new(),
         }
     }
 
@@ -161,6 +164,16 @@ impl Phone {
                 self.certificates.push(certificate);
             }
         }
+        for lock in answer["locks"].as_array().unwrap() {
+            let lock = self.bytes_of(lock["lock_id"].as_str().unwrap());
+            self.wanted.retain(|(known, _), _| *known != lock);
+        }
+        for from in answer["events_from"].as_array().unwrap() {
+            let lock = self.bytes_of(from["lock_id"].as_str().unwrap());
+            let log = from["log_epoch"].as_str().unwrap().parse().unwrap();
+            let seq = from["from_seq"].as_u64().unwrap().try_into().unwrap();
+            self.wanted.insert((lock, log), seq);
+        }
         let mut held = Vec::new();
         for key in carried(answer, "keys") {
             let read = Key::read(Signed::read(&key).unwrap().payload).unwrap();
@@ -175,6 +188,11 @@ impl Phone {
 
     pub(crate) fn bytes_of(&self, lock: &str) -> [u8; 16] {
         Id::parse(lock).unwrap().0
+    }
+
+    /// From which event of a log of a lock on its server wants them.
+    pub(crate) fn wants_from(&self, lock: &str, log: u64) -> u32 {
+        self.wanted.get(&(self.bytes_of(lock), log)).copied().unwrap_or(1)
     }
 
     pub(crate) fn key_for(&self, lock: &str) -> Option<Vec<u8>> {
@@ -213,9 +231,13 @@ impl Phone {
         if self.is_card { NO_SESSION } else { SESSION }
     }
 
-    /// Its command, signed: open, and a person has acted.
-    pub(crate) fn open(&self, lock: [u8; 16], key_digest: [u8; 32]) -> Vec<u8> {
-        let command = Command { close: false, intent: true };
+    /// Its command, signed.
+    pub(crate) fn commands(
+        &self,
+        lock: [u8; 16],
+        key_digest: [u8; 32],
+        command: Command,
+    ) -> Vec<u8> {
         let open = Open { nonce: NONCE, lock, key_digest, command, session: self.session() };
         let (mut room, mut hashed, mut out) = ([0; 256], [0; 512], [0; 512]);
         let mut writer = Writer::new(&mut room);

@@ -61,11 +61,7 @@ async fn with_the_root_elsewhere_all_goes_on_but_what_only_it_can_say() {
         // Another lock of the place, with the same root; and one that is commissioned again.
         let mut gate = Door::at(&it, "Gate", 22).await;
         it.grant(&ann, &gate.shown).await;
-        let body = json!({"public_key": gate.public_key(), "recommission": true});
-        let path = format!("{}/commission", one("/locks", &gate.shown));
-        let told = it.post(&path, body).await.expect(200);
-        gate.reset(22);
-        assert_eq!(gate.commission(&told), Code::Done);
+        gate.commissioned_again(&it, 22).await;
         hers.sync().await;
         assert_eq!((gate.answers(&hers), gate.holds().0), (Code::Done, 1));
         it.acted(&format!("{}/revoke", one("/grants", &grant))).await;
@@ -272,6 +268,43 @@ async fn a_lock_that_is_ahead_of_its_database_waits_for_an_operator() {
         assert_eq!(it.get(&path).await["state"], "revoked");
         let none = offline::sign(&world.app, None, true).await.unwrap();
         assert_eq!(none.locks, 0, "it is done");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_lock_that_is_ahead_forgets_no_serials_when_it_is_commissioned_again() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let mut door = Door::at(&it, "Shed", 27).await;
+        let (ann, bo) = (it.person("Ann").await, it.person("Bo").await);
+        for person in [&ann, &bo] {
+            it.grant(person, &door.shown).await;
+        }
+        let (mut hers, mut his) = (Phone::of(&it, &ann).await, Phone::of(&it, &bo).await);
+        hers.sync().await;
+        his.sync().await;
+        run(&world.app, "create table kept as select * from offline_locks").await;
+        let cys = newcomer(&it, "Cy", &mut door).await;
+        let di = it.person("Di").await;
+        let lost = it.grant(&di, &door.shown).await;
+        Phone::of(&it, &di).await.sync().await;
+        it.acted(&format!("{}/revoke", one("/grants", &lost))).await;
+        his.sync().await;
+        assert_eq!(door.take_list(&mut his), Code::Applied);
+        // A copy of the files comes back, which knows of no key of Cy's; the lock shows what it has.
+        run(&world.app, "delete from issued_keys where serial > 2").await;
+        let sql = "update offline_locks set version = 1, list = (select list from kept), \
+                   tops = (select tops from kept), logs = null";
+        run(&world.app, sql).await;
+        let world = world.restarted().await;
+        let it = back(&world, &mut [&mut hers, &mut his]);
+        his.sync().await;
+        door.commissioned_again(&it, 27).await;
+        assert_eq!(door.answers(&cys), Code::Revoked, "nobody knows whose it is");
+        assert_eq!((door.answers(&hers), door.answers(&his)), (Code::Done, Code::Done));
+        let begun = offline::sign(&world.app, None, true).await.unwrap();
+        assert_eq!(begun.locks, 0, "it is done");
     })
     .await;
 }

@@ -61,11 +61,6 @@ impl Door {
         self.boot(seed);
     }
 
-    /// Takes a list that somebody made, with that certificate.
-    pub(super) fn takes_list_by(&mut self, list: &[u8], issuer: &[u8]) -> Code {
-        self.board(|lock, board| lock.apply_list(board, list, issuer, None))
-    }
-
     pub(super) fn is_lost(&self) -> bool {
         self.lock.status() == Status::Lost
     }
@@ -91,13 +86,13 @@ impl Door {
         }
     }
 
-    /// What it has to tell, as it travels: of its log from what was acknowledged on, and some of
-    /// earlier ones. With each its log, its number and its code.
-    pub(super) fn tells(&mut self) -> Vec<(String, (u64, u32), u8)> {
+    /// What it has to tell, as it travels: of its log from a number on, and some of earlier ones.
+    /// With each its log, its number and its code.
+    pub(super) fn tells(&mut self, from: u32) -> Vec<(String, (u64, u32), u8)> {
         let record = self.lock.record().unwrap();
         let key = EventKey::of(&record.secret, &record.lock);
         let mut all: Vec<Sealed> = Vec::new();
-        let mut from = self.lock.held().acked + 1;
+        let mut from = from;
         loop {
             let mut room = [Sealed::NONE; 16];
             let count = self.board(|lock, board| lock.events(board, from, &mut room));

@@ -1,42 +1,16 @@
 //! An issuer whose secret a stranger has: it is replaced, and at doors that have heard nothing that
 //! it signs counts any more.
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
-use claviger_offline::cbor::Writer;
 use claviger_offline::certificate::Issuer;
 use claviger_offline::class::Class;
-use claviger_offline::cose::{Kind, PublicKey, Signed, envelope, sig_structure};
-use claviger_offline::items::Items;
+use claviger_offline::cose::{Kind, Signed};
 use claviger_offline::key::{Flags, Key};
-use claviger_offline::list::List;
 use claviger_offline::lock::code::Code;
 use claviger_offline::times::Times;
 
+use super::super::forger::Forger;
 use super::ledger::{Holds, must};
 use super::{DAY_S, DOORS, HOSTILE, Model};
-
-/// Who signs as an issuer of the place did.
-pub(super) struct Forger {
-    pair: EcdsaKeyPair,
-    public: PublicKey,
-    certificate: Vec<u8>,
-    generation: u32,
-}
-
-impl Forger {
-    fn sign(&self, kind: Kind, write: impl FnOnce(&mut Writer<'_>)) -> Vec<u8> {
-        let (mut room, mut hashed, mut out) = ([0; 512], [0; 1024], [0; 1024]);
-        let mut writer = Writer::new(&mut room);
-        write(&mut writer);
-        let payload = writer.done().unwrap();
-        let kid = self.public.kid();
-        let hashed = sig_structure(kind, &kid, payload, &mut hashed).unwrap();
-        let signature = self.pair.sign(&SystemRandom::new(), hashed).unwrap();
-        let signature: [u8; 64] = signature.as_ref().try_into().unwrap();
-        envelope(&kid, payload, &signature, &mut out).unwrap().to_vec()
-    }
-}
 
 impl Model {
     /// The secret of the place's issuer gets out, and all issuers are replaced; from then on the
@@ -52,13 +26,7 @@ impl Model {
         if issuer.generation != self.ledger.generation {
             return Ok(());
         }
-        // The first place there is.
-        let secret = self.world().secrets.issuer_secret(1, 0);
-        let point = [&[4], &issuer.key.0[..]].concat();
-        let signing = &ECDSA_P256_SHA256_FIXED_SIGNING;
-        let pair = EcdsaKeyPair::from_private_key_and_public_key(signing, &*secret, &point);
-        let (public, generation) = (issuer.key, issuer.generation);
-        self.forger = Some(Forger { pair: pair.unwrap(), public, certificate, generation });
+        self.forger = Some(Forger::with(self.world(), certificate));
         let begun = claviger_app::offline::replace_issuers(&self.world().app, None).await.unwrap();
         must!((begun.locks, begun.left) == (DOORS, 0), "issuers were not replaced: {begun:?}");
         self.ledger.generation += 1;
@@ -88,10 +56,8 @@ impl Model {
             flags: Flags::default(),
             times: Times::ALWAYS,
         };
-        let sections = Items::NONE;
-        let list = List { iat, lock, epoch, version: version + 1, sections };
         let key = forger.sign(Kind::Key, |it| key.write(it));
-        let list = forger.sign(Kind::List, |it| list.write(it));
+        let list = forger.list(lock, (epoch, version + 1), iat);
         let certificate = forger.certificate.clone();
         self.pass(3);
         self.door(door);

@@ -36,13 +36,13 @@ use claviger_store::{Statement, Value as Cell};
 use serde_json::{Value, json};
 
 use super::door::{Door, list_of};
+use super::forger::Forger;
 use super::phone::{Phone, bytes, carried};
 use crate::kit::{Site, one, person_to_lock};
 use crate::support::World;
 use crate::tapkey;
 use dice::Dice;
 use hours::Hours;
-use issuers::Forger;
 use ledger::{Holds, Ledger, Number, must};
 use vendor::Surface;
 

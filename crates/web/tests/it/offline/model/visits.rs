@@ -198,7 +198,9 @@ impl Model {
         for ack in std::mem::take(&mut self.acks[phone]) {
             self.doors[door].hears(&self.phones[phone], &ack);
         }
-        let mut told = self.doors[door].tells();
+        let (lock, log) = (self.doors[door].id(), self.doors[door].log_epoch());
+        let from = self.phones[phone].wants_from(lock, log);
+        let mut told = self.doors[door].tells(from);
         for (_, (log, seq), code) in &told {
             self.happened.insert((door, *log, *seq), *code);
         }
