@@ -299,12 +299,12 @@ impl Phone {
         signed(Kind::Open, &self.secret, |it| open.write(it))
     }
 
-    /// Takes events along that have not arrived, as far as it knows.
+    /// Takes events along that its server does not have, as far as it knows.
     async fn collect<L: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         talk: &mut Talk<'_, L>,
     ) -> Option<()> {
-        let from = self.wallet.arrived(&talk.lock, talk.hello.log_epoch) + 1;
+        let from = self.wallet.wants_from(&talk.lock, talk.hello.log_epoch);
         for event in talk.events(from).await? {
             if !self.bag.events.contains(&event) {
                 self.bag.events.push(event);

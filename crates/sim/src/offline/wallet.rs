@@ -43,6 +43,8 @@ pub(crate) struct Wallet {
     pub(crate) fresh: BTreeMap<Id, Vec<u8>>,
     /// Which events have arrived, by lock.
     pub(crate) acks: BTreeMap<Id, Vec<u8>>,
+    /// By lock and log, the first event that its server wants.
+    wanted: BTreeMap<(Id, u64), u32>,
 }
 
 /// The epoch and version of a signed list.
@@ -110,7 +112,22 @@ impl Wallet {
             self.fresh.insert(lock, fresh.clone());
         }
         self.keep_acks(answer.acknowledgements.iter().map(|it| &it.0))?;
+        self.keep_wanted(answer).ok_or("events of a lock or log that is none")?;
         Ok(held)
+    }
+
+    /// Keeps from which events on locks are to be asked: what was said before of them is over, as
+    /// a server that was restored wants again what it had acknowledged.
+    fn keep_wanted(&mut self, answer: &SyncAnswer) -> Option<()> {
+        for lock in &answer.locks {
+            let lock = id_bytes(&lock.lock_id)?;
+            self.wanted.retain(|(known, _), _| *known != lock);
+        }
+        for from in &answer.events_from {
+            let log = (id_bytes(&from.lock_id)?, from.log_epoch.parse().ok()?);
+            self.wanted.insert(log, from.from_seq);
+        }
+        Some(())
     }
 
     fn keep_list(&mut self, list: &[u8]) -> Option<()> {
@@ -167,10 +184,8 @@ impl Wallet {
         epochs.max_by_key(number).map(Vec::as_slice)
     }
 
-    /// Up to which number events of a log of a lock have arrived, as far as this phone knows.
-    pub(crate) fn arrived(&self, lock: &Id, log_epoch: u64) -> u32 {
-        let ack = self.acks.get(lock).and_then(|ack| Signed::read(ack).ok());
-        let ack = ack.and_then(|ack| Ack::read(ack.payload).ok());
-        ack.filter(|ack| ack.log_epoch == log_epoch).map_or(0, |ack| ack.up_to_seq)
+    /// From which event on a lock is to be asked for those of a log.
+    pub(crate) fn wants_from(&self, lock: &Id, log_epoch: u64) -> u32 {
+        self.wanted.get(&(*lock, log_epoch)).copied().unwrap_or(1)
     }
 }

@@ -70,6 +70,15 @@ pub(crate) struct SyncAnswer {
     pub(crate) certificates: Vec<Bytes>,
     pub(crate) fresh: Vec<Bytes>,
     pub(crate) acknowledgements: Vec<Bytes>,
+    pub(crate) events_from: Vec<EventsFrom>,
+}
+
+/// From which event of a log on a lock is to be asked.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct EventsFrom {
+    pub(crate) lock_id: String,
+    pub(crate) log_epoch: String,
+    pub(crate) from_seq: u32,
 }
 
 #[derive(Debug, Clone, Deserialize)]
