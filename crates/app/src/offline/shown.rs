@@ -2,10 +2,10 @@
 
 use claviger_domain::offline::{OfflineLock, Told};
 use claviger_domain::time::Instant;
-use claviger_offline::cose::Signed;
 use claviger_offline::event::{Event, EventKey, Sealed};
 use claviger_offline::receipt::{Receipt, ReceiptKey};
 
+use super::evidence::is_ahead;
 use super::faults::{Slip, planted};
 use crate::App;
 use crate::error::Error;
@@ -64,8 +64,7 @@ pub(super) fn take_receipt(
     }
     let shown = (receipt.epoch, receipt.version);
     let current = (lock.epoch, lock.version);
-    let digest = Signed::read(&lock.list).map(|list| list.digest());
-    if shown > current || shown == current && digest != Ok(receipt.digest) {
+    if is_ahead(lock, shown, receipt.digest) {
         tracing::error!(lock = %lock.id, ?shown, ?current, "a list that was never made here");
         // Whether this database is older than the lock is for an operator to say.
         lock.ahead = lock.ahead.max(Some(shown));

@@ -19,12 +19,13 @@ use claviger_store::Device;
 
 use super::alarm::{By, alarm};
 use super::carry::left_behind;
+use super::evidence::CarriedList;
 use super::faults::{Slip, planted};
 use super::heard::{EventsFrom, events_from, events_in, past_of};
 use super::mint::{Made, key_again, key_for, reached};
 use super::shown::{Shared, Shown};
 use super::taken::right_of;
-use super::{list, owed, shown};
+use super::{evidence, list, owed, shown};
 use crate::context::{Caller, Context};
 use crate::error::Error;
 use crate::work::Work;
@@ -80,6 +81,8 @@ pub struct SyncWish {
     pub reports: Vec<Report>,
     /// Receipts.
     pub receipts: Vec<Vec<u8>>,
+    /// Lists that are newer than those it was given, or others of their versions.
+    pub lists: Vec<CarriedList>,
     /// Events under seal.
     pub events: Vec<Vec<u8>>,
 }
@@ -156,10 +159,12 @@ pub async fn sync(ctx: &Context, place: Id, wish: SyncWish) -> Result<SyncAnswer
         return Err(Refusal::Escalation(detail.to_owned()).into());
     }
     let past = past_of(&ctx.app, &wish.events).await?;
+    let proven = evidence::proven(&ctx.app, &wish.lists);
     let (app, wish) = (ctx.app.clone(), Arc::new(wish));
     ctx.commit(Some(place), move |work| {
         let mut call = Call { app: &app, work, place, device };
         call.seen();
+        evidence::take_in(call.work, &proven, call.by());
         call.take_in(&wish)?;
         let mut answer = call.answer(&wish)?;
         let by = call.by();

@@ -132,6 +132,7 @@ impl Phone {
     /// The server refuses or does not answer; what is to be brought stays.
     pub(crate) async fn sync(&mut self, client: &Client) -> Result<usize, ClientError> {
         let answer = self.call(client).await?;
+        self.bag.lists = self.wallet.unknown_to(&answer);
         let held = self.wallet.keep(&answer, &self.public).unwrap_or_else(|breach| {
             self.breaches.push(breach.to_owned());
             Vec::new()

@@ -11,7 +11,7 @@ use claviger_offline::key::Key;
 use claviger_offline::list::List;
 use claviger_offline::statement::{Ack, Fresh};
 
-use super::wire::{HeldKey, KeyedLock, SyncAnswer, id_bytes};
+use super::wire::{Bytes, CarriedList, HeldKey, KeyedLock, SyncAnswer, id_bytes};
 
 /// A key of a lock: its class and its serial in that.
 pub(crate) type Serial = (u8, u32);
@@ -128,6 +128,27 @@ impl Wallet {
             self.wanted.insert(log, from.from_seq);
         }
         Some(())
+    }
+
+    /// The lists it has that are newer than those an answer brings, or others of their versions:
+    /// whoever made that answer does not know of them.
+    pub(crate) fn unknown_to(&self, answer: &SyncAnswer) -> Vec<CarriedList> {
+        let mut found = Vec::new();
+        for given in &answer.lists {
+            let read = |list: &[u8]| {
+                let signed = Signed::read(list).ok()?;
+                let list = List::read(signed.payload).ok()?;
+                Some((list.lock, (list.epoch, list.version), signed.digest()))
+            };
+            let Some((lock, at, digest)) = read(&given.0) else { continue };
+            let Some(own) = self.lists.get(&lock) else { continue };
+            let is_other = |own: (u16, u32), other| own > at || own == at && other != digest;
+            if read(own).is_some_and(|(_, own, other)| is_other(own, other)) {
+                let epoch_certificate = self.epoch_of(&lock).map(|it| Bytes(it.to_vec()));
+                found.push(CarriedList { list: Bytes(own.clone()), epoch_certificate });
+            }
+        }
+        found
     }
 
     fn keep_list(&mut self, list: &[u8]) -> Option<()> {

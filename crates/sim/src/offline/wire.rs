@@ -32,6 +32,13 @@ pub(crate) struct SyncBody {
     pub(crate) reports: Vec<Report>,
     pub(crate) receipts: Vec<Bytes>,
     pub(crate) events: Vec<Bytes>,
+    pub(crate) lists: Vec<CarriedList>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct CarriedList {
+    pub(crate) list: Bytes,
+    pub(crate) epoch_certificate: Option<Bytes>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -1,6 +1,6 @@
 //! What devices say of themselves and of the locks they have met.
 
-use claviger_app::offline::{HeldKey, Hello, Report, SyncWish};
+use claviger_app::offline::{CarriedList, HeldKey, Hello, Report, SyncWish};
 use claviger_domain::ids::Id;
 use claviger_domain::offline::KeyClass;
 use serde_json::Value;
@@ -37,6 +37,11 @@ fn report(value: &Value) -> Option<Report> {
     Some(Report { lock: lock(value)?, code: small(value, "code")? })
 }
 
+fn carried(value: &Value) -> Option<CarriedList> {
+    let epoch_certificate = value.get("epoch_certificate").and_then(bytes);
+    Some(CarriedList { list: bytes(value.get("list")?)?, epoch_certificate })
+}
+
 /// Reads a call.
 pub(crate) fn wish(fields: Fields<'_>) -> SyncWish {
     SyncWish {
@@ -47,6 +52,7 @@ pub(crate) fn wish(fields: Fields<'_>) -> SyncWish {
         nonces: fields.list("nonces", nonce).unwrap_or_default(),
         reports: fields.list("reports", report).unwrap_or_default(),
         receipts: fields.list("receipts", bytes).unwrap_or_default(),
+        lists: fields.list("lists", carried).unwrap_or_default(),
         events: fields.list("events", bytes).unwrap_or_default(),
     }
 }

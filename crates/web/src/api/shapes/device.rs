@@ -94,6 +94,18 @@ const REPORT: Shape = Shape::new(
     ]],
 );
 
+/// Lists in one call: each is a signature to check.
+const MOST_LISTS: usize = 64;
+
+const CARRIED: Shape = Shape::new(
+    "CarriedList",
+    "A list that the device has, and what begins its epoch.",
+    &[&[
+        Field::must("list", BYTES, "It, signed."),
+        Field::may("epoch_certificate", BYTES, "That its epoch has begun; null in the first."),
+    ]],
+);
+
 pub(crate) const SYNC: Shape = Shape::new(
     "DeviceSync",
     "What a device brings.",
@@ -111,6 +123,12 @@ pub(crate) const SYNC: Shape = Shape::new(
         Field::has("reports", at_most(&Kind::Object(&REPORT)), "What locks answered.").hidden(),
         Field::has("receipts", at_most(&BYTES), "What locks have shown to hold.").hidden(),
         Field::has("events", at_most(&BYTES), "What happened at locks, under seal.").hidden(),
+        Field::has(
+            "lists",
+            Kind::List { of: &Kind::Object(&CARRIED), min: 0, max: MOST_LISTS, unique: false },
+            "Lists that are newer than the ones it was given, or others of the same version.",
+        )
+        .hidden(),
     ]],
 );
 

@@ -3,14 +3,17 @@
 
 use std::path::PathBuf;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use claviger_app::{App, offline};
 use claviger_offline::cose::Signed;
 use claviger_offline::key::Key;
 use claviger_offline::lock::code::Code;
 use claviger_store::{Batch, Outcome};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::door::Door;
+use super::forger::Forger;
 use super::phone::{Phone, bytes};
 use crate::kit::{Site, one};
 use crate::support::{World, id, on_each_engine};
@@ -307,4 +310,80 @@ async fn a_lock_that_is_ahead_forgets_no_serials_when_it_is_commissioned_again()
         assert_eq!(begun.locks, 0, "it is done");
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_list_of_ours_that_somebody_carries_shows_that_the_database_is_older() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let door = Door::at(&it, "Shed", 28).await;
+        let (ann, bo) = (it.person("Ann").await, it.person("Bo").await);
+        let grant = it.grant(&ann, &door.shown).await;
+        it.grant(&bo, &door.shown).await;
+        let (mut hers, mut his) = (Phone::of(&it, &ann).await, Phone::of(&it, &bo).await);
+        hers.sync().await;
+        run(&world.app, "create table kept as select * from offline_locks").await;
+        it.acted(&format!("{}/revoke", one("/grants", &grant))).await;
+        his.sync().await;
+        let (newer, certificate) = his.list_for(door.id()).unwrap();
+        let sql = "update offline_locks set version = 1, list = (select list from kept)";
+        run(&world.app, sql).await;
+        let world = world.restarted().await;
+        let it = back(&world, &mut [&mut hers, &mut his]);
+
+        let lock = his.bytes_of(door.id());
+        let forger = Forger::with(&world, certificate);
+        let mut unsigned = newer.clone();
+        *unsigned.last_mut().unwrap() ^= 1;
+        // Nobody's; of an epoch of which the root says nothing; one that is known here.
+        let known = bytes(&it.get(&list_path(&door)).await["list"]);
+        let epoch = forger.list(lock, (7, 1), 1_800_000_000);
+        for list in [unsigned, epoch, known] {
+            his.call(json!({"lists": [carried(&list)]})).await;
+            assert_eq!(tampers(&it).await, 0);
+        }
+        let begun = offline::sign(&world.app, None, true).await.unwrap();
+        assert_eq!(begun.locks, 0, "nobody has shown anything");
+
+        for _ in 0..2 {
+            his.call(json!({"lists": [carried(&newer)]})).await;
+            assert_eq!(tampers(&it).await, 1, "it is told, once");
+        }
+        let begun = offline::sign(&world.app, None, true).await.unwrap();
+        assert_eq!((begun.locks, begun.left), (1, 0));
+        assert_eq!(it.get(&list_path(&door)).await["epoch"], 1);
+        his.call(json!({"lists": [carried(&newer)]})).await;
+        let none = offline::sign(&world.app, None, true).await.unwrap();
+        assert_eq!(none.locks, 0, "it is done");
+
+        // The same copy comes back once more: a later epoch counts by the root's word for it.
+        his.sync().await;
+        let (newest, _) = his.list_for(door.id()).unwrap();
+        let epoch = his.epoch_for(door.id()).unwrap();
+        let sql = "update offline_locks set epoch = 0, version = 1, list = (select list from kept)";
+        run(&world.app, sql).await;
+        let world = world.restarted().await;
+        back(&world, &mut [&mut hers, &mut his]);
+        for (word, locks) in [(None, 0), (Some(&epoch), 1)] {
+            let word = word.map(|it| STANDARD.encode(it));
+            let list = json!({"list": STANDARD.encode(&newest), "epoch_certificate": word});
+            his.call(json!({"lists": [list]})).await;
+            let begun = offline::sign(&world.app, None, true).await.unwrap();
+            assert_eq!(begun.locks, locks);
+        }
+    })
+    .await;
+}
+
+fn list_path(door: &Door) -> String {
+    format!("{}/revocation-list", one("/locks", &door.shown))
+}
+
+fn carried(list: &[u8]) -> Value {
+    json!({"list": STANDARD.encode(list), "epoch_certificate": null})
+}
+
+async fn tampers(it: &Site) -> usize {
+    let events = it.list("/events").await;
+    events.iter().filter(|event| event["kind"] == "tamper").count()
 }
