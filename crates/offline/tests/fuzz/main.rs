@@ -11,17 +11,19 @@ mod build;
 #[path = "../../../web/tests/fuzz/driver.rs"]
 mod driver;
 
-use claviger_offline::cose::{Kind, Signed};
+use claviger_offline::cose::{Kind, PublicKey, Signed};
 use claviger_offline::event::Sealed;
 use claviger_offline::key::{Flags, Key};
 use claviger_offline::lock::Answer;
 use claviger_offline::lock::code::Code;
+use claviger_offline::lock::record::Commissioning;
 use claviger_offline::receipt::Receipt;
 use claviger_offline::session::message::{Answered, Said};
+use claviger_offline::session::{Greeted, LENGTH, MOST_FRAME, Session, Step};
 use claviger_offline::statement::Command;
 use claviger_offline::times::Times;
 
-use board::{Bench, LINK, issuer_bytes, list_of, open_of};
+use board::{Bench, LINK, issuer_bytes, list_of, open_of, record};
 use build::{ISSUER, again, one_of_each, seeds, signed, written};
 
 #[test]
@@ -73,6 +75,70 @@ fn messages_receipts_and_events() {
         let _ = Receipt::read(input);
     });
     println!("{count} inputs");
+}
+
+#[test]
+fn records_of_a_commissioning() {
+    let (list, issuer) = (list_of(1, 1, &[]), issuer_bytes());
+    let told = Commissioning { record: record(), issuer: &issuer, list: &list };
+    let seed = written(|it| told.write(it));
+    let mut bench = Bench::blank();
+    let mut taken = 0_u32;
+    let count = driver::feed(&[seed], &[], |input| {
+        let Ok(Said::Commission(told)) = Said::read(input) else { return };
+        assert_eq!(written(|it| told.write(it)), input);
+        let code = bench.with(|lock, board| lock.commission(board, &told, true));
+        if code == Code::Done {
+            // Whatever it is made, it still is when its power comes back.
+            bench.boot();
+            assert_eq!(bench.lock.record(), Some(&told.record));
+            bench = Bench::blank();
+            taken += 1;
+        }
+    });
+    assert!(taken > 0, "none was taken");
+    println!("{count} inputs");
+}
+
+#[test]
+fn frames_of_a_handshake() {
+    let (mut bench, mut out) = (Bench::new(), [0; MOST_FRAME + LENGTH]);
+    let (session, length) = bench.with(|_, board| Session::begin(board, &mut out));
+    let first = out[LENGTH..length].to_vec();
+    let secret = [0x21; 32];
+    let greeted = || Greeted::by(&first, &secret).ok().unwrap();
+    let second = greeted().frame().to_vec();
+    let answers = |bench: &mut Bench, mut session: Session, frame: &[u8], out: &mut _| {
+        let step = bench.with(|it, board| session.receive(it, board, (true, true), frame, out));
+        let again = bench.with(|it, board| session.receive(it, board, (true, true), frame, out));
+        assert_eq!(again, Step::End, "a frame of the handshake counts once");
+        step
+    };
+    let step = answers(&mut bench, session, &second, &mut out);
+    assert!(matches!(step, Step::Send(_)), "{step:?}");
+    let third = out[LENGTH..LENGTH + 104].to_vec();
+    assert!(greeted().named(&third).is_ok());
+    let seeds = [first.clone(), second.clone(), third.clone()];
+    let count = driver::feed(&seeds, &[], |input| {
+        let is_first = input.len() == first.len() && input[..3] == first[..3];
+        assert_eq!(Greeted::by(input, &secret).is_ok(), is_first);
+        assert_eq!(greeted().named(input).is_ok(), input == third);
+        let (session, _) = bench.with(|_, board| Session::begin(board, &mut out));
+        match answers(&mut bench, session, input, &mut out) {
+            Step::Send(_) => {
+                let is_second = input.len() == second.len() && input[..4] == second[..4];
+                assert!(is_second && p256_point(&input[4..]), "it is no frame 2");
+            }
+            Step::End => assert!(input != second),
+            other => panic!("{other:?}"),
+        }
+    });
+    println!("{count} inputs");
+}
+
+/// Whether x and y are of a point of the curve.
+fn p256_point(xy: &[u8]) -> bool {
+    PublicKey(xy.try_into().unwrap()).is_point()
 }
 
 /// What a lock takes, so that it is one changed bit that makes the difference.
