@@ -6,6 +6,7 @@ use claviger_offline::cose::{ENVELOPE, Kind, Signed, sig_structure, to_be_signed
 use claviger_offline::event::{Event, EventKey, Sealed};
 use claviger_offline::key::Key;
 use claviger_offline::list::List;
+use claviger_offline::lock::code::Code;
 use claviger_offline::receipt::{Receipt, ReceiptKey};
 use claviger_offline::statement::{Ack, Command, Fresh, Open};
 use proptest::prelude::*;
@@ -181,4 +182,12 @@ proptest! {
         let open = Open { nonce: other, lock: id, key_digest: digest, command, session: hash };
         prop_assert_eq!(Open::read(&written(|it| open.write(it))), Ok(open));
     }
+}
+
+#[test]
+fn each_code_is_found_by_its_number() {
+    let known: Vec<Code> = (0..=u8::MAX).filter_map(Code::of).collect();
+    assert_eq!(known, Code::ALL);
+    let faulty = Code::Faulty.number();
+    assert_eq!((Code::of(faulty), Code::of(faulty + 1)), (Some(Code::Faulty), None));
 }
