@@ -19,6 +19,7 @@ use claviger_domain::noun::grant::Via;
 use claviger_domain::noun::role::Role;
 use claviger_domain::noun::scope::Scopes;
 use claviger_domain::state::Directory;
+use claviger_domain::text::origin_of;
 use claviger_domain::time::MINUTE;
 
 use crate::auth::{is_over, sweep};
@@ -100,6 +101,21 @@ pub fn program(app: &App, client: &str, redirect_uri: &str) -> Option<Program> {
     }
     let organization = directory.organizations.get(client.organization)?.name.clone();
     Some(Program { client: client.clone(), organization })
+}
+
+/// Whether an origin, as a browser writes it, is that of pages people may be sent back to by some
+/// program.
+#[must_use]
+pub fn is_origin(app: &App, origin: &str) -> bool {
+    let directory = app.world().directory();
+    let mut programs = directory
+        .clients
+        .iter()
+        .filter(|client| !client.kind.sends_secret() && !is_over(client, app.now()));
+    programs.any(|client| {
+        let mut origins = client.redirect_uris.iter().filter_map(|uri| origin_of(uri));
+        origins.any(|known| known == origin)
+    })
 }
 
 /// What a program asks somebody for.

@@ -35,7 +35,9 @@ pub use self::exchange::{
     EXCHANGED, Exchange, Exchanged, Giving, Taking, Whom, exchange, exchange_each,
 };
 pub(crate) use self::find::prepare;
-pub use self::held::{Held, ListSize, Taken, TakenHeld, Whose, held, leave_to_card, revoke_held};
+pub use self::held::{
+    Held, ListSize, Piece, Taken, TakenHeld, Whose, held, held_one, leave_to_card, revoke_held,
+};
 pub use self::once::{create_once, edit_once};
 
 /// How a grant of a place stands.

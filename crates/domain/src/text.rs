@@ -71,15 +71,36 @@ pub fn is_redirect_uri(text: &str) -> bool {
     let Some(rest) = rest.strip_prefix("//").filter(|_| !scheme.contains('.')) else {
         return scheme.contains('.') && rest.starts_with('/') && !rest.starts_with("//");
     };
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, Some(port)),
-        _ => (authority, None),
-    };
+    let (host, port) = host_and_port(rest);
     let is_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
     let of_itself = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
     let is_host = !host.is_empty() && host.bytes().all(|byte| plain(byte) || b"-.".contains(&byte));
     is_port && (of_itself || is_host && scheme == "https") && ["http", "https"].contains(&scheme)
+}
+
+/// Host and port of what stands behind the two slashes.
+fn host_and_port(rest: &str) -> (&str, Option<&str>) {
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (authority, None),
+    }
+}
+
+/// The origin of pages at an address that people may be sent back to, as a browser writes it (RFC
+/// 6454, section 6.2): in lower case, and without the port that its scheme has anyway. An app with
+/// a scheme of its own has none.
+#[must_use]
+pub fn origin_of(redirect_uri: &str) -> Option<String> {
+    let (scheme, rest) = redirect_uri.split_once("://")?;
+    if !is_redirect_uri(redirect_uri) {
+        return None;
+    }
+    let (host, port) = host_and_port(rest);
+    let implied = if scheme == "https" { 443 } else { 80 };
+    let port = port.and_then(|port| port.parse::<u16>().ok()).filter(|port| *port != implied);
+    let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+    Some(format!("{scheme}://{}{port}", host.to_ascii_lowercase()))
 }
 
 #[cfg(test)]
@@ -152,6 +173,29 @@ mod tests {
             assert!(!is_redirect_uri(bad), "{bad}");
         }
         assert!(!is_redirect_uri(&format!("https://example.org/{}", "x".repeat(2000))));
+    }
+
+    #[test]
+    fn origins() {
+        for (address, origin) in [
+            ("https://app.example.org", "https://app.example.org"),
+            ("https://App.Example.org/done?x=1", "https://app.example.org"),
+            ("https://app.example.org?x=:1/", "https://app.example.org"),
+            ("https://app.example.org:443/", "https://app.example.org"),
+            ("https://app.example.org:0443/", "https://app.example.org"),
+            ("https://app.example.org:80/", "https://app.example.org:80"),
+            ("http://localhost:80/x", "http://localhost"),
+            ("http://127.0.0.1:443/x", "http://127.0.0.1:443"),
+            ("http://[::1]:5000/x", "http://[::1]:5000"),
+            ("http://[::1]/x", "http://[::1]"),
+        ] {
+            assert_eq!(origin_of(address).as_deref(), Some(origin), "{address}");
+        }
+        let none = ["", "org.example.app:/done", "HTTPS://a.example/", "https://", "file:///x"];
+        for address in none.into_iter().chain(["http://app.example.org/", "https://*.example.org"])
+        {
+            assert_eq!(origin_of(address), None, "{address}");
+        }
     }
 
     #[test]

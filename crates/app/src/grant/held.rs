@@ -2,7 +2,7 @@
 //! besides and what it does to the lists of locks with no network. What codes and phones were given
 //! by themselves is not among it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use claviger_domain::command::grant as rules;
@@ -41,59 +41,140 @@ pub enum Whose {
     One(Ref),
 }
 
-/// What was given to open, in the order of numbers.
-#[derive(Clone, Debug)]
+/// How many grants are read at once.
+const PIECE: usize = 1000;
+
+/// What was given to open, read piece by piece in the order of numbers: there may be a million.
+#[derive(Clone)]
 pub struct Held {
-    /// Each grant, with how it stands.
-    pub grants: Vec<(Arc<Grant>, RightState)>,
-    /// The public ids of deleted records they speak of.
-    pub gone: Gone,
-    /// The place as it was read.
+    ctx: Context,
+    /// The place as it was when the reading began; what is given after that is not told.
     pub state: Arc<PlaceState>,
+    /// Those that are meant, but for the ones that were taken back; without any, all of the place.
+    named: Option<Arc<[Arc<Grant>]>>,
+    /// Which ones that were taken back are meant, while more of them may be stored.
+    closed: Option<ClosedGrants>,
+    /// Those of them that were read and not told yet.
+    waiting: VecDeque<Arc<Grant>>,
+    /// The number up to which all were told; none when all were.
+    after: Option<u32>,
 }
 
-/// What was given to open: what is taken back too, while it is kept.
+/// The next of what was given to open.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    /// Each grant, in the order of numbers.
+    pub grants: Vec<Arc<Grant>>,
+    /// The public ids of deleted records they speak of.
+    pub gone: Gone,
+}
+
+/// What was given to open; where it is wanted also what is taken back, while it is kept.
 ///
 /// # Errors
 /// No such place, no such person, card or grant.
-pub async fn held(ctx: &Context, place: Id, whose: &Whose) -> Result<Held, Error> {
+pub async fn held(ctx: &Context, place: Id, whose: &Whose, taken: bool) -> Result<Held, Error> {
     let state = ctx.read(place, Scope::GrantsRead)?;
-    let mut grants = open(&state, whose)?;
-    let closed = match whose {
-        Whose::Person(_) | Whose::Card(_) => subject(&state, whose)?.map(ClosedGrants::Of),
-        Whose::Everybody => Some(ClosedGrants::All),
-        Whose::One(grant) => {
-            if state.resolve(Noun::Grant, grant).is_none() {
-                grants.push(super::closed(ctx, &state, grant).await?);
-            }
-            None
+    let (named, closed) = match whose {
+        Whose::Everybody => (None, Some(ClosedGrants::All)),
+        Whose::Person(_) | Whose::Card(_) => {
+            (Some(open(&state, whose)?), subject(&state, whose)?.map(ClosedGrants::Of))
         }
+        Whose::One(grant) if state.resolve(Noun::Grant, grant).is_none() => {
+            (Some(vec![super::closed(ctx, &state, grant).await?]), None)
+        }
+        Whose::One(_) => (Some(open(&state, whose)?), None),
     };
-    if let Some(which) = closed {
-        let (store, place) = (ctx.app.store(), state.place.number());
-        grants.extend(store.closed_grants(place, which, GrantNumber(0), u32::MAX).await?);
+    Ok(Held {
+        ctx: ctx.clone(),
+        state,
+        named: named.map(Arc::from),
+        closed: closed.filter(|_| taken),
+        waiting: VecDeque::new(),
+        after: Some(0),
+    })
+}
+
+/// One right of a person or a card to open, be it taken back or not.
+///
+/// # Errors
+/// No such place, no such grant.
+pub async fn held_one(ctx: &Context, place: Id, grant: Ref) -> Result<(Held, Piece), Error> {
+    let mut held = held(ctx, place, &Whose::One(grant), true).await?;
+    let piece = held.next().await?.filter(|piece| !piece.grants.is_empty());
+    Ok((held, piece.ok_or_else(|| Error::not_found(Noun::Grant))?))
+}
+
+impl Held {
+    /// The next ones, of which there may be none though others follow; nothing after the last.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn next(&mut self) -> Result<Option<Piece>, Error> {
+        let Some(after) = self.after else { return Ok(None) };
+        let mut grants = self.open_after(after);
+        let mut until = match grants.last() {
+            Some(last) if grants.len() == PIECE => last.header.number,
+            _ => u32::MAX,
+        };
+        if let Some(last) = self.closed_after(after).await? {
+            until = until.min(last);
+        }
+        grants.retain(|grant| grant.header.number <= until);
+        let ready = self.waiting.iter().take_while(|it| it.header.number <= until).count();
+        grants.extend(self.waiting.drain(..ready));
+        grants.sort_by_key(|grant| grant.header.number);
+        // One that was closed after the place was read stands in both; as it was read it is open.
+        grants.dedup_by_key(|grant| grant.header.number);
+        self.after = (until < self.state.highest(Noun::Grant)).then_some(until);
+        let gone = speak_of(&self.ctx, &self.state, &grants).await?;
+        grants.retain(|grant| is_meant(&self.state, grant, &gone));
+        Ok(Some(Piece { grants, gone }))
     }
-    grants.sort_by_key(|grant| grant.header.number);
-    // One that was closed after the place was read stands in both; as it was read it is open.
-    grants.dedup_by_key(|grant| grant.header.number);
-    let gone = speak_of(ctx, &state, &grants).await?;
-    grants.retain(|grant| is_meant(&state, grant, &gone));
-    if grants.is_empty() && matches!(whose, Whose::One(_)) {
-        return Err(Error::not_found(Noun::Grant));
+
+    /// The next open ones.
+    fn open_after(&self, after: u32) -> Vec<Arc<Grant>> {
+        let from = after.saturating_add(1);
+        match &self.named {
+            None => self.state.grants.iter_from(from).take(PIECE).cloned().collect(),
+            Some(named) => {
+                let first = named.partition_point(|grant| grant.header.number < from);
+                named[first..].iter().take(PIECE).cloned().collect()
+            }
+        }
     }
-    let mut standings = Vec::with_capacity(grants.len());
-    for grant in grants {
-        let progress = provision::pending(&ctx.app, &state, &grant);
+
+    /// Has closed ones waiting, if there are any; the number of the last, if more may follow.
+    async fn closed_after(&mut self, after: u32) -> Result<Option<u32>, Error> {
+        let Some(which) = self.closed else { return Ok(None) };
+        if self.waiting.is_empty() {
+            let (store, place) = (self.ctx.app.store(), self.state.place.number());
+            let most = u32::try_from(PIECE).unwrap_or(u32::MAX);
+            let found = store.closed_grants(place, which, GrantNumber(after), most).await?;
+            let highest = self.state.highest(Noun::Grant);
+            let is_last = found.len() < PIECE;
+            let known = |grant: &Arc<Grant>| grant.header.number <= highest;
+            self.waiting = found.into_iter().filter(known).collect();
+            if is_last {
+                self.closed = None;
+                return Ok(None);
+            }
+        }
+        Ok(self.waiting.back().map(|grant| grant.header.number))
+    }
+
+    /// How one of them stands.
+    #[must_use]
+    pub fn stands(&self, grant: &Grant) -> RightState {
+        let progress = provision::pending(&self.ctx.app, &self.state, grant);
         // Whoever took it back is told how far that is, also where it had ended by itself.
         let is_revoked = grant.closed.as_ref().is_some_and(|it| it.reason != CloseReason::Expired);
-        let stands = match is_revoked {
+        match is_revoked {
             true if progress.is_some_and(|it| !it.is_settled()) => RightState::RevocationPending,
             true => RightState::Revoked,
-            false => standing(&ctx.app, &state, &grant),
-        };
-        standings.push((grant, stands));
+            false => standing(&self.ctx.app, &self.state, grant),
+        }
     }
-    Ok(Held { grants: standings, gone, state })
 }
 
 /// Whether it is a right of a person or a card to open.

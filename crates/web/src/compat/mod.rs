@@ -4,6 +4,7 @@
 
 pub(crate) mod fields;
 pub(crate) mod intserv;
+pub(crate) mod origin;
 pub(crate) mod parakey;
 pub(crate) mod serve;
 pub(crate) mod tapkey;
@@ -13,7 +14,7 @@ pub(crate) mod unloc;
 use axum::Router;
 use claviger_app::App;
 
-pub use serve::{ForPeople, Provider, Switch, Vendor};
+pub use serve::{Switch, Vendor};
 
 /// The address at which a vendor's API was reached at the root of a host name or a listener of its
 /// own, without a slash at the end: an extension of such a request.
@@ -29,6 +30,32 @@ pub struct Options {
     pub tapkey: tapkey::Options,
     /// Of Unloc's.
     pub unloc: unloc::Options,
+}
+
+/// What is wished of a program that may act for people.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ForPeople {
+    /// Where people who let it act for them are sent back to.
+    pub redirect_uris: Vec<String>,
+    /// Whether it can keep no secret.
+    pub is_public: bool,
+    /// Whether it has no role of its own in the place.
+    pub no_role: bool,
+    /// Who vouches for people it acts for.
+    pub identity_provider: Option<Provider>,
+}
+
+/// Somebody who vouches for people by signed tokens.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Provider {
+    /// The provider of those people's identities.
+    pub id: String,
+    /// Whom its tokens name as their issuer.
+    pub issuer: String,
+    /// For whom its tokens are.
+    pub audience: String,
+    /// Its RSA key, as PEM.
+    pub public_key: String,
 }
 
 /// Every vendor whose API is served, with its rows.

@@ -25,7 +25,8 @@ use futures_util::{FutureExt, StreamExt};
 use serde_json::{Map, Value};
 use tower::ServiceExt;
 
-use super::{Options, VendorAddress};
+use super::origin::{Asked, Origins};
+use super::{ForPeople, Options, VendorAddress};
 use crate::unread::Unread;
 use crate::{json, rate};
 
@@ -77,6 +78,8 @@ pub(crate) struct Row {
     pub(crate) operation: &'static str,
     /// Whether it is answered to anybody.
     pub(crate) open: bool,
+    /// Whether it is a page that people go to, which pages of other origins never read.
+    pub(crate) page: bool,
     /// Whether it changes something; one that does is never run for HEAD.
     pub(crate) writes: bool,
     pub(crate) takes: Takes,
@@ -93,7 +96,7 @@ impl Row {
         handler: Handler,
     ) -> Row {
         let writes = !matches!(method.as_bytes(), b"GET");
-        Row { method, path, operation, open: false, writes, takes, handler }
+        Row { method, path, operation, open: false, page: false, writes, takes, handler }
     }
 
     /// Says whether it changes something, whatever its method.
@@ -105,6 +108,12 @@ impl Row {
     /// Lets anybody in.
     pub(crate) const fn open(mut self) -> Row {
         self.open = true;
+        self
+    }
+
+    /// Is a page that people go to.
+    pub(crate) const fn page(mut self) -> Row {
+        self.page = true;
         self
     }
 }
@@ -189,6 +198,9 @@ pub struct Vendor {
     /// The path of a row that a path below the base means, where clients write one in other ways
     /// too; none where they do not.
     pub(crate) canonical: Option<fn(&str) -> String>,
+    /// Which pages of other origins may read its answers; none where no programs of the vendor's
+    /// run in browsers.
+    pub(crate) origins: Option<Origins>,
 }
 
 impl Vendor {
@@ -213,32 +225,6 @@ impl Vendor {
     ) -> Option<Result<Value, Error>> {
         Some((self.for_people?)(ctx, place, wish).await)
     }
-}
-
-/// What is wished of a program that may act for people.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct ForPeople {
-    /// Where people who let it act for them are sent back to.
-    pub redirect_uris: Vec<String>,
-    /// Whether it can keep no secret.
-    pub is_public: bool,
-    /// Whether it has no role of its own in the place.
-    pub no_role: bool,
-    /// Who vouches for people it acts for.
-    pub identity_provider: Option<Provider>,
-}
-
-/// Somebody who vouches for people by signed tokens.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Provider {
-    /// The provider of those people's identities.
-    pub id: String,
-    /// Whom its tokens name as their issuer.
-    pub issuer: String,
-    /// For whom its tokens are.
-    pub audience: String,
-    /// Its RSA key, as PEM.
-    pub public_key: String,
 }
 
 /// The parameters of a path.
@@ -301,7 +287,11 @@ pub(crate) fn router(app: &App, options: &Options, vendor: Vendor, table: &[Row]
         };
         router.route(path, any(serve.clone())).route(&format!("{path}/"), any(serve))
     });
-    let nothing = move || async move { finish((vendor.refuse)(Trouble::NotFound)) };
+    let server = Server { app: app.clone(), options: options.clone(), vendor };
+    let nothing = move |request: Request| async move {
+        let asked = server.asked(&[], &request);
+        asked.shown(finish((vendor.refuse)(Trouble::NotFound)))
+    };
     let router = router.fallback(nothing);
     let Some(canonical) = vendor.canonical else { return Router::new().nest(vendor.base, router) };
     let rewritten = move |mut request: Request| {
@@ -333,11 +323,21 @@ impl Server {
     /// the path was rewritten.
     async fn serve(&self, rows: &[Row], request: Request) -> Response {
         let matched = request.extensions().get::<MatchedPath>().cloned();
-        let mut response = self.run(rows, request).await;
+        let asked = self.asked(rows, &request);
+        let mut response = match asked.before(rows, &request) {
+            Some(told) => finish(told),
+            None => asked.shown(self.run(rows, request).await),
+        };
         if let Some(matched) = matched {
             response.extensions_mut().insert(matched);
         }
         response
+    }
+
+    /// What a page of another origin may see of the answer; nothing where that is a page itself.
+    fn asked(&self, rows: &[Row], request: &Request) -> Asked {
+        let origins = self.vendor.origins.filter(|_| !rows.iter().any(|row| row.page));
+        origins.map_or(Asked::Nothing, |origins| origins.asked(&self.app, request.headers()))
     }
 
     async fn run(&self, rows: &[Row], request: Request) -> Response {

@@ -39,6 +39,7 @@ pub(crate) const VENDOR: Vendor = Vendor {
     authenticate: |app, parts, _| auth::authenticate(app, parts),
     refuse: error::trouble,
     canonical: None,
+    origins: None,
 };
 
 /// Every row.

@@ -24,6 +24,7 @@ pub(crate) const VENDOR: Vendor = Vendor {
     authenticate: auth::authenticate,
     refuse: error::trouble,
     canonical: Some(canonical),
+    origins: None,
 };
 
 const NONE: Takes = Takes::Nothing;

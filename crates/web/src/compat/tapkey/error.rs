@@ -140,6 +140,11 @@ pub(crate) fn trouble(trouble: Trouble) -> Response {
     Failure { retry_after_s: trouble.retry_after_s(), ..failure }.into_response()
 }
 
+/// A page that asks whether it may call, of an origin that no program is at.
+pub(crate) fn other_origin() -> Response {
+    Failure::forbidden("No client has a redirect_uri of this origin.").into_response()
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         match error {

@@ -4,6 +4,7 @@ pub(crate) mod card;
 pub(crate) mod contact;
 pub(crate) mod grant;
 pub(crate) mod group;
+mod listing;
 pub(crate) mod lock;
 pub(crate) mod log;
 pub(crate) mod owner;
@@ -11,7 +12,6 @@ pub(crate) mod permission;
 mod shower;
 pub(crate) mod user;
 
-use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use claviger_app::{Caller, Context, Error, Id, Via};
 use claviger_domain::ids::{Noun, Ref};
@@ -24,9 +24,6 @@ use crate::compat::fields::{Fields, Wrongs};
 use crate::compat::serve::{Call, said};
 
 pub(crate) type Answered = Result<Response, Failure>;
-
-/// How many objects the filter let through, where `$count` asked.
-const COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
 /// The context of a use case.
 ///
@@ -134,22 +131,19 @@ fn options(parameters: &[(String, String)], shape: &'static [Field]) -> Result<Q
     Ok(query)
 }
 
-/// What the options leave of a list.
-fn listed(query: &Query, items: Vec<Value>) -> Response {
-    let found = query.apply(items);
-    let mut response = answer(&Value::Array(found.items));
-    if let Some(count) = found.count {
-        response.headers_mut().insert(COUNT, HeaderValue::from(count));
-    }
-    response
-}
-
 /// Whether only the effect is asked for. Some clients say so in the body as well, in letters of
 /// either case, which must not take back what the query would have left.
 fn dry_run(call: &Call) -> Result<bool, Failure> {
     let mut wrongs = Wrongs::default();
+    let by_query = dry_run_in_query(&call.query, &mut wrongs);
+    let by_body = dry_run_in_body(&call.body, call.options.tapkey.ignore_unknown, &mut wrongs);
+    refuse(wrongs)?;
+    Ok(by_query || by_body)
+}
+
+fn dry_run_in_query(query: &[(String, String)], wrongs: &mut Wrongs) -> bool {
     let mut asked = None;
-    for (name, text) in &call.query {
+    for (name, text) in query {
         if !is_dry_run(name) || asked.is_some() {
             let reason = "is not a parameter here, or is given twice; there is dryRun";
             wrongs.add(name.chars().take(60).collect::<String>(), reason);
@@ -159,8 +153,12 @@ fn dry_run(call: &Call) -> Result<bool, Failure> {
         wrongs.check(word == "true" || word == "false", "dryRun", "must be true or false");
         asked = Some(word == "true");
     }
-    let mut in_body = false;
-    match &call.body {
+    asked == Some(true)
+}
+
+fn dry_run_in_body(body: &Value, ignore_unknown: bool, wrongs: &mut Wrongs) -> bool {
+    let mut asked = false;
+    match body {
         Value::Null => {}
         Value::Object(fields) => {
             for (name, value) in fields {
@@ -168,8 +166,8 @@ fn dry_run(call: &Call) -> Result<bool, Failure> {
                 if known {
                     let fits = value.is_boolean() || value.is_null();
                     wrongs.check(fits, "dryRun", "must be true, false or null");
-                    in_body |= *value == json!(true);
-                } else if !call.options.tapkey.ignore_unknown {
+                    asked |= *value == json!(true);
+                } else if !ignore_unknown {
                     let reason = "is not a property here; there is dryRun";
                     wrongs.add(name.chars().take(60).collect::<String>(), reason);
                 }
@@ -177,8 +175,7 @@ fn dry_run(call: &Call) -> Result<bool, Failure> {
         }
         _ => wrongs.add("body", "must be an object"),
     }
-    refuse(wrongs)?;
-    Ok(asked == Some(true) || in_body)
+    asked
 }
 
 fn is_dry_run(name: &str) -> bool {

@@ -12,6 +12,9 @@ mod page;
 mod scope;
 mod wire;
 
+use claviger_app::consent;
+
+use super::origin::Origins;
 use super::serve::{BODY, Row, Switch, Takes, Vendor, run};
 use handlers::{card, contact, grant, group, lock, log, owner, permission, user};
 
@@ -36,6 +39,7 @@ pub(crate) const VENDOR: Vendor = Vendor {
     authenticate: auth::authenticate,
     refuse: error::trouble,
     canonical: Some(canonical),
+    origins: Some(Origins { may_read: consent::is_origin, refuse: error::other_origin }),
 };
 
 const NONE: Takes = Takes::Nothing;
@@ -76,8 +80,8 @@ pub(crate) fn table() -> Vec<Row> {
         Row::new("GET", DISCOVERY, "discovery", NONE, run!(auth::discovery)).open(),
         Row::new("GET", KEYS, "keys", NONE, run!(auth::keys)).open(),
         Row::new("POST", "/connect/token", "token", form, run!(auth::token)).open(),
-        Row::new("GET", AUTHORIZE, "authorize", NONE, run!(login::show)).open(),
-        Row::new("POST", AUTHORIZE, "log_in", form, run!(login::submit)).open(),
+        Row::new("GET", AUTHORIZE, "authorize", NONE, run!(login::show)).open().page(),
+        Row::new("POST", AUTHORIZE, "log_in", form, run!(login::submit)).open().page(),
         Row::new("GET", OWNERS, "owners", NONE, run!(owner::list)),
         Row::new("PUT", OWNERS, "create_owner", JSON, run!(owner::create)),
         Row::new("GET", OWNER, "owner", NONE, run!(owner::get)),

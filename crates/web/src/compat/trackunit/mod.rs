@@ -23,6 +23,7 @@ pub(crate) const VENDOR: Vendor = Vendor {
     authenticate: auth::authenticate,
     refuse: error::trouble,
     canonical: Some(canonical),
+    origins: None,
 };
 
 /// What every row takes: parameters may stand in the body of any request.

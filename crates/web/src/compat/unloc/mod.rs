@@ -93,6 +93,7 @@ pub(crate) const VENDOR: Vendor = Vendor {
     authenticate: auth::authenticate,
     refuse: error::trouble,
     canonical: None,
+    origins: None,
 };
 
 /// What native webhooks call the form of a delivery's body here.

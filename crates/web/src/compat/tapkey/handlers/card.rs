@@ -1,5 +1,7 @@
 //! Bound cards: the credentials of a place that are cards, with the grants they have by themselves.
 
+use std::sync::Arc;
+
 use claviger_app::credential::{self, CredentialFilter, CredentialWish};
 use claviger_app::grant::Whose;
 use claviger_app::{Context, Error, Id, Paging};
@@ -8,20 +10,16 @@ use claviger_domain::noun::credential::{Credential, CredentialEdit, CredentialKi
 use claviger_domain::noun::scope::Scope;
 
 use super::grant::{all, taken};
+use super::listing::{each, listed};
 use super::{
-    Answered, answer, at_owner, dry_run, fields_of, lent, listed, named, nothing, query,
-    without_parameters,
+    Answered, answer, at_owner, dry_run, fields_of, lent, named, nothing, query, without_parameters,
 };
 use crate::compat::serve::Call;
 use crate::compat::tapkey::error::{Failure, refuse};
 use crate::compat::tapkey::{map, wire};
 
 /// The card that the path names; another credential is none.
-fn card(
-    ctx: &Context,
-    owner: Id,
-    call: &Call,
-) -> Result<(Ref, std::sync::Arc<Credential>), Failure> {
+fn card(ctx: &Context, owner: Id, call: &Call) -> Result<(Ref, Arc<Credential>), Failure> {
     let reference = named(call, "card", Noun::Credential)?;
     let found = credential::get(ctx, owner, &reference)?.value;
     if found.kind != CredentialKind::Card {
@@ -37,8 +35,8 @@ pub(crate) async fn list(call: Call) -> Answered {
     let query = query(&call, wire::CARD)?;
     let cards = CredentialFilter { kind: Some(CredentialKind::Card), ..Default::default() };
     let page = credential::list(&ctx, owner, Paging::ALL, &cards)?;
-    let shown = page.items.iter().map(|card| wire::card(card, owner));
-    Ok(listed(&query, shown.collect()))
+    let shown = move |card: &Arc<Credential>| Some(wire::card(card, owner));
+    listed(query, || each(&page.items, shown)).await
 }
 
 /// `GET /owners/{owner}/boundcards/{card}`.
@@ -72,7 +70,7 @@ pub(crate) async fn grants(call: Call) -> Answered {
     ctx.authorize(owner, Scope::GrantsRead)?;
     let (card, _) = card(&lent(&ctx, Scope::CredentialsRead), owner, &call)?;
     let query = query(&call, wire::GRANT)?;
-    all(&ctx, owner, &query, &Whose::Card(card)).await
+    all(&ctx, owner, query, &Whose::Card(card)).await
 }
 
 /// `POST /owners/{owner}/boundcards/{card}/revokegrants`.

@@ -11,10 +11,10 @@ use claviger_domain::noun::scope::Scope;
 use serde_json::json;
 
 use super::grant::{all, taken};
+use super::listing::{each, listed};
 use super::user;
 use super::{
-    Answered, answer, at_owner, dry_run, fields_of, lent, listed, named, nothing, query,
-    without_parameters,
+    Answered, answer, at_owner, dry_run, fields_of, lent, named, nothing, query, without_parameters,
 };
 use crate::compat::serve::Call;
 use crate::compat::tapkey::error::{Failure, refuse};
@@ -39,9 +39,9 @@ pub(crate) async fn list(call: Call) -> Answered {
     let query = query(&call, wire::CONTACT)?;
     let paging = Paging::ALL;
     let page = person::list(&ctx, owner, paging, &PersonFilter::default())?;
-    let contacts = page.items.iter().filter(|person| map::is_contact(person));
-    let shown = contacts.map(|person| wire::contact(person, owner));
-    Ok(listed(&query, shown.collect()))
+    let shown =
+        move |person: &Arc<Person>| map::is_contact(person).then(|| wire::contact(person, owner));
+    listed(query, || each(&page.items, shown)).await
 }
 
 /// `GET /owners/{owner}/contacts/{contact}`.
@@ -98,7 +98,7 @@ pub(crate) async fn grants(call: Call) -> Answered {
     let (ctx, owner) = at_owner(&call)?;
     ctx.authorize(owner, Scope::GrantsRead)?;
     let query = query(&call, wire::GRANT)?;
-    all(&ctx, owner, &query, &Whose::Person(reference(&*contact(&ctx, owner, &call)?))).await
+    all(&ctx, owner, query, &Whose::Person(reference(&*contact(&ctx, owner, &call)?))).await
 }
 
 /// `POST /owners/{owner}/contacts/{contact}/revokegrants`.

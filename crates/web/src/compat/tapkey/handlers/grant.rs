@@ -1,24 +1,26 @@
 //! Grants of contacts and cards.
 
-use claviger_app::grant::{self, GrantWish, SubjectWish, TargetWish, Whose};
-use claviger_app::{Context, Error, Id, Refusal};
+use claviger_app::grant::{self, GrantWish, Held, Piece, SubjectWish, TargetWish, Whose};
+use claviger_app::{Context, Error, Gone, Id, Refusal};
 use claviger_domain::ids::{CredentialNumber, Noun, PersonNumber, Ref};
 use claviger_domain::noun::credential::CredentialKind;
 use claviger_domain::noun::grant::{Grant, GrantEdit, Right, Subject};
 use claviger_domain::noun::person::PersonEdit;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::state::PlaceState;
+use futures_util::{Stream, stream};
 use serde_json::Value;
 
+use super::listing::listed;
 use super::shower::Shower;
 use super::user;
 use super::{
-    Answered, answer, at_owner, dry_run, fields_of, lent, listed, named, query, without_parameters,
+    Answered, answer, at_owner, dry_run, fields_of, lent, named, query, without_parameters,
 };
 use crate::compat::fields::{Fields, Wrongs};
 use crate::compat::serve::Call;
 use crate::compat::tapkey::error::{Failure, refuse};
-use crate::compat::tapkey::odata::Query;
+use crate::compat::tapkey::odata::{Demand, Query};
 use crate::compat::tapkey::{map, wire};
 
 /// What says when a grant holds.
@@ -31,30 +33,58 @@ fn grant(call: &Call) -> Result<Ref, Failure> {
 }
 
 /// The grants that are meant, those taken back too, oldest first.
-pub(super) async fn all(ctx: &Context, owner: Id, query: &Query, whose: &Whose) -> Answered {
-    let held = grant::held(ctx, owner, whose).await?;
+pub(super) async fn all(ctx: &Context, owner: Id, query: Query, whose: &Whose) -> Answered {
+    // None that was taken back is active.
+    let taken = !query.demands().contains(&Demand::Flag("active", true));
+    let held = grant::held(ctx, owner, whose, taken).await?;
     let reading = lent(ctx, Scope::LocksRead);
-    let mut shower = Shower::new(&reading, owner, &held.state);
-    let grants = held.grants.iter();
-    let shown = grants.map(|(grant, stands)| shower.grant(grant, *stands, &held.gone));
-    Ok(listed(query, shown.collect()))
+    listed(query, || shown_of(held.clone(), reading.clone(), owner)).await
+}
+
+/// Grants of which each is shown when it is asked for.
+struct Shown {
+    held: Held,
+    shower: Shower,
+    piece: Piece,
+    /// How many of the piece were shown.
+    at: usize,
+}
+
+fn shown_of(
+    held: Held,
+    ctx: Context,
+    owner: Id,
+) -> impl Stream<Item = Result<Value, Failure>> + Send + use<> {
+    let shower = Shower::new(ctx, owner, held.state.clone());
+    let piece = Piece { grants: Vec::new(), gone: Gone::new() };
+    let begin = Shown { held, shower, piece, at: 0 };
+    stream::try_unfold(begin, |mut it| async move {
+        while it.at == it.piece.grants.len() {
+            let Some(piece) = it.held.next().await? else { return Ok(None) };
+            (it.piece, it.at) = (piece, 0);
+        }
+        let grant = it.piece.grants[it.at].clone();
+        it.at += 1;
+        let shown = it.shower.grant(&grant, it.held.stands(&grant), &it.piece.gone);
+        Ok(Some((shown, it)))
+    })
 }
 
 /// Takes back all that are meant, or says what that would come to.
 pub(super) async fn taken(ctx: &Context, owner: Id, whose: Whose) -> Answered {
     let done = grant::revoke_held(ctx, owner, whose).await?;
     let reading = lent(ctx, Scope::LocksRead);
-    let mut shower = Shower::new(&reading, owner, &done.state);
+    let mut shower = Shower::new(reading, owner, done.state.clone());
     let shown = done.taken.iter().map(|taken| shower.revoked(taken, ctx.dry_run));
     Ok(answer(&Value::Array(shown.collect())))
 }
 
 async fn shown(ctx: &Context, owner: Id, grant: Ref) -> Result<Value, Failure> {
-    let held = grant::held(ctx, owner, &Whose::One(grant)).await?;
+    let (held, piece) = grant::held_one(ctx, owner, grant).await?;
     let reading = lent(ctx, Scope::LocksRead);
-    let mut shower = Shower::new(&reading, owner, &held.state);
-    let (grant, stands) = held.grants.first().ok_or(Error::Internal)?;
-    Ok(shower.grant(grant, *stands, &held.gone))
+    let mut shower = Shower::new(reading, owner, held.state.clone());
+    let grant = piece.grants.first().ok_or(Error::Internal)?;
+    Ok(shower.grant(grant, held.stands(grant), &piece.gone))
 }
 
 /// `GET /owners/{owner}/grants`: those taken back too, oldest first.
@@ -62,7 +92,7 @@ pub(crate) async fn list(call: Call) -> Answered {
     let (ctx, owner) = at_owner(&call)?;
     ctx.authorize(owner, Scope::GrantsRead)?;
     let query = query(&call, wire::GRANT)?;
-    all(&ctx, owner, &query, &Whose::Everybody).await
+    all(&ctx, owner, query, &Whose::Everybody).await
 }
 
 /// `GET /owners/{owner}/grants/{grant}`.
@@ -123,7 +153,7 @@ pub(crate) async fn update(call: Call) -> Answered {
     let (ctx, owner) = at_owner(&call)?;
     ctx.authorize(owner, Scope::GrantsWrite)?;
     let reference = grant(&call)?;
-    let held = grant::held(&ctx, owner, &Whose::One(reference.clone())).await?;
+    let (_, held) = grant::held_one(&ctx, owner, reference.clone()).await?;
     without_parameters(&call)?;
     let (body, mut wrongs) = fields_of(&call);
     for field in WHOM {
@@ -132,11 +162,11 @@ pub(crate) async fn update(call: Call) -> Answered {
     body.only(&[&WHOM[..], &WHEN].concat(), &mut wrongs);
     let (window, schedule) = map::when(&body, &mut wrongs);
     refuse(wrongs)?;
-    if held.grants.iter().any(|(grant, _)| grant.closed.is_some()) {
+    if held.grants.iter().any(|grant| grant.closed.is_some()) {
         return Err(Failure::conflict("The grant is revoked."));
     }
     let edit = GrantEdit { window, ..GrantEdit::default() };
-    let is_of_card = held.grants.iter().any(|(grant, _)| of_card(grant));
+    let is_of_card = held.grants.iter().any(|grant| of_card(grant));
     let most = is_of_card.then_some(map::MOST_OF_CARD);
     let made = grant::edit_once(&ctx, owner, reference, edit, schedule, most).await;
     let made = made.map_err(there_already)?.done().ok_or(Error::Internal)?;
@@ -155,8 +185,8 @@ pub(crate) async fn revoke(call: Call) -> Answered {
 pub(crate) async fn delete_from_card(call: Call) -> Answered {
     let (ctx, owner) = at_owner(&call)?;
     ctx.authorize(owner, Scope::GrantsWrite)?;
-    let held = grant::held(&ctx, owner, &Whose::One(grant(&call)?)).await?;
-    if !held.grants.iter().all(|(grant, _)| of_card(grant)) {
+    let (_, held) = grant::held_one(&ctx, owner, grant(&call)?).await?;
+    if !held.grants.iter().all(|grant| of_card(grant)) {
         return Err(Failure::field("grant", "must be the grant of a card"));
     }
     take_back(ctx, owner, &call, Way::Card).await
@@ -183,7 +213,7 @@ async fn take_back(mut ctx: Context, owner: Id, call: &Call, way: Way) -> Answer
     };
     if let Some(taken) = done.taken.first() {
         let reading = lent(&ctx, Scope::LocksRead);
-        let mut shower = Shower::new(&reading, owner, &done.state);
+        let mut shower = Shower::new(reading, owner, done.state.clone());
         return Ok(answer(&shower.revoked(taken, ctx.dry_run)));
     }
     let shown = shown(&ctx, owner, reference).await?;

@@ -7,10 +7,10 @@ use claviger_domain::noun::access_level::{AccessLevel, AccessLevelEdit};
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::state::PlaceState;
 
+use super::listing::{each, listed};
 use super::shower::Shower;
 use super::{
-    Answered, answer, at_owner, expanded, fields_of, listed, named, none_of, options,
-    without_parameters,
+    Answered, answer, at_owner, expanded, fields_of, named, none_of, options, without_parameters,
 };
 use crate::compat::serve::Call;
 use crate::compat::tapkey::error::refuse;
@@ -36,11 +36,15 @@ pub(crate) async fn list(call: Call) -> Answered {
     let page = access_level::list(&ctx, owner, Paging::ALL)?;
     let (asked, others) = expanded(&call, &EXPANDED)?;
     let query = options(&others, wire::GROUP)?;
-    let mut shower = Shower::new(&ctx, owner, &page.state);
-    let shown = page.items.iter().map(|it| {
-        wire::lock_group(it, shower.list_of_group(it.number()), more(&asked, &page.state, it))
-    });
-    Ok(listed(&query, shown.collect()))
+    let all = || {
+        let (asked, state) = (asked.clone(), page.state.clone());
+        let mut shower = Shower::new(ctx.clone(), owner, page.state.clone());
+        each(&page.items, move |it| {
+            let list = shower.list_of_group(it.number());
+            Some(wire::lock_group(it, list, more(&asked, &state, it)))
+        })
+    };
+    listed(query, all).await
 }
 
 /// `GET /owners/{owner}/lockgroups/{group}`.
@@ -49,7 +53,7 @@ pub(crate) async fn get(call: Call) -> Answered {
     let seen = access_level::get(&ctx, owner, &named(&call, "group", Noun::AccessLevel)?)?;
     let (asked, others) = expanded(&call, &EXPANDED)?;
     none_of(&others)?;
-    let mut shower = Shower::new(&ctx, owner, &seen.state);
+    let mut shower = Shower::new(ctx, owner, seen.state.clone());
     let list = shower.list_of_group(seen.value.number());
     Ok(answer(&wire::lock_group(&seen.value, list, more(&asked, &seen.state, &seen.value))))
 }

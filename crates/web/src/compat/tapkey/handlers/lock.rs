@@ -7,9 +7,10 @@ use claviger_domain::noun::lock::{Lock, LockEdit, LockMode};
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::state::PlaceState;
 
+use super::listing::{each, listed};
 use super::shower::Shower;
 use super::{
-    Answered, answer, at_owner, expanded, fields_of, listed, named, none_of, nothing, options,
+    Answered, answer, at_owner, expanded, fields_of, named, none_of, nothing, options,
     without_parameters,
 };
 use crate::compat::serve::Call;
@@ -43,9 +44,12 @@ pub(crate) async fn list(call: Call) -> Answered {
     let page = lock::list(&ctx, owner, Paging::ALL)?;
     let (asked, others) = expanded(&call, &EXPANDED)?;
     let query = options(&others, wire::LOCK)?;
-    let shower = Shower::new(&ctx, owner, &page.state);
-    let shown = page.items.iter().map(|it| shower.lock(it, more(&asked, &page.state, it)));
-    Ok(listed(&query, shown.collect()))
+    let all = || {
+        let (asked, state) = (asked.clone(), page.state.clone());
+        let shower = Shower::new(ctx.clone(), owner, page.state.clone());
+        each(&page.items, move |it| Some(shower.lock(it, more(&asked, &state, it))))
+    };
+    listed(query, all).await
 }
 
 /// `GET /owners/{owner}/boundlocks/{lock}`.
@@ -54,7 +58,7 @@ pub(crate) async fn get(call: Call) -> Answered {
     let seen = lock::get(&ctx, owner, &lock(&call)?)?;
     let (asked, others) = expanded(&call, &EXPANDED)?;
     none_of(&others)?;
-    let shower = Shower::new(&ctx, owner, &seen.state);
+    let shower = Shower::new(ctx, owner, seen.state.clone());
     Ok(answer(&shower.lock(&seen.value, more(&asked, &seen.state, &seen.value))))
 }
 
@@ -92,7 +96,7 @@ pub(crate) async fn create(call: Call) -> Answered {
 
 fn shown(ctx: &claviger_app::Context, owner: Id, lock: &Lock) -> Answered {
     let seen = lock::get(ctx, owner, &Ref::Id(lock.header.id))?;
-    let shower = Shower::new(ctx, owner, &seen.state);
+    let shower = Shower::new(ctx.clone(), owner, seen.state.clone());
     Ok(answer(&shower.lock(&seen.value, Expanded::default())))
 }
 

@@ -18,8 +18,9 @@ use claviger_domain::state::PlaceState;
 use serde_json::Value;
 
 use self::sought::Sought;
+use super::listing::{MOST_HELD, counted};
 use super::lock::lock;
-use super::{Answered, at_owner, listed, query};
+use super::{Answered, answer, at_owner, query};
 use crate::compat::serve::Call;
 use crate::compat::tapkey::error::Failure;
 use crate::compat::tapkey::odata::Query;
@@ -27,8 +28,6 @@ use crate::compat::tapkey::wire::{self, Concerned};
 
 /// How many events are read at once.
 const CHUNK: usize = 1000;
-/// How many entries are put in order, or counted, at most.
-const MOST_HELD: usize = 50_000;
 
 /// `GET /owners/{owner}/logentries`.
 pub(crate) async fn list(call: Call) -> Answered {
@@ -165,7 +164,8 @@ impl Reading {
                 return Err(Failure::field("$filter", &reason));
             }
         }
-        Ok(listed(&self.query, all))
+        let found = self.query.apply(all);
+        Ok(counted(answer(&Value::Array(found.items)), found.count))
     }
 }
 

@@ -3,7 +3,8 @@
 use claviger_app::{Caller, Error, Paging, place};
 use claviger_domain::noun::place::PlaceEdit;
 
-use super::{Answered, answer, at_owner, context, fields_of, listed, query, without_parameters};
+use super::listing::{each, listed};
+use super::{Answered, answer, at_owner, context, fields_of, query, without_parameters};
 use crate::compat::serve::Call;
 use crate::compat::tapkey::error::{Failure, refuse};
 use crate::compat::tapkey::wire;
@@ -13,7 +14,7 @@ pub(crate) async fn list(call: Call) -> Answered {
     let query = query(&call, wire::OWNER)?;
     let paging = Paging::ALL;
     let (places, _) = place::list(&context(&call)?, paging, |_| true)?;
-    Ok(listed(&query, places.iter().map(|place| wire::owner(place)).collect()))
+    listed(query, || each(&places, |place| Some(wire::owner(place)))).await
 }
 
 /// `PUT /owners`: not for programs by themselves. Whoever a program acts for owns what it makes.

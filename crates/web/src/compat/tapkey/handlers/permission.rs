@@ -10,8 +10,9 @@ use claviger_domain::noun::person::{Person, PersonEdit};
 use claviger_domain::noun::role::Role;
 use claviger_domain::noun::scope::Scope;
 
+use super::listing::{each, listed};
 use super::{
-    Answered, answer, at_owner, fields_of, lent, listed, named, nothing, query, without_parameters,
+    Answered, answer, at_owner, fields_of, lent, named, nothing, query, without_parameters,
 };
 use crate::compat::serve::Call;
 use crate::compat::tapkey::error::{Failure, refuse};
@@ -30,8 +31,8 @@ pub(crate) async fn list(call: Call) -> Answered {
     let query = query(&call, wire::PERMISSION)?;
     let paging = Paging::ALL;
     let page = person::list(&ctx, owner, paging, &PersonFilter::default())?;
-    let shown = page.items.iter().filter_map(|person| wire::permission(person, owner));
-    Ok(listed(&query, shown.collect()))
+    let shown = move |person: &Arc<Person>| wire::permission(person, owner);
+    listed(query, || each(&page.items, shown)).await
 }
 
 fn missing() -> Failure {

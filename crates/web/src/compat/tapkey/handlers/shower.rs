@@ -1,6 +1,7 @@
 //! Grants with what stands around them, the contact or card and the lock, as one answer.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use claviger_app::grant::Taken;
 use claviger_app::{Context, Gone, Id, lock, offline};
@@ -19,23 +20,23 @@ use crate::compat::tapkey::{map, wire};
 const WITH_GRANTS: Expanded = Expanded { features: true, health: false, joined: None };
 
 /// Shows the grants of one place as it was at one moment.
-pub(super) struct Shower<'c> {
-    ctx: &'c Context,
+pub(super) struct Shower {
+    ctx: Context,
     owner: Id,
-    state: &'c PlaceState,
+    state: Arc<PlaceState>,
     /// The lists of groups that were shown already.
     groups: HashMap<AccessLevelNumber, ListShown>,
 }
 
-impl<'c> Shower<'c> {
+impl Shower {
     /// Shows what `state` has; the context may read locks.
-    pub(super) fn new(ctx: &'c Context, owner: Id, state: &'c PlaceState) -> Shower<'c> {
+    pub(super) fn new(ctx: Context, owner: Id, state: Arc<PlaceState>) -> Shower {
         Shower { ctx, owner, state, groups: HashMap::new() }
     }
 
     /// A grant; `gone` knows what it speaks of that is deleted.
     pub(super) fn grant(&mut self, grant: &Grant, stands: RightState, gone: &Gone) -> Value {
-        let state = self.state;
+        let state = self.state.clone();
         let (contact, card) = match grant.subject {
             Subject::Person(number) => (self.contact(number, gone), Value::Null),
             Subject::Credential(number) => (Value::Null, self.card(number, gone)),
@@ -57,7 +58,7 @@ impl<'c> Shower<'c> {
             },
             Target::AccessLevel(_) => self.group(level),
         };
-        let times = map::times(state, grant, level.and_then(|level| level.schedule.as_ref()));
+        let times = map::times(&state, grant, level.and_then(|level| level.schedule.as_ref()));
         wire::grant(grant, (stands, times), Around { contact, card, target })
     }
 
@@ -86,13 +87,13 @@ impl<'c> Shower<'c> {
 
     /// A lock.
     pub(super) fn lock(&self, row: &Lock, more: Expanded) -> Value {
-        let owned = lock::owner(self.ctx, row);
+        let owned = lock::owner(&self.ctx, row);
         let settings = owned.as_ref().map_or(row, |(_, settings)| settings);
         wire::lock((row, settings), self.owner, self.list_of(row), more)
     }
 
     fn list_of(&self, lock: &Lock) -> ListShown {
-        let list = offline::how_far(&self.ctx.app, self.state, lock.number());
+        let list = offline::how_far(&self.ctx.app, &self.state, lock.number());
         let list = list.map(|list| ListShown {
             serial: list.version,
             made_at: Some(list.made_at),

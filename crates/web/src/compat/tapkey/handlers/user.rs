@@ -10,9 +10,8 @@ use claviger_domain::noun::person::{Identity, Person};
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::state::{IdentityKey, PlaceState};
 
-use super::{
-    Answered, answer, at_owner, fields_of, lent, listed, named, options, without_parameters,
-};
+use super::listing::{each, listed};
+use super::{Answered, answer, at_owner, fields_of, lent, named, options, without_parameters};
 use crate::compat::fields::Wrongs;
 use crate::compat::serve::Call;
 use crate::compat::tapkey::error::{Failure, refuse};
@@ -56,7 +55,13 @@ pub(crate) async fn list(call: Call) -> Answered {
         return Ok(answer(&found.ok_or_else(missing)?));
     }
     let query = options(&others, wire::USER)?;
-    Ok(listed(&query, users.filter_map(|person| wire::user(person)).collect()))
+    let all = || {
+        let provider = provider.clone();
+        let shown =
+            move |person: &Arc<Person>| is_of(person, &provider).then(|| wire::user(person));
+        each(&page.items, move |person| shown(person).flatten())
+    };
+    listed(query, all).await
 }
 
 /// `GET /owners/{owner}/identityproviders/{provider}/users/{user}`.

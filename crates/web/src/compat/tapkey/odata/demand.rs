@@ -12,6 +12,8 @@ use super::value::Scalar;
 pub(crate) enum Demand<'f> {
     /// A member of the object itself is one of some texts.
     Among(&'static str, &'f HashSet<String>),
+    /// A member of the object itself is true, or false.
+    Flag(&'static str, bool),
     /// A member of the object itself is so to an instant.
     Time(&'static str, Comparison, Instant),
     /// A member of the object itself is so to a number.
@@ -53,12 +55,19 @@ impl Test {
     /// The question as somebody reads it who looks for the objects.
     fn demand(&self) -> Demand<'_> {
         match self {
+            Test::Is(member) => match member.path.as_slice() {
+                [name] => Demand::Flag(name, true),
+                _ => Demand::Other,
+            },
             Test::Among(member, texts) if member.fold.is_none() => match member.path.as_slice() {
                 [name] => Demand::Among(name, texts),
                 _ => Demand::Other,
             },
             Test::Compare(Operand::Member(member), comparison, Operand::Literal(literal)) => {
                 match (member.path.as_slice(), literal) {
+                    ([name], Scalar::Flag(flag)) if *comparison == Comparison::Eq => {
+                        Demand::Flag(name, *flag)
+                    }
                     ([name], Scalar::Time(at)) => Demand::Time(name, *comparison, *at),
                     ([name], Scalar::Number(number)) => Demand::Number(name, *comparison, *number),
                     _ => Demand::Other,

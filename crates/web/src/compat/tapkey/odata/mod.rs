@@ -20,7 +20,7 @@ use crate::compat::fields::Wrongs;
 pub(crate) use demand::Demand;
 pub(crate) use filter::Comparison;
 use filter::Filter;
-use value::Member;
+use value::{Member, Scalar};
 
 /// What a member of an object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +72,17 @@ pub(crate) struct Found {
     pub(crate) items: Vec<Value>,
     /// How many the filter let through, where that was asked.
     pub(crate) count: Option<usize>,
+}
+
+/// Where an object stands in an order.
+#[derive(Debug)]
+pub(crate) struct Place<'v>(Vec<Scalar<'v>>);
+
+impl Place<'_> {
+    /// The same without the object.
+    pub(crate) fn kept(self) -> Place<'static> {
+        Place(self.0.into_iter().map(Scalar::kept).collect())
+    }
 }
 
 impl Query {
@@ -128,8 +139,8 @@ impl Query {
             items.retain(|item| filter.holds(item));
         }
         let count = self.count.then_some(items.len());
-        if !self.order.is_empty() {
-            items.sort_by(|one, other| self.compare(one, other));
+        if self.is_ordered() {
+            items.sort_by(|one, other| self.compare(&self.place(one), &self.place(other)));
         }
         let kept = items.into_iter().skip(self.skip).take(self.top.unwrap_or(usize::MAX));
         let items = kept.map(|item| self.selected(item)).collect();
@@ -146,14 +157,31 @@ impl Query {
         self.filter.as_ref().is_none_or(|filter| filter.holds(item))
     }
 
-    /// Whether all objects are needed before the first is said.
-    pub(crate) fn needs_all(&self) -> bool {
-        self.count || !self.order.is_empty()
+    /// Whether it is asked how many there are.
+    pub(crate) fn counts(&self) -> bool {
+        self.count
     }
 
-    fn compare(&self, one: &Value, other: &Value) -> Ordering {
-        let by = self.order.iter().map(|(member, descending)| {
-            let order = member.of(one).order(&member.of(other));
+    /// Whether another order is asked for than the list's own.
+    pub(crate) fn is_ordered(&self) -> bool {
+        !self.order.is_empty()
+    }
+
+    /// Whether all objects are needed before the first is said.
+    pub(crate) fn needs_all(&self) -> bool {
+        self.counts() || self.is_ordered()
+    }
+
+    /// What decides where an object stands in the order that is asked for.
+    pub(crate) fn place<'v>(&self, item: &'v Value) -> Place<'v> {
+        Place(self.order.iter().map(|(member, _)| member.of(item)).collect())
+    }
+
+    /// Which of two comes first, in the order that is asked for.
+    pub(crate) fn compare(&self, one: &Place<'_>, other: &Place<'_>) -> Ordering {
+        let by = self.order.iter().zip(&one.0).zip(&other.0);
+        let by = by.map(|(((_, descending), one), other)| {
+            let order = one.order(other);
             if *descending { order.reverse() } else { order }
         });
         by.fold(Ordering::Equal, Ordering::then)

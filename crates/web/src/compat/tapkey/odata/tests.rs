@@ -318,6 +318,7 @@ fn what_a_filter_demands_is_what_is_joined_by_and() {
                 texts.sort_unstable();
                 format!("{name} {}", texts.join(","))
             }
+            Demand::Flag(name, flag) => format!("{name} {flag}"),
             Demand::Time(name, how, at) => format!("{name} {how:?} {at}"),
             Demand::Number(name, how, number) => format!("{name} {how:?} {number}"),
             Demand::Other => "other".to_owned(),
@@ -327,9 +328,11 @@ fn what_a_filter_demands_is_what_is_joined_by_and() {
     for (text, wanted) in [
         ("id eq 'a'", &["id a"][..]),
         ("id eq 'a' and size gt 1", &["id a", "size Gt 1"]),
-        ("(id eq 'a' or id eq 'b') and active", &["id a,b", "other"]),
+        ("(id eq 'a' or id eq 'b') and active", &["id a,b", "active true"]),
         ("id eq 'a' or size gt 1", &["other"]),
         ("id eq 'a' and (size gt 1 or active)", &["id a", "other"]),
+        ("active eq false and active ne true", &["active false", "other"]),
+        ("active or not active", &["other"]),
         ("not (id eq 'a') and id in ('b', 'c')", &["other", "id b,c"]),
         ("not (id eq 'a' and size gt 1)", &["other"]),
         ("tolower(id) eq 'a' and owner/name eq 'b'", &["other", "other"]),

@@ -21,6 +21,18 @@ pub(super) enum Scalar<'v> {
 }
 
 impl Scalar<'_> {
+    /// The same without the object it comes from.
+    pub(super) fn kept(self) -> Scalar<'static> {
+        match self {
+            Scalar::Null => Scalar::Null,
+            Scalar::Flag(flag) => Scalar::Flag(flag),
+            Scalar::Number(number) => Scalar::Number(number),
+            Scalar::Text(text) => Scalar::Text(Cow::Owned(text.into_owned())),
+            Scalar::Time(at) => Scalar::Time(at),
+            Scalar::Whole => Scalar::Whole,
+        }
+    }
+
     /// Which of two of one kind comes first; nothing comes before anything.
     pub(super) fn order(&self, other: &Scalar<'_>) -> Ordering {
         match (self, other) {

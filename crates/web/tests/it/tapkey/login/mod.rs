@@ -3,6 +3,7 @@
 mod ends;
 mod exchange;
 mod golden;
+mod origins;
 mod pages;
 mod tokens;
 
