@@ -2,8 +2,9 @@
 """Logs in to a program by the pages of /compat/tapkey/connect/authorize, in a browser.
 
 What a browser alone can say: that the pages' policy lets their forms be sent and lead back to the
-program, that cookies are kept, and that the form of form_post sends itself. Starts a server on a
-folder of its own, a program that listens on 127.0.0.1, and a headless Chromium, which is spoken to
+program, that cookies are kept, that the form of form_post sends itself, and that a program which is
+a page of another origin reads what it is answered, while another's page does not. Starts a server on
+a folder of its own, programs that listen on 127.0.0.1, and a headless Chromium, which is spoken to
 through pipes (the DevTools protocol). The standard library is all that it needs.
 
     scripts/browser.py            CLAVIGER=path and CHROMIUM=path name other programs
@@ -29,6 +30,63 @@ HERE = pathlib.Path(__file__).resolve().parent.parent
 PASSWORD = "correct horse battery"
 EMAIL = "admin@localhost"
 PATIENCE_S = 60
+
+# A program that is a page alone: it finds the server's addresses, sends people to the log-in with a
+# challenge of its own making, and does the rest with what it is given back. What it did, or why it
+# could not, it leaves in `told`.
+PAGE = """<!doctype html><title>A program</title><p id=told></p><script>
+const [server, client] = ["SERVER", "CLIENT"];
+const back = location.origin + "/page";
+const text = bytes => btoa(String.fromCharCode(...new Uint8Array(bytes)))
+  .replace(/\\+/g, "-").replace(/\\//g, "_").replace(/=+$/, "");
+const asked = {};
+async function call(method, path, body, form) {
+  const headers = {};
+  if (asked.token) headers.authorization = "Bearer " + asked.token;
+  if (body) headers["content-type"] = form ? "application/x-www-form-urlencoded"
+    : "application/json";
+  const answer = await fetch(path, {method, headers, body});
+  return {status: answer.status, count: answer.headers.get("x-total-count"),
+    body: await answer.json()};
+}
+async function begins() {
+  const found = (await call("GET", server + "/.well-known/openid-configuration")).body;
+  const verifier = text(crypto.getRandomValues(new Uint8Array(32)));
+  const challenge = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
+  sessionStorage.verifier = verifier;
+  sessionStorage.token_endpoint = found.token_endpoint;
+  location = found.authorization_endpoint + "?" + new URLSearchParams({client_id: client,
+    redirect_uri: back, response_type: "code", code_challenge: text(challenge), state: "s",
+    code_challenge_method: "S256", scope: "read:owneraccounts write:core:entities read:logs "
+      + "offline_access"});
+}
+async function goes_on(code) {
+  const token = fields => call("POST", sessionStorage.token_endpoint,
+    new URLSearchParams({client_id: client, ...fields}).toString(), true);
+  const given = await token({grant_type: "authorization_code", code, redirect_uri: back,
+    code_verifier: sessionStorage.verifier});
+  asked.token = given.body.access_token;
+  const owners = await call("GET", server + "/api/v1/owners");
+  const owner = server + "/api/v1/owners/" + owners.body[0].id;
+  const made = await call("PUT", owner + "/contacts",
+    JSON.stringify({ipId: "tapkey", identifier: "ann@example.org"}));
+  const contacts = await call("GET", owner + "/contacts?$count=true&$top=500");
+  const log = await call("GET", owner + "/logentries?$top=500");
+  const wrong = await call("GET", owner + "/contacts?filter=x");
+  asked.token = (await token({grant_type: "refresh_token",
+    refresh_token: given.body.refresh_token})).body.access_token;
+  const again = await call("GET", owner + "/contacts/" + made.body.id);
+  asked.token = "none";
+  const unknown = await call("GET", server + "/api/v1/owners");
+  return {given: given.status, owner: owners.body[0].name, made: made.status,
+    contacts: [contacts.body.length, Number(contacts.count)], log: log.status,
+    wrong: [wrong.status, wrong.body.ErrorCode], again: again.body.identifier,
+    unknown: unknown.status};
+}
+const code = new URLSearchParams(location.search).get("code");
+(code ? goes_on(code) : begins()).catch(error => ({failed: error.message}))
+  .then(told => { if (told) document.querySelector("#told").textContent = JSON.stringify(told); });
+</script>"""
 
 
 def browser_path():
@@ -137,6 +195,7 @@ class Program(http.server.BaseHTTPRequestHandler):
     """A program that people are sent back to, and what it was sent."""
 
     sent = queue.Queue()
+    page = ""
 
     def do_GET(self):
         self._take("GET", urllib.parse.urlsplit(self.path).query)
@@ -151,7 +210,8 @@ class Program(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("content-type", "text/html")
         self.end_headers()
-        self.wfile.write(b"<!doctype html><p id=back>You are back.</p>")
+        back = "<!doctype html><p id=back>You are back.</p>"
+        self.wfile.write((Program.page if self.path.startswith("/page") else back).encode())
 
     def log_message(self, *_):
         pass
@@ -184,16 +244,22 @@ def log_in(browser, url, asked, answer):
     return Program.sent.get(timeout=PATIENCE_S)
 
 
+def listens():
+    """A program's own server, at a port of its own."""
+    listener = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Program)
+    threading.Thread(target=listener.serve_forever, daemon=True).start()
+    return listener
+
+
 def visits(browser, claviger, folder, url):
     made = json.loads(run(claviger, folder, "setup", "--organization", "Org", "--place", "House",
                           "--json"))
     sends(f"{url}/api/v1/account/invitation",
           {"setup_code": made["admin"]["setup_code"], "password": PASSWORD})
-    listener = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Program)
-    threading.Thread(target=listener.serve_forever, daemon=True).start()
+    listener, place = listens(), made["place"]["id"]
     back = f"http://127.0.0.1:{listener.server_port}/done?from=claviger"
     made = json.loads(run(claviger, folder, "compat", "--vendor", "tapkey", "--json", "--place",
-                          made["place"]["id"], "--redirect-uri", back, "--no-role"))
+                          place, "--redirect-uri", back, "--no-role"))
     program = made["credentials"]
     basic = base64.b64encode(f"{program['client_id']}:{program['client_secret']}".encode()).decode()
     for mode, method in [("query", "GET"), ("form_post", "POST")]:
@@ -216,6 +282,42 @@ def visits(browser, claviger, folder, url):
     # A wrong password is a status, which the browser tells of; nothing else is to be complained of.
     others = [it for it in browser.complaints if "status of 4" not in it and "favicon" not in it]
     assert not others, others
+    by_page(browser, claviger, folder, url, place)
+
+
+def told(browser):
+    """What a page tells of its calls."""
+    browser.sees("document.querySelector('#told')?.textContent")
+    return json.loads(browser.ask("document.querySelector('#told').textContent"))
+
+
+def by_page(browser, claviger, folder, url, place):
+    """A program that is a page of another origin; and the same page where nobody has registered."""
+    listeners = [listens(), listens()]
+    at, elsewhere = [f"http://127.0.0.1:{it.server_port}/page" for it in listeners]
+    made = json.loads(run(claviger, folder, "compat", "--vendor", "tapkey", "--json", "--place",
+                          place, "--redirect-uri", at, "--public"))
+    server = f"{url}/compat/tapkey"
+    client = made["credentials"]["client_id"]
+    Program.page = PAGE.replace("SERVER", server).replace("CLIENT", client)
+    browser.opens(at)
+    browser.sees("document.querySelector('#password')")
+    browser.types("#login", EMAIL)
+    browser.types("#password", PASSWORD)
+    browser.presses("button")
+    browser.sees("document.querySelector('button[value=yes]')")
+    browser.presses("button[value=yes]")
+    said = told(browser)
+    assert said == {"given": 200, "owner": "House", "made": 200, "contacts": [1, 1], "log": 200,
+                    "wrong": [400, "InvalidRequest"], "again": "ann@example.org",
+                    "unknown": 401}, said
+    print("a page of another origin: discovery, a code with its proof, calls, a refresh")
+    # What it is refused it is refused by the browser, which says no more to it.
+    browser.opens(elsewhere)
+    assert told(browser) == {"failed": "Failed to fetch"}
+    told_why = [it for it in browser.complaints if "Access-Control-Allow-Origin" in it]
+    assert told_why, browser.complaints
+    print("a page that no program is at: nothing")
 
 
 def run(claviger, folder, *arguments):

@@ -30,7 +30,7 @@ use crate::random::{hex, is_well_formed, secret, sha256};
 use crate::session::{self, Login, prove};
 use crate::{App, signed::SignedError};
 
-pub use token::{Refused, Tokens, exchange, refresh, vouched_for};
+pub use token::{MOST_TOKENS, Refused, Tokens, exchange, refresh, vouched_for};
 
 /// How long somebody has to answer.
 const QUESTION_LIFE: i64 = 10 * MINUTE;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use claviger_domain::draft::{Draft, open};
 use claviger_domain::ids::{Noun, TicketNumber};
-use claviger_domain::noun::account::{Account, Consent, Ticket, TicketKind};
+use claviger_domain::noun::account::{Account, ActsFor, Consent, Ticket, TicketKind};
 use claviger_domain::noun::client::Client;
 use claviger_domain::noun::grant::Via;
 use claviger_domain::noun::scope::Scopes;
@@ -27,6 +27,9 @@ const ACTING_PREFIX: &str = "clvu_";
 const REFRESH_PREFIX: &str = "clvr_";
 /// How long a refresh token lives that nobody uses.
 const REFRESH_LIFE: i64 = 180 * DAY;
+/// How many access tokens live at once that were made of one code, or for one who is vouched for:
+/// programs that refresh before each call have tens.
+pub const MOST_TOKENS: usize = 1000;
 /// How long it is known that a code was used.
 const USED_KNOWN: i64 = DAY;
 
@@ -50,6 +53,11 @@ pub enum Refused {
     Grant,
     /// More is asked for than was given.
     Scope,
+    /// As many tokens live as may.
+    TooMany {
+        /// After how many seconds one of them is over.
+        retry_after_s: u32,
+    },
     /// Anything else.
     Other(Error),
 }
@@ -191,7 +199,11 @@ impl Made<'_> {
         };
         let ticket = Ticket::new(draft.header(Noun::Ticket, None)?, kind, hash, expires_at);
         let (account, client) = (self.ticket.account, self.ticket.client);
-        draft.put(Ticket { account, client, consent: Some(consent), ..ticket });
+        let ticket = Ticket { account, client, consent: Some(consent), ..ticket };
+        if kind == TicketKind::ActingToken {
+            room(draft, ticket.acts_for())?;
+        }
+        draft.put(ticket);
         Ok(())
     }
 }
@@ -203,6 +215,24 @@ fn end(draft: &mut Draft<Directory>, code: TicketNumber) {
     };
     let of_code: Vec<_> = draft.state.tickets.iter().filter(|it| is_of(it)).cloned().collect();
     of_code.into_iter().for_each(|ticket| draft.delete(Ticket::clone(&ticket)));
+}
+
+/// Refuses another token beside as many as may live.
+fn room(draft: &mut Draft<Directory>, of: Option<ActsFor>) -> Result<(), Error> {
+    let Some(of) = of else { return Err(Error::Internal) };
+    if usize::try_from(draft.state.acting(&of)).is_ok_and(|count| count < MOST_TOKENS) {
+        return Ok(());
+    }
+    let tickets = draft.state.tickets.iter().filter(|it| it.acts_for() == Some(of)).cloned();
+    let (over, live): (Vec<_>, Vec<_>) = tickets.partition(|it| draft.now >= it.expires_at);
+    if let Some(first) = live.iter().map(|it| it.expires_at).min()
+        && live.len() >= MOST_TOKENS
+    {
+        let left_s = u32::try_from((first.0 - draft.now.0) / SECOND).unwrap_or(u32::MAX);
+        return Err(Error::TooMany { retry_after_s: left_s.saturating_add(1) });
+    }
+    over.into_iter().for_each(|ticket| draft.delete(Ticket::clone(&ticket)));
+    Ok(())
 }
 
 /// Gives another access token, with the scope asked for or all that was given. The refresh token
@@ -257,6 +287,7 @@ pub async fn refresh(
     match made {
         Ok(()) => Ok(tokens),
         Err(Error::Unauthenticated) => Err(Refused::Grant),
+        Err(Error::TooMany { retry_after_s }) => Err(Refused::TooMany { retry_after_s }),
         Err(error) => Err(error.into()),
     }
 }
@@ -305,9 +336,15 @@ pub async fn vouched_for(
         let header = draft.header(Noun::Ticket, None)?;
         let ticket = Ticket::new(header, TicketKind::ActingToken, hash, expires_at);
         let (client, consent) = (Some(number), Some(consent.clone()));
-        draft.put(Ticket { client, place: Some(place), consent, ..ticket });
+        let ticket = Ticket { client, place: Some(place), consent, ..ticket };
+        room(draft, ticket.acts_for())?;
+        draft.put(ticket);
         Ok(())
     })
-    .await?;
+    .await
+    .map_err(|error| match error {
+        Error::TooMany { retry_after_s } => Refused::TooMany { retry_after_s },
+        other => other.into(),
+    })?;
     Ok(tokens)
 }

@@ -108,7 +108,26 @@ pub struct Vouched {
     pub word: [u8; 32],
 }
 
+/// Whose access tokens are counted together: those that were made of one code, or by which a
+/// program acts for somebody of a place whom an identity provider vouched for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ActsFor {
+    client: Option<ClientNumber>,
+    code: Option<TicketNumber>,
+    vouched: Option<(PlaceNumber, PersonNumber)>,
+}
+
 impl Ticket {
+    /// With which tokens it is counted, where it is an access token by which a program acts for
+    /// somebody.
+    #[must_use]
+    pub fn acts_for(&self) -> Option<ActsFor> {
+        let consent = self.consent.as_ref().filter(|_| self.kind == TicketKind::ActingToken)?;
+        let (client, code) = (self.client, consent.code);
+        let vouched = self.place.zip(consent.vouched.map(|it| it.person));
+        Some(ActsFor { client, code, vouched })
+    }
+
     /// A ticket that is not about anybody or anything yet.
     #[must_use]
     pub fn new(header: Header, kind: TicketKind, hash: [u8; 32], expires_at: Instant) -> Ticket {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::map::Map;
 use super::table::Objects;
 use crate::ids::{AccountNumber, ClientNumber, Id, Noun, OrganizationNumber, TicketNumber};
-use crate::noun::account::{Account, Ticket};
+use crate::noun::account::{Account, ActsFor, Ticket};
 use crate::noun::client::Client;
 use crate::noun::place::Organization;
 use crate::record::Record;
@@ -30,6 +30,7 @@ pub struct Directory {
     phones: Map<String, AccountNumber>,
     keys: Map<[u8; 32], ClientNumber>,
     secrets: Map<[u8; 32], TicketNumber>,
+    acting: Map<ActsFor, u32>,
 }
 
 impl Directory {
@@ -75,6 +76,12 @@ impl Directory {
     #[must_use]
     pub fn ticket(&self, hash: &[u8; 32]) -> Option<&Arc<Ticket>> {
         self.tickets.get(self.secrets.get(hash)?)
+    }
+
+    /// How many access tokens there are of these, those that are over and not taken out included.
+    #[must_use]
+    pub fn acting(&self, of: &ActsFor) -> u32 {
+        self.acting.get(of).unwrap_or(0)
     }
 
     /// The account with that e-mail address.
@@ -161,6 +168,13 @@ impl Directory {
                     self.secrets.insert(it.hash, number);
                 } else {
                     self.secrets.remove(&it.hash);
+                }
+                if let Some(of) = it.acts_for() {
+                    let others = self.acting(&of);
+                    match if add { others + 1 } else { others.saturating_sub(1) } {
+                        0 => self.acting.remove(&of),
+                        count => self.acting.insert(of, count),
+                    }
                 }
             }
             _ => {}

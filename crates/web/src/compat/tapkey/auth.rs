@@ -232,6 +232,7 @@ fn not_given(refused: Refused) -> OauthFailure {
     match refused {
         Refused::Grant => OauthFailure::invalid_grant(),
         Refused::Scope => OauthFailure::invalid_scope(),
+        Refused::TooMany { retry_after_s } => OauthFailure::too_many_tokens(retry_after_s),
         Refused::Other(error) => OauthFailure::of(error),
     }
 }

@@ -4,6 +4,7 @@
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, WWW_AUTHENTICATE};
 use axum::response::{IntoResponse, Response};
+use claviger_app::consent::MOST_TOKENS;
 use claviger_app::{Error, FieldError, Refusal};
 use claviger_domain::ids::Noun;
 use serde_json::json;
@@ -242,6 +243,14 @@ impl OauthFailure {
         let description = "The code or token is none for this client, is over, was used, or comes \
                            without its redirect_uri or code_verifier.";
         OauthFailure::new(400, "invalid_grant", description)
+    }
+
+    /// As many tokens live as may.
+    pub(crate) fn too_many_tokens(retry_after_s: u32) -> OauthFailure {
+        let description =
+            format!("{MOST_TOKENS} tokens live that were made of this; use one until it expires.");
+        let failure = OauthFailure::new(429, "slow_down", description);
+        OauthFailure { retry_after_s: Some(retry_after_s), ..failure }
     }
 
     /// A client that may not ask so.

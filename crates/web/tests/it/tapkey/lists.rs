@@ -157,3 +157,75 @@ async fn filters_of_our_lists_agree_with_an_evaluator_of_trees() {
     })
     .await;
 }
+
+/// A few thousand grants to people, of which every third is taken back.
+async fn thousands(it: &crate::kit::Site) -> Vec<String> {
+    let lock = it.lock("Door").await;
+    let mut people = Vec::new();
+    for at in 0..3 {
+        people.push(it.person(&format!("P{at}")).await);
+    }
+    let target = json!({ "lock_id": id(&lock) });
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        let subjects = (0..1200).map(|at| json!({ "person_id": id(&people[at % 3]) }));
+        let wishes: Vec<Value> =
+            subjects.map(|subject| json!({ "subject": subject, "target": target })).collect();
+        let made = it.post("/grants/batch", json!({ "create": wishes })).await.expect(200);
+        ids.extend(made["results"].as_array().unwrap().iter().map(|it| id(it).to_owned()));
+    }
+    // Stretches of open ones, of closed ones, and of both by turns.
+    let is_closed = |at: usize| (1100..2500).contains(&at) || at % 3 == 0 && at > 2900;
+    let closed: Vec<&String> =
+        ids.iter().enumerate().filter(|(at, _)| is_closed(*at)).map(|(_, id)| id).collect();
+    it.post("/grants/batch", json!({ "revoke": closed })).await.expect(200);
+    ids
+}
+
+#[tokio::test]
+async fn thousands_of_grants_come_in_their_order_whichever_are_taken_back() {
+    on_each_engine(|world| async move {
+        let program = Tapkey::at(&world).await;
+        let made = thousands(&program.it).await;
+        let whole = program.list("/grants", "").await;
+        assert_eq!(ids(&whole), made);
+        let (active, over): (Vec<&Value>, Vec<&Value>) =
+            whole.iter().partition(|it| it["active"] == json!(true));
+        assert!(active.len() > 1000 && over.len() > 1000);
+        let texts = |items: &[&Value]| -> Vec<String> {
+            items.iter().map(|it| id(it).to_owned()).collect()
+        };
+        for (filter, wanted) in [
+            ("active eq true", texts(&active)),
+            ("active and active ne false", texts(&active)),
+            ("active eq false", texts(&over)),
+            ("not (active eq true)", texts(&over)),
+            ("active eq true or state eq 'Revoked'", made.clone()),
+        ] {
+            let found = program.list("/grants", &format!("$filter={filter}")).await;
+            assert_eq!(ids(&found), wanted, "{filter}");
+        }
+        let mut paged = Vec::new();
+        loop {
+            let query = format!("$top=500&$skip={}&$select=id", paged.len());
+            let page = program.list("/grants", &query).await;
+            paged.extend(ids(&page));
+            if page.len() < 500 {
+                break;
+            }
+        }
+        assert_eq!(paged, made);
+        let answer = program.get("/grants?$count=true&$top=1&$filter=active%20eq%20false").await;
+        assert_eq!(answer.header("x-total-count"), over.len().to_string());
+        // Of those that are equal the first stay first.
+        let query = "$orderby=active desc&$top=2&$skip=1";
+        assert_eq!(ids(&program.list("/grants", query).await), texts(&active[1..3]));
+        let contact = whole[1]["contactId"].as_str().unwrap();
+        let theirs = program.list(&format!("/contacts/{contact}/grants"), "").await;
+        assert_eq!(
+            theirs,
+            whole.iter().filter(|it| it["contactId"] == contact).cloned().collect::<Vec<_>>()
+        );
+    })
+    .await;
+}

@@ -411,3 +411,31 @@ async fn providers_are_registered_by_who_gives_roles_and_with_keys_that_hold() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_token_of_the_providers_gives_no_end_of_ours() {
+    let provider = Provider::new(KeySize::Rsa2048);
+    let provider = &provider;
+    on_each_engine(|world| async move {
+        register(&world, provider).await;
+        user(&world).await;
+        let (program, other) =
+            (registered(&world, "public").await, registered(&world, "public").await);
+        let token = provider.signs(&rs256(), &claims(&world, &program));
+        for _ in 0..10 {
+            let tries = (0..100).map(|_| exchanged(&world, &program, &token));
+            for answer in futures_util::future::join_all(tries).await {
+                answer.expect(200);
+            }
+        }
+        let answer = exchanged(&world, &program, &token).await;
+        assert!(!answer.header("retry-after").is_empty());
+        denied(answer, 429, "slow_down");
+        let of_other = provider.signs(&rs256(), &claims(&world, &other));
+        exchanged(&world, &other, &of_other).await.expect(200);
+        let world = world.later(3601).await;
+        let token = provider.signs(&rs256(), &claims(&world, &program));
+        exchanged(&world, &program, &token).await.expect(200);
+    })
+    .await;
+}

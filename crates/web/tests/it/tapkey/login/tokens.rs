@@ -234,6 +234,39 @@ async fn a_refresh_token_is_used_again_and_again_and_ends_no_other_token() {
     .await;
 }
 
+#[tokio::test]
+async fn a_program_that_refreshes_without_end_is_told_to_wait() {
+    on_each_engine(|world| async move {
+        account(&world).await;
+        let program = registered(&world, "public").await;
+        let scope = "write:core:entities offline_access";
+        let tokens = program.tokens(&world, scope).await;
+        let refresh = text(&tokens, "refresh_token");
+        for _ in 0..9 {
+            let tries = (0..111).map(|_| program.refreshes(&world, refresh, ""));
+            for answer in futures_util::future::join_all(tries).await {
+                answer.expect(200);
+            }
+        }
+        let before = world.revisions().await;
+        let answer = program.refreshes(&world, refresh, "").await;
+        let wait: u32 = answer.header("retry-after").parse().unwrap();
+        assert!((3500..=3601).contains(&wait), "{wait}");
+        denied(answer, 429, "slow_down");
+        assert_eq!(world.revisions().await, before, "and nothing is stored");
+        at_owner(&world, &tokens).get("/contacts").await.expect(200);
+        // It is one's own matter: another log-in is not meant, nor is it once they are over.
+        program.tokens(&world, scope).await;
+        let world = world.restarted().await;
+        denied(program.refreshes(&world, refresh, "").await, 429, "slow_down");
+        let world = world.later(3601).await;
+        for _ in 0..3 {
+            program.refreshes(&world, refresh, "").await.expect(200);
+        }
+    })
+    .await;
+}
+
 /// A public program, registered by somebody with a session.
 async fn registered_later(world: &World) -> Program {
     let body = json!({
