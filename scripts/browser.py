@@ -308,7 +308,7 @@ def by_page(browser, claviger, folder, url, place):
     browser.sees("document.querySelector('button[value=yes]')")
     browser.presses("button[value=yes]")
     said = told(browser)
-    assert said == {"given": 200, "owner": "House", "made": 200, "contacts": [1, 1], "log": 200,
+    assert said == {"given": 200, "owner": "House", "made": 200, "contacts": [2, 2], "log": 200,
                     "wrong": [400, "InvalidRequest"], "again": "ann@example.org",
                     "unknown": 401}, said
     print("a page of another origin: discovery, a code with its proof, calls, a refresh")
