@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::door::Door;
 use super::phone::Phone;
-use super::roots::back;
+use super::roots::{back, backup};
 use crate::kit::{Site, one};
 use crate::support::{Actor, World, id, on_each_engine};
 
@@ -205,6 +205,132 @@ async fn what_is_left_to_a_card_ends_with_its_keys_and_is_a_cards() {
         assert_eq!(state(&it, &ann.grant).await, "revoked");
         assert_eq!(states(&it).await, ["expired"]);
         assert!(erasures(&it).await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn at_a_shared_lock_each_place_has_its_own_cards_erased() {
+    on_each_engine(|mut world| async move {
+        let (owner, encoder) = prepared(&mut world).await;
+        let tenant = owner.neighbour("Tenant").await;
+        let theirs = tenant.actor.makes_key(&["devices:sync"], &[&tenant.place]).await;
+        let mut door = Door::at(&owner, "Gate", 75).await;
+        let shares = format!("{}/shares", one("/locks", &door.shown));
+        owner.made(&shares, json!({"place_id": tenant.place})).await;
+        // The first grant of each place: both have the same number there.
+        let target = || json!({"lock_id": door.id()});
+        let mut own = given(&owner, &encoder, target(), "1001").await;
+        let mut lent = given(&tenant, &theirs, target(), "2001").await;
+        let again = given(&tenant, &theirs, target(), "2002").await;
+        assert_eq!((door.answers(&own.card), door.answers(&lent.card)), (Code::Done, Code::Done));
+
+        let before = version(&owner, &door).await;
+        assert_eq!(leave(&tenant, &lent.grant).await["state"], "revocation_pending");
+        assert_eq!(version(&owner, &door).await, before, "no list is made of it");
+        let task = json!([{"lock_id": door.id(), "reason": "erase"}]);
+        assert_eq!(erasures(&tenant).await, [(json!(lent.card.device), task)]);
+        assert!(erasures(&owner).await.is_empty());
+        assert_eq!(own.card.call(json!({})).await["erase"], json!([]), "it is another's");
+        assert_eq!((door.answers(&own.card), door.answers(&lent.card)), (Code::Done, Code::Done));
+        lent.card.sync().await;
+        assert!(lent.card.key_for(door.id()).is_none());
+        assert_eq!(state(&tenant, &lent.grant).await, "revoked");
+        assert_eq!(states(&tenant).await, ["erased"]);
+        assert!(erasures(&tenant).await.is_empty());
+        assert_eq!(version(&owner, &door).await, before);
+        assert_eq!(state(&owner, &own.grant).await, "active");
+
+        // Un-shared before the card was written, the owner's list says so after all.
+        leave(&tenant, &again.grant).await;
+        assert_eq!(version(&owner, &door).await, before);
+        owner.delete(&format!("{shares}?place_id={}", tenant.place)).await.expect(204);
+        assert_eq!(version(&owner, &door).await, before.as_u64().unwrap() + 1);
+        assert_eq!(door.answers(&again.card), Code::Done, "it has not heard");
+        assert_eq!(state(&tenant, &again.grant).await, "revocation_pending");
+        own.card.sync().await;
+        assert_eq!(door.take_list(&mut own.card), Code::Applied);
+        assert_eq!(
+            (door.answers(&own.card), door.answers(&again.card)),
+            (Code::Done, Code::Revoked)
+        );
+        assert_eq!(state(&tenant, &again.grant).await, "revocation_pending", "nobody told us");
+        own.card.sync().await;
+        assert_eq!(state(&tenant, &again.grant).await, "revoked");
+        assert_eq!(state(&owner, &own.grant).await, "active");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn after_a_restore_a_card_keeps_what_nobody_remembers_until_the_list_says_so() {
+    on_each_engine(|mut world| async move {
+        let (it, encoder) = prepared(&mut world).await;
+        let mut door = Door::at(&it, "Shed", 76).await;
+        let cy = it.person("Cy").await;
+        it.grant(&cy, &door.shown).await;
+        let mut phone = Phone::of(&it, &cy).await;
+        phone.sync().await;
+        let mut ann = given(&it, &encoder, json!({"lock_id": door.id()}), "1001").await;
+        let file = backup(&world.app).await;
+        // Past half the life of its key the card has another, of which the backup knows nothing.
+        let later = 46 * 86_400;
+        let world = world.later(later).await;
+        back(&world, &mut [&mut ann.card, &mut phone]);
+        ann.card.sync().await;
+        let lock = ann.card.bytes_of(door.id());
+        let held = |card: &Phone| card.keys[&lock].len();
+        assert_eq!(held(&ann.card), 2);
+
+        let world = world.restored_from(&file).await.later(later).await;
+        let it = back(&world, &mut [&mut ann.card, &mut phone]);
+        leave(&it, &ann.grant).await;
+        assert_eq!(state(&it, &ann.grant).await, "revocation_pending");
+        assert_eq!(erasures(&it).await.len(), 1);
+        assert_eq!(door.answers(&ann.card), Code::Done);
+        ann.card.sync().await;
+        assert_eq!(held(&ann.card), 1, "the encoder erases what it is told to");
+        assert_eq!(door.answers(&ann.card), Code::Done, "the other key is there still");
+        assert_eq!(state(&it, &ann.grant).await, "revocation_pending");
+        phone.sync().await;
+        assert_eq!(door.take_list(&mut phone), Code::Applied, "the first of the epoch");
+        assert_eq!(door.answers(&ann.card), Code::Revoked);
+        assert_eq!(state(&it, &ann.grant).await, "revocation_pending", "nobody told us");
+        phone.sync().await;
+        assert_eq!(state(&it, &ann.grant).await, "revoked");
+        assert!(erasures(&it).await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_erased_after_the_backup_is_to_be_erased_again() {
+    on_each_engine(|mut world| async move {
+        let (it, encoder) = prepared(&mut world).await;
+        let mut door = Door::at(&it, "Shed", 77).await;
+        let cy = it.person("Cy").await;
+        it.grant(&cy, &door.shown).await;
+        let mut phone = Phone::of(&it, &cy).await;
+        phone.sync().await;
+        let mut ann = given(&it, &encoder, json!({"lock_id": door.id()}), "1001").await;
+        leave(&it, &ann.grant).await;
+        let file = backup(&world.app).await;
+        ann.card.sync().await;
+        assert_eq!(state(&it, &ann.grant).await, "revoked");
+
+        let world = world.restored_from(&file).await;
+        let it = back(&world, &mut [&mut ann.card, &mut phone]);
+        assert_eq!(state(&it, &ann.grant).await, "revocation_pending");
+        assert_eq!(erasures(&it).await.len(), 1);
+        // The encoder says so whether or not the key was there still.
+        ann.card.sync().await;
+        assert!(erasures(&it).await.is_empty());
+        // Which keys were made after the backup nobody knows.
+        assert_eq!(state(&it, &ann.grant).await, "revocation_pending");
+        phone.sync().await;
+        assert_eq!(door.take_list(&mut phone), Code::Applied);
+        phone.sync().await;
+        assert_eq!(state(&it, &ann.grant).await, "revoked");
     })
     .await;
 }

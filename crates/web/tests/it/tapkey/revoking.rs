@@ -307,3 +307,47 @@ async fn those_who_are_hit_are_named_by_the_grant_whose_key_it_is() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn whom_it_hits_in_another_place_is_told_there_alone() {
+    on_each_engine(|world| async move {
+        let owner = world.here();
+        let tenant = owner.neighbour("Tenant").await;
+        let body = json!({ "name": "Gate", "mode": "offline_keys", "capacity": { "entries": 1 } });
+        let mut door = Door::with(&owner, body, 69).await;
+        let shares = format!("{}/shares", one("/locks", &door.shown));
+        owner.made(&shares, json!({ "place_id": tenant.place })).await;
+        let program = Tapkey::of(&world, tenant.clone()).await;
+        let (mut cards, mut grants) = (Vec::new(), Vec::new());
+        for (at, it) in [&owner, &tenant, &owner, &tenant].into_iter().enumerate() {
+            let encoder = it.actor.makes_key(&["devices:sync"], &[&it.place]).await;
+            let person = it.person(&format!("p{at}")).await;
+            grants.push(it.grant(&person, &door.shown).await);
+            let card = it.card(&person, &format!("c{at}")).await;
+            let mut card = Phone::card(it, &card, &encoder).await;
+            card.sync().await;
+            cards.push(card);
+        }
+        let revoke = |at: usize| format!("/grants/{}/revoke", id(&grants[at]));
+        program.call("POST", &revoke(1), Value::Null).await.expect(200);
+        assert!(owner.list("/devices/tasks").await.is_empty());
+        // The list has room for one entry, and so refuses what stands between the two as well.
+        for query in ["?dryRun=true", ""] {
+            let path = format!("{}{query}", revoke(3));
+            let done = program.call("POST", &path, Value::Null).await.expect(200);
+            assert_eq!(ids(&done), Vec::<&str>::new(), "who that is is no business of the tenant");
+            assert_eq!(done["rclState"]["rclClassStates"][0]["currentSize"], 1);
+        }
+        let tasks = owner.list("/devices/tasks").await;
+        let hit: Vec<&Value> = tasks.iter().map(|it| &it["credential_id"]).collect();
+        assert_eq!(hit.len(), 1, "{tasks:?}");
+        let struck = cards.iter().position(|card| json!(card.device) == *hit[0]).unwrap();
+        assert!([0, 2].contains(&struck), "one of the owner's");
+        cards[struck].sync().await;
+        assert_eq!(door.take_list(&mut cards[struck]), Code::Applied);
+        let codes: Vec<Code> = cards.iter().map(|card| door.answers(card)).collect();
+        assert_eq!(codes, [Code::Done, Code::Revoked, Code::Done, Code::Revoked]);
+        assert!(tenant.list("/devices/tasks").await.is_empty());
+    })
+    .await;
+}

@@ -36,7 +36,7 @@ pub(crate) async fn list(call: Call) -> Answered {
     let cards = CredentialFilter { kind: Some(CredentialKind::Card), ..Default::default() };
     let page = credential::list(&ctx, owner, Paging::ALL, &cards)?;
     let shown = move |card: &Arc<Credential>| Some(wire::card(card, owner));
-    listed(query, || each(&page.items, shown)).await
+    listed(query, |passed| each(&page.items, passed, shown)).await
 }
 
 /// `GET /owners/{owner}/boundcards/{card}`.

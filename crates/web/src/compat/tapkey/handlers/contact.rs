@@ -41,7 +41,7 @@ pub(crate) async fn list(call: Call) -> Answered {
     let page = person::list(&ctx, owner, paging, &PersonFilter::default())?;
     let shown =
         move |person: &Arc<Person>| map::is_contact(person).then(|| wire::contact(person, owner));
-    listed(query, || each(&page.items, shown)).await
+    listed(query, |passed| each(&page.items, passed, shown)).await
 }
 
 /// `GET /owners/{owner}/contacts/{contact}`.

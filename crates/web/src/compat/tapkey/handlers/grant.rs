@@ -38,7 +38,7 @@ pub(super) async fn all(ctx: &Context, owner: Id, query: Query, whose: &Whose) -
     let taken = !query.demands().contains(&Demand::Flag("active", true));
     let held = grant::held(ctx, owner, whose, taken).await?;
     let reading = lent(ctx, Scope::LocksRead);
-    listed(query, || shown_of(held.clone(), reading.clone(), owner)).await
+    listed(query, |passed| shown_of(held.clone(), passed, (reading.clone(), owner))).await
 }
 
 /// Grants of which each is shown when it is asked for.
@@ -48,18 +48,25 @@ struct Shown {
     piece: Piece,
     /// How many of the piece were shown.
     at: usize,
+    /// How many are still to be passed over.
+    passed: usize,
 }
 
 fn shown_of(
     held: Held,
-    ctx: Context,
-    owner: Id,
+    passed: usize,
+    (ctx, owner): (Context, Id),
 ) -> impl Stream<Item = Result<Value, Failure>> + Send + use<> {
     let shower = Shower::new(ctx, owner, held.state.clone());
     let piece = Piece { grants: Vec::new(), gone: Gone::new() };
-    let begin = Shown { held, shower, piece, at: 0 };
+    let begin = Shown { held, shower, piece, at: 0, passed };
     stream::try_unfold(begin, |mut it| async move {
-        while it.at == it.piece.grants.len() {
+        loop {
+            let over = it.passed.min(it.piece.grants.len() - it.at);
+            (it.passed, it.at) = (it.passed - over, it.at + over);
+            if it.at < it.piece.grants.len() {
+                break;
+            }
             let Some(piece) = it.held.next().await? else { return Ok(None) };
             (it.piece, it.at) = (piece, 0);
         }

@@ -36,10 +36,10 @@ pub(crate) async fn list(call: Call) -> Answered {
     let page = access_level::list(&ctx, owner, Paging::ALL)?;
     let (asked, others) = expanded(&call, &EXPANDED)?;
     let query = options(&others, wire::GROUP)?;
-    let all = || {
+    let all = |passed| {
         let (asked, state) = (asked.clone(), page.state.clone());
         let mut shower = Shower::new(ctx.clone(), owner, page.state.clone());
-        each(&page.items, move |it| {
+        each(&page.items, passed, move |it| {
             let list = shower.list_of_group(it.number());
             Some(wire::lock_group(it, list, more(&asked, &state, it)))
         })

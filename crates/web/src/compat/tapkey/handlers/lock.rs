@@ -44,10 +44,10 @@ pub(crate) async fn list(call: Call) -> Answered {
     let page = lock::list(&ctx, owner, Paging::ALL)?;
     let (asked, others) = expanded(&call, &EXPANDED)?;
     let query = options(&others, wire::LOCK)?;
-    let all = || {
+    let all = |passed| {
         let (asked, state) = (asked.clone(), page.state.clone());
         let shower = Shower::new(ctx.clone(), owner, page.state.clone());
-        each(&page.items, move |it| Some(shower.lock(it, more(&asked, &state, it))))
+        each(&page.items, passed, move |it| Some(shower.lock(it, more(&asked, &state, it))))
     };
     listed(query, all).await
 }

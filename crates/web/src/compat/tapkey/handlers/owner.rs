@@ -14,7 +14,7 @@ pub(crate) async fn list(call: Call) -> Answered {
     let query = query(&call, wire::OWNER)?;
     let paging = Paging::ALL;
     let (places, _) = place::list(&context(&call)?, paging, |_| true)?;
-    listed(query, || each(&places, |place| Some(wire::owner(place)))).await
+    listed(query, |passed| each(&places, passed, |place| Some(wire::owner(place)))).await
 }
 
 /// `PUT /owners`: not for programs by themselves. Whoever a program acts for owns what it makes.

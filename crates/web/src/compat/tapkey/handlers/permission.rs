@@ -32,7 +32,7 @@ pub(crate) async fn list(call: Call) -> Answered {
     let paging = Paging::ALL;
     let page = person::list(&ctx, owner, paging, &PersonFilter::default())?;
     let shown = move |person: &Arc<Person>| wire::permission(person, owner);
-    listed(query, || each(&page.items, shown)).await
+    listed(query, |passed| each(&page.items, passed, shown)).await
 }
 
 fn missing() -> Failure {

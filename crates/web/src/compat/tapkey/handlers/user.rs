@@ -55,11 +55,11 @@ pub(crate) async fn list(call: Call) -> Answered {
         return Ok(answer(&found.ok_or_else(missing)?));
     }
     let query = options(&others, wire::USER)?;
-    let all = || {
+    let all = |passed| {
         let provider = provider.clone();
         let shown =
             move |person: &Arc<Person>| is_of(person, &provider).then(|| wire::user(person));
-        each(&page.items, move |person| shown(person).flatten())
+        each(&page.items, passed, move |person| shown(person).flatten())
     };
     listed(query, all).await
 }

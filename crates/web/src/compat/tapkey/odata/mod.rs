@@ -167,6 +167,11 @@ impl Query {
         !self.order.is_empty()
     }
 
+    /// How many objects are passed over whatever they are.
+    pub(crate) fn passed(&self) -> usize {
+        if self.filter.is_none() && !self.is_ordered() { self.skip } else { 0 }
+    }
+
     /// Whether all objects are needed before the first is said.
     pub(crate) fn needs_all(&self) -> bool {
         self.counts() || self.is_ordered()
