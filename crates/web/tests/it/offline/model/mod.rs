@@ -271,7 +271,8 @@ impl Model {
     /// The newest lists of all doors, as they are stored: who asks for one may have it made anew.
     async fn look_at_server(&mut self) -> Holds {
         let sql = "select list, certificate from offline_locks";
-        let db = self.world().app.storage().db();
+        let storage = self.world().app.storage();
+        let db = storage.db();
         for row in db.read(Statement::new(sql, [])).await.unwrap() {
             let [Cell::Bytes(list), Cell::Bytes(epoch)] = &row.into_values()[..] else {
                 return Err("a lock has no list".to_owned());
