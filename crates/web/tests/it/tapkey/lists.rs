@@ -175,7 +175,7 @@ async fn thousands(it: &crate::kit::Site) -> Vec<String> {
         ids.extend(made["results"].as_array().unwrap().iter().map(|it| id(it).to_owned()));
     }
     // Stretches of open ones, of closed ones, and of both by turns.
-    let is_closed = |at: usize| (1100..2500).contains(&at) || at % 3 == 0 && at > 2900;
+    let is_closed = |at: usize| (1100..2500).contains(&at) || at.is_multiple_of(3) && at > 2900;
     let closed: Vec<&String> =
         ids.iter().enumerate().filter(|(at, _)| is_closed(*at)).map(|(_, id)| id).collect();
     it.post("/grants/batch", json!({ "revoke": closed })).await.expect(200);
