@@ -1,5 +1,5 @@
-//! Requests of which something stays unread. Where it is the head, hyper ends them with a status and
-//! nothing else; that answer is held back here, and once hyper has let go of the connection one
+//! Requests of which something stays unread. Where it is the head, hyper ends them with a status
+//! and nothing else; that answer is held back here, and once hyper has let go of the connection one
 //! takes its place that says what is wrong, in the form of whose address it is. Where it is the
 //! body, the answer went out before it was in.
 //!
@@ -178,9 +178,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Left<S> {
-    /// Ends the connection: says what is wrong with a request whose head could not be read, if there
-    /// is one, at the address that it names, below a base where that is all that is served; and
-    /// reads what still comes of a request that was answered already.
+    /// Ends the connection: says what is wrong with a request whose head could not be read, if
+    /// there is one, at the address that it names, below a base where that is all that is served;
+    /// and reads what still comes of a request that was answered already.
     pub(super) async fn end(self, base: Option<&'static str>, is_unread: bool) -> io::Result<()> {
         let shared = Arc::into_inner(self.0).map(Mutex::into_inner);
         let Some(shared) = shared.map(|it| it.unwrap_or_else(PoisonError::into_inner)) else {
@@ -209,8 +209,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Left<S> {
     }
 }
 
-/// Reads and forgets what a client still sends: a connection that is closed while something comes in
-/// is reset, answer and all.
+/// Reads and forgets what a client still sends: a connection that is closed while something comes
+/// in is reset, answer and all.
 async fn linger<S: AsyncRead + Unpin>(stream: &mut S) {
     let mut rest = stream.take(MOST_READ);
     let mut nowhere = tokio::io::sink();

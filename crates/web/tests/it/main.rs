@@ -30,6 +30,7 @@ mod login;
 mod metrics;
 mod offline;
 mod openapi;
+mod pages;
 mod panel;
 mod parakey;
 mod people;
