@@ -137,9 +137,9 @@ impl EventFilter {
         Statement::new(sql, clause.args)
     }
 
-    /// Where a page in order of sequence begins that has no cursor yet: else all events that are too
-    /// old would be gone through first. The sum keeps engines from looking for the lowest in order
-    /// of sequence, which goes through them too.
+    /// Where a page in order of sequence begins that has no cursor yet: else all events that are
+    /// too old would be gone through first. The sum keeps engines from looking for the lowest in
+    /// order of sequence, which goes through them too.
     fn begin_late(&self, clause: &mut Clause) {
         let in_sequence = !(self.by_time || self.by_id || self.newest_first);
         if let Some(from) = self.occurred.from.filter(|_| in_sequence && self.after_seq == 0) {

@@ -46,8 +46,8 @@ fn told(connection: &Connection) -> rusqlite::Result<Vec<Figures>> {
 /// the table.
 fn of_schema(connection: &Connection) -> rusqlite::Result<Vec<Figures>> {
     let sql = "select t.name, iif(i.origin = 'pk' and w.wr, t.name, i.name) as idx, i.\"unique\", \
-                      (select group_concat(name) from (select c.name from pragma_index_info(i.name) c \
-                                                       order by c.seqno)) \
+                      (select group_concat(name) from \
+                       (select c.name from pragma_index_info(i.name) c order by c.seqno)) \
                from sqlite_schema t join pragma_table_list(t.name) w \
                join pragma_index_list(t.name) i \
                where t.type = 'table' and t.name not like 'sqlite_%' order by t.name, idx";
