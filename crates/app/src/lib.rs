@@ -139,7 +139,7 @@ struct Inner {
     rates: rate::Rates,
     twins: idempotency::Twins,
     hashing: tokio::sync::Semaphore,
-    waiting: decision::Waiting,
+    waiting: Arc<decision::Waiting>,
     recording: decision::Recording,
     held: object::Held,
     lines: provision::Lines,
@@ -206,7 +206,8 @@ impl App {
         let (kept, shown, clock) = (store.clone(), world.clone(), settings.clock);
         let outbox = mail::Outbox::of(&settings, store.clone());
         let writer = Writer::start(kept, shown, clock, heads, signers.clone(), outbox);
-        let recorder = decision::Recorder::start(store.clone(), world.clone());
+        let waiting = Arc::new(decision::Waiting::default());
+        let recorder = decision::Recorder::start(store.clone(), world.clone(), waiting.clone());
         let app = App {
             inner: Arc::new(Inner {
                 store,
@@ -218,7 +219,7 @@ impl App {
                 rates: rate::Rates::default(),
                 twins: idempotency::Twins::default(),
                 hashing: tokio::sync::Semaphore::new(2),
-                waiting: decision::Waiting::default(),
+                waiting,
                 recording: decision::Recording::default(),
                 held: object::Held::default(),
                 lines: provision::Lines::default(),

@@ -30,6 +30,7 @@ use claviger_domain::time::Instant;
 
 pub use access::{AccessRow, of_caller, of_lock, of_person};
 pub use enrol::{EnrolWish, enrol};
+use record::Begun;
 pub(crate) use record::{Recording, Waiting, drain, recorded_until, settled};
 pub(crate) use recorder::Recorder;
 pub(crate) use sides::{Side, Sides};
@@ -308,7 +309,8 @@ pub async fn make(ctx: &Context, place: Id, wish: DecisionWish) -> Result<Decide
             kept => return kept,
         }
     }
-    let present = ctx.app.now();
+    let begun = live.then(|| Recording::begin(&ctx.app));
+    let present = begun.as_ref().map_or_else(|| ctx.app.now(), Begun::at);
     let now = wish.at.unwrap_or(present);
     let mut own = Side { state, lock };
     if now < present {
@@ -326,8 +328,10 @@ pub async fn make(ctx: &Context, place: Id, wish: DecisionWish) -> Result<Decide
     if !counted.load(Ordering::Relaxed) {
         tries::count(&ctx.app, &sides, &found, &outcome.tried, now);
     }
-    let mut decided =
-        if live { record::record(&ctx.app, &sides, outcome, now).await? } else { outcome.decided };
+    let mut decided = match begun {
+        Some(begun) => record::record(&ctx.app, &sides, outcome, begun).await?,
+        None => outcome.decided,
+    };
     hide(ctx, place, &mut decided);
     Ok(decided)
 }
@@ -394,10 +398,10 @@ pub async fn unlock(
     let decided = match record::written(ctx, number, lock, Some("unlock"), ask).await {
         // What is not stored can still open, as the lock says; who opened is then not on record.
         Err(error) if error.is_storage() => {
-            let (own, now) = (Side { state: state.clone(), lock }, ctx.app.now());
+            let (own, begun) = (Side { state: state.clone(), lock }, Recording::begin(&ctx.app));
             check_seen(ctx, &own)?;
-            let (sides, outcome) = from_afar(&ctx.app, own, person.as_ref(), now)?;
-            let mut decided = record::record(&ctx.app, &sides, outcome, now).await?;
+            let (sides, outcome) = from_afar(&ctx.app, own, person.as_ref(), begun.at())?;
+            let mut decided = record::record(&ctx.app, &sides, outcome, begun).await?;
             hide(ctx, number, &mut decided);
             decided
         }

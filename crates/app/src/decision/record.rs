@@ -1,7 +1,7 @@
 //! The event of a decision: durable before the answer, or what the lock wants where it cannot be.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use claviger_domain::ids::{Id, LockNumber, Noun, PlaceNumber};
@@ -9,17 +9,16 @@ use claviger_domain::noun::event::{Event, EventKind, EventSubject};
 use claviger_domain::noun::grant::Via;
 use claviger_domain::noun::lock::{Privacy, WhenUnrecorded};
 use claviger_domain::retention::is_forgotten;
-use claviger_domain::time::{Instant, SECOND};
+use claviger_domain::time::Instant;
 use claviger_store::EventBatch;
 
+use super::recorder::Recordable;
 use super::{Decided, Outcome, Side, Sides, hide};
+use crate::clock::Clock;
 use crate::context::{Caller, Context};
 use crate::error::Error;
 use crate::world::guard;
 use crate::{App, outbox, privacy, random};
-
-/// How many events wait in memory for storage to come back.
-const MOST_WAITING: usize = 10_000;
 
 /// Events that wait in memory for storage to come back.
 pub(crate) type Waiting = Mutex<VecDeque<EventBatch>>;
@@ -27,25 +26,49 @@ pub(crate) type Waiting = Mutex<VecDeque<EventBatch>>;
 /// The instants of decisions whose events are being made durable at this moment, each with how many
 /// there are.
 #[derive(Debug, Default)]
-pub(crate) struct Recording(Mutex<BTreeMap<Instant, usize>>);
+pub(crate) struct Recording(Arc<Mutex<BTreeMap<Instant, usize>>>);
 
 impl Recording {
-    /// Notes a decision until what is answered is dropped.
-    pub(super) fn begin(app: &App, at: Instant) -> Begun {
-        *guard(&app.recording().0).entry(at).or_default() += 1;
-        Begun { app: app.clone(), at }
+    /// Notes a decision of this moment until what is answered is dropped. The clock is read while
+    /// nobody else looks, so that whoever looks before this sees an instant that is no later.
+    pub(super) fn begin(app: &App) -> Begun {
+        let recording = app.recording();
+        let (mut begun, at) = recording.look(app.settings().clock);
+        *begun.entry(at).or_default() += 1;
+        drop(begun);
+        Begun { recording: recording.0.clone(), at }
+    }
+
+    /// What is noted at this moment, and when that is: what is noted later is not before it.
+    fn look(&self, clock: Clock) -> (MutexGuard<'_, BTreeMap<Instant, usize>>, Instant) {
+        let begun = guard(&self.0);
+        (begun, clock.now())
+    }
+
+    /// The first of what is noted, and when it was looked.
+    fn first(app: &App) -> (Option<Instant>, Instant) {
+        let (begun, now) = app.recording().look(app.settings().clock);
+        (begun.keys().next().copied(), now)
     }
 }
 
-/// A decision whose event is being made durable.
+/// A decision whose event is being made durable. It goes with the event: whoever asked may have
+/// gone before that is stored.
 pub(super) struct Begun {
-    app: App,
+    recording: Arc<Mutex<BTreeMap<Instant, usize>>>,
     at: Instant,
+}
+
+impl Begun {
+    /// When it was begun.
+    pub(super) fn at(&self) -> Instant {
+        self.at
+    }
 }
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        let mut begun = guard(&self.app.recording().0);
+        let mut begun = guard(&self.recording);
         if let Some(count) = begun.get_mut(&self.at) {
             *count -= 1;
             if *count == 0 {
@@ -55,15 +78,11 @@ impl Drop for Begun {
     }
 }
 
-/// Longer than it takes from reading the clock for a decision to noting it in [`Recording`].
-const NOTED_WITHIN: i64 = SECOND / 1000;
-
 /// Up to which instant every decision of this server about a place is in the store, where the store
 /// is asked after this.
 pub(crate) fn recorded_until(app: &App, place: PlaceNumber) -> Instant {
-    let now = app.now().plus(-NOTED_WITHIN);
     let waiting = guard(app.waiting());
-    let begun = guard(&app.recording().0).keys().next().copied();
+    let (begun, now) = Recording::first(app);
     let waiting = waiting.iter().filter(|batch| batch.place == place);
     let waiting = waiting.flat_map(|batch| &batch.events).map(|event| event.occurred_at).min();
     [begun, waiting].into_iter().flatten().fold(now, Instant::min)
@@ -77,13 +96,12 @@ pub(crate) fn recorded_until(app: &App, place: PlaceNumber) -> Instant {
 /// # Errors
 /// It lasts too long: storage is slow, or away.
 pub(crate) async fn settled(app: &App, place: PlaceNumber) -> Result<(), Error> {
-    let called = app.now();
+    let (_, called) = Recording::first(app);
     // The writer takes one wish after the other: what was wished before this one is stored by then.
     let system = Context::new(app.clone(), Caller::System, Via::Native);
     system.commit(Some(place), |_| Ok(())).await?;
     for _ in 0..MOST_LOOKS {
-        let begun = guard(&app.recording().0).keys().next().copied();
-        if app.now() >= called.plus(NOTED_WITHIN) && begun.is_none_or(|at| at > called) {
+        if Recording::first(app).0.is_none_or(|at| at > called) {
             return Ok(());
         }
         tokio::time::sleep(LOOK_EVERY).await;
@@ -129,13 +147,14 @@ fn told(events: &[(PlaceNumber, Event)], place: PlaceNumber) -> Option<Id> {
     events.iter().find(|(at, event)| *at == place && !event.hidden).map(|(_, event)| event.id)
 }
 
-/// Makes the outcome's events durable.
+/// Makes the outcome's events durable, which are of when that was begun.
 pub(super) async fn record(
     app: &App,
     sides: &Sides,
     outcome: Outcome,
-    now: Instant,
+    begun: Begun,
 ) -> Result<Decided, Error> {
+    let now = begun.at();
     let id = random::ids(now).next_id();
     let events = events(app, sides, &outcome, id, now);
     // The caller is told of an event only where it can be read.
@@ -145,36 +164,15 @@ pub(super) async fn record(
     if events.is_empty() {
         return Ok(decided);
     }
-    let batches = || -> Vec<EventBatch> {
-        let batch = |(place, event): (PlaceNumber, Event)| {
-            let deliveries = app
-                .state(place)
-                .map(|state| outbox::deliveries(app.world(), &state, &event, now))
-                .unwrap_or_default();
-            EventBatch { place, events: vec![event], deliveries }
-        };
-        events.iter().cloned().map(batch).collect()
-    };
-    let begun = Recording::begin(app, now);
-    let end = app.recorder().record(&batches).await;
-    if let Err(error) = end {
-        let lock = sides.owner.state.locks.get(sides.owner.lock);
-        let refuses = lock.is_some_and(|it| it.when_unrecorded == WhenUnrecorded::Refuse);
-        tracing::error!(%error, "an event cannot be stored");
-        if decided.granted && refuses {
-            return Err(error.into());
-        }
-        let batches = batches();
-        let mut waiting = guard(app.waiting());
-        if waiting.len() < MOST_WAITING {
-            waiting.extend(batches);
-        } else {
-            tracing::error!("the queue of events that wait for storage is full: events are lost");
-        }
-        decided.recorded = false;
+    let lock = sides.owner.state.locks.get(sides.owner.lock);
+    let refuses = lock.is_some_and(|it| it.when_unrecorded == WhenUnrecorded::Refuse);
+    // Who is not let in for want of an event has made none.
+    let waits = !(decided.granted && refuses);
+    let end = app.recorder().record(Recordable { events, waits, begun }).await;
+    match end {
+        Err(error) if !waits => return Err(error.into()),
+        end => decided.recorded = end.is_ok(),
     }
-    // What waits is seen to wait before it is no longer seen to be on its way.
-    drop(begun);
     Ok(decided)
 }
 
@@ -185,9 +183,8 @@ pub(crate) async fn drain(app: &App) {
         let waiting = guard(app.waiting()).front().cloned();
         let Some(batch) = waiting else { return };
         // Whoever asks when all that was heard of is stored waits for this too.
-        let now = app.now();
-        let _begun = Recording::begin(app, now);
-        if app.store().record_batches(vec![received(app, batch, now)]).await.is_err() {
+        let begun = Recording::begin(app);
+        if app.store().record_batches(vec![received(app, batch, begun.at())]).await.is_err() {
             return;
         }
         guard(app.waiting()).pop_front();
@@ -222,9 +219,11 @@ pub(super) async fn written(
     ask: impl Fn(&App, Side, Instant) -> Result<(Sides, Outcome), Error> + Send + 'static,
 ) -> Result<Decided, Error> {
     let ctx2 = ctx.clone();
-    let _begun = Recording::begin(&ctx.app, ctx.app.now());
+    let begun = Recording::begin(&ctx.app);
     ctx.commit(Some(place), move |work| {
-        let now = work.now;
+        // The writer keeps this until it has published what it stored, whoever has gone by then; it
+        // decides no earlier than this was begun.
+        let now = work.now.max(begun.at());
         let state = Arc::new(work.place(place)?.state.clone());
         let (sides, outcome) = ask(&ctx2.app, Side { state, lock }, now)?;
         let id = work.next_id();

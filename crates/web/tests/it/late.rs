@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use claviger_domain::time::Instant;
@@ -134,6 +135,40 @@ async fn a_poller_misses_none_and_sees_none_twice_while_late_ones_come_in_bursts
             let late: Vec<&Value> =
                 poller.seen[*seen..].iter().filter(|event| occurred(event) < *until).collect();
             assert!(late.is_empty(), "complete until {until}, and then came {late:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_somebody_asked_who_hung_up_is_not_known_before_it_is_stored() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let door = it.lock("Door").await;
+        let unlock = format!("/locks/{}/unlock", id(&door));
+        let card = json!({"lock_id": id(&door), "card": {"bits": 56, "value": "a1"}});
+        for (number, (path, body)) in
+            [("/decisions", card), (&*unlock, json!({}))].iter().enumerate()
+        {
+            let mut asked = Box::pin(it.post(path, body.clone()));
+            let polled = asked.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            assert!(matches!(polled, Poll::Pending), "{path}");
+            drop(asked);
+            // Nothing else runs meanwhile.
+            std::thread::sleep(Duration::from_millis(5));
+            let (until, behind) = complete(&it, "").await;
+            assert_eq!(behind, Vec::<Value>::new());
+            let mut events = it.list("/events").await;
+            for _ in 0..1000 {
+                if events.len() > number {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                events = it.list("/events").await;
+            }
+            assert_eq!(events.len(), number + 1, "{path}: what was asked is an event all the same");
+            let at = occurred(&events[number]);
+            assert!(until.unwrap() <= at, "{path}: at {at}, known until {until:?}");
         }
     })
     .await;
