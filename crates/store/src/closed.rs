@@ -3,8 +3,8 @@
 //! Must not be asked on the way of a decision.
 
 use claviger_domain::ids::{
-    AccessLevelNumber, ControllerNumber, GrantNumber, Id, LockNumber, MembershipNumber, Noun,
-    PersonNumber, PlaceNumber,
+    AccessLevelNumber, ControllerNumber, CredentialNumber, GrantNumber, Id, LockNumber,
+    MembershipNumber, Noun, PersonNumber, PlaceNumber,
 };
 use claviger_domain::noun::access_level::Membership;
 use claviger_domain::noun::grant::{Grant, Subject};
@@ -81,6 +81,15 @@ pub struct PastLock {
     pub privacy: Option<Privacy>,
     /// What connected it.
     pub controller: Option<ControllerNumber>,
+}
+
+/// Who had a credential until an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PastHolder {
+    /// Until then it was theirs.
+    pub replaced_at: Instant,
+    /// Whose; none where it was nobody's.
+    pub person: Option<PersonNumber>,
 }
 
 /// What must be undone of a place to have it as it was at an instant.
@@ -167,6 +176,23 @@ impl Store {
         }
         sql.push_str(" order by replaced_at, revision");
         self.db.read(Statement::new(sql, args)).await?.iter().map(past_lock).collect()
+    }
+
+    /// Who had a credential until after an instant, the first first.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn past_holders(
+        &self,
+        place: PlaceNumber,
+        credential: CredentialNumber,
+        after: Instant,
+    ) -> Result<Vec<PastHolder>, StoreError> {
+        let sql = "select noun, number, replaced_at, revision, fields from history \
+             where place = ?1 and noun = 'credential' and number = ?2 and replaced_at > ?3 \
+             order by replaced_at, revision";
+        let args = values![place, credential, after];
+        self.db.read(Statement::new(sql, args)).await?.iter().map(past_holder).collect()
     }
 
     /// The number that another place's lock has, or had last, in a place that borrows it.
@@ -373,16 +399,29 @@ fn past(row: &Row) -> Result<Past, StoreError> {
 }
 
 fn past_lock(row: &Row) -> Result<PastLock, StoreError> {
-    let Past { number, replaced_at, fields, .. } = past(row)?;
-    let fields: serde_json::Value = serde_json::from_str(&fields)
-        .map_err(|_| StoreError::corrupt("history.fields is not a JSON object"))?;
-    let controller = fields.get("controller").and_then(serde_json::Value::as_u64);
+    let past = past(row)?;
+    let fields = fields(&past)?;
     Ok(PastLock {
-        number: LockNumber(number),
-        replaced_at,
+        number: LockNumber(past.number),
+        replaced_at: past.replaced_at,
         privacy: fields.get("privacy").and_then(|it| it.as_str()).and_then(Privacy::parse),
-        controller: controller.and_then(|it| u32::try_from(it).ok()).map(ControllerNumber),
+        controller: number_in(&fields, "controller").map(ControllerNumber),
     })
+}
+
+fn past_holder(row: &Row) -> Result<PastHolder, StoreError> {
+    let past = past(row)?;
+    let person = number_in(&fields(&past)?, "person").map(PersonNumber);
+    Ok(PastHolder { replaced_at: past.replaced_at, person })
+}
+
+fn fields(past: &Past) -> Result<serde_json::Value, StoreError> {
+    serde_json::from_str(&past.fields)
+        .map_err(|_| StoreError::corrupt("history.fields is not a JSON object"))
+}
+
+fn number_in(fields: &serde_json::Value, name: &str) -> Option<u32> {
+    fields.get(name).and_then(serde_json::Value::as_u64).and_then(|it| u32::try_from(it).ok())
 }
 
 fn grant(record: Record) -> Option<Arc<Grant>> {

@@ -46,7 +46,7 @@ pub use answers::StoredAnswer;
 pub use as_of::{as_of, with_grants};
 pub use catch_up::CaughtUp;
 pub use claviger_domain::draft::Write;
-pub use closed::{ClosedGrants, Past, PastLock, Undo};
+pub use closed::{ClosedGrants, Past, PastHolder, PastLock, Undo};
 pub use commit::{Commit, Committed, Head, Part};
 pub use db::{Batch, Claim, Db, Engine, Location, Outcome, Row, Statement, Step, Value};
 pub use digits::Digits;

@@ -4,9 +4,10 @@
 //! Whoever reads up to that instant, by when things happened, misses nothing that comes later.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use claviger_domain::ids::{ControllerNumber, Id, LockNumber, Noun, Ref};
+use claviger_domain::ids::{ControllerNumber, Id, LockNumber, Noun, PlaceNumber, Ref};
 use claviger_domain::noun::controller::Controller;
 use claviger_domain::noun::lock::{Lock, LockMode};
 use claviger_domain::noun::scope::Scope;
@@ -53,7 +54,7 @@ pub async fn complete(ctx: &Context, place: Id, lock: Option<&Ref>) -> Result<Co
     let only: Option<LockNumber> =
         lock.map(|lock| resolve(&state, Noun::Lock, lock)).transpose()?;
     let recorded = recorded_until(&ctx.app, state.place.number());
-    let left = left_behind(&ctx.app, &state).await?;
+    let left = left(&ctx.app, &state).await?;
     let locks = state.locks.iter().filter(|lock| only.is_none_or(|only| lock.number() == only));
     let behind: Vec<Behind> = locks
         .filter_map(|lock| earlier(known(&ctx.app, &state, lock), left.get(&lock.number())))
@@ -69,8 +70,25 @@ fn earlier(known: Option<Behind>, left: Option<&Behind>) -> Option<Behind> {
     known.into_iter().chain(left.copied()).min_by_key(|behind| behind.until)
 }
 
-/// The locks that have left a controller which has not called since: what happened there before is
-/// still to come, until it is deleted. Those that other places lend are theirs to ask about.
+/// The locks of a place, those included that others lend it, that have left a controller which has
+/// not called since.
+async fn left(app: &App, state: &PlaceState) -> Result<BTreeMap<LockNumber, Behind>, Error> {
+    let mut left = left_behind(app, state).await?;
+    let mut lent: BTreeMap<PlaceNumber, BTreeMap<LockNumber, Behind>> = BTreeMap::new();
+    for lock in state.locks.iter() {
+        let Some((place, number)) = lock.borrowed else { continue };
+        if let Entry::Vacant(unknown) = lent.entry(place) {
+            let Ok(owner) = app.state(place) else { continue };
+            unknown.insert(left_behind(app, &owner).await?);
+        }
+        let there = lent.get(&place).and_then(|locks| locks.get(&number));
+        left.extend(there.map(|behind| (lock.number(), *behind)));
+    }
+    Ok(left)
+}
+
+/// The own locks of a place that have left a controller which has not called since: what happened
+/// there before is still to come, until it is deleted.
 async fn left_behind(app: &App, state: &PlaceState) -> Result<BTreeMap<LockNumber, Behind>, Error> {
     let lists = app.world().lists();
     let told = state.controllers.iter().filter_map(|controller| {
@@ -136,11 +154,11 @@ fn carried(app: &App, owner: &PlaceState, lock: &Lock) -> Option<Behind> {
 
 /// Up to which instant all decisions at the locks of some controllers, or of none, are known here.
 /// Of a lock with no network that nobody can tell of all is known before it was made.
-pub(super) fn of_controllers(
+pub(super) async fn of_controllers(
     app: &App,
     state: &PlaceState,
     wanted: impl Fn(&Option<ControllerNumber>) -> bool,
-) -> Instant {
+) -> Result<Instant, Error> {
     let recorded = recorded_until(app, state.place.number());
     let controllers = state.controllers.iter().filter(|it| wanted(&Some(it.number())));
     let own = controllers.filter_map(|it| told_until(app, state, it));
@@ -154,7 +172,13 @@ pub(super) fn of_controllers(
         let told = controller.and_then(|it| told_until(app, &owner, it));
         told.into_iter().chain(untold(app, &owner, there)).min()
     });
-    own.chain(others).fold(recorded, Instant::min)
+    let known = own.chain(others).fold(recorded, Instant::min);
+    let left = left(app, state).await?;
+    let left = left.iter().filter_map(|(number, behind)| {
+        let lock = state.locks.get(*number).filter(|lock| wanted(&lock.controller));
+        lock.and(behind.until)
+    });
+    Ok(left.fold(known, Instant::min))
 }
 
 /// Up to when it is known what happened at a lock with no network; none for others.

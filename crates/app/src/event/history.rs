@@ -71,7 +71,7 @@ pub async fn history(
     let wanted = |controller: &Option<ControllerNumber>| {
         wish.controllers.as_ref().is_none_or(|only| only.contains(controller))
     };
-    let complete_until = complete::of_controllers(&ctx.app, &state, wanted);
+    let complete_until = complete::of_controllers(&ctx.app, &state, wanted).await?;
     let mut filter = EventFilter {
         occurred: wish.occurred,
         granted: wish.granted,

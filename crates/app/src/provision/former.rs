@@ -1,6 +1,7 @@
-//! Whose credentials were that a controller's events name and no place of its list has any more:
-//! those that are deleted by the time it tells, and those of places that its locks are no longer
-//! shared to. An event is of whoever it was about when it happened, however late it is told.
+//! Whose credentials were that a controller's events are about: those that were passed on since, and
+//! those that no place of its list has any more, deleted by the time it tells or of places that its
+//! locks are no longer shared to. An event is of whoever it was about when it happened, however late
+//! it is told.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,8 +10,10 @@ use claviger_domain::noun::event::EventSubject;
 use claviger_domain::offline::LockKey;
 use claviger_domain::provision::{self, Holdings, ListKey, Site};
 use claviger_domain::record::Record;
+use claviger_domain::retention::is_forgotten;
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::Instant;
+use claviger_store::PastHolder;
 
 use super::reported::{EventWish, Whom};
 use crate::context::Context;
@@ -21,15 +24,26 @@ use crate::lock::past::PastLocks;
 struct Owned {
     place: PlaceNumber,
     credential: CredentialNumber,
-    person: Option<PersonNumber>,
-    /// Up to when what happened is not to be told of that person.
-    forgotten_at: Option<Instant>,
+    /// Who had it, each until when, the first first.
+    past: Vec<PastHolder>,
+    /// Who has it, or had it last.
+    last: Option<PersonNumber>,
 }
 
-/// What is known of the credentials that events name.
+impl Owned {
+    /// Who had it at an instant.
+    fn holder(&self, at: Instant) -> Option<PersonNumber> {
+        let past = self.past.iter().find(|past| at < past.replaced_at);
+        past.map_or(self.last, |past| past.person)
+    }
+}
+
+/// What is known of the credentials that events are about.
 #[derive(Default)]
 pub(super) struct Former {
     owned: BTreeMap<Id, Owned>,
+    /// Up to when what happened is not to be told of people who are deleted.
+    forgotten: BTreeMap<(PlaceNumber, PersonNumber), Instant>,
     /// The numbers that locks have, or had, at places they are, or were, shared to.
     locks: BTreeMap<(PlaceNumber, LockNumber), LockNumber>,
     /// What the locks were.
@@ -50,7 +64,6 @@ impl Former {
         let key_of = |lock| LockKey { place: key.place, lock };
         let wanted = told.iter().map(|event| (key_of(event.lock), event.occurred_at));
         former.past = PastLocks::of(&ctx.app, wanted).await?;
-        let told: Vec<_> = told.into_iter().filter(|event| event.credential.is_some()).collect();
         if told.is_empty() {
             return Ok(former);
         }
@@ -60,9 +73,8 @@ impl Former {
         let lists = ctx.app.world().lists();
         places.extend(lists.list(key).into_iter().flat_map(|list| list.places()));
         drop(lists);
-        let ids: BTreeSet<Id> = told.iter().filter_map(|event| event.credential).collect();
-        for id in ids {
-            former.learn(ctx, &places, id).await?;
+        for (id, since) in about(ctx, &places, &told) {
+            former.learn(ctx, &places, id, since).await?;
         }
         for event in told {
             let of = event.credential.and_then(|id| former.owned.get(&id)).map(|of| of.place);
@@ -84,26 +96,60 @@ impl Former {
         ctx: &Context,
         places: &BTreeSet<PlaceNumber>,
         id: Id,
+        since: Instant,
     ) -> Result<(), Error> {
+        let store = ctx.app.store();
         for place in places.iter().copied() {
             let Ok(state) = ctx.app.state(place) else { continue };
             let live = state.number_of(Noun::Credential, id).map(CredentialNumber);
             let record = match live.and_then(|number| state.credentials.get(number)) {
                 Some(live) => Some(Record::Credential(live.clone())),
-                None => ctx.app.store().as_it_last_was(place, Noun::Credential, id).await?,
+                None => store.as_it_last_was(place, Noun::Credential, id).await?,
             };
-            if let Some(Record::Credential(it)) = record {
-                let (credential, person) = (it.number(), it.person);
-                let forgotten_at = forgotten(ctx, &state, person).await?;
-                self.owned.insert(id, Owned { place, credential, person, forgotten_at });
-                return Ok(());
+            let Some(Record::Credential(it)) = record else { continue };
+            let (credential, last) = (it.number(), it.person);
+            let past = match it.header.updated_at <= since {
+                true => Vec::new(),
+                false => store.past_holders(place, credential, since).await?,
+            };
+            let holders: BTreeSet<_> =
+                past.iter().map(|past| past.person).chain([last]).flatten().collect();
+            self.owned.insert(id, Owned { place, credential, past, last });
+            for person in holders {
+                let gone = match state.people.get(person) {
+                    Some(_) => None,
+                    None => store.record(place, Noun::Person, person.0).await?,
+                };
+                if let Some(Record::Person(gone)) = gone {
+                    let at = gone.forgotten_at.map(|at| ((place, person), at));
+                    self.forgotten.extend(at);
+                }
             }
+            return Ok(());
         }
         Ok(())
     }
 
-    /// Whom an event was about.
-    pub(super) fn whom(&self, site: &Site<'_>, wish: &EventWish) -> Option<Whom> {
+    /// Who had a credential at an instant, where that was looked up.
+    pub(super) fn holder(&self, credential: Id, at: Instant) -> Option<Option<PersonNumber>> {
+        self.owned.get(&credential).map(|owned| owned.holder(at))
+    }
+
+    /// Whether what happened at an instant is not to be told of somebody.
+    pub(super) fn is_forgotten(
+        &self,
+        site: &Site<'_>,
+        place: PlaceNumber,
+        person: PersonNumber,
+        at: Instant,
+    ) -> bool {
+        let live = site.tenant(place).and_then(|tenant| tenant.state.people.get(person));
+        let gone = self.forgotten.get(&(place, person));
+        live.is_some_and(|it| is_forgotten(it, at)) || gone.is_some_and(|it| at <= *it)
+    }
+
+    /// Whom an event was about that names what no place of the list has any more.
+    pub(super) fn whom(&self, site: &Site<'_>, wish: &EventWish, at: Instant) -> Option<Whom> {
         let owned = self.owned.get(&wish.credential?)?;
         let place = owned.place;
         // Another place has a part only in those that are, or were, shared to it.
@@ -111,31 +157,39 @@ impl Former {
             true => wish.lock,
             false => *self.locks.get(&(place, wish.lock))?,
         };
-        if owned.forgotten_at.is_some_and(|at| wish.occurred_at <= at) {
+        let (person, credential) = (owned.holder(at), Some(owned.credential));
+        if person.is_some_and(|it| self.is_forgotten(site, place, it, wish.occurred_at)) {
             return Some((place, lock, EventSubject::default()));
         }
-        let (person, credential) = (owned.person, Some(owned.credential));
         let card = wish.card;
         let subject = EventSubject { person, credential, card, ..EventSubject::default() };
         Some((place, lock, subject))
     }
 }
 
-/// Up to when what happened is not to be told of a person, who may be deleted.
-async fn forgotten(
+/// The credentials that events name, or whose cards they do, each with the first instant that
+/// something is told of.
+fn about(
     ctx: &Context,
-    state: &PlaceState,
-    person: Option<PersonNumber>,
-) -> Result<Option<Instant>, Error> {
-    let Some(number) = person else { return Ok(None) };
-    if let Some(person) = state.people.get(number) {
-        return Ok(person.forgotten_at);
+    places: &BTreeSet<PlaceNumber>,
+    told: &[&EventWish],
+) -> BTreeMap<Id, Instant> {
+    let states: Vec<_> = places.iter().filter_map(|place| ctx.app.state(*place).ok()).collect();
+    let mut found: BTreeMap<Id, Instant> = BTreeMap::new();
+    for event in told {
+        let shown = event.card.filter(|_| event.credential.is_none());
+        let by_card = shown.into_iter().flat_map(|card| {
+            states.iter().filter_map(move |state| {
+                let number = state.credential_by_card(card)?;
+                Some(state.credentials.get(number)?.header.id)
+            })
+        });
+        for id in event.credential.into_iter().chain(by_card) {
+            let first = found.entry(id).or_insert(event.occurred_at);
+            *first = event.occurred_at.min(*first);
+        }
     }
-    let deleted = ctx.app.store().record(state.place.number(), Noun::Person, number.0).await?;
-    Ok(match deleted {
-        Some(Record::Person(person)) => person.forgotten_at,
-        _ => None,
-    })
+    found
 }
 
 /// The number of a lock at a place that it is shared to.

@@ -11,7 +11,6 @@ use claviger_domain::noun::lock::{Health, Lock};
 use claviger_domain::offline::LockKey;
 use claviger_domain::provision::{ListKey, Site};
 use claviger_domain::reason::Reasons;
-use claviger_domain::retention::is_forgotten;
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::{HOUR, Instant, MINUTE};
 
@@ -102,8 +101,12 @@ fn event(work: &mut Work, site: &Site<'_>, lock: &Lock, wish: &EventWish, former
         true => (site.key.place, wish.lock, EventSubject::default()),
         false => {
             // What is named goes before what was presented: the card may be another's by now.
-            let named = whom(site, wish, wish.credential).or_else(|| former.whom(site, wish));
-            named.or_else(|| whom(site, wish, None)).unwrap_or_else(|| {
+            let at = occurred_at;
+            let named = wish.credential.and_then(|named| {
+                let live = whom(site, wish, at, Some(named), former);
+                live.or_else(|| former.whom(site, wish, at))
+            });
+            named.or_else(|| whom(site, wish, at, None, former)).unwrap_or_else(|| {
                 let card = wish.card;
                 (site.key.place, wish.lock, EventSubject { card, ..EventSubject::default() })
             })
@@ -139,7 +142,8 @@ fn event(work: &mut Work, site: &Site<'_>, lock: &Lock, wish: &EventWish, former
 }
 
 /// The grant by which a list let somebody in at a lock, `own` to the controller: one by which they
-/// would be let in as rights are now, and which was there then. A list does not tell.
+/// would be let in as rights are now, and which was there then; none where the credential was in
+/// other hands. A list does not tell.
 fn opened_by(
     site: &Site<'_>,
     (place, lock): (PlaceNumber, LockNumber),
@@ -147,10 +151,14 @@ fn opened_by(
     subject: &EventSubject,
     then: Instant,
 ) -> Option<GrantNumber> {
-    let tenant = site.tenants.iter().find(|it| it.state.place.number() == place)?;
+    let tenant = site.tenant(place)?;
+    let credential = tenant.state.credentials.get(subject.credential?)?;
+    if credential.person != subject.person {
+        return None;
+    }
     let request = Request {
         lock,
-        recognised: Recognised::by(tenant.state, Presented::Credential(subject.credential?)),
+        recognised: Recognised::by(tenant.state, Presented::Credential(credential.number())),
         pin: Pin::Asked,
         lockouts: Lockouts::default(),
         now: then,
@@ -166,8 +174,15 @@ fn opened_by(
 /// Whom an event is about: the place whose people, the lock's number there, and whom of them.
 pub(super) type Whom = (PlaceNumber, LockNumber, EventSubject);
 
-/// Whom an event is about, as the places are: whose credential it names, or by the card.
-fn whom(site: &Site<'_>, wish: &EventWish, named: Option<Id>) -> Option<Whom> {
+/// Whom an event of an instant is about, as the places are: who then had the credential it names, or
+/// that of the card.
+fn whom(
+    site: &Site<'_>,
+    wish: &EventWish,
+    at: Instant,
+    named: Option<Id>,
+    former: &Former,
+) -> Option<Whom> {
     let card = wish.card;
     for tenant in &site.tenants {
         let found = match named {
@@ -186,9 +201,8 @@ fn whom(site: &Site<'_>, wish: &EventWish, named: Option<Id>) -> Option<Whom> {
             None if place == site.key.place => wish.lock,
             None => continue,
         };
-        let person = credential.person;
-        let known = person.and_then(|person| tenant.state.people.get(person));
-        if known.is_some_and(|person| is_forgotten(person, wish.occurred_at)) {
+        let person = former.holder(credential.header.id, at).unwrap_or(credential.person);
+        if person.is_some_and(|it| former.is_forgotten(site, place, it, wish.occurred_at)) {
             return Some((place, lock, EventSubject::default()));
         }
         // Where the list's item is named, any of the card's parts was presented.
