@@ -10,7 +10,7 @@ use super::list::{List, PATIENCE};
 use super::row::{Failure, Row};
 use super::taken::is_narrower;
 use super::{Digest, ItemKey, ItemKind, Site, capacity};
-use crate::ids::LockNumber;
+use crate::ids::{Id, LockNumber};
 use crate::time::Instant;
 
 /// The differences of a list.
@@ -103,8 +103,11 @@ pub fn queue(
     let is_lock_due = found.iter().any(|((.., key), ..)| key.kind == ItemKind::Lock);
     let mut room = Room::of(site, list);
     let scribe = Scribe::new(digest, now);
+    let mut named = None;
     for ((class, _, key), row, item) in found {
-        if class == Class::Unnamed && (is_lock_due || is_named(list, key)) {
+        if class == Class::Unnamed
+            && (is_lock_due || named.get_or_insert_with(|| named_by(list)).contains(&key.id))
+        {
             continue;
         }
         let mut going = (turn(row, item, received, now), Vec::new());
@@ -188,10 +191,10 @@ impl Failure {
     }
 }
 
-/// Whether something held names a schedule.
-fn is_named(list: &List, schedule: ItemKey) -> bool {
-    let mut ways = list.rows().flat_map(|row| row.held().flat_map(|(_, held)| held.ways.iter()));
-    ways.any(|way| way.schedules.contains(&schedule.id))
+/// The schedules that something held names.
+fn named_by(list: &List) -> BTreeSet<Id> {
+    let ways = list.rows().flat_map(|row| row.held().flat_map(|(_, held)| held.ways.iter()));
+    ways.flat_map(|way| way.schedules.iter().copied()).collect()
 }
 
 /// Where there is still room, counting everything that may be held.
