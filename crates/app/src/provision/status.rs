@@ -177,31 +177,60 @@ pub(super) fn system(ctx: &Context, state: &PlaceState, lock: &Lock) -> (System,
 ///
 /// # Errors
 /// Not found.
-pub fn status(ctx: &Context, place: Id, credential: &Ref) -> Result<Vec<SystemStatus>, Error> {
+pub async fn status(
+    ctx: &Context,
+    place: Id,
+    credential: &Ref,
+) -> Result<Vec<SystemStatus>, Error> {
     let state = ctx.read(place, Scope::CredentialsRead)?;
     let number: CredentialNumber = resolve(&state, Noun::Credential, credential)?;
     let credential = state.credentials.get(number).ok_or(Error::not_found(Noun::Credential))?;
-    let mut systems: BTreeMap<System, BTreeSet<LockNumber>> = BTreeMap::new();
-    for lock in reached(&state, credential, ctx.app.now()) {
+    let credential = credential.clone();
+    let systems = systems(ctx, &state, &credential);
+    if !systems.keys().any(|system| matches!(system, System::List(_))) {
+        return stand(&ctx.app, &state, &credential, systems);
+    }
+    let app = ctx.app.clone();
+    // Where there is little room the whole list is worked out.
+    let stands = move || stand(&app, &state, &credential, systems);
+    tokio::task::spawn_blocking(stands).await.map_err(|_| Error::Internal)?
+}
+
+/// The systems that have to do with a credential, each with the locks it has a right to there.
+type Systems = BTreeMap<System, BTreeSet<LockNumber>>;
+
+fn systems(ctx: &Context, state: &PlaceState, credential: &Credential) -> Systems {
+    let mut systems = Systems::new();
+    for lock in reached(state, credential, ctx.app.now()) {
         if let Some(lock) = state.locks.get(lock) {
-            systems.entry(system(ctx, &state, lock).0).or_default().insert(lock.number());
+            systems.entry(system(ctx, state, lock).0).or_default().insert(lock.number());
         }
     }
     let lists = ctx.app.world().lists();
     for list in lists.lists.values().filter(|list| list.holds(credential.header.id)) {
         systems.entry(System::List(list.key)).or_default();
     }
+    systems
+}
+
+/// How far a credential has got at some systems.
+fn stand(
+    app: &App,
+    state: &PlaceState,
+    credential: &Credential,
+    systems: Systems,
+) -> Result<Vec<SystemStatus>, Error> {
     let mut found: Vec<SystemStatus> = Vec::new();
     for (system, mut locks) in systems {
         let (controller, mut parts) = match system {
             System::Asks(controller) => {
-                (controller, vec![Part { locks, state: applied(&state, credential) }])
+                (controller, vec![Part { locks, state: applied(state, credential) }])
             }
             System::List(key) => {
-                let view = View::of(&ctx.app, key)?;
-                locks.extend(view.held_locks(&state, credential.header.id));
+                let view = View::of(app, key)?;
+                locks.extend(view.held_locks(state, credential.header.id));
                 let own = key.place == state.place.number();
-                (own.then_some(key.controller), view.parts(&ctx.app, &state, credential, locks))
+                (own.then_some(key.controller), view.parts(app, state, credential, locks))
             }
             System::Keys => continue,
         };

@@ -140,7 +140,7 @@ async fn status(server: Shared, call: Request) -> Answered {
     let (ctx, place) = at_place(&server, &call).await?;
     let credential = object(&call)?;
     let seen = app::get(&ctx, place, &credential).map_err(problem)?;
-    let systems = provision::status(&ctx, place, &credential).map_err(problem)?;
+    let systems = provision::status(&ctx, place, &credential).await.map_err(problem)?;
     Ok(Reply::plain(encode::credential_status(&systems, &ids_of(&seen.state))))
 }
 

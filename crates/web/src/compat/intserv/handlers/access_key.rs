@@ -141,6 +141,6 @@ pub(crate) async fn status(call: Call) -> Answered {
     refuse(wrongs)?;
     let id = id.ok_or(Error::Internal)?;
     let seen = shown(&ctx, place, &Named::Id(id))?;
-    let systems = map::once(provision::status(&ctx, place, &Ref::Id(id))?);
+    let systems = map::once(provision::status(&ctx, place, &Ref::Id(id)).await?);
     Ok(axum::Json(wire::status(&seen.value, &systems, &seen.state)).into_response())
 }
