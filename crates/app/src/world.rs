@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 use claviger_domain::decision::Attempts;
-use claviger_domain::ids::{CredentialNumber, Id, LockNumber, PlaceNumber};
+use claviger_domain::ids::{CredentialNumber, GrantNumber, Id, LockNumber, PlaceNumber};
 use claviger_domain::offline::{LockKey, OfflineLock};
 use claviger_domain::provision::{Holdings, List, ListKey, Revocation};
 use claviger_domain::state::{Directory, PlaceState};
@@ -82,6 +82,44 @@ pub(crate) struct Lists {
     /// Those locks by their public ids.
     offline_ids: HashMap<Id, LockKey>,
     pub(crate) revocations: BTreeMap<(PlaceNumber, u64), Arc<Revocation>>,
+    /// The revisions of those that name a grant.
+    by_grant: Arc<BTreeMap<(PlaceNumber, GrantNumber), BTreeSet<u64>>>,
+}
+
+impl Lists {
+    /// The revocations that have not come to their end and name a grant.
+    pub(crate) fn naming(
+        &self,
+        place: PlaceNumber,
+        grant: GrantNumber,
+    ) -> impl Iterator<Item = &Arc<Revocation>> {
+        let revisions = self.by_grant.get(&(place, grant)).into_iter().flatten();
+        revisions.filter_map(move |revision| self.revocations.get(&(place, *revision)))
+    }
+
+    /// Takes a revocation in; one that has come to its end leaves memory.
+    fn note(&mut self, revocation: Revocation) {
+        let (place, revision) = (revocation.place, revocation.revision);
+        let grants = revocation.taken.grants.iter().map(|(grant, _)| (place, *grant));
+        if !revocation.taken.grants.is_empty() {
+            let named = Arc::make_mut(&mut self.by_grant);
+            for grant in grants {
+                if revocation.settled_at.is_none() {
+                    named.entry(grant).or_default().insert(revision);
+                } else if let Some(revisions) = named.get_mut(&grant) {
+                    revisions.remove(&revision);
+                    if revisions.is_empty() {
+                        named.remove(&grant);
+                    }
+                }
+            }
+        }
+        if revocation.settled_at.is_some() {
+            self.revocations.remove(&(place, revision));
+        } else {
+            self.revocations.insert((place, revision), Arc::new(revocation));
+        }
+    }
 }
 
 impl Holdings for Lists {
@@ -219,14 +257,7 @@ impl World {
             all.offline_ids.insert(lock.id, lock.key);
             all.offline.insert(lock.key, Arc::new(lock));
         }
-        for revocation in revocations {
-            let key = (revocation.place, revocation.revision);
-            if revocation.settled_at.is_some() {
-                all.revocations.remove(&key);
-            } else {
-                all.revocations.insert(key, Arc::new(revocation));
-            }
-        }
+        revocations.into_iter().for_each(|revocation| all.note(revocation));
         self.lists.store(Arc::new(all));
     }
 

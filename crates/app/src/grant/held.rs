@@ -334,6 +334,7 @@ async fn take_back(
     let taken = grants.into_iter().map(|grant| {
         let reached = state.locks_of(grant.target);
         let progress = taken_back.as_ref().and_then(|it| it.progress_for(&grant));
+        let progress = progress.or_else(|| provision::pending(&ctx.app, &state, &grant));
         let is_pending = match grant.closed {
             Some(_) => progress.is_some_and(|progress| !progress.is_settled()),
             None => would_be_pending(&planned.preview, &state, &grant, &reached),

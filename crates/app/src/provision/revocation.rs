@@ -99,13 +99,16 @@ pub async fn of_grant(
     Ok(found.and_then(|it| it.progress_for(grant, &**lists, now)))
 }
 
-/// How far the taking back of a grant has got, while that has not come to its end.
+/// How far the taking back of a grant has got, while that has not come to its end: by closing it, or
+/// before that by taking from its holder what a list still lets in.
 #[must_use]
 pub fn pending(app: &App, state: &PlaceState, grant: &Grant) -> Option<Progress> {
-    let lists = app.world().lists();
-    let key = (state.place.number(), grant.header.revision);
-    let revocation = lists.revocations.get(&key).filter(|_| grant.closed.is_some())?;
-    revocation.progress_for(grant, &**lists, app.sure_now())
+    grant.closed.as_ref()?;
+    let (lists, now, place) = (app.world().lists(), app.sure_now(), state.place.number());
+    let own = lists.revocations.get(&(place, grant.header.revision));
+    let lets_in = |it: &&Arc<Revocation>| it.lets_in(Some(grant), None, &**lists, now);
+    let pending = own.into_iter().chain(lists.naming(place, grant.number())).find(lets_in);
+    pending.or(own)?.progress_for(grant, &**lists, now)
 }
 
 /// Those of some revocations that have come to their end with what is held, as they are to be kept.
@@ -212,5 +215,9 @@ pub(crate) fn is_pending_at(
         revocation.is_some_and(|it| it.lets_in(grant, lock, &**lists, app.sure_now()))
     };
     let by_grant = grant.closed.is_some() && lets_in(grant.header.revision, Some(grant));
-    by_grant || closed.is_some_and(|revision| lets_in(revision, None))
+    let by_level = closed.is_some_and(|revision| lets_in(revision, None));
+    // What it gave may have been taken from its holder before.
+    let mut before = lists.naming(place, grant.number()).filter(|_| !by_grant && !by_level);
+    let now = app.sure_now();
+    by_grant || by_level || before.any(|it| it.lets_in(Some(grant), lock, &**lists, now))
 }

@@ -37,7 +37,8 @@ pub struct Taken {
     pub lists: Vec<AtList>,
     /// The locks with no network for which keys of it were made.
     pub locks: Vec<AtLock>,
-    /// The grants that were closed or narrowed, in order, each with the credentials it was about.
+    /// The grants that were closed or narrowed, or whose holders lost a credential, in order, each
+    /// with the credentials it was about.
     pub grants: Vec<(GrantNumber, Vec<Id>)>,
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::concern::{Concern, credentials_of};
 use super::desired::candidates;
-use super::entry::{Item, Scribe};
+use super::entry::{Item, Scribe, open_grants};
 use super::list::List;
 use super::revocation::{AtList, LockState, Taken};
 use super::row::Held;
@@ -258,25 +258,36 @@ fn with_ids(before: &Site<'_>, locks: BTreeSet<LockNumber>) -> Vec<(LockNumber, 
     locks.into_iter().filter_map(|lock| Some((lock, id(lock)?))).collect()
 }
 
-/// The grants that the writes closed or narrowed, with those credentials that open less at some
-/// list for it.
+/// The grants that the writes closed or narrowed, and those of whoever they took a credential from,
+/// with those credentials that open less at some list for it. A grant of the latter may be closed
+/// while the list still lets the credential in: it has ended only when that has.
 fn closed(before: &PlaceState, writes: &[Write], taken: &Taken) -> Vec<(GrantNumber, Vec<Id>)> {
     let less: BTreeSet<Id> = taken.lists.iter().flat_map(|at| at.items.iter().copied()).collect();
-    let mut found: BTreeMap<GrantNumber, Vec<Id>> = BTreeMap::new();
-    for Write { record, former } in writes {
-        let (Some(Record::Grant(former)), Record::Grant(grant)) = (former, record) else {
-            continue;
-        };
-        if !is_less(former, grant) {
-            continue;
+    let mut found: BTreeMap<GrantNumber, BTreeSet<Id>> = BTreeMap::new();
+    let mut note = |grant: GrantNumber, about: &mut dyn Iterator<Item = Id>| {
+        let mut about = about.filter(|id| less.contains(id)).peekable();
+        if about.peek().is_some() {
+            found.entry(grant).or_default().extend(about);
         }
-        let about = presented_by(before, grant.subject);
-        let about: Vec<Id> = about.into_iter().filter(|id| less.contains(id)).collect();
-        if !about.is_empty() {
-            found.insert(grant.number(), about);
+    };
+    for Write { record, former } in writes {
+        match (former, record) {
+            (Some(Record::Grant(former)), Record::Grant(grant)) if is_less(former, grant) => {
+                note(grant.number(), &mut presented_by(before, grant.subject).into_iter());
+            }
+            (Some(Record::Credential(former)), Record::Credential(credential))
+                if credential.header.is_deleted() || credential.person != former.person =>
+            {
+                let held = |grant: &&Grant| matches!(grant.subject, Subject::Person(_));
+                for grant in open_grants(before, former).filter(held) {
+                    note(grant.number(), &mut std::iter::once(former.header.id));
+                }
+            }
+            _ => {}
         }
     }
-    found.into_iter().collect()
+    let listed = |(grant, about): (_, BTreeSet<Id>)| (grant, about.into_iter().collect());
+    found.into_iter().map(listed).collect()
 }
 
 /// Whether a window is the same or wider than before.

@@ -314,7 +314,8 @@ async fn a_grant_that_is_closed_after_its_holder_was_stopped_is_pending_until_th
         let others = json!({"controller_id": id(&next.controller)});
         let (lost, disabled) = (json!({"state": "lost"}), json!({"state": "disabled"}));
         let over = json!({"valid_until": in_seconds(&world, -60)});
-        let ways = ["suspended", "moved", "lost", "disabled", "over"];
+        let bob = it.person("Bob").await;
+        let ways = ["suspended", "moved", "lost", "disabled", "over", "deleted", "passed_on"];
         for (number, way) in ways.into_iter().enumerate() {
             let mut panel = Panel::at(&it, json!({"name": way})).await;
             let (gate, door) = (panel.lock(&it, "Gate").await, panel.lock(&it, "Door").await);
@@ -334,6 +335,11 @@ async fn a_grant_that_is_closed_after_its_holder_was_stopped_is_pending_until_th
                 }
                 "lost" => drop(it.patch(&card, lost.clone()).await.expect(200)),
                 "disabled" => drop(it.patch(&card, disabled.clone()).await.expect(200)),
+                "deleted" => drop(it.delete(&card).await.expect(204)),
+                "passed_on" => {
+                    let pass = json!({"person_id": bob["id"]});
+                    it.patch(&card, pass).await.expect(200);
+                }
                 _ => drop(it.patch(&card, over.clone()).await.expect(200)),
             }
             let shown = it.acted(&format!("{}/revoke", one("/grants", &grant))).await;
@@ -351,7 +357,12 @@ async fn a_grant_that_is_closed_after_its_holder_was_stopped_is_pending_until_th
             assert_eq!(it.list(&keys).await, Vec::<Value>::new(), "{way}");
             let shown = it.get(&one("/grants", &grant)).await;
             assert_eq!(shown["state"], "revoked", "{way}");
-            assert_eq!(shown["revocation"]["locks_confirmed"], 1, "{way}");
+            // What was taken before is told with that.
+            let confirmed = match way {
+                "deleted" | "passed_on" => &Value::Null,
+                _ => &json!(1),
+            };
+            assert_eq!(shown["revocation"]["locks_confirmed"], *confirmed, "{way}");
         }
     })
     .await;
