@@ -34,6 +34,8 @@ const LOCKS: [(&str, &str); 6] = [
 const FIRST_MACHINE: usize = 4;
 /// Its cards; the first is an administrator's.
 const CARDS: usize = 9;
+/// The one whose number is typed.
+const TYPED: usize = 7;
 /// How many of them it has room for.
 const ROOM: usize = 7;
 /// The share of changes it refuses for no good reason.
@@ -164,7 +166,10 @@ impl Panel {
     }
 
     async fn add_card(&mut self, at: usize) -> Result<(), ClientError> {
-        let value = format!("{:010x}", self.rng.next() >> 24);
+        let value = match at {
+            TYPED => self.rng.digits(10),
+            _ => format!("{:010x}", self.rng.next() >> 24),
+        };
         let pin = at.is_multiple_of(2).then(|| self.rng.digits(4));
         let rights = self.rng.sample(LOCKS.len(), 3).into_iter().map(|lock| (lock, false));
         let rights = rights.collect();
@@ -178,8 +183,9 @@ impl Panel {
 
     async fn put_card(&self, at: usize) -> Result<String, ClientError> {
         let card = &self.cards[at];
+        let technology = if at == TYPED { "opaque" } else { "em" };
         let body = json!({"kind": "card", "label": format!("Panel card {at}"), "pin": card.pin,
-            "card": {"technology": "em", "bits": 40, "value": card.value},
+            "card": {"technology": technology, "bits": 40, "value": card.value},
             "is_admin": at == 0, "session": {"start_within_s": 30, "log_off_after_s": 60},
             "state": if card.is_lost { "lost" } else { "active" }});
         let external_id = format!("sim-{}-listed-card-{at}", self.tag);
@@ -296,7 +302,12 @@ impl Panel {
 
     fn presented(&self, at: usize) -> (Shown, Option<String>) {
         let card = &self.cards[at];
-        (Shown::Card(ShownCard { bits: 40, value: card.value.clone() }), card.pin.clone())
+        let value = card.value.clone();
+        let shown = match at {
+            TYPED => Shown::Code(value),
+            _ => Shown::Card(ShownCard { bits: 40, value }),
+        };
+        (shown, card.pin.clone())
     }
 
     /// An administrator takes something away or gives it back. One that the server is too busy

@@ -73,7 +73,7 @@ pub(super) fn decide(
         Posture::Normal if rules.any_time(&lock.unlock_schedule) => return Verdict::free(),
         Posture::Normal | Posture::Lockdown => {}
     }
-    let found: Vec<&Credential> = stored.credentials().filter(|it| it.is(shown)).collect();
+    let found = found(stored, shown);
     if found.is_empty() {
         return Verdict { not_found: true, ..closed("credential_unknown") };
     }
@@ -101,6 +101,18 @@ pub(super) fn decide(
     denied
 }
 
+/// What is identified; typed digits that are no code may be the text of a card.
+fn found<'s>(stored: &'s Storage, shown: &Shown) -> Vec<&'s Credential> {
+    let found: Vec<&Credential> = stored.credentials().filter(|it| it.is(shown)).collect();
+    match shown {
+        Shown::Code(digits) if found.is_empty() => {
+            let has_text = |it: &&Credential| it.cards.iter().any(|part| part.has_text(digits));
+            stored.credentials().filter(has_text).collect()
+        }
+        _ => found,
+    }
+}
+
 impl Verdict {
     fn free() -> Verdict {
         Verdict { opens: true, method: "free_access", ..Verdict::default() }
@@ -110,7 +122,9 @@ impl Verdict {
 impl Credential {
     fn is(&self, shown: &Shown) -> bool {
         match (self.kind, shown) {
-            (CredentialKind::Card, Shown::Card(card)) => self.cards.iter().any(|it| it.is(card)),
+            (CredentialKind::Card, Shown::Card(card)) => {
+                self.cards.iter().any(|part| part.card.is(card))
+            }
             (CredentialKind::Code, Shown::Code(code)) => self.code.as_ref() == Some(code),
             (CredentialKind::Phone, Shown::Phone(key)) => self.public_key.as_ref() == Some(key),
             _ => false,

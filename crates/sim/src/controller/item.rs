@@ -143,7 +143,7 @@ pub(crate) struct Credential {
     pub(crate) id: String,
     pub(crate) kind: CredentialKind,
     #[serde(default)]
-    pub(crate) cards: Vec<Card>,
+    pub(crate) cards: Vec<Part>,
     pub(crate) code: Option<String>,
     #[serde(default)]
     pub(crate) public_key: Option<String>,
@@ -159,6 +159,25 @@ pub(crate) enum CredentialKind {
     Card,
     Code,
     Phone,
+}
+
+/// A part of a card as a list has it. The technology says only whether its value may be typed.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(crate) struct Part {
+    pub(crate) technology: String,
+    #[serde(flatten)]
+    pub(crate) card: Card,
+}
+
+impl Part {
+    /// Whether these typed digits are its text: 4 bits each.
+    pub(crate) fn has_text(&self, digits: &str) -> bool {
+        let is_text =
+            (1..=16).contains(&digits.len()) && digits.bytes().all(|it| it.is_ascii_digit());
+        let bits = u32::try_from(4 * digits.len()).unwrap_or(u32::MAX);
+        let text = || Card { bits, value: digits.to_owned() };
+        is_text && self.technology == "opaque" && self.card.is(&text())
+    }
 }
 
 /// A card as a list has it and as a reader reads it; the technology identifies nothing.

@@ -84,6 +84,41 @@ fn the_digest_is_the_one_of_the_page() {
 }
 
 #[test]
+fn typed_digits_are_a_code_or_the_text_of_a_card() {
+    let of = |id: &str, technology: &str, bits: u32, value: &str| {
+        let mut card = card(id, value, &[3]);
+        card["cards"][0] = json!({"technology": technology, "bits": bits, "value": value});
+        card
+    };
+    let mut code = card("code", "", &[3]);
+    (code["kind"], code["code"], code["cards"]) = (json!("code"), json!("1234"), json!([]));
+    let controller = told(
+        Traits::default(),
+        &[
+            json!({"version": 1, "lock": lock(3)}),
+            json!({"version": 2, "credential": of("serial", "opaque", 32, "00471200")}),
+            json!({"version": 3, "credential": of("read", "em", 32, "00471201")}),
+            json!({"version": 4, "credential": of("long", "opaque", 56, "00000000471202")}),
+            json!({"version": 5, "credential": of("short", "opaque", 4, "7")}),
+            json!({"version": 6, "credential": of("same", "opaque", 16, "1234")}),
+            json!({"version": 7, "credential": code}),
+        ],
+    );
+    let typed = |digits: &str| {
+        let verdict = controller.decide(3, &Shown::Code(digits.to_owned()), None, NOW);
+        assert_eq!((verdict.opens, verdict.method), (verdict.reasons.is_empty(), "code"));
+        verdict.credential_id.unwrap_or_else(|| verdict.reasons.join(" "))
+    };
+    assert_eq!(typed("00471200"), "serial");
+    assert_eq!(typed("7"), "short");
+    assert_eq!(typed("00000000471202"), "long");
+    assert_eq!(typed("1234"), "code", "a code goes first");
+    for unknown in ["471200", "0000471200", "00471201", "471202", "07", "", "0000000000000000007"] {
+        assert_eq!(typed(unknown), "credential_unknown", "{unknown}");
+    }
+}
+
+#[test]
 fn a_list_decides_as_the_page_says() {
     let mut pinned = card("p", "2", &[3]);
     pinned["pin"] = json!("4711");

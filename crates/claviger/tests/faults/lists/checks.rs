@@ -21,6 +21,9 @@ pub(super) struct Obligation {
 /// Reasons of a lock that concern whoever stands before it.
 const OF_THE_LOCK: [&str; 3] = ["lock_disabled", "lockdown", "pin_not_set"];
 
+/// How a grant stands that was closed while a list may let in by it still.
+const ENDED: [&str; 2] = ["revocation_pending", "expired"];
+
 impl History {
     /// What the server decides about a credential at a lock: nothing where it opens.
     async fn reasons(&self, held: &Held, lock: &Lock, at_us: Option<i64>) -> Vec<String> {
@@ -108,15 +111,21 @@ impl History {
         }
         let at = |lock: &&Lock| grant["target"]["lock_id"] == lock.id;
         let Some(lock) = self.locks.iter().find(at) else { return };
+        let all = self.revocations().await;
+        let ended = grant["state"].as_str().unwrap();
+        for (_, revocation) in self.parted.iter().filter(|(it, _)| grant["id"] == *it) {
+            let is_over = state(&all[revocation], lock) != Some("pending");
+            let known = ENDED.contains(&ended);
+            assert!(is_over || known, "{revocation} is pending at {}: {grant}", lock.id);
+        }
         for held in self.credentials.iter().filter(|held| given.contains(&json!(held.id))) {
             if !self.accepts(held, lock, held.pin.as_deref()) {
                 continue;
             }
             let reasons = self.reasons(held, lock, None).await;
             let of_the_lock = reasons.iter().all(|it| OF_THE_LOCK.contains(&it.as_str()));
-            let known = ["revocation_pending", "expired"];
             assert!(
-                of_the_lock || known.contains(&grant["state"].as_str().unwrap()),
+                of_the_lock || ENDED.contains(&ended),
                 "{} is accepted at {} against {reasons:?}: {grant}",
                 held.id,
                 lock.id
@@ -312,10 +321,15 @@ impl History {
         missing
     }
 
-    /// Every decision of the controller is there once.
+    /// Every decision of the controller is there once, of who had the credential then.
     async fn check_events(&self) {
         let all = self.world.get("/events?limit=1000").await;
         let items = all["items"].as_array().unwrap().iter();
+        for event in items.clone() {
+            let text = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
+            let whose = self.whose.get(&(text("occurred_at"), text("credential_id")));
+            assert_eq!(event["person_id"], *whose.unwrap_or(&Value::Null), "{event}");
+        }
         let decided =
             |it: &&Value| matches!(it["kind"].as_str(), Some("access_granted" | "access_denied"));
         let count = items.filter(decided).count() as u64;

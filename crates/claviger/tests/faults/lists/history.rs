@@ -1,7 +1,8 @@
 //! One history: what there is, and what happens step by step to controller, line and server.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use claviger_app::Instant;
 use claviger_sim::controller::{Controller, Drift, Shown, Taken, Traits};
 use claviger_store::Location;
 use serde_json::{Value, json};
@@ -50,6 +51,12 @@ pub(super) struct History {
     pub(super) credentials: Vec<Held>,
     /// Those that were deleted.
     pub(super) gone: Vec<Held>,
+    /// Whose they are, by id.
+    pub(super) holders: BTreeMap<String, Value>,
+    /// Whose they were when they were presented, by that instant and id.
+    pub(super) whose: BTreeMap<(String, String), Value>,
+    /// Grants of people who lost a credential meanwhile, with the revocation that came of it.
+    pub(super) parted: Vec<(String, String)>,
     pub(super) levels: Vec<String>,
     pub(super) schedules: Vec<String>,
     pub(super) grants: Vec<String>,
@@ -102,6 +109,9 @@ impl History {
             people: Vec::new(),
             credentials: Vec::new(),
             gone: Vec::new(),
+            holders: BTreeMap::new(),
+            whose: BTreeMap::new(),
+            parted: Vec::new(),
             levels: Vec::new(),
             schedules: Vec::new(),
             grants: Vec::new(),
@@ -205,6 +215,8 @@ impl History {
         let now = self.world.now_us();
         let lock = lock.number;
         self.controller.present(lock, &held.shown, held.pin.as_deref(), now);
+        let holder = self.holders[&held.id].clone();
+        self.whose.insert((Instant(now).to_string(), held.id), holder);
         self.presented += 1;
     }
 

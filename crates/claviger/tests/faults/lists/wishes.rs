@@ -19,7 +19,7 @@ impl History {
     }
 
     async fn wish(&mut self) {
-        match self.dice.below(24) {
+        match self.dice.below(26) {
             0..4 => self.add_grant().await,
             4..6 => self.revoke().await,
             6 => self.edit_grant().await,
@@ -35,6 +35,7 @@ impl History {
             19 => self.change_posture().await,
             20 => self.change_room().await,
             21..23 => self.change_places().await,
+            23..25 => self.pass_on().await,
             _ => self.change_priority().await,
         }
     }
@@ -87,6 +88,7 @@ impl History {
         }
         if let Some(made) = self.wants("POST", "/credentials".to_owned(), body).await {
             let id = made["id"].as_str().unwrap().to_owned();
+            self.holders.insert(id.clone(), made["person_id"].clone());
             self.credentials.push(Held { id, shown, pin, former: Vec::new() });
         }
     }
@@ -96,10 +98,39 @@ impl History {
             return;
         }
         let at = self.dice.below(self.credentials.len() as u64) as usize;
-        let path = format!("/credentials/{}", self.credentials[at].id);
-        if self.wants("DELETE", path, json!({})).await.is_some() {
+        let id = self.credentials[at].id.clone();
+        if self.part("DELETE", &id, json!({})).await {
             self.gone.push(self.credentials.remove(at));
         }
+    }
+
+    async fn pass_on(&mut self) {
+        let Some(id) = self.dice.pick(&self.credentials).map(|it| it.id.clone()) else { return };
+        let someone = self.dice.pick(&self.people).filter(|_| !self.dice.one_in(4)).cloned();
+        let body = json!({"person_id": someone});
+        if self.part("PATCH", &id, body.clone()).await {
+            self.holders.insert(id, body["person_id"].clone());
+        }
+    }
+
+    /// Takes a credential from whoever has it: that its list still lets it in is told of their
+    /// grants, too, whenever those end.
+    async fn part(&mut self, method: &'static str, id: &str, body: Value) -> bool {
+        let mut grants = Vec::new();
+        if let Some(holder) = self.holders[id].as_str() {
+            let all = self.world.get(&format!("/grants?limit=1000&person_id={holder}")).await;
+            let all = all["items"].as_array().unwrap().iter();
+            grants.extend(all.map(|it| it["id"].as_str().unwrap().to_owned()));
+        }
+        let known = self.revocations().await;
+        if self.wants(method, format!("/credentials/{id}"), body).await.is_none() {
+            return false;
+        }
+        let mut made = self.revocations().await.into_keys();
+        if let Some(made) = made.find(|it| !known.contains_key(it)) {
+            self.parted.extend(grants.into_iter().map(|grant| (grant, made.clone())));
+        }
+        true
     }
 
     /// An instant some seconds from now, within bounds.
