@@ -4,7 +4,8 @@
 use serde_json::{Value, json};
 
 use super::{Trackunit, number, refused};
-use crate::kit::reasons;
+use crate::kit::{field, reasons};
+use crate::panel::Panel;
 use crate::support::{Answer, id, on_each_engine};
 
 /// A card of those bits, as a lock asks natively.
@@ -65,6 +66,47 @@ async fn a_key_opens_its_units_by_card_and_by_code() {
         program.update(&number(&native), json!({ "addUnits": number(&lift) })).await.expect(200);
         assert_eq!(program.shown(&number(&native)).await["serialNumber"], "000000004F1A2B");
         assert!(site.opens(&lift, "4f1a2b").await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_stands_in_the_list_of_its_machine_as_it_was_made() {
+    on_each_engine(|world| async move {
+        let program = Trackunit::at(&world).await;
+        let site = &program.it;
+        let mut panel = Panel::at(site, json!({})).await;
+        let crane = panel.lock(site, "Crane").await;
+        let more = json!({
+            "units": [number(&crane)], "keyValid": "90sec", "keyExpire": "2min", "isAdmin": true,
+        });
+        let key = program.key("Ann", "00471200", more).await;
+        panel.settle().await;
+        let stored = panel.stored("credential");
+        assert_eq!(stored.len(), 1, "{stored:?}");
+        let wanted = [
+            ("kind", json!("card")),
+            ("cards", json!([{ "technology": "opaque", "bits": 32, "value": "00471200" }])),
+            ("code", Value::Null),
+            ("pin", Value::Null),
+            ("session", json!({ "start_within_s": 90, "log_off_after_s": 120 })),
+            ("is_admin", json!(true)),
+        ];
+        for (name, wanted) in wanted {
+            assert_eq!(stored[0][name], wanted, "{name}: {}", stored[0]);
+        }
+        let access = stored[0]["access"].as_array().unwrap();
+        assert_eq!(field(access, "locks"), [&json!([crane["number"]])]);
+        assert_eq!(field(access, "valid_until"), [&Value::Null]);
+        let expires = json!({ "isAdmin": false, "expirationDate": "2094-06-30T22:00:00" });
+        program.update(&key, expires).await.expect(200);
+        panel.settle().await;
+        let stored = panel.stored("credential");
+        assert_eq!(stored[0]["is_admin"], false);
+        assert_eq!(stored[0]["access"][0]["valid_until"], "2094-06-30T22:00:00Z");
+        assert_eq!(program.call("DELETE", &format!("/Key/{key}"), Value::Null).await.status, 200);
+        panel.settle().await;
+        assert!(panel.stored("credential").is_empty());
     })
     .await;
 }
