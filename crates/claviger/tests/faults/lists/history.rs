@@ -65,6 +65,8 @@ pub(super) struct History {
     /// How many things were made, for what must be unique.
     pub(super) made: u64,
     pub(super) obligations: Vec<Obligation>,
+    /// Revocations at locks that open to a credential another way, by credential and lock.
+    pub(super) narrowed: Vec<(String, (String, String))>,
     /// Decisions of the controller that the server must hear of, where nothing can have been lost.
     pub(super) presented: u64,
     pub(super) loses_events: bool,
@@ -118,6 +120,7 @@ impl History {
             places: Vec::new(),
             made: 0,
             obligations: Vec::new(),
+            narrowed: Vec::new(),
             presented: 0,
             loses_events: false,
             is_astray: false,
@@ -210,8 +213,14 @@ impl History {
     }
 
     fn present(&mut self) {
-        let (held, lock) = (self.dice.pick(&self.credentials), self.dice.pick(&self.locks));
-        let (Some(held), Some(lock)) = (held.cloned(), lock) else { return };
+        if let Some(held) = self.dice.pick(&self.credentials).cloned() {
+            self.present_it(held);
+        }
+    }
+
+    /// Somebody at some lock.
+    pub(super) fn present_it(&mut self, held: Held) {
+        let Some(lock) = self.dice.pick(&self.locks) else { return };
         let now = self.world.now_us();
         let lock = lock.number;
         self.controller.present(lock, &held.shown, held.pin.as_deref(), now);

@@ -105,7 +105,11 @@ impl History {
     }
 
     async fn pass_on(&mut self) {
-        let Some(id) = self.dice.pick(&self.credentials).map(|it| it.id.clone()) else { return };
+        let Some(held) = self.dice.pick(&self.credentials).cloned() else { return };
+        let id = held.id.clone();
+        if self.dice.one_in(2) {
+            self.present_it(held);
+        }
         let someone = self.dice.pick(&self.people).filter(|_| !self.dice.one_in(4)).cloned();
         let body = json!({"person_id": someone});
         if self.part("PATCH", &id, body.clone()).await {
@@ -195,7 +199,11 @@ impl History {
         if self.grants.is_empty() {
             return;
         }
-        let at = self.dice.below(self.grants.len() as u64) as usize;
+        let mut at = self.dice.below(self.grants.len() as u64) as usize;
+        let is_parted = |id: &String| self.parted.iter().any(|(grant, _)| grant == id);
+        if self.dice.one_in(2) {
+            at = self.grants.iter().position(is_parted).unwrap_or(at);
+        }
         let id = self.grants.remove(at);
         self.end_grant(&id).await;
     }
