@@ -238,7 +238,7 @@ mod tests {
         assert!(recorded_until(&app, place) > begun);
         let batches = batch(&app, 1);
         let at = batches[0].events[0].occurred_at;
-        crate::world::guard(app.waiting()).extend(batches);
+        guard(app.waiting()).extend(batches);
         pause().await;
         assert_eq!(recorded_until(&app, place), at);
         assert!(recorded_until(&app, other) > at);
@@ -251,24 +251,31 @@ mod tests {
         // One of a place that is not there cannot be stored.
         let waits = batch(&app, 99);
         let at = waits[0].events[0].occurred_at;
-        crate::world::guard(app.waiting()).extend(waits);
+        guard(app.waiting()).extend(waits);
         pause().await;
-        let drains = tokio::spawn({
-            let app = app.clone();
-            async move { drain(&app).await }
-        });
         let mut asked = 0;
-        while !drains.is_finished() {
-            assert_eq!(recorded_until(&app, PlaceNumber(99)), at);
-            asked += 1;
-            tokio::task::yield_now().await;
+        // A store that answers at once is asked again.
+        for _ in 0..100 {
+            let drains = tokio::spawn({
+                let app = app.clone();
+                async move { drain(&app).await }
+            });
+            asked = 0;
+            while !drains.is_finished() {
+                assert_eq!(recorded_until(&app, PlaceNumber(99)), at);
+                asked += 1;
+                tokio::task::yield_now().await;
+            }
+            if asked > 1 {
+                break;
+            }
         }
         assert!(asked > 1, "it was asked while the store was");
-        crate::world::guard(app.waiting()).clear();
+        guard(app.waiting()).clear();
 
         let waits = batch(&app, 1);
         let made = waits[0].events[0].clone();
-        crate::world::guard(app.waiting()).extend(waits);
+        guard(app.waiting()).extend(waits);
         pause().await;
         let back = app.now();
         drain(&app).await;
@@ -293,7 +300,7 @@ mod tests {
         assert!(asked.await.unwrap());
         // What could not be stored was not there to be read: it comes as if it were heard of now.
         let batches = batch(&app, 1);
-        crate::world::guard(app.waiting()).extend(batches.clone());
+        guard(app.waiting()).extend(batches.clone());
         pause().await;
         let before = app.now();
         drain(&app).await;

@@ -1,7 +1,7 @@
-//! Whose credentials were that a controller's events are about: those that were passed on since, and
-//! those that no place of its list has any more, deleted by the time it tells or of places that its
-//! locks are no longer shared to. An event is of whoever it was about when it happened, however late
-//! it is told.
+//! Whose credentials were that a controller's events are about: those that were passed on since,
+//! and those that no place of its list has any more, deleted by the time it tells or of places that
+//! its locks are no longer shared to. An event is of whoever it was about when it happened, however
+//! late it is told.
 
 use std::collections::{BTreeMap, BTreeSet};
 

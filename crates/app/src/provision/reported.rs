@@ -174,8 +174,8 @@ fn opened_by(
 /// Whom an event is about: the place whose people, the lock's number there, and whom of them.
 pub(super) type Whom = (PlaceNumber, LockNumber, EventSubject);
 
-/// Whom an event of an instant is about, as the places are: who then had the credential it names, or
-/// that of the card.
+/// Whom an event of an instant is about, as the places are: who then had the credential it names,
+/// or that of the card.
 fn whom(
     site: &Site<'_>,
     wish: &EventWish,

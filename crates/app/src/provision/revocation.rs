@@ -99,8 +99,8 @@ pub async fn of_grant(
     Ok(found.and_then(|it| it.progress_for(grant, &**lists, now)))
 }
 
-/// How far the taking back of a grant has got, while that has not come to its end: by closing it, or
-/// before that by taking from its holder what a list still lets in.
+/// How far the taking back of a grant has got, while that has not come to its end: by closing it,
+/// or before that by taking from its holder what a list still lets in.
 #[must_use]
 pub fn pending(app: &App, state: &PlaceState, grant: &Grant) -> Option<Progress> {
     grant.closed.as_ref()?;
