@@ -216,7 +216,7 @@ pub async fn revoke(
     if state.resolve(Noun::Grant, &grant).is_none() {
         let closed = closed(ctx, &state, &grant).await?;
         if ctx.dry_run {
-            return Ok(Written::Planned(Planned::nothing()));
+            return Ok(Written::Planned(Box::new(Planned::nothing())));
         }
         ctx.check_seen(&closed.header)?;
         return ctx.write(Some(number), move |_| Ok(closed.clone())).await;

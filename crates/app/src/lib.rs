@@ -170,7 +170,7 @@ pub enum Written<T> {
         taken_back: Option<Box<provision::TakenBack>>,
     },
     /// Nothing was written.
-    Planned(Planned),
+    Planned(Box<Planned>),
 }
 
 impl App {
@@ -344,7 +344,7 @@ impl Context {
         wish: impl Fn(&mut Work) -> Result<T, Error> + Send + 'static,
     ) -> Result<Written<T>, Error> {
         if self.dry_run {
-            return Ok(Written::Planned(plan::dry_run(self, wish)?));
+            return Ok(Written::Planned(Box::new(plan::dry_run(self, wish)?)));
         }
         let ctx = self.clone();
         let (answer, answered) = oneshot::channel();

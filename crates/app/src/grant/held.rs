@@ -327,7 +327,7 @@ async fn take_back(
         Ok((grants, planned))
     };
     let (grants, planned, taken_back) = match ctx.write(Some(place), wish).await? {
-        Written::Planned(planned) => (before, planned, None),
+        Written::Planned(planned) => (before, *planned, None),
         Written::Done { value: (grants, planned), taken_back, .. } => (grants, planned, taken_back),
     };
     let numbers: BTreeSet<GrantNumber> = grants.iter().map(|grant| grant.number()).collect();

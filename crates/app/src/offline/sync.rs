@@ -346,7 +346,7 @@ impl Call<'_, '_, '_> {
         Ok(answer)
     }
 
-    /// When something is signed for a lock, whose list is made anew first if it is too old, or owed.
+    /// When something is signed for a lock, whose list is made anew first if it is too old or owed.
     /// None where nothing may be, or the list cannot be made: what is signed already is carried all
     /// the same, and so is what is for other locks.
     fn signed_at(&self, lock: &mut OfflineLock, owner: &PlaceState) -> Option<i64> {

@@ -95,7 +95,7 @@ pub fn fit(inputs: &[(Class, Input<'_>)], capacity: Capacity) -> Vec<(Plan, Plan
     }
 }
 
-/// Plans entries as [`fit`] does, and fewer of them where the signed list would be longer than that.
+/// Plans entries as [`fit`] does, and fewer where the signed list would be longer than its limit.
 #[must_use]
 pub fn fit_entries(
     inputs: &[(Class, Input<'_>)],

@@ -318,6 +318,7 @@ fn scope(call: &Request) -> String {
 /// A plan as an answer; lists are cut here, never in the digest.
 fn plan(planned: &Planned) -> Value {
     let rows = |rows: &[PlanRow]| rows.iter().take(MOST_ROWS).map(row).collect::<Vec<_>>();
+    let offline = planned.offline.iter().take(MOST_ROWS).map(offline).collect::<Vec<_>>();
     json!({
         "plan": {
             "gains": rows(&planned.gains),
@@ -325,7 +326,7 @@ fn plan(planned: &Planned) -> Value {
             "changed": rows(&planned.changed),
             "side_effects": rows(&planned.side_effects),
             "card_tasks": rows(&planned.card_tasks),
-            "offline_locks": planned.offline.iter().take(MOST_ROWS).map(offline).collect::<Vec<_>>(),
+            "offline_locks": offline,
             "counts": {
                 "gains": planned.gains.len(),
                 "losses": planned.losses.len(),

@@ -38,7 +38,7 @@ const OFFLINE_LOCK: Shape = Shape::new(
         Field::must(
             "hours_enforced",
             Kind::Bool,
-            "Whether it keeps a clock; without one, hours and ends of rights are not enforced here.",
+            "Whether it keeps a clock; else hours and ends of rights are not enforced here.",
         ),
     ]],
 );

@@ -1,5 +1,5 @@
-//! The room of a lock's list, whoever says how much there is: no list is longer than locks take, and
-//! none that cannot be made keeps a phone from its keys.
+//! The room of a lock's list, whoever says how much there is: no list is longer than locks take,
+//! and none that cannot be made keeps a phone from its keys.
 
 use claviger_offline::lock::code::Code;
 use serde_json::{Value, json};
