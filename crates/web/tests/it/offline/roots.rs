@@ -300,7 +300,7 @@ async fn a_lock_that_is_ahead_forgets_no_serials_when_it_is_commissioned_again()
         it.acted(&format!("{}/revoke", one("/grants", &lost))).await;
         his.sync().await;
         assert_eq!(door.take_list(&mut his), Code::Applied);
-        // A copy of the files comes back, which knows of no key of Cy's; the lock shows what it has.
+        // A copy of the files comes back, which knows no key of Cy's; the lock shows what it has.
         run(&world.app, "delete from issued_keys where serial > 2").await;
         let sql = "update offline_locks set version = 1, list = (select list from kept), \
                    tops = (select tops from kept), logs = null";
