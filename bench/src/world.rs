@@ -349,6 +349,7 @@ pub fn person(place: PlaceNumber, number: u32) -> (Person, Credential) {
         had_phone: false,
         held_until: None,
         forgotten_at: None,
+        invited_at: None,
     };
     let credential = Credential {
         header: header(place, Noun::Credential, number),

@@ -49,10 +49,9 @@ pub async fn send(ctx: &Context, place: Id, person: Ref) -> Result<Written<Arc<P
     ctx.write(Some(place), move |work| {
         let state = &work.place(place)?.state;
         let number: PersonNumber = resolve(state, Noun::Person, &person)?;
-        let known = rules::find(state, number)?.clone();
-        ctx2.check_seen(&known.header)?;
+        ctx2.check_seen(&rules::find(state, number)?.header)?;
         invite(&ctx2.app, work, place, number)?;
-        Ok(known)
+        Ok(rules::find(&work.place(place)?.state, number)?.clone())
     })
     .await
 }
@@ -126,6 +125,15 @@ pub(crate) fn invite(
     let words = mail::invitation(url, &email, (&name, &language), secret);
     let good_until = now.plus(LIFE);
     work.mails.push(Mail { place, person: Some(person), good_until, words });
+    note_asked(work.place(place)?, person)
+}
+
+/// Notes that somebody was asked to come in.
+fn note_asked(draft: &mut Draft, person: PersonNumber) -> Result<(), Error> {
+    let mut person = open(rules::find(&draft.state, person)?);
+    person.invited_at = Some(draft.now);
+    draft.note("invite", Noun::Person, Some(person.header.id), Vec::new());
+    draft.put(person);
     Ok(())
 }
 
@@ -145,7 +153,9 @@ pub(crate) fn invite_subject(
         return Err(Refusal::field("/invite", "not_here", detail).into());
     };
     match invite(app, work, place, person) {
-        Err(Error::Refused(Refusal::InUse(_)) | Error::TooMany { .. }) => Ok(()),
+        Err(Error::Refused(Refusal::InUse(_))) => Ok(()),
+        // Also somebody who was deleted just now and is there again has the mail of before.
+        Err(Error::TooMany { .. }) => note_asked(work.place(place)?, person),
         Err(Error::Refused(Refusal::Invalid(_))) => {
             let detail = "who is invited must have an e-mail address";
             Err(Refusal::field("/invite", "required", detail).into())

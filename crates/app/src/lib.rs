@@ -138,7 +138,7 @@ struct Inner {
     limits: auth::Limits,
     rates: rate::Rates,
     twins: idempotency::Twins,
-    hashing: tokio::sync::Semaphore,
+    hashing: session::Hashing,
     waiting: Arc<decision::Waiting>,
     recording: decision::Recording,
     held: object::Held,
@@ -218,7 +218,7 @@ impl App {
                 limits: auth::Limits::default(),
                 rates: rate::Rates::default(),
                 twins: idempotency::Twins::default(),
-                hashing: tokio::sync::Semaphore::new(2),
+                hashing: session::Hashing::default(),
                 waiting,
                 recording: decision::Recording::default(),
                 held: object::Held::default(),
@@ -299,8 +299,15 @@ impl App {
         &self.inner.rates
     }
 
-    pub(crate) fn hashing(&self) -> &tokio::sync::Semaphore {
+    pub(crate) fn hashing(&self) -> &session::Hashing {
         &self.inner.hashing
+    }
+
+    /// How many passwords were hashed since the server started: what a log-in takes is told by it,
+    /// and nothing else may be.
+    #[must_use]
+    pub fn hashed(&self) -> u64 {
+        self.inner.hashing.count()
     }
 
     pub(crate) fn recorder(&self) -> &decision::Recorder {

@@ -1,5 +1,6 @@
 //! People of a place.
 
+pub(crate) mod join;
 mod kept;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use claviger_domain::refusal::Refusal;
 use claviger_domain::state::PlaceState;
 use claviger_domain::time::Instant;
 
+pub use self::join::{Joining, join};
 pub use self::kept::{Export, HeldKey, export, own_export};
 use crate::context::{Caller, Context};
 use crate::error::Error;

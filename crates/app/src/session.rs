@@ -2,8 +2,10 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier};
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use claviger_domain::ids::{AccountNumber, Id, Noun};
 use claviger_domain::noun::account::{Account, Ticket, TicketKind};
 use claviger_domain::noun::grant::Via;
@@ -12,6 +14,7 @@ use claviger_domain::noun::role::Role;
 use claviger_domain::refusal::Refusal;
 use claviger_domain::text::folded;
 use claviger_domain::time::{DAY, Instant};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::context::{Caller, Context};
 use crate::error::Error;
@@ -59,13 +62,62 @@ pub struct Session {
     pub places: Vec<(Id, Role)>,
 }
 
+/// How many passwords are hashed at once: each takes 19 MiB.
+const AT_ONCE: usize = 2;
+
+/// Who may hash a password, and how many were.
+#[derive(Debug)]
+pub(crate) struct Hashing {
+    free: Semaphore,
+    count: AtomicU64,
+}
+
+impl Default for Hashing {
+    fn default() -> Hashing {
+        Hashing { free: Semaphore::new(AT_ONCE), count: AtomicU64::new(0) }
+    }
+}
+
+impl Hashing {
+    /// Waits for a turn, which lasts until what is returned is dropped.
+    pub(crate) async fn begin(&self) -> Result<SemaphorePermit<'_>, Error> {
+        let permit = self.free.acquire().await.map_err(|_| Error::Unavailable)?;
+        self.count.fetch_add(1, Ordering::Relaxed);
+        Ok(permit)
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+}
+
 /// Hashes a password (argon2id, 19 MiB, two passes) off the async threads.
 pub(crate) async fn hash(app: &App, password: String) -> Result<String, Error> {
-    let _permit = app.hashing().acquire().await.map_err(|_| Error::Unavailable)?;
-    let hashed = tokio::task::spawn_blocking(move || {
-        Argon2::default().hash_password(password.as_bytes()).map(|hash| hash.to_string())
-    });
-    hashed.await.map_err(|_| Error::Internal)?.map_err(|_| Error::Internal)
+    let hash = move || Argon2::default().hash_password(password.as_bytes());
+    let hashed = slowly(app, move || hash().map(|hash| hash.to_string()).ok()).await?;
+    hashed.ok_or(Error::Internal)
+}
+
+/// The same of a password that a place presets for an address. All that are preset for an address
+/// have one salt, so that one hash of what somebody types is compared with all of them.
+pub(crate) async fn hash_preset(
+    app: &App,
+    address: &str,
+    password: String,
+) -> Result<String, Error> {
+    let salt = app.secrets().tag("preset password", 0, folded(address).as_bytes());
+    let hash = move || Argon2::default().hash_password_with_salt(password.as_bytes(), &salt);
+    let hashed = slowly(app, move || hash().map(|hash| hash.to_string()).ok()).await?;
+    hashed.ok_or(Error::Internal)
+}
+
+/// Does what takes a while, and is counted, off the async threads; few at a time.
+async fn slowly<T: Send + 'static>(
+    app: &App,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
+    let _permit = app.hashing().begin().await?;
+    tokio::task::spawn_blocking(work).await.map_err(|_| Error::Internal)
 }
 
 /// Whether a password is the one that was hashed; takes as long where there is none.
@@ -74,16 +126,15 @@ pub(crate) async fn verify(
     password: String,
     hash: Option<String>,
 ) -> Result<bool, Error> {
-    let _permit = app.hashing().acquire().await.map_err(|_| Error::Unavailable)?;
-    let verified = tokio::task::spawn_blocking(move || {
+    slowly(app, move || {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| NOBODY.to_owned());
         let right = PasswordHash::new(&hash).is_ok_and(|hash| {
             Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
         });
         known && right
-    });
-    verified.await.map_err(|_| Error::Internal)
+    })
+    .await
 }
 
 fn account(app: &App, login: &Login) -> Option<Arc<Account>> {
@@ -125,10 +176,8 @@ pub(crate) async fn prove(
     let hash = found.as_ref().and_then(|account| account.password.clone());
     let one_time = sha256(password.as_bytes());
     let right = verify(app, password.clone(), hash).await?;
-    let mut proven = found.filter(|_| right);
-    if proven.is_none() {
-        proven = by_preset(app, login, &password).await?;
-    }
+    let preset = by_preset(app, login, password).await?;
+    let proven = found.filter(|_| right).or(preset);
     // Of tries sent at once, too, those after the last free one learn nothing.
     app.limits().check(&name, address, now)?;
     if proven.is_none() {
@@ -141,23 +190,21 @@ pub(crate) async fn prove(
     proven.ok_or(Error::Unauthenticated)
 }
 
-/// How many places' preset passwords are tried.
-const MOST_PRESETS: usize = 16;
-
-/// The log-in of a place that preset this password for the address.
+/// The log-in of a place that preset this password for the address. It takes as long where no
+/// place did, and where twenty did: how many know somebody is nobody's to find out.
 async fn by_preset(
     app: &App,
     login: &Login,
-    password: &str,
+    password: String,
 ) -> Result<Option<Arc<Account>>, Error> {
+    let hash = hash_preset(app, &login.name(), password).await?;
     let Login::Email(email) = login else { return Ok(None) };
-    for (_, account) in invitation::presets(app, email).into_iter().take(MOST_PRESETS) {
-        let hash = account.password.clone();
-        if hash.is_some() && verify(app, password.to_owned(), hash).await? {
-            return Ok(Some(account));
-        }
-    }
-    Ok(None)
+    let is_it = |account: &Account| {
+        let stored = account.password.as_deref().unwrap_or_default();
+        verify_slices_are_equal(stored.as_bytes(), hash.as_bytes()).is_ok()
+    };
+    let presets = invitation::presets(app, email).into_iter().map(|(_, account)| account);
+    Ok(presets.filter(|account| is_it(account)).last())
 }
 
 /// Begins a session for an account that has proved itself, and accepts the invitations it has.

@@ -31,6 +31,8 @@ pub mod migrate;
 mod offline;
 mod operations;
 mod outbox;
+#[cfg(test)]
+mod plans;
 mod purge;
 mod reasons;
 mod rows;

@@ -237,3 +237,19 @@ impl Store {
         self.erase(rows, values![place, before]).await.map(drop)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plans::found_by;
+
+    #[test]
+    fn a_mail_is_found_by_its_id() {
+        for sql in [SETTLE, TROUBLE] {
+            found_by(sql, "mails_id (id=?)");
+        }
+        for sql in [END, END_WAITING, RETRY] {
+            found_by(sql, "(place=? AND id=?)");
+        }
+    }
+}

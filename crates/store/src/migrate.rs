@@ -65,6 +65,7 @@ const MIGRATIONS: &[Migration] = migrations![
     22 "0022_planned.sql",
     23 "0023_clients_external.sql",
     24 "0024_former_secret.sql",
+    25 "0025_found_and_asked.sql",
 ];
 
 /// Made by whoever migrates first, so it is not itself a migration.
@@ -172,6 +173,12 @@ fn next_of<'a>(
         }
     }
     Ok(migrations.get(history.len()))
+}
+
+/// Every migration, in order.
+#[cfg(test)]
+pub(crate) fn scripts(engine: Engine) -> impl Iterator<Item = String> {
+    MIGRATIONS.iter().map(move |it| it.script(engine).unwrap_or_default())
 }
 
 #[cfg(test)]

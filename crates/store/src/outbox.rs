@@ -137,6 +137,8 @@ const FINISH: &str = "update deliveries set state = ?4, next_at = coalesce(?5, n
      attempts = ?6, lease_until = 0 \
      where place = ?1 and id = ?2 and fence = ?3 and state = 'waiting'";
 
+const OLD: &str = "deliveries where created_at < ?1 and state <> 'waiting'";
+
 /// Appends deliveries to a batch, after the events they are about.
 pub(crate) fn append(batch: &mut Batch, place: PlaceNumber, deliveries: &[NewDelivery]) {
     if deliveries.is_empty() {
@@ -341,7 +343,7 @@ impl Store {
         before: Instant,
         kept: &[PlaceNumber],
     ) -> Result<(), StoreError> {
-        let mut rows = "deliveries where created_at < ?1 and state <> 'waiting'".to_owned();
+        let mut rows = OLD.to_owned();
         let mut args = values![before];
         if !kept.is_empty() {
             let marks: Vec<String> = (2..kept.len() + 2).map(|at| format!("?{at}")).collect();
@@ -363,6 +365,20 @@ impl Store {
         match self.db.write(batch).await? {
             Outcome::Done { fetched } => Ok(fetched.into_iter().next().unwrap_or_default()),
             Outcome::RaceLost { .. } => Ok(Vec::new()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plans::found_by;
+
+    #[test]
+    fn old_deliveries_are_found_without_reading_the_others() {
+        for rows in [OLD.to_owned(), format!("{OLD} and place not in (?2, ?3)")] {
+            found_by(&format!("select 1 from {rows} limit 1"), "deliveries_made (created_at<?)");
+            found_by(&format!("delete from {rows}"), "deliveries_made (created_at<?)");
         }
     }
 }

@@ -110,6 +110,31 @@ const AT_ONCE: usize = 500;
 const SELECT: &str = "select seq, at, actor_kind, actor_id, verb, noun, object_id, fields, detail, \
      revision, hash from trail";
 
+/// Of rows about something or by somebody the index alone gives the numbers, so that SQLite takes
+/// it though it knows nothing of how many rows there are.
+fn numbered(which: &str) -> String {
+    format!("{SELECT} where place = ?1 and seq in (select seq from trail where place = ?1 {which})")
+}
+
+fn range(order: &str) -> String {
+    format!("{SELECT} where place = ?1 and seq > ?2 and seq < ?3 order by seq {order} limit ?4")
+}
+
+fn range_about(order: &str) -> String {
+    let which =
+        format!("and object_id = ?5 and seq > ?2 and seq < ?3 order by seq {order} limit ?4");
+    format!("{} order by seq {order}", numbered(&which))
+}
+
+fn about(objects: usize) -> String {
+    let marks: Vec<String> = (2..objects + 2).map(|at| format!("?{at}")).collect();
+    numbered(&format!("and object_id in ({})", marks.join(", ")))
+}
+
+fn by_actor() -> String {
+    numbered("and actor_id = ?2")
+}
+
 /// The rows as a step of a batch.
 pub(crate) fn append(batch: &mut Batch, place: PlaceNumber, rows: &[TrailRow]) {
     if rows.is_empty() {
@@ -180,15 +205,13 @@ impl Store {
         let order = if range.newest_first { "desc" } else { "asc" };
         let before = range.before_seq.and_then(|seq| i64::try_from(seq).ok()).unwrap_or(i64::MAX);
         let mut args = values![place, range.after_seq, before, limit];
-        let mut which = "";
-        if let Some(object) = range.object {
-            which = " and object_id = ?5";
-            args.extend(values![object]);
-        }
-        let sql = format!(
-            "{SELECT} where place = ?1 and seq > ?2 and seq < ?3{which} \
-             order by seq {order} limit ?4"
-        );
+        let sql = match range.object {
+            Some(object) => {
+                args.extend(values![object]);
+                range_about(order)
+            }
+            None => self::range(order),
+        };
         self.db.read(Statement::new(sql, args)).await?.into_iter().map(read).collect()
     }
 
@@ -207,15 +230,14 @@ impl Store {
         for some in objects.chunks(AT_ONCE) {
             let mut args = values![place];
             args.extend(some.iter().map(|id| Value::from(*id)));
-            let marks: Vec<String> = (2..some.len() + 2).map(|at| format!("?{at}")).collect();
-            let sql = format!("{SELECT} where place = ?1 and object_id in ({})", marks.join(", "));
+            let sql = about(some.len());
             for row in self.db.read(Statement::new(sql, args)).await? {
                 let row = read(row)?;
                 found.insert(row.seq, row);
             }
         }
         if let Some(account) = account {
-            let sql = format!("{SELECT} where place = ?1 and actor_id = ?2");
+            let sql = by_actor();
             for row in self.db.read(Statement::new(sql, values![place, account])).await? {
                 let row = read(row)?;
                 found.insert(row.seq, row);
@@ -267,5 +289,23 @@ impl Store {
             })
             .await?;
         Ok(Verified { checked: check.last.0, first_broken: check.broken })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plans::found_by;
+
+    #[test]
+    fn what_was_done_to_something_or_by_somebody_is_found_without_reading_the_trail() {
+        found_by(&about(1), "trail_object (place=? AND object_id=?)");
+        found_by(&about(AT_ONCE), "trail_object (place=? AND object_id=?)");
+        found_by(&by_actor(), "trail_actor (place=? AND actor_id=?)");
+        for order in ["asc", "desc"] {
+            let index = "trail_object (place=? AND object_id=? AND seq>?";
+            found_by(&range_about(order), index);
+            found_by(&range(order), "PRIMARY KEY (place=? AND seq>? AND seq<?)");
+        }
     }
 }

@@ -53,7 +53,7 @@ fn key(
 /// # Errors
 /// The system gives no memory or randomness.
 pub async fn seal_secrets(app: &App, text: String, passphrase: String) -> Result<Sealed, Error> {
-    let _permit = app.hashing().acquire().await.map_err(|_| Error::Unavailable)?;
+    let _permit = app.hashing().begin().await?;
     let sealed = tokio::task::spawn_blocking(move || seal(&text, &passphrase));
     sealed.await.map_err(|_| Error::Internal)?.map_err(|_| Error::Internal)
 }

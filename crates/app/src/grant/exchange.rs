@@ -14,7 +14,6 @@ use claviger_domain::noun::grant::{
     Grant, GrantEdit, Right, Source, SourceKind, Subject, Target, Via,
 };
 use claviger_domain::noun::person::PersonEdit;
-use claviger_domain::noun::role::Role;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::refusal::{FieldError, Refusal};
 use claviger_domain::state::PlaceState;
@@ -26,8 +25,9 @@ use crate::context::Context;
 use crate::credential::Digits as Secret;
 use crate::error::Error;
 use crate::operation::{self, Operation};
+use crate::person::join::{self, Preset};
 use crate::work::Work;
-use crate::{Written, account, invitation};
+use crate::{Written, account};
 
 /// The most passwords that one command presets: each takes a while to hash.
 const MOST_PASSWORDS: usize = 100;
@@ -35,7 +35,7 @@ const MOST_PASSWORDS: usize = 100;
 /// Who is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Whom {
-    /// Somebody of the place.
+    /// Somebody of the place who has an e-mail address; nobody else is known here.
     Id(Id),
     /// Whoever has this e-mail address.
     Email(String),
@@ -63,9 +63,10 @@ pub struct Giving {
     pub window: Window,
     /// What a person that is made has beside the address. Of one who is there nothing is changed.
     pub details: PersonEdit,
-    /// The password of a person that is made and has no account. Without one they are invited.
+    /// The password of a person that is made, or was never asked to come in. Without one they are
+    /// invited.
     pub password: Option<Secret>,
-    /// Whether a person that is made is invited all the same.
+    /// Whether whoever has not come in is invited all the same.
     pub invite: bool,
 }
 
@@ -100,7 +101,7 @@ pub async fn exchange(
     wish: Exchange,
 ) -> Result<Written<Exchanged>, Error> {
     let place = authorize(ctx, place, &wish)?;
-    let hashes = passwords(ctx, &wish.give).await?;
+    let hashes = passwords(ctx, place, &wish.give).await?;
     let ctx2 = ctx.clone();
     ctx.write(Some(place), move |work| {
         let (taken, given) = run(&ctx2, work, place, &wish, &hashes)?;
@@ -150,7 +151,7 @@ pub async fn exchange_each(
     wish: Exchange,
 ) -> Result<Written<Operation>, Error> {
     let place = authorize(ctx, place, &wish)?;
-    let hashes = passwords(ctx, &wish.give).await?;
+    let hashes = passwords(ctx, place, &wish.give).await?;
     let ctx2 = ctx.clone();
     ctx.write(Some(place), move |work| {
         let (taken, given) = run(&ctx2, work, place, &wish, &hashes)?;
@@ -178,16 +179,25 @@ fn authorize(ctx: &Context, place: Id, wish: &Exchange) -> Result<PlaceNumber, E
 }
 
 /// The hashes of the passwords that are preset, item by item.
-async fn passwords(ctx: &Context, give: &[Giving]) -> Result<Vec<Option<String>>, Error> {
+async fn passwords(
+    ctx: &Context,
+    place: PlaceNumber,
+    give: &[Giving],
+) -> Result<Vec<Option<Preset>>, Error> {
     let preset = give.iter().filter(|it| it.password.is_some()).count();
     if preset > MOST_PASSWORDS {
         let detail = format!("at most {MOST_PASSWORDS} passwords at once");
         return Err(Refusal::field("", "too_many", detail).into());
     }
+    let state = ctx.app.state(place)?;
     let mut hashes = Vec::with_capacity(give.len());
     for item in give {
-        hashes.push(match &item.password {
-            Some(password) => Some(crate::session::hash(&ctx.app, password.0.clone()).await?),
+        let email = match &item.person {
+            Whom::Email(email) => Some(email.clone()),
+            id @ Whom::Id(_) => known(&state, id).and_then(|it| email_of(&state, it)),
+        };
+        hashes.push(match item.password.as_ref().zip(email) {
+            Some((password, email)) => Some(Preset::of(ctx, &email, password).await?),
             None => None,
         });
     }
@@ -199,7 +209,7 @@ fn run(
     work: &mut Work,
     place: PlaceNumber,
     wish: &Exchange,
-    hashes: &[Option<String>],
+    hashes: &[Option<Preset>],
 ) -> Result<(Vec<Outcome>, Vec<Outcome>), Error> {
     let fields =
         vec![Changed::shown("revoke", wish.take.len()), Changed::shown("create", wish.give.len())];
@@ -209,7 +219,7 @@ fn run(
         taken.push(outcome(&format!("/take/{at}"), take(work.place(place)?, taking))?);
     }
     for (at, giving) in wish.give.iter().enumerate() {
-        let hash = hashes.get(at).and_then(Option::as_deref);
+        let hash = hashes.get(at).and_then(Option::as_ref);
         let made = give(ctx, work, place, giving, hash).map(|grant| vec![grant]);
         given.push(outcome(&format!("/give/{at}"), made)?);
     }
@@ -242,9 +252,16 @@ fn level(state: &PlaceState, reference: &Ref) -> Result<AccessLevelNumber, Error
 
 fn known(state: &PlaceState, whom: &Whom) -> Option<PersonNumber> {
     match whom {
-        Whom::Id(id) => state.resolve(Noun::Person, &Ref::Id(*id)).map(PersonNumber),
+        Whom::Id(id) => {
+            let number = state.resolve(Noun::Person, &Ref::Id(*id)).map(PersonNumber);
+            number.filter(|it| email_of(state, *it).is_some())
+        }
         Whom::Email(email) => state.person_by_email(email),
     }
+}
+
+fn email_of(state: &PlaceState, person: PersonNumber) -> Option<String> {
+    state.people.get(person)?.details.email.clone()
 }
 
 /// Whether two windows are the same to the millisecond: as exact as programs are told them.
@@ -274,7 +291,7 @@ fn give(
     work: &mut Work,
     place: PlaceNumber,
     giving: &Giving,
-    hash: Option<&str>,
+    preset: Option<&Preset>,
 ) -> Result<Arc<Grant>, Error> {
     let draft = work.place(place)?;
     let level = level(&draft.state, &giving.level)?;
@@ -287,22 +304,24 @@ fn give(
         let detail = "the level has times of its own; no others can be given for one person";
         return Err(Refusal::field("/window", "fixed_times", detail).into());
     }
-    let (person, is_new) = match (known(&draft.state, &giving.person), &giving.person) {
-        (Some(person), _) => (person, false),
+    let person = match (known(&draft.state, &giving.person), &giving.person) {
+        (Some(person), _) => {
+            join::usable(ctx, place, people::find(&draft.state, person)?, preset)?;
+            person
+        }
         (None, Whom::Id(_)) => {
             let detail = "there is no such person in this place";
             return Err(Refusal::field("/person", "not_found", detail).into());
         }
         (None, Whom::Email(email)) => {
-            // Of who is there already neither would be looked at.
+            // Of who was asked already it would not be looked at.
             if let Some(password) = &giving.password {
                 account::check_password(&password.0, "/password")?;
             }
-            ctx.may_give(place, giving.details.role.unwrap_or(Role::Guest))?;
-            let edit = PersonEdit { email: Some(Some(email.clone())), ..giving.details.clone() };
-            (people::create(draft, &edit)?.number(), true)
+            join::make(ctx, work, place, (email, &giving.details))?
         }
     };
+    let draft = work.place(place)?;
     let (subject, target) = (Subject::Person(person), Target::AccessLevel(level));
     let there = draft.state.grants_between(subject, target).find(|grant| {
         grant.right == Right::Open && grant.schedule.is_none() && same(grant.window, window)
@@ -311,15 +330,7 @@ fn give(
         Some(grant) => grant,
         None => rules::create(draft, &new(subject, target, window, ctx.via))?,
     };
-    if is_new {
-        let is_mailed = hash.is_none() || giving.invite;
-        if let Some(hash) = hash {
-            invitation::preset(work, place, person, hash, is_mailed)?;
-        }
-        if is_mailed {
-            invitation::invite_subject(&ctx.app, work, place, subject)?;
-        }
-    }
+    join::ask(ctx, work, place, person, (preset, giving.invite))?;
     Ok(grant)
 }
 

@@ -32,6 +32,7 @@ pub fn create(draft: &mut Draft, edit: &PersonEdit) -> Result<Arc<Person>, Refus
         held_until: None,
         had_phone: false,
         forgotten_at: None,
+        invited_at: None,
     };
     write(draft, person, edit, "create")
 }
@@ -156,6 +157,7 @@ pub fn delete(draft: &mut Draft, number: PersonNumber) -> Result<(), Refusal> {
     person.role = Role::Guest;
     person.account = None;
     person.held_until = None;
+    person.invited_at = None;
     draft.delete(person);
     Ok(())
 }
@@ -176,8 +178,11 @@ fn write(
 ) -> Result<Arc<Person>, Refusal> {
     check(&draft.state, person.number(), edit)?;
     let mut changed = Vec::new();
-    if readdressed(&person, edit) && person.account.take().is_some() {
-        changed.push(Changed::hidden("account"));
+    if readdressed(&person, edit) {
+        person.invited_at = None;
+        if person.account.take().is_some() {
+            changed.push(Changed::hidden("account"));
+        }
     }
     let details = &mut person.details;
     set!(changed, person.header.external_id, edit.external_id);

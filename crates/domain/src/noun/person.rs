@@ -73,6 +73,8 @@ pub struct Person {
     pub had_phone: bool,
     /// What happened up to then is to be told of them no more, also where it is told late.
     pub forgotten_at: Option<Instant>,
+    /// When the place last asked this address to come in.
+    pub invited_at: Option<Instant>,
 }
 
 impl Person {
@@ -80,6 +82,12 @@ impl Person {
     #[must_use]
     pub fn number(&self) -> PersonNumber {
         PersonNumber(self.header.number)
+    }
+
+    /// Whether nobody has come in as them, or was asked to.
+    #[must_use]
+    pub fn is_unasked(&self) -> bool {
+        self.account.is_none() && self.invited_at.is_none()
     }
 }
 

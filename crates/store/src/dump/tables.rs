@@ -89,7 +89,8 @@ pub(super) const TABLES: &[Table] = &[
         columns: "place number id external_id created_at updated_at revision deleted_at \
             first_name last_name display_name email phone identity_provider \
             identity_subject identity_identifier employee_number language tags note \
-            metadata role state account had_phone held_until forgotten_at",
+            metadata role state account had_phone held_until forgotten_at \
+            invited_at",
         later: "",
         references: &[("account", "accounts", "number")],
     },

@@ -7,7 +7,7 @@ use claviger_domain::noun::event::StandIn;
 use claviger_domain::time::Instant;
 
 use super::filing::FILED;
-use crate::{Batch, Store, StoreError, Value, values};
+use crate::{Batch, Statement, Store, StoreError, Value, values};
 
 /// Whom to forget in a place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +52,27 @@ pub(super) fn theirs() -> String {
     )
 }
 
+/// What goes with rows that are old.
+fn of_old(old: &str) -> [String; 3] {
+    [
+        format!("delete from deliveries where place = ?1 and seq in (select seq from {old})"),
+        format!(
+            "delete from event_people where place = ?1 \
+             and (person, seq) in (select person, seq from {old})"
+        ),
+        format!("delete from {old}"),
+    ]
+}
+
+/// What goes with the events of somebody.
+fn of_theirs(theirs: &str) -> [String; 3] {
+    [
+        format!("delete from deliveries where place = ?1 and seq in {theirs}"),
+        format!("delete from event_subjects where place = ?1 and seq in {theirs}"),
+        "delete from event_people where place = ?1 and person = ?2".to_owned(),
+    ]
+}
+
 impl Store {
     /// Forgets whom events concerned, and the texts sent about them. Returns how many events were
     /// stripped.
@@ -66,15 +87,7 @@ impl Store {
         whom: &Forget,
     ) -> Result<u64, StoreError> {
         let (old, args) = whom.rows(place);
-        let texts = [
-            format!("delete from deliveries where place = ?1 and seq in (select seq from {old})"),
-            format!(
-                "delete from event_people where place = ?1 \
-                 and (person, seq) in (select person, seq from {old})"
-            ),
-            format!("delete from {old}"),
-        ];
-        self.forget(&old, texts.map(|text| (text, args.clone())), &args).await
+        self.forget(&old, of_old(&old).map(|text| (text, args.clone())), &args).await
     }
 
     /// Forgets that a person was concerned by any event of the place, under their own name or
@@ -96,15 +109,9 @@ impl Store {
         self.run(sql, values![place, person, at]).await?;
         let theirs = theirs();
         let args = values![place, person, stand_in.0];
-        let filed = "delete from event_people where place = ?1 and person = ?2".to_owned();
-        let texts = [
-            (format!("delete from deliveries where place = ?1 and seq in {theirs}"), args.clone()),
-            (
-                format!("delete from event_subjects where place = ?1 and seq in {theirs}"),
-                args.clone(),
-            ),
-            (filed, values![place, person]),
-        ];
+        let [deliveries, subjects, filed] = of_theirs(&theirs);
+        let texts =
+            [(deliveries, args.clone()), (subjects, args.clone()), (filed, values![place, person])];
         self.forget(&format!("{theirs} theirs"), texts, &args).await
     }
 
@@ -115,9 +122,13 @@ impl Store {
         texts: [(String, Vec<Value>); 3],
         args: &[Value],
     ) -> Result<u64, StoreError> {
+        // Nearly always there is nothing, and nobody's event waits for that to be found.
+        let any = format!("select 1 from {what} limit 1");
+        if self.db.read(Statement::new(any, args.to_vec())).await?.is_empty() {
+            return Ok(0);
+        }
         let mut batch = Batch::new();
-        // The row that filing takes too, so that nothing is filed while it is forgotten. It is
-        // left alone where there is nothing to forget, as nearly always.
+        // The row that filing takes too, so that nothing is filed while it is forgotten.
         let hold = format!(
             "insert into event_filing (place, filed) \
              select cast(?1 as bigint), 0 where exists (select 1 from {what}) \
@@ -129,5 +140,34 @@ impl Store {
             batch.run(text, args);
         }
         self.erased_by(batch).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plans::found_by;
+
+    #[test]
+    fn what_is_to_be_forgotten_is_found_without_reading_a_whole_place() {
+        let stand_ins = vec![StandIn([7; 16])];
+        let people = vec![PersonNumber(7), PersonNumber(8)];
+        for whom in [
+            Forget { before: Instant(1), people: vec![], stand_ins: vec![] },
+            Forget { before: Instant(1), people, stand_ins },
+        ] {
+            let (old, _) = whom.rows(PlaceNumber(1));
+            found_by(&format!("select 1 from {old} limit 1"), "event_subjects_occurred");
+            let [deliveries, filed, subjects] = of_old(&old);
+            found_by(&deliveries, "deliveries_seq (place=? AND seq=?)");
+            found_by(&filed, "PRIMARY KEY (place=? AND person=? AND seq=?)");
+            found_by(&subjects, "event_subjects_occurred");
+        }
+        let theirs = theirs();
+        let found = format!("select 1 from {theirs} theirs limit 1");
+        found_by(&found, "event_subjects_stand_in (place=? AND stand_in=?)");
+        let [deliveries, subjects, _] = of_theirs(&theirs);
+        found_by(&deliveries, "deliveries_seq (place=? AND seq=?)");
+        found_by(&subjects, "event_subjects_stand_in (place=? AND stand_in=?)");
     }
 }

@@ -34,6 +34,7 @@ impl Table for Person {
         "had_phone",
         "held_until",
         "forgotten_at",
+        "invited_at",
     ];
     const PAST: &'static [&'static str] = &["state"];
 
@@ -58,7 +59,7 @@ impl Table for Person {
         put!(out, list::texts(&details.tags));
         put!(out, details.note.as_ref(), details.metadata.as_ref());
         put!(out, self.role.as_str(), self.state.as_str(), self.account, self.had_phone);
-        put!(out, self.held_until, self.forgotten_at);
+        put!(out, self.held_until, self.forgotten_at, self.invited_at);
     }
 
     fn read(_: u32, header: Header, cells: &mut Cells<'_>) -> Result<Self, StoreError> {
@@ -84,6 +85,7 @@ impl Table for Person {
             had_phone: cells.bool()?,
             held_until: cells.opt_instant()?,
             forgotten_at: cells.opt_instant()?,
+            invited_at: cells.opt_instant()?,
         })
     }
 

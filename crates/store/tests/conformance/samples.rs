@@ -134,6 +134,7 @@ pub(crate) fn person(number: u32) -> Person {
         held_until: None,
         had_phone: false,
         forgotten_at: None,
+        invited_at: None,
     }
 }
 
@@ -415,6 +416,7 @@ fn people(secrets: &Secrets) -> Vec<Record> {
     full.had_phone = true;
     full.held_until = Some(Instant(77));
     full.forgotten_at = Some(Instant(78));
+    full.invited_at = Some(Instant(79));
     let mut card = credential(2);
     let part =
         |bits, value| CardPart { technology: Technology::Wiegand, card: CardValue { bits, value } };

@@ -137,6 +137,7 @@ fn people_and_credentials() {
         held_until: None,
         had_phone: false,
         forgotten_at: None,
+        invited_at: None,
     };
     let answer = person(&ann);
     fits(&shapes::person::PERSON, &answer);

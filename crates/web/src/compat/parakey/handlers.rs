@@ -5,6 +5,7 @@ pub(crate) mod batch;
 pub(crate) mod domain;
 pub(crate) mod event_log;
 pub(crate) mod member;
+mod said;
 pub(crate) mod webhook;
 
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! Programs written for Parakey's API, against `/compat/parakey`.
 
 mod access_keys;
+mod asked;
 mod auth;
 mod bad_input;
 mod batches;

@@ -3,12 +3,11 @@
 use claviger_app::grant::{self, Exchange, Giving, GrantFilter, Taking, Whom};
 use claviger_app::{Error, Id, Paging, Written};
 use claviger_domain::ids::Ref;
-use claviger_domain::noun::person::PersonEdit;
-use claviger_domain::noun::role::Role;
 use claviger_domain::noun::scope::Scope;
 use claviger_domain::time::{Instant, Window};
 use serde_json::{Value, json};
 
+use super::said::{details, flag, optional};
 use super::{Answered, Listing, answer, at_domain, fields_of, id_of};
 use crate::compat::fields::{Fields, Wrongs};
 use crate::compat::parakey::error::{Failure, refuse};
@@ -36,11 +35,8 @@ pub(crate) async fn manage(call: Call) -> Answered {
 
 /// What is asked for, as far as it can be read.
 pub(crate) fn exchange(body: &Fields<'_>, own: Id, wrongs: &mut Wrongs) -> Exchange {
-    for flag in ["sendPush", "sendInvitationEmail"] {
-        let known = matches!(body.get(flag), None | Some(Value::Null | Value::Bool(_)));
-        wrongs.check(known, flag, "must be true or false");
-    }
-    let invite = body.get("sendInvitationEmail") == Some(&Value::Bool(true));
+    flag(body, "sendPush", wrongs);
+    let invite = flag(body, "sendInvitationEmail", wrongs) == Some(true);
     let mut wish = Exchange::default();
     for (at, item) in items(body, "delete", wrongs).iter().enumerate() {
         let item = Fields::at(item, body.item("delete", at), wrongs);
@@ -72,11 +68,6 @@ fn items<'v>(body: &Fields<'v>, list: &str, wrongs: &mut Wrongs) -> &'v [Value] 
         None | Some(Value::Null) => &[],
         Some(_) => body.list(list, wrongs).unwrap_or_default(),
     }
-}
-
-/// A text that may be left out or null.
-fn optional<'v>(fields: &Fields<'v>, name: &str, wrongs: &mut Wrongs) -> Option<&'v str> {
-    fields.may_clear(name, wrongs).flatten()
 }
 
 /// The object of an item with that name.
@@ -137,57 +128,6 @@ fn window(item: &Fields<'_>, wrongs: &mut Wrongs) -> Window {
         at
     };
     Window { from: date("startDate"), until: date("expirationDate") }
-}
-
-const LINE: &str = "must be one line of at most 200 characters";
-
-fn is_line(text: &str) -> bool {
-    claviger_domain::text::is_line(text, 200)
-}
-
-/// What is said of a user beside who it is.
-pub(crate) fn details(user: &Fields<'_>, wrongs: &mut Wrongs) -> PersonEdit {
-    let mut text = |name: &str| {
-        let value = optional(user, name, wrongs);
-        wrongs.check(value.is_none_or(is_line), &user.name(name), LINE);
-        value.map(|it| Some(it.to_owned()))
-    };
-    let [first_name, last_name, language] = ["firstName", "lastName", "language"].map(&mut text);
-    // In another language there are no words: then it is that of the domain.
-    let language =
-        language.flatten().and_then(|it| map::language(&it)).map(|it| Some(it.to_owned()));
-    let tags = match user.get("tags") {
-        None | Some(Value::Null) => None,
-        Some(_) => user.texts("tags", wrongs),
-    };
-    let right = tags.iter().flatten().all(|(_, tag)| is_line(tag));
-    wrongs.check(right, &user.name("tags"), LINE);
-    PersonEdit {
-        first_name,
-        last_name,
-        language,
-        tags: tags.map(|tags| tags.into_iter().map(|(_, tag)| tag.to_owned()).collect()),
-        role: role(user, wrongs),
-        ..PersonEdit::default()
-    }
-}
-
-/// The one role of a list of roles.
-pub(crate) fn role(fields: &Fields<'_>, wrongs: &mut Wrongs) -> Option<Role> {
-    if matches!(fields.get("roles"), None | Some(Value::Null)) {
-        return None;
-    }
-    let roles = fields.texts("roles", wrongs)?;
-    let role = match roles.as_slice() {
-        [(_, one)] => map::role_of(one),
-        _ => {
-            wrongs.add(fields.name("roles"), "must be a list of exactly one role");
-            return None;
-        }
-    };
-    let known = "must be guest, appGuestManager, guestManager, installer, administrator or owner";
-    wrongs.check(role.is_some(), &fields.name("roles"), known);
-    role
 }
 
 /// `GET /access-keys`.

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use claviger_app::person::{self, PersonFilter};
+use claviger_app::credential::Digits;
+use claviger_app::person::{self, Joining, PersonFilter};
 use claviger_app::{Context, Error, Id, Paging, invitation};
 use claviger_domain::ids::Ref;
 use claviger_domain::noun::person::{Person, PersonEdit};
@@ -10,9 +11,9 @@ use claviger_domain::noun::scope::Scope;
 use claviger_domain::state::PlaceState;
 use serde_json::Value;
 
-use super::access_key::{details, role};
+use super::said::{details, flag, optional, role, tags};
 use super::{Answered, Listing, answer, at_domain, fields_of, id_of, made};
-use crate::compat::fields::{Fields, Wrongs};
+use crate::compat::fields::Fields;
 use crate::compat::parakey::error::{Failure, refuse};
 use crate::compat::parakey::wire;
 use crate::compat::serve::Call;
@@ -70,13 +71,16 @@ pub(crate) async fn get(call: Call) -> Answered {
     found(&call, missing, |person, state| wire::member(person, state, mail.as_ref()))
 }
 
-/// `POST /members`: adds a user, who is invited. One who is a member already stays as they are.
+/// `POST /members`: adds a user, who is invited. One who is a member already stays as they are, and
+/// is invited if that was never done.
 pub(crate) async fn add(call: Call) -> Answered {
     let (ctx, own) = at_domain(&call)?;
     let (body, mut wrongs) = fields_of(&call);
     let nested = body.get("user").map(|user| Fields::at(user, "user".to_owned(), &mut wrongs));
     let user = nested.as_ref().unwrap_or(&body);
     let email = user.must("email", &mut wrongs).map(str::to_owned);
+    let password = optional(user, "password", &mut wrongs);
+    let invite = flag(&body, "sendInvitationEmail", &mut wrongs) == Some(true);
     let mut edit = details(user, &mut wrongs);
     // What somebody is in the domain may stand beside the user or in it.
     if nested.is_some() {
@@ -84,23 +88,12 @@ pub(crate) async fn add(call: Call) -> Answered {
         edit.tags = edit.tags.or(tags(&body, &mut wrongs));
     }
     refuse(wrongs)?;
-    let email = email.unwrap_or_default();
-    let filter = PersonFilter { email: Some(email.clone()), ..PersonFilter::default() };
-    let known = person::list(&ctx, own, Paging::ALL, &filter)?;
-    if let Some(person) = known.items.first() {
-        return Ok(answer(&call, &shown(&ctx, own, person).await?));
-    }
-    edit.email = Some(Some(email));
-    let person = person::create(&ctx, own, edit, true).await?.done().ok_or(Error::Internal)?;
-    Ok(made(&call, &shown(&ctx, own, &person).await?))
-}
-
-fn tags(fields: &Fields<'_>, wrongs: &mut Wrongs) -> Option<Vec<String>> {
-    if matches!(fields.get("tags"), None | Some(Value::Null)) {
-        return None;
-    }
-    let tags = fields.texts("tags", wrongs)?;
-    Some(tags.into_iter().map(|(_, tag)| tag.to_owned()).collect())
+    let password = password.map(|it| Digits(it.to_owned()));
+    let wish = Joining { email: email.unwrap_or_default(), details: edit, password, invite };
+    let done = person::join(&ctx, own, wish).await?.done().ok_or(Error::Internal)?;
+    let (person, is_new) = done;
+    let body = shown(&ctx, own, &person).await?;
+    Ok(if is_new { made(&call, &body) } else { answer(&call, &body) })
 }
 
 async fn shown(ctx: &Context, own: Id, person: &Arc<Person>) -> Result<Value, Failure> {

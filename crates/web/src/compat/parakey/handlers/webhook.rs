@@ -12,6 +12,7 @@ use claviger_domain::noun::webhook::{Webhook, WebhookEdit};
 use claviger_domain::state::PlaceState;
 use serde_json::Value;
 
+use super::said::{flag, line};
 use super::{Answered, Listing, answer, at_domain, fields_of, id_of, made, settings};
 use crate::compat::fields::{Fields, Given, Wrongs};
 use crate::compat::parakey::error::{Failure, refuse};
@@ -153,9 +154,7 @@ fn wish(
     wrongs: &mut Wrongs,
 ) -> Result<WebhookWish, Failure> {
     domains(body, own, wrongs)?;
-    let name = body.may_clear("name", wrongs);
-    let right = name.flatten().is_none_or(|it| claviger_domain::text::is_line(it, 200));
-    wrongs.check(right, "name", "must be one line of at most 200 characters");
+    let name = line(body, "name", wrongs);
     let url = body.may_clear("url", wrongs).flatten();
     let right = url.is_none_or(crate::url::is_web_address);
     let what = "must be an http or https address without a name, a password or a fragment";
@@ -208,15 +207,6 @@ fn domains(body: &Fields<'_>, own: Id, wrongs: &mut Wrongs) -> Result<(), Failur
         }
     }
     Ok(())
-}
-
-fn flag(body: &Fields<'_>, name: &str, wrongs: &mut Wrongs) -> Option<bool> {
-    match body.get(name)? {
-        Value::Bool(value) => return Some(*value),
-        Value::Null => {}
-        _ => wrongs.add(name, "must be true or false"),
-    }
-    None
 }
 
 fn minutes(body: &Fields<'_>, wrongs: &mut Wrongs) -> Given<u32> {
