@@ -261,11 +261,9 @@ fn pending(
     place: Option<PlaceNumber>,
 ) -> Vec<Arc<Ticket>> {
     let own = |it: &&Arc<Ticket>| {
-        it.kind == TicketKind::Invitation
-            && it.account == Some(account)
-            && (place.is_none() || it.place == place)
+        it.kind == TicketKind::Invitation && (place.is_none() || it.place == place)
     };
-    directory.tickets.iter().filter(own).cloned().collect()
+    directory.tickets_of(account).filter(own).cloned().collect()
 }
 
 /// Accepts all invitations of an account whose human has proved that it is theirs; what places have

@@ -244,6 +244,24 @@ pub(crate) fn welcome(app: &App, work: &mut Work, known: &Account) -> Result<(),
     Ok(())
 }
 
+/// Accepts the invitations that somebody who is logged in has had since: they need not log in anew.
+///
+/// # Errors
+/// As for any command.
+pub async fn accept(ctx: &Context) -> Result<(), Error> {
+    let Caller::Account { number, through: None, .. } = ctx.caller else { return Ok(()) };
+    let known = {
+        let (directory, now) = (ctx.app.world().directory(), ctx.app.now());
+        let is_open = |it: &Arc<Ticket>| it.kind == TicketKind::Invitation && now < it.expires_at;
+        let is_invited = directory.tickets_of(number).any(is_open);
+        let account = directory.accounts.get(number).filter(|it| it.proven_at.is_some());
+        account.filter(|_| is_invited).cloned()
+    };
+    let Some(known) = known else { return Ok(()) };
+    let app = ctx.app.clone();
+    ctx.commit(None, move |work| welcome(&app, work, &known)).await
+}
+
 /// Where an account has which role; whoever is suspended has none.
 #[must_use]
 pub fn places(ctx: &Context, account: AccountNumber) -> Vec<(Id, Role)> {
@@ -278,11 +296,8 @@ pub fn list(ctx: &Context) -> Vec<SessionRow> {
     let now = ctx.app.now();
     let directory = ctx.app.world().directory();
     directory
-        .tickets
-        .iter()
-        .filter(|it| {
-            it.kind == TicketKind::Session && it.account == Some(number) && now < it.expires_at
-        })
+        .tickets_of(number)
+        .filter(|it| it.kind == TicketKind::Session && now < it.expires_at)
         .map(|it| SessionRow {
             id: it.header.id,
             number: it.header.number,
@@ -318,9 +333,7 @@ pub(crate) fn end_all(
 ) {
     let tickets: Vec<_> = draft
         .state
-        .tickets
-        .iter()
-        .filter(|it| it.account == Some(account))
+        .tickets_of(account)
         .filter(|it| match (only, it.kind) {
             (Some(only), kind) => kind == TicketKind::Session && it.header.id == only,
             (None, TicketKind::Session | TicketKind::PasswordReset) => true,

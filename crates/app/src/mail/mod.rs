@@ -30,17 +30,29 @@ const LEFT_ALONE: i64 = 20 * SECOND;
 
 /// Writes what could not be written before, and sends what is written where there is a mail server,
 /// until `stop` says true or its sender is gone.
-pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
+pub async fn run(app: App, stop: watch::Receiver<bool>) {
+    // What is to be written does not wait for a mail server.
+    tokio::join!(writing(&app, stop.clone()), sending(&app, stop));
+}
+
+async fn writing(app: &App, mut stop: watch::Receiver<bool>) {
     let outbox = Outbox::of(app.settings(), app.store().clone());
+    let mut tick = tokio::time::interval(EVERY);
+    loop {
+        tokio::select! {
+            _ = tick.tick() => outbox.post_due().await,
+            () = stopped(&mut stop) => return,
+        }
+    }
+}
+
+async fn sending(app: &App, mut stop: watch::Receiver<bool>) {
     let mut sending = smtp::Sending::default();
     let mut tick = tokio::time::interval(EVERY);
     let told = stop.clone();
     loop {
         tokio::select! {
-            _ = tick.tick() => {
-                outbox.post_due().await;
-                sending.round(&app, &told).await;
-            }
+            _ = tick.tick() => sending.round(app, &told).await,
             () = stopped(&mut stop) => return,
         }
     }
@@ -161,8 +173,8 @@ pub(crate) fn invitation(
             "Du har fått nycklar",
             format!(
                 "{place} har bjudit in dig till Claviger på {public_url}.\n\n\
-                 Du har redan ett konto med den här e-postadressen: logga in som vanligt för att \
-                 tacka ja.\n\
+                 Du har redan ett konto med den här e-postadressen: logga in som vanligt inom sju \
+                 dagar\nför att tacka ja. Är du redan inloggad loggar du ut först.\n\
                  Om du inte känner till detta behöver du inte göra något.\n"
             ),
         ),
@@ -181,8 +193,8 @@ pub(crate) fn invitation(
             "You have been given keys",
             format!(
                 "{place} has invited you to Claviger at {public_url}.\n\n\
-                 You have an account with this e-mail address already: log in as always to \
-                 accept.\n\
+                 You have an account with this e-mail address already: log in as always within \
+                 seven\ndays to accept. If you are logged in, log out first.\n\
                  If you know nothing of this, do nothing.\n"
             ),
         ),

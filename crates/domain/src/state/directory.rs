@@ -1,9 +1,10 @@
 //! Place 0: organizations, accounts, clients and tickets, and which places there are.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::map::Map;
-use super::table::Objects;
+use super::table::{Objects, Table};
 use crate::ids::{AccountNumber, ClientNumber, Id, Noun, OrganizationNumber, TicketNumber};
 use crate::noun::account::{Account, ActsFor, Ticket};
 use crate::noun::client::Client;
@@ -31,6 +32,8 @@ pub struct Directory {
     keys: Map<[u8; 32], ClientNumber>,
     secrets: Map<[u8; 32], TicketNumber>,
     acting: Map<ActsFor, u32>,
+    /// The tickets of each account: there are many of others.
+    tickets_of: Table<Option<Arc<BTreeSet<TicketNumber>>>>,
 }
 
 impl Directory {
@@ -82,6 +85,12 @@ impl Directory {
     #[must_use]
     pub fn acting(&self, of: &ActsFor) -> u32 {
         self.acting.get(of).unwrap_or(0)
+    }
+
+    /// The tickets of an account, in order of number.
+    pub fn tickets_of(&self, account: AccountNumber) -> impl Iterator<Item = &Arc<Ticket>> {
+        let own = self.tickets_of.get(account.0).and_then(Option::as_ref);
+        own.into_iter().flat_map(|own| own.iter()).filter_map(|it| self.tickets.get(*it))
     }
 
     /// The account with that e-mail address.
@@ -176,8 +185,68 @@ impl Directory {
                         count => self.acting.insert(of, count),
                     }
                 }
+                if let Some(account) = it.account {
+                    self.index_ticket(account, number, add);
+                }
             }
             _ => {}
         }
+    }
+
+    fn index_ticket(&mut self, account: AccountNumber, ticket: TicketNumber, add: bool) {
+        let own = self.tickets_of.edit(account.0);
+        let tickets = Arc::make_mut(own.get_or_insert_default());
+        if add {
+            tickets.insert(ticket);
+        } else {
+            tickets.remove(&ticket);
+        }
+        if tickets.is_empty() {
+            *own = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::noun::Header;
+    use crate::noun::account::TicketKind;
+    use crate::time::Instant;
+
+    fn ticket(number: u32, account: Option<u32>) -> Ticket {
+        let header = Header {
+            number,
+            id: Id(u128::from(number).to_be_bytes()),
+            external_id: None,
+            created_at: Instant(1),
+            updated_at: Instant(1),
+            revision: 1,
+            deleted_at: None,
+        };
+        let mut hash = [0; 32];
+        hash[..4].copy_from_slice(&number.to_be_bytes());
+        let ticket = Ticket::new(header, TicketKind::Session, hash, Instant(9));
+        Ticket { account: account.map(AccountNumber), ..ticket }
+    }
+
+    #[test]
+    fn the_tickets_of_an_account_are_those_and_no_others() {
+        let mut directory = Directory::default();
+        for (number, account) in [(1, Some(7)), (2, None), (3, Some(8)), (900, Some(7))] {
+            directory.apply(&ticket(number, account).into());
+        }
+        let of = |directory: &Directory, account: u32| -> Vec<u32> {
+            directory.tickets_of(AccountNumber(account)).map(|it| it.header.number).collect()
+        };
+        assert_eq!((of(&directory, 7), of(&directory, 8)), (vec![1, 900], vec![3]));
+        let former = directory.clone();
+        // Written again it stands once; deleted it is gone.
+        directory.apply(&ticket(900, Some(7)).into());
+        let mut gone = ticket(1, Some(7));
+        gone.header.deleted_at = Some(Instant(2));
+        directory.apply(&gone.into());
+        assert_eq!((of(&directory, 7), of(&directory, 9)), (vec![900], vec![]));
+        assert_eq!(of(&former, 7), [1, 900]);
     }
 }

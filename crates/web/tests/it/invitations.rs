@@ -359,6 +359,34 @@ async fn a_mail_that_cannot_be_written_is_written_later_and_meanwhile_it_is_said
 }
 
 #[tokio::test]
+async fn whoever_is_logged_in_has_what_they_are_invited_to_without_logging_in_anew() {
+    on_each_engine(|world| async move {
+        made(&world, json!({"invite": true})).await;
+        let secret = secret_of(&mails(&world, 1).await[0]).to_owned();
+        let browser = Browser::of(&world, &redeem(&world, &secret, PASSWORD).await);
+        let other = world.here().neighbour("Next door").await;
+        other.made("/people", json!({"email": ANN, "invite": true})).await;
+        let told = mails(&world, 2).await;
+        let told = told.iter().map(|it| plain(it)).find(|it| it.contains("Next door")).unwrap();
+        assert!(told.contains("seven"), "{told}");
+        let me = browser.get("/api/v1/me").await.expect(200);
+        let places: Vec<&Value> =
+            me["places"].as_array().unwrap().iter().map(|it| &it["place_id"]).collect();
+        assert_eq!(places, [&json!(world.place), &json!(other.place)]);
+        let revisions = world.revisions().await;
+        browser.get("/api/v1/me").await.expect(200);
+        assert_eq!(world.revisions().await, revisions, "once");
+        // One that is over is not accepted.
+        let third = world.here().neighbour("Up the road").await;
+        third.made("/people", json!({"email": ANN, "invite": true})).await;
+        let world = world.lasting().await.later(8 * 86_400).await;
+        let later = browser.at(&world).get("/api/v1/me").await.expect(200);
+        assert_eq!(later["places"], me["places"]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_guest_does_not_become_another_by_a_name_and_an_address() {
     on_each_engine(|world| async move {
         let mut wish = json!({"invite": true, "role": "guest_manager"});

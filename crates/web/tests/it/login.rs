@@ -27,7 +27,7 @@ impl Browser {
     }
 
     /// The same session with a server that was restarted.
-    fn at(&self, world: &World) -> Browser {
+    pub(crate) fn at(&self, world: &World) -> Browser {
         Browser { nobody: world.nobody(), cookie: self.cookie.clone() }
     }
 

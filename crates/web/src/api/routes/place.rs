@@ -76,6 +76,7 @@ async fn me(server: Shared, call: Request) -> Answered {
             })
         }
         Caller::Account { number, id, .. } => {
+            session::accept(&ctx).await.map_err(problem)?;
             let places = session::places(&ctx, *number).into_iter();
             json!({
                 "kind": "account",
