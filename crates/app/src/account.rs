@@ -3,13 +3,14 @@
 
 use std::collections::HashSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use claviger_domain::draft::{Changed, open};
-use claviger_domain::ids::{AccountNumber, Noun, PlaceNumber};
+use claviger_domain::draft::{Changed, Draft, open};
+use claviger_domain::ids::{AccountNumber, IdSource, Noun, PlaceNumber};
 use claviger_domain::noun::account::{Account, Ticket, TicketKind};
 use claviger_domain::noun::grant::Via;
 use claviger_domain::refusal::Refusal;
-use claviger_domain::state::PlaceState;
+use claviger_domain::state::{Directory, PlaceState};
 use claviger_domain::time::{HOUR, MINUTE};
 
 use crate::context::{Caller, Context};
@@ -134,19 +135,32 @@ pub(crate) async fn redeem(
 /// # Errors
 /// There is none; a place knows somebody by it, or by its address.
 pub async fn forget(ctx: &Context, email: &str) -> Result<(), Error> {
-    let found = ctx.app.world().directory().account_by_email(email).cloned();
-    let account = found.ok_or(Error::not_found(Noun::Account))?;
+    let (account, seen) = {
+        let directory = ctx.app.world().directory();
+        let account = directory.account_by_email(email).cloned();
+        let account = account.ok_or(Error::not_found(Noun::Account))?;
+        let seen = tickets(&directory, account.number());
+        (account, seen)
+    };
     if is_known(&ctx.app, &account) {
         let detail = "a place knows somebody by this address: they are deleted there first";
         return Err(Refusal::InUse(detail.to_owned()).into());
     }
-    delete(ctx, &account).await?;
+    delete(ctx, &account, &seen).await?;
     Ok(ctx.app.store().wipe_erased().await?)
 }
 
 /// Deletes the accounts that nobody has ever come in by and no place knows anybody by: somebody was
 /// invited, and is deleted or has another address since.
 pub(crate) async fn sweep(app: &App) -> Result<(), Error> {
+    delete_unused(app, unused(app)).await
+}
+
+/// An account, and which tickets it has.
+type Looked = (Arc<Account>, HashSet<u32>);
+
+/// The accounts that are to go, as they are.
+fn unused(app: &App) -> Vec<Looked> {
     let (directory, settled) = (app.world().directory(), app.now().plus(-SETTLED));
     // Whom a place has just invited may not be known everywhere yet.
     let recent = directory.tickets.iter().filter(|it| settled <= it.header.created_at);
@@ -157,10 +171,24 @@ pub(crate) async fn sweep(app: &App) -> Result<(), Error> {
             && !recent.contains(&account.number())
             && !is_known(app, account)
     });
-    for account in unused {
-        delete(&system(app), account).await?;
+    unused.map(|account| (account.clone(), tickets(&directory, account.number()))).collect()
+}
+
+async fn delete_unused(app: &App, unused: Vec<Looked>) -> Result<(), Error> {
+    let mut failed = Ok(());
+    for (account, seen) in unused {
+        match delete(&system(app), &account, &seen).await {
+            // Somebody was invited meanwhile, or it is gone: the others are none the worse for it.
+            Ok(()) | Err(Error::Refused(Refusal::Stale | Refusal::NotFound(_))) => {}
+            Err(error) => failed = Err(error),
+        }
     }
-    Ok(())
+    failed
+}
+
+/// Which tickets an account has.
+fn tickets(directory: &Directory, account: AccountNumber) -> HashSet<u32> {
+    directory.tickets_of(account).map(|it| it.header.number).collect()
 }
 
 /// Whether a place knows somebody by an account, or by its address.
@@ -172,32 +200,39 @@ fn is_known(app: &App, account: &Account) -> bool {
     })
 }
 
-/// Deletes an account that is as it was seen.
-async fn delete(ctx: &Context, account: &Account) -> Result<(), Error> {
-    let seen = account.header.revision;
-    let number = account.number();
-    ctx.commit(None, move |work| {
-        let draft = work.directory();
-        let account = draft.state.accounts.get(number).filter(|it| it.header.revision == seen);
-        let account = open(account.ok_or(Refusal::Stale)?);
-        let own = draft.state.tickets.iter().filter(|it| it.account == Some(number));
-        for ticket in own.cloned().collect::<Vec<_>>() {
-            draft.delete(ticket);
-        }
-        draft.note("delete", Noun::Account, Some(account.header.id), Vec::new());
-        draft.delete(Account {
-            email: None,
-            phone: None,
-            proven_at: None,
-            password: None,
-            ..account
-        });
-        Ok(())
-    })
-    .await?;
+/// Deletes an account that is as it was seen, and has had no tickets since but those `seen`: a new
+/// one is somebody's invitation.
+async fn delete(ctx: &Context, account: &Account, seen: &HashSet<u32>) -> Result<(), Error> {
+    let (number, revision, seen) = (account.number(), account.header.revision, seen.clone());
+    let before = ctx
+        .commit(None, move |work| {
+            delete_as_seen(work.directory(), number, revision, &seen)?;
+            // What is written by later commands is written to somebody who was invited since.
+            Ok(IdSource::new(work.now, [0; 16]).next_id())
+        })
+        .await?;
     if let Some(email) = &account.email {
-        mail::withdraw(&ctx.app, email).await;
+        mail::withdraw(&ctx.app, email, before).await;
     }
+    Ok(())
+}
+
+fn delete_as_seen(
+    draft: &mut Draft<Directory>,
+    number: AccountNumber,
+    revision: u64,
+    seen: &HashSet<u32>,
+) -> Result<(), Refusal> {
+    let account = draft.state.accounts.get(number).filter(|it| it.header.revision == revision);
+    let account = open(account.ok_or(Refusal::Stale)?);
+    let own: Vec<_> = draft.state.tickets_of(number).cloned().collect();
+    if own.iter().any(|it| !seen.contains(&it.header.number)) {
+        return Err(Refusal::Stale);
+    }
+    own.into_iter().for_each(|ticket| draft.delete(ticket));
+    draft.note("delete", Noun::Account, Some(account.header.id), Vec::new());
+    let blank = Account { email: None, phone: None, proven_at: None, password: None, ..account };
+    draft.delete(blank);
     Ok(())
 }
 
@@ -340,4 +375,82 @@ pub async fn reset_password(
         })
         .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use claviger_domain::ids::Id;
+
+    use super::*;
+    use crate::random::ids;
+    use crate::testing;
+
+    /// An account that was invited, of nobody whom a place knows.
+    async fn invited(app: &App, email: &'static str) -> AccountNumber {
+        let make = move |work: &mut Work| {
+            let draft = work.directory();
+            let header = draft.header(Noun::Account, None)?;
+            let number = AccountNumber(header.number);
+            let (email, phone) = (Some(email.to_owned()), None);
+            draft.put(Account { header, email, phone, proven_at: None, password: None });
+            Ok(number)
+        };
+        let number = system(app).commit(None, make).await.unwrap();
+        invite(app, number).await;
+        number
+    }
+
+    async fn invite(app: &App, account: AccountNumber) {
+        let hash = sha256(secret(ONE_TIME_PREFIX).as_bytes());
+        let make = move |work: &mut Work| {
+            let expires_at = work.now.plus(HOUR);
+            let draft = work.directory();
+            let header = draft.header(Noun::Ticket, None)?;
+            let ticket = Ticket::new(header, TicketKind::Invitation, hash, expires_at);
+            draft.put(Ticket { account: Some(account), ..ticket });
+            Ok(())
+        };
+        system(app).commit(None, make).await.unwrap();
+    }
+
+    fn looked(app: &App, accounts: &[AccountNumber]) -> Vec<Looked> {
+        let directory = app.world().directory();
+        let look = |number: &AccountNumber| {
+            let account = directory.accounts.get(*number).unwrap().clone();
+            (account, tickets(&directory, *number))
+        };
+        accounts.iter().map(look).collect()
+    }
+
+    #[tokio::test]
+    async fn who_is_invited_while_they_are_swept_stays_and_the_others_go() {
+        let app = testing::app().await;
+        let ann = invited(&app, "ann@example.org").await;
+        let bo = invited(&app, "bo@example.org").await;
+        let seen = looked(&app, &[ann, bo]);
+        invite(&app, ann).await;
+        delete_unused(&app, seen).await.unwrap();
+        let directory = app.world().directory();
+        assert_eq!(directory.tickets_of(ann).count(), 2);
+        assert!(directory.accounts.get(ann).is_some() && directory.accounts.get(bo).is_none());
+        // The other way about she is somebody new.
+        delete_unused(&app, looked(&app, &[ann])).await.unwrap();
+        assert!(app.world().directory().account_by_email("ann@example.org").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_mail_to_whoever_is_invited_again_is_not_taken_back() {
+        let app = testing::app().await;
+        let ann = invited(&app, "ann@example.org").await;
+        let folder = &app.settings().outbox;
+        let write = |id: Id| {
+            let file = folder.join(format!("{id}.eml"));
+            std::fs::write(&file, "To: ann@example.org\r\n\r\nCome\r\n").unwrap();
+            file
+        };
+        let before = write(ids(app.now().plus(-HOUR)).next_id());
+        let after = write(ids(app.now().plus(HOUR)).next_id());
+        delete_unused(&app, looked(&app, &[ann])).await.unwrap();
+        assert!(!before.exists() && after.exists());
+    }
 }

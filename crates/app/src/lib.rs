@@ -13,6 +13,8 @@ mod privacy;
 mod random;
 mod read;
 mod retention;
+#[cfg(test)]
+mod testing;
 mod work;
 mod world;
 mod writer;

@@ -282,9 +282,10 @@ impl Task {
 
     /// Adds a mail; says what is to be written once that is stored.
     fn mail(&self, batch: &mut Batch, (mail, stored): (Mail, NewMail)) -> (WaitingMail, Words) {
-        let (id, place, good_until) = (stored.id, mail.place, stored.good_until);
+        let (id, place) = (stored.id, mail.place);
+        let (next_at, good_until) = (stored.next_at, stored.good_until);
         self.open_part(batch, place).mails.push(stored);
-        let waiting = WaitingMail { place, id, sealed: Vec::new(), tries: 0, good_until };
+        let waiting = WaitingMail { place, id, sealed: Vec::new(), tries: 0, next_at, good_until };
         (waiting, mail.words)
     }
 

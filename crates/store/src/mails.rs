@@ -6,7 +6,7 @@ use claviger_domain::ids::{Id, PersonNumber, PlaceNumber};
 use claviger_domain::time::Instant;
 
 use crate::cells::{Cells, Tools};
-use crate::{Batch, Row, Statement, Store, StoreError, values};
+use crate::{Batch, Outcome, Row, Statement, Store, StoreError, values};
 
 /// A mail that a commit brings about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub struct WaitingMail {
     pub sealed: Vec<u8>,
     /// How often it was tried.
     pub tries: u32,
+    /// When it is due: whoever writes it takes it by this.
+    pub next_at: Instant,
     pub good_until: Instant,
 }
 
@@ -102,6 +104,11 @@ const END_WAITING: &str = "update mails set state = ?3, problem = ?4, changed_at
 const RETRY: &str = "update mails set problem = ?3, changed_at = ?4, next_at = ?5, \
      tries = tries + 1 where place = ?1 and id = ?2 and state = 'waiting'";
 
+const CLAIM: &str = "update mails set next_at = ?4 \
+     where place = ?1 and id = ?2 and next_at = ?3 and state = 'waiting'";
+
+const OVER: &str = "select 1 from mails where id = ?1 and good_until <= ?2";
+
 const TROUBLE: &str = "update mails set problem = ?2, changed_at = ?3 where id = ?1";
 
 const SETTLE: &str = "update mails set state = ?2, problem = ?3, changed_at = ?4, sealed = null \
@@ -145,7 +152,7 @@ impl Store {
         now: Instant,
         limit: u32,
     ) -> Result<Vec<WaitingMail>, StoreError> {
-        let sql = "select place, id, sealed, tries, good_until from mails \
+        let sql = "select place, id, sealed, tries, next_at, good_until from mails \
              where state = 'waiting' and next_at <= ?1 order by next_at, id limit ?2";
         let rows = self.db.read(Statement::new(sql, values![now, limit])).await?;
         let mut tools = Tools::default();
@@ -156,10 +163,30 @@ impl Store {
                 id: cells.id()?,
                 sealed: cells.opt_bytes()?.unwrap_or_default(),
                 tries: cells.fit()?,
+                next_at: cells.instant()?,
                 good_until: cells.instant()?,
             })
         };
         rows.into_iter().map(mail).collect()
+    }
+
+    /// Takes a mail that waits as it was seen, so that nobody else writes it before an instant.
+    /// False where somebody has, or it is out.
+    ///
+    /// # Errors
+    /// As for any write.
+    pub async fn claim_mail(&self, mail: &WaitingMail, until: Instant) -> Result<bool, StoreError> {
+        let mut batch = Batch::new();
+        batch.guard(CLAIM, values![mail.place, mail.id, mail.next_at, until]);
+        Ok(matches!(self.db.write(batch).await?, Outcome::Done { .. }))
+    }
+
+    /// Whether what a mail says is good for nothing any more; not where nothing is known of it.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn is_over(&self, mail: Id, now: Instant) -> Result<bool, StoreError> {
+        Ok(!self.db.read(Statement::new(OVER, values![mail, now])).await?.is_empty())
     }
 
     /// Notes that a mail was written, or given up before it was: what it said is erased.
@@ -245,10 +272,10 @@ mod tests {
 
     #[test]
     fn a_mail_is_found_by_its_id() {
-        for sql in [SETTLE, TROUBLE] {
+        for sql in [SETTLE, TROUBLE, OVER] {
             found_by(sql, "mails_id (id=?)");
         }
-        for sql in [END, END_WAITING, RETRY] {
+        for sql in [CLAIM, END, END_WAITING, RETRY] {
             found_by(sql, "(place=? AND id=?)");
         }
     }

@@ -174,37 +174,13 @@ impl Durable {
 mod tests {
     use claviger_domain::ids::LockNumber;
     use claviger_domain::noun::event::{Event, EventKind};
-    use claviger_domain::time::{Instant, Zone};
-    use claviger_store::testing::{folder, sqlite};
-    use claviger_store::{EventFilter, Secrets};
+    use claviger_domain::time::Instant;
+    use claviger_store::EventFilter;
 
     use super::*;
     use crate::decision::record::{Recording, recorded_until};
-    use crate::{App, Clock, Settings, random, setup};
-
-    /// A server with one place, whose number is 1.
-    async fn app() -> App {
-        let secrets = Secrets::load_or_create(&folder().join("secrets"), false).unwrap();
-        let store = Store::open(&sqlite(), Arc::new(secrets)).await.unwrap();
-        let settings = Settings {
-            outbox: folder(),
-            public_url: "http://localhost".into(),
-            clock: Clock::default(),
-            rate_per_client: None,
-            smtp: None,
-            epochs: None,
-            waits_for_clock: false,
-        };
-        let app = App::start(store, settings).await.unwrap();
-        let wish = setup::Wish {
-            organization: "Hus AB".into(),
-            place: "Hus".into(),
-            admin_email: "admin@localhost".into(),
-            time_zone: Zone::parse("Europe/Stockholm").unwrap(),
-        };
-        setup::run(&app, wish).await.unwrap();
-        app
-    }
+    use crate::testing::app;
+    use crate::{App, random};
 
     /// A decision of this moment, with its event.
     fn decision(app: &App, place: u32) -> Recordable {

@@ -13,10 +13,10 @@ use lettre::Message;
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
 
-use super::Words;
+use super::{LEFT_ALONE, Words};
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::{App, Settings};
+use crate::{App, Settings, random};
 
 /// How long a mail that nobody sent lies in the folder: the secret in it is over by then; and how
 /// long it can be asked how a mail went.
@@ -41,10 +41,14 @@ pub(crate) async fn clear(app: &App) {
     }
 }
 
-/// Deletes the mails to an address that lie in the folder, as nobody is to be known by it any more.
-pub(crate) async fn withdraw(app: &App, email: &str) {
+/// Deletes the mails to an address that lie in the folder and were made before an id, as nobody is
+/// to be known by it any more.
+pub(crate) async fn withdraw(app: &App, email: &str, before: Id) {
     let (folder, to) = (app.settings().outbox.clone(), folded(email));
-    let is_theirs = move |_: Id, path: &Path| -> std::io::Result<bool> {
+    let is_theirs = move |id: Id, path: &Path| -> std::io::Result<bool> {
+        if id >= before {
+            return Ok(false);
+        }
         let text = String::from_utf8_lossy(&std::fs::read(path)?).into_owned();
         let head = text.split("\r\n\r\n").next().unwrap_or_default();
         let mut said = head.lines().filter_map(|line| line.strip_prefix("To: "));
@@ -144,8 +148,25 @@ impl Outbox {
         }
     }
 
+    /// Whether nobody else writes a mail meanwhile: it was left to whoever wrote it for a while,
+    /// and is to be taken where that is nearly over.
+    async fn is_ours(&self, mail: &WaitingMail) -> bool {
+        let now = self.clock.now();
+        if now < mail.next_at.plus(-LEFT_ALONE / 2) {
+            return true;
+        }
+        let claimed = self.store.claim_mail(mail, now.plus(LEFT_ALONE)).await;
+        claimed.unwrap_or_else(|error| {
+            tracing::warn!(%error, "a mail could not be taken; it is tried again");
+            false
+        })
+    }
+
     /// Writes a mail and notes how that went.
     async fn post(&self, mail: WaitingMail, words: Result<Words, Unwritten>) {
+        if !self.is_ours(&mail).await {
+            return;
+        }
         let (key, now) = ((mail.place, mail.id), self.clock.now());
         let written = match words {
             Ok(words) => self.write(mail.id, words).await,
@@ -201,12 +222,9 @@ impl Outbox {
 fn write(folder: &Path, name: &str, message: &[u8]) -> std::io::Result<()> {
     use std::io::Write as _;
     std::fs::create_dir_all(folder)?;
-    let (unfinished, finished) = (folder.join(format!(".{name}")), folder.join(name));
-    // One that a server which ended had begun.
-    match std::fs::remove_file(&unfinished) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    // Each try has a name of its own: what one that ended had begun goes when it is old.
+    let begun = format!(".{name}.{}", random::word(8));
+    let (unfinished, finished) = (folder.join(begun), folder.join(name));
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

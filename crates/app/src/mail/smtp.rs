@@ -134,10 +134,16 @@ impl Smtp {
     }
 }
 
+/// How long to leave the server alone after each turn in which nobody was there; the last again and
+/// again.
+const ABSENCES: [i64; 4] = [5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE];
+
 /// Why a mail was not sent.
 enum Failed {
     Smtp(SmtpError),
     Unreadable,
+    /// What it says is good for nothing any more.
+    Over,
 }
 
 impl Failed {
@@ -145,6 +151,7 @@ impl Failed {
     fn words(&self) -> String {
         match self {
             Failed::Unreadable => "the file cannot be read as a mail, or not removed".to_owned(),
+            Failed::Over => "it could not be sent while what it says was good".to_owned(),
             Failed::Smtp(error) => match error.status() {
                 Some(code) => format!("the mail server answered {code}"),
                 None if error.is_timeout() => "the mail server was silent too long".to_owned(),
@@ -175,7 +182,13 @@ impl Failed {
         match self {
             Failed::Smtp(error) => error.is_permanent() && !self.is_of_log_in(),
             Failed::Unreadable => false,
+            Failed::Over => true,
         }
+    }
+
+    /// Whether it says nothing of the mail: nobody answered, and nobody would for another.
+    fn is_absence(&self) -> bool {
+        matches!(self, Failed::Smtp(error) if error.status().is_none())
     }
 
     /// Whether our log-in or our TLS is refused.
@@ -197,6 +210,8 @@ struct Tries {
 #[derive(Default)]
 pub(super) struct Sending {
     tries: HashMap<PathBuf, Tries>,
+    /// The turns in a row in which nobody was there.
+    absent: Option<Tries>,
 }
 
 impl Sending {
@@ -204,6 +219,9 @@ impl Sending {
     /// set.
     pub(super) async fn round(&mut self, app: &App, stop: &watch::Receiver<bool>) {
         let Some(smtp) = &app.settings().smtp else { return };
+        if self.absent.is_some_and(|it| app.now() < it.next) {
+            return;
+        }
         let folder = app.settings().outbox.clone();
         let files = tokio::task::spawn_blocking(move || waiting(&folder)).await.unwrap_or_default();
         self.tries.retain(|file, _| files.contains(file));
@@ -215,12 +233,25 @@ impl Sending {
             if so_far.is_some_and(|it| app.now() < it.next) {
                 continue;
             }
-            let Err(failed) = smtp.send(file.clone()).await else {
+            let sent = if is_over(app, &file).await {
+                Err(Failed::Over)
+            } else {
+                smtp.send(file.clone()).await
+            };
+            let Err(failed) = sent else {
+                self.absent = None;
                 note(app, &file, Some(MailState::Sent), None).await;
                 self.tries.remove(&file);
                 continue;
             };
             self.failed(app, file, so_far.map_or(0, |it| it.failed), &failed).await;
+            // Each mail would wait for the same silence, and those behind it for all of them.
+            if failed.is_absence() {
+                let count = self.absent.map_or(0, |it| it.failed);
+                let wait = ABSENCES[count.min(ABSENCES.len() - 1)];
+                self.absent = Some(Tries { failed: count + 1, next: app.now().plus(wait) });
+                return;
+            }
         }
     }
 
@@ -245,6 +276,13 @@ impl Sending {
             }
         }
     }
+}
+
+/// Whether what a mail says is good for nothing any more.
+async fn is_over(app: &App, file: &Path) -> bool {
+    let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let Some(id) = id_in(name) else { return false };
+    app.store().is_over(id, app.now()).await.unwrap_or(false)
 }
 
 /// Notes how a mail went for those who manage the person it is to.

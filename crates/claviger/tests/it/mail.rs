@@ -201,3 +201,27 @@ fn without_a_mail_server_mails_wait_for_the_operator() {
     let half = crate::run::claviger_with(&args, &[("CLAVIGER_MAIL_USER", "access")]);
     assert!(half.refusal().contains("mail.host"));
 }
+
+#[test]
+fn where_nobody_is_there_one_mail_asks_for_all() {
+    let temporary = Temporary::new();
+    let data = temporary.data("data");
+    with_account(&data);
+    let server = data.serve();
+    for wanted in 1..=4 {
+        forget_password(&server);
+        outbox(&data, |names| names.len() == wanted);
+    }
+    server.stop();
+    let mail = MailServer::start(Offer::Absence, &["1", "2", "3", "4"]);
+    let server = serve(&data, &mail, &[("CLAVIGER_MAIL_SECURITY", "none")]);
+    let begun = Instant::now();
+    while mail.answers_left() == 4 {
+        assert!(begun.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // The others do not ask before it has waited.
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(mail.answers_left(), 3);
+    server.stop();
+}

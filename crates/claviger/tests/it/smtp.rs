@@ -27,6 +27,8 @@ pub(crate) struct Mail {
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Offer {
     Nothing,
+    /// Hangs up on whoever comes, until as many have come as the answers there are.
+    Absence,
     StartTls,
     Tls,
 }
@@ -50,6 +52,9 @@ impl MailServer {
             for stream in listener.incoming() {
                 let mut talk = Talk::new(&answered, &taken);
                 let stream = stream.unwrap();
+                if offer == Offer::Absence && answered.lock().unwrap().pop_front().is_some() {
+                    continue;
+                }
                 let _ = match offer {
                     Offer::Tls => talk.over(&mut secured(stream)),
                     _ => talk.begin(stream, offer),
@@ -95,7 +100,7 @@ impl<'a> Talk<'a> {
     /// Without TLS, until that is asked for.
     fn begin(&mut self, mut stream: TcpStream, offer: Offer) -> std::io::Result<()> {
         stream.write_all(b"220 localhost ready\r\n")?;
-        if offer == Offer::Nothing {
+        if matches!(offer, Offer::Nothing | Offer::Absence) {
             return self.serve(&mut stream, "");
         }
         loop {

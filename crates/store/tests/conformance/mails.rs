@@ -95,3 +95,26 @@ async fn how_the_last_mail_about_somebody_went_is_known_until_they_are_deleted()
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_mail_is_taken_by_one_and_not_when_it_is_out() {
+    on_each_store(async |world| {
+        commit(&world, 1, PLACE, mail(1, None)).await;
+        let store = &world.store;
+        let seen = store.due_mails(Instant(10), 10).await.unwrap().remove(0);
+        assert_eq!(seen.next_at, Instant(10));
+        assert!(store.claim_mail(&seen, Instant(40)).await.unwrap());
+        assert!(!store.claim_mail(&seen, Instant(41)).await.unwrap(), "another has it");
+        assert_eq!(due(&world, 39).await, []);
+        let again = store.due_mails(Instant(40), 10).await.unwrap().remove(0);
+        store.end_mail((PLACE, id(1)), MailState::Written, None, Instant(41)).await.unwrap();
+        assert!(!store.claim_mail(&again, Instant(60)).await.unwrap(), "it is out");
+        let over = [(1, 99), (1, 100), (2, 100)];
+        let mut told = Vec::new();
+        for (n, now) in over {
+            told.push(store.is_over(id(n), Instant(now)).await.unwrap());
+        }
+        assert_eq!(told, [false, true, false]);
+    })
+    .await;
+}
