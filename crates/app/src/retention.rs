@@ -67,25 +67,26 @@ pub(crate) async fn clear(app: &App) -> Result<(), Error> {
 pub(crate) async fn purge(app: &App) -> Result<(), Error> {
     let now = app.now();
     for cell in app.world().places() {
-        let place = cell.state().place.number();
+        let (place, days) = (cell.state().place.number(), cell.state().place.retention_days);
+        // Copies of what is held go in their time, also while all of the place is.
+        let before = now.plus(-i64::from(days) * DAY);
+        app.store().trim_operations(place, before.max(now.plus(-OPERATIONS_KEPT))).await?;
+        app.store().trim_mails(place, before.max(now.plus(-mail::KEPT))).await?;
         let Some(due) = due(&cell.state(), now) else { continue };
         let reasons = app.store().old_reasons(place, due.before).await?;
         let over = over(&cell.state(), &due, &reasons, now);
         app.store().forget_reasons(place, &over).await?;
-        let before = due.before.max(now.plus(-OPERATIONS_KEPT));
-        app.store().trim_operations(place, before).await?;
-        app.store().trim_mails(place, due.before.max(now.plus(-mail::KEPT))).await?;
         // What somebody who is held could open is known from the records that go here.
         if due.held.is_empty() {
             purge_rights(app, place, now.plus(-RIGHTS_KEPT)).await?;
         }
     }
     sweep_tickets(app, now).await?;
-    account::sweep(app).await?;
+    let swept = account::sweep(app).await;
     app.store().trim_mails(PlaceNumber(0), now.plus(-mail::KEPT)).await?;
     mail::clear(app).await;
     app.store().wipe_erased().await?;
-    Ok(())
+    swept
 }
 
 /// The old reasons that explain nothing any more.

@@ -5,6 +5,7 @@ use claviger_store::{Statement, StoredAnswer};
 use serde_json::{Value, json};
 
 use crate::kit::{Site, field, in_seconds, invalid, one};
+use crate::login::mails;
 use crate::retention::work_until;
 use crate::support::{World, id, on_each_engine};
 
@@ -265,6 +266,33 @@ async fn what_a_place_is_used_for_says_how_long_it_remembers() {
         it.patch("", json!({"name": "Same"})).await.expect(200);
         assert_eq!(it.get("").await["retention_days"], 90);
         invalid(it.patch("", json!({"used_for": "prison"})).await, &["/used_for"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn copies_go_in_their_time_while_a_place_is_on_hold() {
+    on_each_engine(|world| async move {
+        let world = world.lasting().await;
+        let it = world.here();
+        let (ann, bo, door) = house(&it).await;
+        let days = json!({"retention_days": 90, "retention_reason": "House rules"});
+        it.patch("", days).await.expect(200);
+        let cy = it.made("/people", json!({"email": "cy@example.org", "invite": true})).await;
+        let told = async |it: &Site| it.get(&format!("{}/invitation", one("/people", &cy))).await;
+        mails(&world, 1).await;
+        let create = json!({"subject": {"person_id": id(&ann)}, "target": {"lock_id": id(&door)}});
+        let batch = it.post("/grants/batch", json!({"create": [create]})).await.expect(200);
+        let operation = format!("/operations/{}", id(&batch));
+        it.get(&operation).await;
+        let until = in_seconds(&world, 300 * DAY_S);
+        it.post("/hold", json!({"until": until, "reason": "An inquiry"})).await.expect(200);
+
+        let world = days_later(world, 31).await;
+        let it = world.here();
+        work_until(&world, async || told(&it).await["state"].is_null()).await;
+        it.missing(&operation).await;
+        assert_eq!(whom(&it).await, [ann["id"].clone(), bo["id"].clone()]);
     })
     .await;
 }
