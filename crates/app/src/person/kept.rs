@@ -16,7 +16,7 @@ use claviger_domain::state::PlaceState;
 use claviger_store::{ClosedGrants, Device, MailReport, Reason, TrailRow};
 
 use super::{get, own};
-use crate::context::Context;
+use crate::context::{Caller, Context};
 use crate::error::Error;
 use crate::privacy;
 use crate::read::{Gone, Seen};
@@ -83,12 +83,18 @@ pub async fn export(ctx: &Context, place: Id, person: &Ref) -> Result<Export, Er
     whole(ctx, get(ctx, place, person)?).await
 }
 
-/// The same of whoever calls.
+/// The same of whoever calls, a few times a minute: anybody may who has a log-in.
 ///
 /// # Errors
-/// As [`own`].
+/// As [`own`]; too many.
 pub async fn own_export(ctx: &Context, place: Id) -> Result<Export, Error> {
-    whole(ctx, own(ctx, place)?).await
+    let seen = own(ctx, place)?;
+    if let Caller::Account { id, .. } = &ctx.caller {
+        let (name, now) = (format!("export {id}"), ctx.app.now());
+        ctx.app.limits().check(&name, None, now)?;
+        ctx.app.limits().fail(&name, None, now);
+    }
+    whole(ctx, seen).await
 }
 
 async fn whole(ctx: &Context, seen: Seen<Arc<Person>>) -> Result<Export, Error> {

@@ -330,6 +330,13 @@ async fn whoever_logs_in_reads_what_is_theirs_and_nobody_elses() {
             it.missing(path).await;
             world.nobody().get(&it.at(path)).await.problem(401, "unauthorized");
         }
+        // It costs more than most, and is anybody's.
+        let bo = &browsers[1].0;
+        for _ in 0..10 {
+            bo.get(&it.at("/me/export")).await.expect(200);
+        }
+        bo.get(&it.at("/me/export")).await.problem(429, "too_many_requests");
+        ann.get(&it.at("/me/export")).await.expect(200);
         it.acted(&format!("{}/suspend", one("/people", person))).await;
         ann.get(&it.at("/me/export")).await.problem(404, "not_found");
     })

@@ -60,7 +60,8 @@ pub(super) fn table() -> Vec<Row> {
             "Everything stored about the caller",
             Answer::Object(&shape::EXPORT),
             run!(own_export),
-        ),
+        )
+        .doc("Ten times a minute at most."),
     ];
     rows.into_iter().map(|row| row.tag("people")).collect()
 }
