@@ -39,6 +39,8 @@ pub struct EventWish {
     pub granted: Option<bool>,
     /// Decisions only.
     pub decisions: bool,
+    /// Stored before this one.
+    pub before_seq: Option<u64>,
     /// How many of them are passed over first.
     pub skip: u64,
     /// The last first, and then from the last on.
@@ -87,6 +89,7 @@ pub async fn list(
     };
     let filter = EventFilter {
         after_seq: after,
+        before_seq: wish.before_seq,
         occurred: wish.occurred,
         received: wish.received,
         lock,

@@ -25,10 +25,15 @@ pub(crate) async fn credentials(ctx: Context, place: Id) -> Result<Value, Error>
 pub(crate) fn authenticate(app: &App, parts: &Parts, _: &Path) -> Result<Caller, Box<Response>> {
     let own = parts.headers.get(TOKEN).map(|it| it.to_str().unwrap_or_default());
     let token = own.or_else(|| bearer(&parts.headers)).ok_or(Error::Unauthenticated);
-    let known = token.and_then(|token| plain_token(app, token));
-    let known = known.ok().filter(|caller| place::only(app, caller).is_some());
-    known.ok_or_else(|| {
+    let refuse =
+        |status, code, message: &str| Box::new(Failure::new(status, code, message).into_response());
+    let known = token.and_then(|token| plain_token(app, token)).map_err(|_| {
         let message = "Send an access token that is good in the header access-token.";
-        Box::new(Failure::new(401, "unauthorized", message).into_response())
-    })
+        refuse(401, "unauthorized", message)
+    })?;
+    if place::only(app, &known).is_none() {
+        let message = "This token is not for one domain; here it must be for exactly one.";
+        return Err(refuse(403, "forbidden", message));
+    }
+    Ok(known)
 }

@@ -8,6 +8,7 @@ pub(crate) mod member;
 mod said;
 pub(crate) mod webhook;
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
@@ -58,16 +59,15 @@ pub(crate) fn id_of(call: &Call) -> Id {
 
 /// An answer with the tag by which a client can ask whether it has changed.
 pub(crate) fn answer(call: &Call, body: &Value) -> Response {
-    tagged(call, 200, body)
+    tagged(call, 200, body.to_string())
 }
 
 /// The answer to what made something.
 pub(crate) fn made(call: &Call, body: &Value) -> Response {
-    tagged(call, 201, body)
+    tagged(call, 201, body.to_string())
 }
 
-fn tagged(call: &Call, status: u16, body: &Value) -> Response {
-    let body = body.to_string();
+fn tagged(call: &Call, status: u16, body: String) -> Response {
     let tag = etag::of_body(body.as_bytes());
     let mut known = call.parts.headers.get_all(IF_NONE_MATCH).iter();
     let is_known =
@@ -120,23 +120,79 @@ impl Listing {
         Ok(Listing { limit: limit.flatten(), order: order.flatten(), since: since.flatten() })
     }
 
-    /// The answer of a whole list, each item with when it was made.
-    pub(crate) fn answer(&self, call: &Call, mut items: Vec<(Instant, Value)>) -> Response {
-        items.retain(|(at, _)| self.since.is_none_or(|since| *at >= since));
+    /// The answer of a list: of `items`, which stand in the order in which they were made, those that
+    /// are shown. `about` says when one was made, and what it is called.
+    pub(crate) async fn answer<'t, T: 't>(
+        &self,
+        call: &Call,
+        items: impl Iterator<Item = &'t T>,
+        about: impl Fn(&T) -> (Instant, String),
+        show: impl FnMut(&T) -> Option<Value>,
+    ) -> Response {
+        tagged(call, 200, self.text(items, about, show).await)
+    }
+
+    /// Only what is answered is made: a list may be a thousand times as long as what is asked of it.
+    async fn text<'t, T: 't>(
+        &self,
+        items: impl Iterator<Item = &'t T>,
+        about: impl Fn(&T) -> (Instant, String),
+        mut show: impl FnMut(&T) -> Option<Value>,
+    ) -> String {
+        let mut items: Vec<&T> = match self.since {
+            Some(since) => items.filter(|item| about(item).0 >= since).collect(),
+            None => items.collect(),
+        };
         match self.order {
             Some(("name", descends)) => {
-                let name = |item: &Value| item["name"].as_str().unwrap_or_default().to_owned();
-                items.sort_by_cached_key(|(_, item)| name(item));
+                items.sort_by_cached_key(|item| about(item).1);
                 if descends {
                     items.reverse();
                 }
             }
-            // Things stand in the order in which they were made.
             Some((_, true)) => items.reverse(),
             _ => {}
         }
-        let items = items.into_iter().take(self.limit.unwrap_or(usize::MAX));
-        answer(call, &items.map(|(_, item)| item).collect())
+        let (mut listed, limit) = (Listed::default(), self.limit.unwrap_or(usize::MAX));
+        for (at, item) in items.into_iter().enumerate() {
+            if listed.count == limit {
+                break;
+            }
+            if at % AT_ONCE == AT_ONCE - 1 {
+                tokio::task::yield_now().await;
+            }
+            show(item).iter().for_each(|shown| listed.push(shown));
+        }
+        listed.end()
+    }
+}
+
+/// How many items are looked at before others have their turn.
+const AT_ONCE: usize = 1000;
+
+/// A list as it is written.
+#[derive(Default)]
+pub(crate) struct Listed {
+    text: String,
+    count: usize,
+}
+
+impl Listed {
+    pub(crate) fn push(&mut self, item: &Value) {
+        self.text.push(if self.count == 0 { '[' } else { ',' });
+        self.count += 1;
+        // Writing to a text cannot fail.
+        let _ = write!(self.text, "{item}");
+    }
+
+    fn end(mut self) -> String {
+        self.text.push_str(if self.count == 0 { "[]" } else { "]" });
+        self.text
+    }
+
+    /// The answer that it is.
+    pub(crate) fn answer(self, call: &Call) -> Response {
+        tagged(call, 200, self.end())
     }
 }
 
@@ -148,5 +204,36 @@ fn parse_order(text: &str, fields: &[&'static str]) -> Option<(&'static str, boo
         "ASC" => Some((field, false)),
         "DESC" => Some((field, true)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use claviger_app::Instant;
+    use serde_json::json;
+
+    use super::Listing;
+
+    #[tokio::test]
+    async fn only_what_is_answered_is_made() {
+        let items: Vec<i64> = (0..500).collect();
+        let about = |it: &i64| (Instant(*it), format!("{:03}", (*it * 7) % 500));
+        let all = Listing { limit: None, order: None, since: None };
+        for (listing, found, wanted) in [
+            (Listing { limit: Some(1), ..all }, "[1]", 2),
+            (Listing { limit: Some(2), order: Some(("createdAt", true)), ..all }, "[499,497]", 3),
+            (Listing { limit: Some(1), order: Some(("name", false)), ..all }, "[143]", 2),
+            (Listing { since: Some(Instant(497)), ..all }, "[497,499]", 3),
+            (Listing { since: Some(Instant(500)), ..all }, "[]", 0),
+        ] {
+            let mut made = 0;
+            // The even ones are not shown.
+            let show = |it: &i64| {
+                made += 1;
+                (it % 2 == 1).then(|| json!(it))
+            };
+            assert_eq!(listing.text(items.iter(), about, show).await, found);
+            assert_eq!(made, wanted, "{found}");
+        }
     }
 }

@@ -38,10 +38,14 @@ pub(crate) fn time(at: Instant) -> String {
     at.timestamp().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
-/// Reads ISO 8601 with a zone, or the text of a JavaScript date (`Thu Jan 05 2023 10:00:00
+/// Reads ISO 8601 with a zone (of which a URL may have lost the plus too), or the text of a JavaScript date (`Thu Jan 05 2023 10:00:00
 /// GMT+0100 (CET)`, of which a URL may have lost the plus), to the millisecond.
 pub(crate) fn instant(text: &str) -> Option<Instant> {
-    let at = Instant::parse(text).or_else(|| of_javascript(text))?;
+    // A plus that stands in a URL as it is, is a space when it is read.
+    let with_plus = || text.contains('T').then(|| text.replacen(' ', "+", 1));
+    let at = Instant::parse(text)
+        .or_else(|| of_javascript(text))
+        .or_else(|| Instant::parse(&with_plus()?))?;
     Some(Instant(at.0.div_euclid(1000) * 1000))
 }
 
@@ -118,6 +122,7 @@ mod tests {
             "2023-01-05T09:00:00.000Z",
             "2023-01-05T09:00:00Z",
             "2023-01-05T10:00:00+01:00",
+            "2023-01-05T10:00:00 01:00",
             "2023-01-05T09:00:00.000400Z",
             "Thu Jan 05 2023 10:00:00 GMT+0100 (Central European Standard Time)",
             "Thu Jan 05 2023 10:00:00 GMT 0100 (Central European Standard Time)",
@@ -131,6 +136,7 @@ mod tests {
             "2023-01-05",
             "Thu Jan 05 2023",
             "Thu Jan 05 2023 10:00:00",
+            "2023-01-05T10:00:00 ",
             "Thu Foo 05 2023 10:00:00 GMT+0100",
             "Thu Feb 30 2023 10:00:00 GMT+0100",
             "Thu Jan 05 2023 10:00:00 GMT*0100",

@@ -146,6 +146,7 @@ pub(crate) fn access_key(grant: &Grant, state: &PlaceState) -> Option<Value> {
     let level = access_of(grant, state)?;
     let Subject::Person(person) = grant.subject else { return None };
     let person = state.people.get(person)?;
+    let email = person.details.email.as_ref()?;
     Some(json!({
         "id": grant.header.id.to_string(),
         "access": {
@@ -153,7 +154,7 @@ pub(crate) fn access_key(grant: &Grant, state: &PlaceState) -> Option<Value> {
             "aliasId": level.header.external_id,
             "name": level.name,
         },
-        "user": { "id": person.header.id.to_string(), "email": person.details.email.as_ref()? },
+        "user": { "id": person.header.id.to_string(), "email": email },
         "domain": of(&state.place),
         "startDate": grant.window.from.map(time),
         "expirationDate": grant.window.until.map(time),

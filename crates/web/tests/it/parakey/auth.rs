@@ -59,7 +59,8 @@ async fn what_is_taken_from_the_client_is_taken_from_the_token() {
         let places = json!({"place_ids": [program.it.place, id(&other)]});
         world.admin.patch(&path, places).await.expect(200);
         let answer = program.call("GET", "/access-keys", Value::Null).await;
-        refused(&answer, 401, "unauthorized", &[]);
+        refused(&answer, 403, "forbidden", &[]);
+        assert!(answer.body["message"].as_str().unwrap().contains("exactly one"));
         world.admin.delete(&path).await.expect(204);
         let answer = program.call("GET", "/access-keys", Value::Null).await;
         refused(&answer, 401, "unauthorized", &[]);

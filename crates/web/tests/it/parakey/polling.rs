@@ -146,6 +146,10 @@ async fn the_documented_poller_misses_none_that_come_late_or_many_at_once() {
         let since = "2020-01-01T00:00:00Z";
         let whole = program.get(&format!("/eventLogs?startDate={since}")).await;
         assert_eq!(whole.as_array().unwrap().len(), all.len());
+        let ascending = format!("/eventLogs?startDate={since}&orderBy=createdAt:ASC");
+        let mut turned = program.get(&ascending).await.as_array().unwrap().clone();
+        turned.reverse();
+        assert_eq!(whole, Value::Array(turned));
         assert_eq!(program.get("/eventLogs").await.as_array().unwrap().len(), 100);
         let some = program.get(&format!("/eventLogs?startDate={since}&limit=3")).await;
         assert_eq!(some.as_array().unwrap().len(), 3);

@@ -2,7 +2,9 @@
 
 use claviger_app::{Paging, access_level, lock, place};
 use claviger_domain::ids::Ref;
+use claviger_domain::noun::access_level::AccessLevel;
 use claviger_domain::noun::lock::Lock;
+use claviger_domain::noun::place::Place;
 use claviger_domain::noun::scope::Scope;
 
 use super::{Answered, Listing, answer, at_domain, id_of, settings};
@@ -18,8 +20,9 @@ pub(crate) async fn list(call: Call) -> Answered {
     let listing = Listing::of(&call, BY_NAME)?;
     let seen = place::get(&ctx, own)?;
     let customer = place::organization_of(&ctx, &seen.value);
-    let shown = wire::domain(&seen.value, customer.as_deref());
-    Ok(listing.answer(&call, vec![(seen.value.header.created_at, shown)]))
+    let about = |place: &Place| (place.header.created_at, place.name.clone());
+    let shown = |place: &Place| Some(wire::domain(place, customer.as_deref()));
+    Ok(listing.answer(&call, std::iter::once(&*seen.value), about, shown).await)
 }
 
 /// `GET /domains/{id}`.
@@ -38,10 +41,11 @@ pub(crate) async fn accesses(call: Call) -> Answered {
     let (ctx, own) = at_domain(&call)?;
     let listing = Listing::of(&call, BY_NAME)?;
     let page = access_level::list(&ctx, own, Paging::ALL)?;
-    let open = page.items.iter().filter(|level| level.api_enabled);
+    let open = page.items.iter().map(|level| &**level).filter(|level| level.api_enabled);
     let of = |lock: &Lock| settings(&ctx, lock);
-    let shown = open.map(|level| (level.header.created_at, wire::access(level, &page.state, &of)));
-    Ok(listing.answer(&call, shown.collect()))
+    let about = |level: &AccessLevel| (level.header.created_at, level.name.clone());
+    let shown = |level: &AccessLevel| Some(wire::access(level, &page.state, &of));
+    Ok(listing.answer(&call, open, about, shown).await)
 }
 
 /// `GET /accesses/{id}`.
@@ -60,9 +64,12 @@ pub(crate) async fn devices(call: Call) -> Answered {
     let listing = Listing::of(&call, BY_NAME)?;
     let page = lock::list(&ctx, own, Paging::ALL)?;
     let of = |lock: &Lock| settings(&ctx, lock);
-    let shown = page.items.iter();
-    let shown = shown.map(|lock| (lock.header.created_at, wire::device(lock, &page.state, &of)));
-    Ok(listing.answer(&call, shown.collect()))
+    let about = |lock: &Lock| {
+        let own = of(lock);
+        (lock.header.created_at, own.as_deref().unwrap_or(lock).name.clone())
+    };
+    let shown = |lock: &Lock| Some(wire::device(lock, &page.state, &of));
+    Ok(listing.answer(&call, page.items.iter().map(|lock| &**lock), about, shown).await)
 }
 
 /// `GET /devices/{id}` and `GET /eventConfigurations/{id}`.

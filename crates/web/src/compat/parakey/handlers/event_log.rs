@@ -3,9 +3,8 @@
 use claviger_app::event::{self, EventWish};
 use claviger_domain::noun::lock::Lock;
 use claviger_domain::time::Window;
-use serde_json::Value;
 
-use super::{Answered, Listing, answer, at_domain, id_of, settings};
+use super::{Answered, Listed, Listing, answer, at_domain, id_of, settings};
 use crate::compat::parakey::error::Failure;
 use crate::compat::parakey::version::Version;
 use crate::compat::parakey::wire;
@@ -13,6 +12,8 @@ use crate::compat::serve::Call;
 
 /// How many are answered where nothing is said.
 const LIMIT: usize = 100;
+/// How many are read at once: no more than their texts is held of the others.
+const AT_ONCE: usize = 500;
 /// How many of those since a date: pollers ask for them without a limit, and must miss none.
 const MOST: usize = 100_000;
 
@@ -23,7 +24,7 @@ pub(crate) async fn list(call: Call) -> Answered {
     let (ctx, own) = at_domain(&call)?;
     let listing = Listing::of(&call, &["createdAt", "timestamp"])?;
     let (field, newest_first) = listing.order.unwrap_or(("createdAt", true));
-    let wish = EventWish {
+    let mut wish = EventWish {
         received: Window { from: listing.since, until: None },
         granted: Some(true),
         newest_first,
@@ -34,14 +35,26 @@ pub(crate) async fn list(call: Call) -> Answered {
     if listing.since.is_some() {
         event::settled(&ctx, own).await?;
     }
-    let page = event::list(&ctx, own, 0, listing.limit.unwrap_or(most), &wish).await?;
-    let of = |lock: &Lock| settings(&ctx, lock);
     let version = Version::asked(&call);
-    let shown = page
-        .events
-        .iter()
-        .filter_map(|event| wire::event_log(event, (&page.state, &page.gone), &of, version));
-    Ok(answer(&call, &shown.collect::<Value>()))
+    let (mut listed, mut after, mut left) = (Listed::default(), 0, listing.limit.unwrap_or(most));
+    while left > 0 {
+        // In the order in which doors were opened there is no number to go on after.
+        let some = if wish.by_time { left } else { left.min(AT_ONCE) };
+        let page = event::list(&ctx, own, after, some, &wish).await?;
+        let of = |lock: &Lock| settings(&ctx, lock);
+        let about = (&*page.state, &page.gone);
+        let shown = page.events.iter();
+        let shown = shown.filter_map(|event| wire::event_log(event, about, &of, version));
+        shown.for_each(|log| listed.push(&log));
+        let Some(last) = page.events.last().filter(|_| page.more) else { break };
+        left -= page.events.len();
+        if newest_first {
+            wish.before_seq = Some(last.seq);
+        } else {
+            after = last.seq;
+        }
+    }
+    Ok(listed.answer(&call))
 }
 
 /// `GET /event-logs/{id}`.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use claviger_app::credential::Digits;
-use claviger_app::person::{self, Joining, PersonFilter};
-use claviger_app::{Context, Error, Id, Paging, invitation};
+use claviger_app::person::{self, Joining};
+use claviger_app::{Context, Error, Id, invitation};
 use claviger_domain::ids::Ref;
 use claviger_domain::noun::person::{Person, PersonEdit};
 use claviger_domain::noun::scope::Scope;
@@ -20,15 +20,13 @@ use crate::compat::serve::Call;
 
 const ORDERS: &[&str] = &["createdAt"];
 
-fn listed(call: &Call, shown: impl Fn(&Person, &PlaceState) -> Option<Value>) -> Answered {
+async fn listed(call: &Call, shown: impl Fn(&Person, &PlaceState) -> Option<Value>) -> Answered {
     let (ctx, own) = at_domain(call)?;
     let listing = Listing::of(call, ORDERS)?;
-    let page = person::list(&ctx, own, Paging::ALL, &PersonFilter::default())?;
-    let shown = page.items.iter().filter_map(|person| {
-        let shown = shown(person, &page.state)?;
-        Some((person.header.created_at, shown))
-    });
-    Ok(listing.answer(call, shown.collect()))
+    let state = ctx.read(own, Scope::PeopleRead)?;
+    let about = |person: &Person| (person.header.created_at, String::new());
+    let people = state.people.iter().map(|person| &**person);
+    Ok(listing.answer(call, people, about, |person| shown(person, &state)).await)
 }
 
 fn found(
@@ -45,7 +43,7 @@ fn found(
 
 /// `GET /users`.
 pub(crate) async fn users(call: Call) -> Answered {
-    listed(&call, |person, _| wire::user(person))
+    listed(&call, |person, _| wire::user(person)).await
 }
 
 /// `GET /users/{id}`.
@@ -57,7 +55,7 @@ pub(crate) async fn user(call: Call) -> Answered {
 pub(crate) async fn list(call: Call) -> Answered {
     let (ctx, own) = at_domain(&call)?;
     let mails = invitation::reports(&ctx, own).await?;
-    listed(&call, |person, state| wire::member(person, state, mails.get(&person.number())))
+    listed(&call, |person, state| wire::member(person, state, mails.get(&person.number()))).await
 }
 
 /// `GET /members/{id}`.

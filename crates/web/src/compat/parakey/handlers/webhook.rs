@@ -67,10 +67,10 @@ pub(crate) async fn list(call: Call) -> Answered {
     let listing = Listing::of(&call, &["createdAt", "name"])?;
     let page = webhook::list(&ctx, own, Paging::ALL)?;
     let gone = webhook::speak_of(&ctx, &page.state, &page.items).await?;
-    let items = page.items.iter().filter_map(|webhook| {
-        Some((webhook.header.created_at, shown(&ctx, webhook, &page.state, &gone)?))
-    });
-    Ok(listing.answer(&call, items.collect()))
+    let about =
+        |webhook: &Webhook| (webhook.header.created_at, webhook.name.clone().unwrap_or_default());
+    let shown = |webhook: &Webhook| shown(&ctx, webhook, &page.state, &gone);
+    Ok(listing.answer(&call, page.items.iter().map(|it| &**it), about, shown).await)
 }
 
 /// `GET /webhooks/{id}`.
