@@ -120,8 +120,8 @@ impl Listing {
         Ok(Listing { limit: limit.flatten(), order: order.flatten(), since: since.flatten() })
     }
 
-    /// The answer of a list: of `items`, which stand in the order in which they were made, those that
-    /// are shown. `about` says when one was made, and what it is called.
+    /// The answer of a list: of `items`, which stand in the order in which they were made, those
+    /// that are shown. `about` says when one was made, and what it is called.
     pub(crate) async fn answer<'t, T: 't>(
         &self,
         call: &Call,
@@ -132,7 +132,7 @@ impl Listing {
         tagged(call, 200, self.text(items, about, show).await)
     }
 
-    /// Only what is answered is made: a list may be a thousand times as long as what is asked of it.
+    /// Only what is answered is made: a list may be a thousand times as long as what is asked.
     async fn text<'t, T: 't>(
         &self,
         items: impl Iterator<Item = &'t T>,

@@ -38,8 +38,8 @@ pub(crate) fn time(at: Instant) -> String {
     at.timestamp().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
-/// Reads ISO 8601 with a zone (of which a URL may have lost the plus too), or the text of a JavaScript date (`Thu Jan 05 2023 10:00:00
-/// GMT+0100 (CET)`, of which a URL may have lost the plus), to the millisecond.
+/// Reads ISO 8601 with a zone, or the text of a JavaScript date (`Thu Jan 05 2023 10:00:00
+/// GMT+0100 (CET)`), to the millisecond; a URL may have lost the plus of either.
 pub(crate) fn instant(text: &str) -> Option<Instant> {
     // A plus that stands in a URL as it is, is a space when it is read.
     let with_plus = || text.contains('T').then(|| text.replacen(' ', "+", 1));

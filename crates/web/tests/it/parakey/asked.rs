@@ -1,10 +1,12 @@
 //! Who is asked to come in, and how often: whoever is given a key or added for the first time,
 //! whether or not the domain knew them before.
 
+use claviger_store::Statement;
 use serde_json::{Value, json};
 
 use super::{Parakey, item, refused};
 use crate::login::{PASSWORD, log_in, mails, secret_of};
+use crate::retention::work_until;
 use crate::support::{World, id, on_each_engine};
 
 const ANN: &str = "ann@example.org";
@@ -259,6 +261,29 @@ async fn however_many_preset_a_password_each_is_good_and_a_wrong_one_takes_as_lo
             took.push(world.app.hashed() - before);
         }
         assert_eq!(took, [2, 2, 2, 2]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_account_of_a_preset_password_goes_with_whoever_it_was_for() {
+    on_each_engine(|world: World| async move {
+        let world = world.lasting().await;
+        let program = Parakey::at(&world).await;
+        let accounts = async |world: &World| -> i64 {
+            let sql = "select count(*) from accounts \
+                 where deleted_at is null and (email is not null or password is not null)";
+            let storage = world.app.storage();
+            storage.db().read(Statement::new(sql, vec![])).await.unwrap()[0].int(0).unwrap()
+        };
+        let before = accounts(&world).await;
+        let wish = json!({"email": ANN, "password": "chosen by the gym"});
+        let ann = program.call("POST", "/members", wish).await.expect(201);
+        assert_eq!(accounts(&world).await, before + 2, "hers, and the one of the password");
+        program.call("DELETE", &format!("/members/{}", id(&ann)), Value::Null).await.expect(204);
+        log_in(&world, ANN, "chosen by the gym").await.problem(401, "unauthorized");
+        let world = world.later(120).await;
+        work_until(&world, async || accounts(&world).await == before).await;
     })
     .await;
 }
