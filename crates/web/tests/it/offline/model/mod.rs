@@ -272,8 +272,7 @@ impl Model {
     async fn look_at_server(&mut self) -> Holds {
         let sql = "select list, certificate from offline_locks";
         let storage = self.world().app.storage();
-        let db = storage.db();
-        for row in db.read(Statement::new(sql, [])).await.unwrap() {
+        for row in storage.db().read(Statement::new(sql, [])).await.unwrap() {
             let [Cell::Bytes(list), Cell::Bytes(epoch)] = &row.into_values()[..] else {
                 return Err("a lock has no list".to_owned());
             };
