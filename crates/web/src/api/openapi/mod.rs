@@ -26,8 +26,8 @@ An unknown field or query parameter is an error, and every bad field is reported
 **Lists** answer `{items, next, has_more}`; send `next` as `after` for the page that follows.
 
 **Concurrency**: objects carry `ETag: \"r<revision>-<hash>\"`, lists `\"h-<hash>\"`. `If-Match` \
-reads the part before the dash and answers 412 when the object has changed since; a write that can compare \
-it with nothing refuses it (422). `If-None-Match` compares the whole and answers 304.
+reads the part before the dash and answers 412 when the object has changed since; a write that \
+can compare it with nothing refuses it (422). `If-None-Match` compares the whole and answers 304.
 
 **Retries**: a POST with an `Idempotency-Key` that was seen within 24 hours gets the answer of the \
 first one, without its secrets; with another body it is refused.
