@@ -84,16 +84,13 @@ impl History {
                 {
                     continue;
                 }
-                let pending = |(_, it): &(&String, &Value)| state(it, &lock) == Some("pending");
-                let fresh = all.iter().filter(|(id, _)| !known.contains_key(*id)).find(pending);
                 let reasons = self.reasons(&held, &lock, None).await;
                 if reasons.iter().all(|it| OF_THE_LOCK.contains(&it.as_str())) {
-                    // It may open another way that ends by itself, before the list has followed.
-                    let key = (held.id.clone(), lock.id.clone());
-                    self.narrowed.extend(fresh.map(|(id, _)| (id.clone(), key)));
                     continue;
                 }
                 // What an earlier command took from the list already is told with that.
+                let pending = |(_, it): &(&String, &Value)| state(it, &lock) == Some("pending");
+                let fresh = all.iter().filter(|(id, _)| !known.contains_key(*id)).find(pending);
                 let Some((id, _)) = fresh.or_else(|| all.iter().rfind(pending)) else {
                     panic!("{} is accepted at {} against {reasons:?}: {all:?}", held.id, lock.id)
                 };
@@ -203,7 +200,7 @@ impl History {
             }
             let reasons = self.reasons(&it.credential, &it.lock, None).await;
             let of_the_lock = reasons.iter().all(|it| OF_THE_LOCK.contains(&it.as_str()));
-            let again = self.is_pending_again(&all, it);
+            let again = History::is_pending_again(&all, it);
             assert!(
                 of_the_lock || again,
                 "{} is told, and {} is accepted at {} against {reasons:?}",
@@ -214,15 +211,11 @@ impl History {
         }
     }
 
-    /// Whether the same right was given and taken back once more.
-    fn is_pending_again(&self, all: &BTreeMap<String, Value>, it: &Obligation) -> bool {
-        let own = (it.credential.id.clone(), it.lock.id.clone());
-        let obligations = self.obligations.iter().filter(|other| {
-            (&other.credential.id, &other.lock.id) == (&it.credential.id, &it.lock.id)
-        });
-        let narrowed = self.narrowed.iter().filter(|(_, key)| *key == own).map(|(id, _)| id);
-        let mut made = obligations.map(|other| &other.revocation).chain(narrowed);
-        made.any(|id| state(&all[id], &it.lock) == Some("pending"))
+    /// Whether something was taken back there once more: the same right may have been given again,
+    /// and taken while the lock was not in the list, or opened another way.
+    fn is_pending_again(all: &BTreeMap<String, Value>, it: &Obligation) -> bool {
+        let mut later = all.range(it.revocation.clone()..);
+        later.any(|(_, revocation)| state(revocation, &it.lock) == Some("pending"))
     }
 
     /// Where the controller decides otherwise than the server, the server knows that something is

@@ -65,8 +65,6 @@ pub(super) struct History {
     /// How many things were made, for what must be unique.
     pub(super) made: u64,
     pub(super) obligations: Vec<Obligation>,
-    /// Revocations at locks that open to a credential another way, by credential and lock.
-    pub(super) narrowed: Vec<(String, (String, String))>,
     /// Decisions of the controller that the server must hear of, where nothing can have been lost.
     pub(super) presented: u64,
     pub(super) loses_events: bool,
@@ -120,7 +118,6 @@ impl History {
             places: Vec::new(),
             made: 0,
             obligations: Vec::new(),
-            narrowed: Vec::new(),
             presented: 0,
             loses_events: false,
             is_astray: false,
