@@ -127,8 +127,9 @@ const CLAIM: &str = "update deliveries set lease_until = ?4, fence = fence + 1 \
 /// Deliveries given up at once; others are written between.
 const SLICE: u32 = 1_000;
 
-const GIVE_UP: &str = "update deliveries set state = 'dead', fence = fence + 1, attempts = replace( \
-     substr(attempts, 1, length(attempts) - 1) || ',' || cast(?4 as text) || ']', '[,', '[') \
+const GIVE_UP: &str = "update deliveries set state = 'dead', fence = fence + 1, attempts = \
+     replace(substr(attempts, 1, length(attempts) - 1) || ',' || cast(?4 as text) || ']', \
+     '[,', '[') \
      where state = 'waiting' and lease_until <= ?3 and place = ?1 and id in \
      (select id from deliveries where place = ?1 and webhook = ?2 and state = 'waiting' \
      and next_at <= ?3 and lease_until <= ?3 order by next_at limit ?5) returning id";
