@@ -176,7 +176,7 @@ async fn planning(engine: &str, building: Building, table: &mut Table) {
     let (done, ms) = timed(batch(&ctx, place, Vec::new(), taken)).await;
     done.unwrap();
     let lock = Ref::Id(id(building.number, Noun::Lock, 1));
-    let bytes = current(&ctx, place, &lock).unwrap().list.len();
+    let bytes = current(&ctx, place, &lock).await.unwrap().list.len();
     let figure = format!("{ms:.0} ms; a list of {bytes} bytes");
     table.row(format!("{size}, {REVOKED} revocations in one command"), figure, "");
     let mut took = Vec::new();
