@@ -166,6 +166,7 @@ pub fn place(number: PlaceNumber) -> Place {
         used_for: None,
         held_until: None,
         identity_providers: Vec::new(),
+        courier_mode: false,
     }
 }
 

@@ -17,9 +17,9 @@ use crate::context::{Caller, Context};
 use crate::error::Error;
 use crate::mail::{self, Mail};
 use crate::random::{secret, sha256};
-use crate::session::{Login, Session, end_all, hash, verify};
+use crate::session::{Login, Session, end_all, hash, hash_preset, verify};
 use crate::work::Work;
-use crate::{App, place, session};
+use crate::{App, invitation, place, session};
 
 /// The start of one-time secrets.
 pub(crate) const ONE_TIME_PREFIX: &str = "clvo_";
@@ -264,7 +264,10 @@ pub async fn change_password(
         app.limits().fail(&name, address, now);
         return Err(Refusal::field("/old", "wrong", "is not the present password").into());
     }
-    let password = hash(app, new).await?;
+    let password = match invitation::address_of_preset(app, number) {
+        Some(address) => hash_preset(app, &address, new).await?,
+        None => hash(app, new).await?,
+    };
     ctx.commit(None, move |work| {
         let draft = work.directory();
         let account = draft.state.accounts.get(number).ok_or(Error::Unauthenticated)?;

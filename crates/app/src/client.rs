@@ -230,11 +230,16 @@ fn seen(ctx: &Context, client: &Ref, scope: Scope) -> Result<Arc<Client>, Error>
     let sees = |client: &&Arc<Client>| manages(ctx, client, Scope::ClientsRead);
     let client = match client {
         Ref::Id(id) => directory.client(*id).filter(sees),
-        Ref::External(external_id) => directory
-            .clients
-            .iter()
-            .filter(|client| client.header.external_id.as_ref() == Some(external_id))
-            .find(sees),
+        Ref::External(external_id) => {
+            let is_it = |it: &&Arc<Client>| it.header.external_id.as_ref() == Some(external_id);
+            let mut found = directory.clients.iter().filter(is_it).filter(sees);
+            let first = found.next();
+            if found.next().is_some() {
+                let detail = "is a client of several organizations of yours: name it by its id";
+                return Err(Refusal::field("id", "ambiguous", detail).into());
+            }
+            first
+        }
     };
     let client = client.ok_or(Error::not_found(Noun::Client))?;
     if manages(ctx, client, scope) { Ok(client.clone()) } else { Err(Error::Forbidden(scope)) }

@@ -218,8 +218,13 @@ pub async fn revoke(
         if ctx.dry_run {
             return Ok(Written::Planned(Box::new(Planned::nothing())));
         }
-        ctx.check_seen(&closed.header)?;
-        return ctx.write(Some(number), move |_| Ok(closed.clone())).await;
+        let ctx2 = ctx.clone();
+        return ctx
+            .write(Some(number), move |_| {
+                ctx2.check_seen(&closed.header)?;
+                Ok(closed.clone())
+            })
+            .await;
     }
     let ctx2 = ctx.clone();
     ctx.write(Some(number), move |work| {

@@ -217,6 +217,18 @@ pub(crate) fn presets(app: &App, email: &str) -> Vec<(PlaceNumber, Arc<Account>)
     cells.filter_map(|cell| preset(&cell.state())).collect()
 }
 
+/// The address by which somebody logs in to an account that a place preset a password for; none of
+/// any other account.
+pub(crate) fn address_of_preset(app: &App, number: AccountNumber) -> Option<String> {
+    let directory = app.world().directory();
+    directory.accounts.get(number).filter(|account| is_preset(account))?;
+    app.world().places().into_iter().find_map(|cell| {
+        let state = cell.state();
+        let person = state.people.get(state.person_by_account(number)?)?;
+        person.details.email.clone()
+    })
+}
+
 fn make(
     draft: &mut Draft<Directory>,
     email: Option<&str>,

@@ -10,7 +10,7 @@ use claviger_domain::ids::{Id, Noun, OrganizationNumber, PlaceNumber, Ref};
 use claviger_domain::noun::lock::Privacy;
 use claviger_domain::noun::person::PersonEdit;
 use claviger_domain::noun::place::{IdentityProvider, Organization, Place, PlaceEdit};
-use claviger_domain::noun::role::Role;
+use claviger_domain::noun::role::{Role, client_may_give};
 use claviger_domain::noun::scope::{Scope, Scopes};
 use claviger_domain::noun::{Header, account::Account, client::Client};
 use claviger_domain::refusal::Refusal;
@@ -48,6 +48,7 @@ pub(crate) fn blank(organization: OrganizationNumber, parent: Option<PlaceNumber
         default_privacy: Privacy::Full,
         metadata: None,
         identity_providers: Vec::new(),
+        courier_mode: false,
     }
 }
 
@@ -105,6 +106,12 @@ pub async fn create(
         if !providers.is_empty() && !may_anywhere(ctx, scope) {
             return Err(Error::Forbidden(scope));
         }
+    }
+    if let (Caller::Client { scopes, role, .. }, false) = (&ctx.caller, providers.is_empty())
+        && !client_may_give(*scopes, *role, Role::Administrator)
+    {
+        let detail = "who vouches for people is set by whoever may make administrators";
+        return Err(Refusal::Escalation(detail.to_owned()).into());
     }
     provider::check(providers)?;
     let caller = ctx.caller.clone();
@@ -296,6 +303,10 @@ async fn write(
     edit: PlaceEdit,
     locks_too: bool,
 ) -> Result<Written<Arc<Place>>, Error> {
+    if edit.identity_providers.is_some() {
+        // They let in whoever has a role there, now or later.
+        ctx.may_give(place, Role::Administrator)?;
+    }
     let ctx2 = ctx.clone();
     ctx.write(Some(place), move |work| {
         let draft = work.place(place)?;

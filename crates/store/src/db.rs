@@ -12,6 +12,8 @@
 mod batch;
 mod postgres;
 mod sqlite;
+#[cfg(test)]
+pub(crate) use sqlite::planned;
 mod value;
 
 use std::path::PathBuf;

@@ -1,15 +1,11 @@
 //! How SQLite finds the rows of a statement, for the tests of statements that run often or beside a
 //! commit: none may read all of a table, or all that a place has.
 
-use crate::db::Engine;
-use crate::migrate;
+use crate::db::planned;
 
 /// The steps by which a statement is carried out.
-fn steps(sql: &str) -> Vec<String> {
-    let db = rusqlite::Connection::open_in_memory().unwrap();
-    for script in migrate::scripts(Engine::Sqlite) {
-        db.execute_batch(&script).unwrap();
-    }
+pub(crate) fn steps(sql: &str) -> Vec<String> {
+    let db = planned();
     let mut plan = db.prepare(&format!("explain query plan {sql}")).unwrap();
     let mut rows = plan.raw_query();
     let mut steps = Vec::new();

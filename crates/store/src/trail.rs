@@ -110,8 +110,7 @@ const AT_ONCE: usize = 500;
 const SELECT: &str = "select seq, at, actor_kind, actor_id, verb, noun, object_id, fields, detail, \
      revision, hash from trail";
 
-/// Of rows about something or by somebody the index alone gives the numbers, so that SQLite takes
-/// it though it knows nothing of how many rows there are.
+/// Of rows about something or by somebody the index alone gives the numbers.
 fn numbered(which: &str) -> String {
     format!("{SELECT} where place = ?1 and seq in (select seq from trail where place = ?1 {which})")
 }

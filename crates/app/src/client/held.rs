@@ -3,6 +3,7 @@
 
 use claviger_domain::ids::{ControllerNumber, Noun, PlaceNumber};
 use claviger_domain::noun::client::Client;
+use claviger_domain::noun::role::Role;
 use claviger_domain::noun::scope::{Scope, Scopes};
 use claviger_domain::refusal::{FieldError, Refusal};
 use claviger_domain::time::Instant;
@@ -10,7 +11,7 @@ use claviger_domain::time::Instant;
 use super::ClientWish;
 use crate::context::{Caller, Context};
 use crate::error::Error;
-use crate::not_here;
+use crate::{not_here, program};
 
 /// What a wish comes to: scopes and places the caller holds.
 pub(super) struct Found {
@@ -183,5 +184,26 @@ pub(super) fn may_take(ctx: &Context, client: &Client) -> Result<(), Error> {
     if client.places.is_empty() && !held_anywhere(ctx, client.scopes) {
         return Err(escalation());
     }
-    client.places.iter().try_for_each(|place| may_give(ctx, *place, client.scopes))
+    client.places.iter().try_for_each(|place| may_give(ctx, *place, client.scopes))?;
+    may_act_as(ctx, client)
+}
+
+/// A program that acts with the role of a person of its own is taken only by one that may give that
+/// role: who has its secret has what the role may do.
+fn may_act_as(ctx: &Context, client: &Client) -> Result<(), Error> {
+    if !matches!(ctx.caller, Caller::Client { .. }) {
+        return Ok(());
+    }
+    let address = program::address(client.header.id);
+    for cell in ctx.app.world().places() {
+        let state = cell.state();
+        let person = state.person_by_email(&address).and_then(|it| state.people.get(it));
+        let Some(role) = person.map(|it| it.role).filter(|it| *it > Role::Guest) else { continue };
+        let place = state.place.number();
+        if ctx.scopes_in(place).is_none() {
+            return Err(escalation());
+        }
+        ctx.may_give(place, role)?;
+    }
+    Ok(())
 }

@@ -3,6 +3,7 @@
 //! It is looked up before the command that takes the events in, as that cannot wait for the store.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use claviger_domain::ids::{ControllerNumber, Noun};
 use claviger_domain::noun::lock::{Lock, Privacy};
@@ -17,16 +18,13 @@ use crate::error::Error;
 /// A lock as it was looked up: what it was before, the first changed first, and what it is.
 struct Known {
     past: Vec<PastLock>,
-    privacy: Privacy,
-    controller: Option<ControllerNumber>,
+    last: Arc<Lock>,
 }
 
 /// What is known of locks; of one that was not looked up, that it has always been as it is.
 #[derive(Default)]
 pub(crate) struct PastLocks {
     known: BTreeMap<LockKey, Known>,
-    /// Those that are deleted, as they were last.
-    deleted: BTreeMap<LockKey, Lock>,
 }
 
 impl PastLocks {
@@ -43,32 +41,34 @@ impl PastLocks {
         let mut found = PastLocks::default();
         for (key, at) in since {
             let Ok(state) = app.state(key.place) else { continue };
-            let Some(lock) = state.locks.get(key.lock) else {
-                let gone = app.store().record(key.place, Noun::Lock, key.lock.0).await?;
-                if let Some(Record::Lock(lock)) = gone {
-                    found.deleted.insert(key, Lock::clone(&lock));
-                }
-                continue;
+            let live = state.locks.get(key.lock).cloned();
+            let gone = live.is_none();
+            let lock = match live {
+                Some(live) => live,
+                None => match app.store().record(key.place, Noun::Lock, key.lock.0).await? {
+                    Some(Record::Lock(lock)) => lock,
+                    _ => continue,
+                },
             };
-            let past = match lock.header.updated_at <= at {
+            let past = match lock.header.updated_at <= at && !gone {
                 true => Vec::new(),
                 false => app.store().past_locks(key.place, Some(key.lock), at).await?,
             };
-            let (privacy, controller) = (lock.privacy, lock.controller);
-            found.known.insert(key, Known { past, privacy, controller });
+            found.known.insert(key, Known { past, last: lock });
         }
         Ok(found)
     }
 
-    /// A lock that is no more, as it was last: what happened at it before is told all the same.
-    pub(crate) fn deleted(&self, key: LockKey) -> Option<&Lock> {
-        self.deleted.get(&key)
+    /// A lock as it was when it was looked up: what happened at one that is no more is told all the
+    /// same.
+    pub(crate) fn last(&self, key: LockKey) -> Option<&Lock> {
+        self.known.get(&key).map(|known| &*known.last)
     }
 
     /// What a lock kept of events at an instant.
     pub(crate) fn privacy(&self, key: LockKey, lock: &Lock, at: Instant) -> Privacy {
         let Some(known) = self.known.get(&key) else { return lock.privacy };
-        known.at(at).and_then(|past| past.privacy).unwrap_or(known.privacy)
+        known.at(at).and_then(|past| past.privacy).unwrap_or(known.last.privacy)
     }
 
     /// What connected a lock at an instant.
@@ -79,7 +79,7 @@ impl PastLocks {
         at: Instant,
     ) -> Option<ControllerNumber> {
         let Some(known) = self.known.get(&key) else { return lock.controller };
-        known.at(at).map_or(known.controller, |past| past.controller)
+        known.at(at).map_or(known.last.controller, |past| past.controller)
     }
 }
 

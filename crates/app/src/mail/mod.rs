@@ -174,7 +174,7 @@ pub(crate) fn invitation(
             format!(
                 "{place} har bjudit in dig till Claviger på {public_url}.\n\n\
                  Du har redan ett konto med den här e-postadressen: logga in som vanligt inom sju \
-                 dagar\nför att tacka ja. Är du redan inloggad loggar du ut först.\n\
+                 dagar\nför att tacka ja.\n\
                  Om du inte känner till detta behöver du inte göra något.\n"
             ),
         ),
@@ -194,7 +194,7 @@ pub(crate) fn invitation(
             format!(
                 "{place} has invited you to Claviger at {public_url}.\n\n\
                  You have an account with this e-mail address already: log in as always within \
-                 seven\ndays to accept. If you are logged in, log out first.\n\
+                 seven\ndays to accept.\n\
                  If you know nothing of this, do nothing.\n"
             ),
         ),

@@ -188,7 +188,9 @@ impl Failed {
 
     /// Whether it says nothing of the mail: nobody answered, and nobody would for another.
     fn is_absence(&self) -> bool {
-        matches!(self, Failed::Smtp(error) if error.status().is_none())
+        // What lettre itself will not send, such as an address that the server cannot take, does
+        // say something of the mail.
+        matches!(self, Failed::Smtp(error) if error.status().is_none() && !error.is_client())
     }
 
     /// Whether our log-in or our TLS is refused.

@@ -94,11 +94,12 @@ pub(super) fn left_behind(
     work: &Work<'_>,
     world: &World,
     (place, device): (PlaceNumber, CredentialNumber),
+    now_s: i64,
 ) -> BTreeSet<LockKey> {
     let lists = world.lists();
     let may_open = |lock: &OfflineLock| {
         let is_told = !lock.list_due && lock.has_shown(lock.epoch, lock.refusing);
-        !is_told && lock.keys_for(place, device).next().is_some()
+        !is_told && lock.keys_for(place, device).any(|key| key.exp > now_s)
     };
     let is_left = |key: &LockKey| {
         work.before(key.place).is_some_and(|owner| reads_keys(&owner, key.lock).is_none())

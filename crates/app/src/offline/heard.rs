@@ -1,9 +1,9 @@
 //! What happened at locks with no network, brought under seal by anybody: opened, counted once, and
 //! made into events as any.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use claviger_domain::ids::{Id, PlaceNumber};
+use claviger_domain::ids::{CredentialNumber, Id, PlaceNumber};
 use claviger_domain::noun::event::{Event, EventKind, EventSubject, Method};
 use claviger_domain::noun::lock::{Lock, Privacy};
 use claviger_domain::offline::{Issued, KeyClass, Log, OfflineLock};
@@ -14,6 +14,7 @@ use claviger_offline::cose::Kind;
 use claviger_offline::event::{Event as Happened, Sealed};
 use claviger_offline::lock::code::Code;
 use claviger_offline::statement::{Ack, Command};
+use claviger_store::PastHolder;
 
 use super::alarm::{By, alarm};
 use super::faults::{Slip, planted};
@@ -49,18 +50,38 @@ pub(super) fn events_from(lock: &OfflineLock) -> Vec<EventsFrom> {
     logs.map(from).collect()
 }
 
-/// What the locks were whose events are brought. When those happened is under their seals.
-pub(super) async fn past_of(app: &App, events: &[Vec<u8>]) -> Result<PastLocks, Error> {
-    let sealed = events.iter().filter_map(|bytes| Sealed::read(bytes).ok());
-    let keys = sealed.filter_map(|sealed| app.world().offline_key(Id(sealed.lock)));
-    PastLocks::of(app, keys.map(|key| (key, Instant(0))).collect::<Vec<_>>()).await
+/// What the locks were whose events are brought, and whose the devices that they name.
+pub(super) struct Past {
+    locks: PastLocks,
+    /// Of each device that was passed on: who had it, the first first.
+    holders: BTreeMap<(PlaceNumber, CredentialNumber), Vec<PastHolder>>,
+}
+
+/// Looks up what the events that are brought are about. When they happened is under their seals.
+pub(super) async fn past_of(app: &App, events: &[Vec<u8>]) -> Result<Past, Error> {
+    let (mut locks, mut devices) = (Vec::new(), BTreeSet::new());
+    for sealed in events.iter().filter_map(|bytes| Sealed::read(bytes).ok()) {
+        let Some(key) = app.world().offline_key(Id(sealed.lock)) else { continue };
+        locks.push((key, Instant(0)));
+        let Some(lock) = app.world().lists().offline.get(&key).cloned() else { continue };
+        let happened = Shared::by(app, &lock)?.unseal(&sealed);
+        let serial = happened.and_then(|it| Some((KeyClass::of(it.class)?, it.serial)));
+        let device = serial.and_then(|serial| lock.issued(serial));
+        devices.extend(device.map(|key| (key.place, key.device)));
+    }
+    let mut past = Past { locks: PastLocks::of(app, locks).await?, holders: BTreeMap::new() };
+    for (place, device) in devices {
+        let holders = app.store().past_holders(place, device, Instant(0)).await?;
+        past.holders.insert((place, device), holders);
+    }
+    Ok(past)
 }
 
 /// Takes in what happened at locks, whoever brings it; what the locks are to be told of it.
 pub(super) fn events_in(
     app: &App,
     work: &mut Work<'_>,
-    (events, past): (&[Vec<u8>], &PastLocks),
+    (events, past): (&[Vec<u8>], &Past),
     by: By,
 ) -> Result<Vec<Vec<u8>>, Error> {
     let mut logs = BTreeSet::new();
@@ -69,7 +90,7 @@ pub(super) fn events_in(
         let shared = Shared::by(app, &lock)?;
         let owner = work.before(lock.key.place);
         let record = owner.as_ref().and_then(|owner| owner.locks.get(lock.key.lock));
-        let record = record.map(|record| &**record).or_else(|| past.deleted(lock.key));
+        let record = record.map(|record| &**record).or_else(|| past.locks.last(lock.key));
         let (is_one, why) = take_event(work, &mut lock, record, (&shared, past), &sealed);
         why.into_iter().for_each(|why| alarm(work, &lock, by, why));
         if is_one {
@@ -96,7 +117,7 @@ fn take_event(
     work: &mut Work<'_>,
     lock: &mut OfflineLock,
     record: Option<&Lock>,
-    (shared, past): (&Shared, &PastLocks),
+    (shared, past): (&Shared, &Past),
     sealed: &Sealed,
 ) -> (bool, Option<&'static str>) {
     let Some(happened) = shared.unseal(sealed) else {
@@ -128,8 +149,9 @@ fn take_event(
         let key = KeyClass::of(happened.class).map(|class| (class, happened.serial));
         let key = key.and_then(|key| lock.issued(key)).map(|key| Issued::clone(key));
         let at = occurred(&happened, work.now);
-        let privacy = (past.privacy(lock.key, record, at), record.privacy);
-        tell(work, lock, privacy, &happened, (kind, key.as_ref()));
+        let privacy = (past.locks.privacy(lock.key, record, at), record.privacy);
+        let subject = key.as_ref().and_then(|key| subject(work, past, key, at));
+        tell(work, lock, (privacy, subject), &happened, (kind, key.as_ref()));
     }
     (true, None)
 }
@@ -199,7 +221,7 @@ fn occurred(happened: &Happened, now: Instant) -> Instant {
 fn tell(
     work: &mut Work<'_>,
     lock: &OfflineLock,
-    privacy: (Privacy, Privacy),
+    (privacy, subject): ((Privacy, Privacy), Option<EventSubject>),
     happened: &Happened,
     (kind, key): (EventKind, Option<&Issued>),
 ) {
@@ -207,7 +229,7 @@ fn tell(
     let owner = lock.key.place;
     let place = key.map_or(owner, |key| key.place);
     let at = occurred(happened, now);
-    let subject = key.and_then(|key| subject(work, place, key, at)).unwrap_or_default();
+    let subject = subject.unwrap_or_default();
     use EventKind::{AccessDenied, AccessGranted, DoorClosed};
     let by_key = matches!(kind, AccessGranted | AccessDenied | DoorClosed);
     let method = match key.map(|key| key.class) {
@@ -239,14 +261,20 @@ fn tell(
     work.keep_late(place, whole, privacy);
 }
 
-/// Whom an event is about: nobody whose device is deleted by now, as that would be known again by
-/// the grant, and nobody who is to be forgotten.
-fn subject(work: &Work<'_>, place: PlaceNumber, key: &Issued, at: Instant) -> Option<EventSubject> {
-    let state = work.before(place)?;
+/// Whom an event is about, whoever has the device by now: nobody whose device or who is deleted, as
+/// that would be known again by the grant, and nobody who is to be forgotten.
+fn subject(work: &Work<'_>, past: &Past, key: &Issued, at: Instant) -> Option<EventSubject> {
+    let state = work.before(key.place)?;
     let credential = state.credentials.get(key.device)?;
-    let person = credential.person.and_then(|it| state.people.get(it));
-    (!person.is_some_and(|person| is_forgotten(person, at))).then(|| EventSubject {
-        person: credential.person,
+    let holders = past.holders.get(&(key.place, key.device));
+    let former = holders.into_iter().flatten().find(|past| at < past.replaced_at);
+    let person = former.map_or(credential.person, |past| past.person);
+    let known = person.map(|person| state.people.get(person));
+    if known.is_some_and(|known| known.is_none_or(|person| is_forgotten(person, at))) {
+        return None;
+    }
+    Some(EventSubject {
+        person,
         credential: Some(key.device),
         grant: Some(key.grant),
         ..EventSubject::default()

@@ -24,7 +24,7 @@ use super::faults::{Slip, planted};
 use super::heard::{EventsFrom, events_from, events_in, past_of};
 use super::mint::{Made, key_again, key_for, reached};
 use super::shown::{Shared, Shown};
-use super::taken::right_of;
+use super::taken::{reads_keys, right_of};
 use super::{evidence, list, owed, shown};
 use crate::context::{Caller, Context};
 use crate::error::Error;
@@ -92,7 +92,7 @@ pub struct SyncWish {
 pub struct KnownLock {
     /// Its id.
     pub lock: Id,
-    /// What people call it.
+    /// What people call it; empty where the device has no key for it.
     pub name: String,
     /// By which it proves who it is (a COSE_Key).
     pub public_key: Vec<u8>,
@@ -101,7 +101,7 @@ pub struct KnownLock {
 /// What a device is given to carry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SyncAnswer {
-    /// The locks it has keys for.
+    /// The locks it has keys for, and others whose lists it carries.
     pub locks: Vec<KnownLock>,
     /// Keys that it does not hold yet.
     pub keys: Vec<Vec<u8>>,
@@ -334,13 +334,20 @@ impl Call<'_, '_, '_> {
             self.work.put_offline(lock);
         }
         let holder = (self.place, self.device);
-        for at in left_behind(self.work, self.app.world(), holder) {
+        let others = self.couriered(&tenant);
+        let now_s = self.app.signers().sure(self.work.now).seconds();
+        for at in left_behind(self.work, self.app.world(), holder, now_s) {
             let Some(mut lock) = self.work.offline(at).filter(|it| !it.epoch_due) else { continue };
             owed::freshen(self.app, &mut lock, &self.state(at.place)?, self.work.now);
             self.work.put_offline(lock);
             met.insert(at);
         }
-        self.carried(met, &mut answer)?;
+        for at in others.difference(&met).copied().collect::<Vec<_>>() {
+            let Some(mut lock) = self.work.offline(at).filter(|it| !it.epoch_due) else { continue };
+            owed::freshen(self.app, &mut lock, &tenant, self.work.now);
+            self.work.put_offline(lock);
+        }
+        self.carried(&met, &others, &mut answer)?;
         answer.erase = self.erase()?;
         self.fresh(wish, &mut answer)?;
         Ok(answer)
@@ -355,19 +362,36 @@ impl Call<'_, '_, '_> {
         is_fresh.then(|| list::iat(self.app.signers(), lock, now).ok()).flatten()
     }
 
-    /// What goes with the keys of a device: its locks, their lists, and who signed them.
-    fn carried(&mut self, met: BTreeSet<LockKey>, answer: &mut SyncAnswer) -> Result<(), Error> {
+    /// The locks of the place whose lists a phone carries whether or not it has a key for them.
+    fn couriered(&self, tenant: &PlaceState) -> BTreeSet<LockKey> {
+        let kind = tenant.credentials.get(self.device).map(|it| it.kind);
+        if !tenant.place.courier_mode || kind != Some(CredentialKind::Phone) {
+            return BTreeSet::new();
+        }
+        let is_told = |lock: &OfflineLock| reads_keys(tenant, lock.key.lock).is_some();
+        self.work.offline_at(self.place).into_iter().filter(is_told).map(|it| it.key).collect()
+    }
+
+    /// What goes with the keys of a device: its locks, their lists, and who signed them; and of
+    /// `others` too, which it knows by their ids alone.
+    fn carried(
+        &mut self,
+        met: &BTreeSet<LockKey>,
+        others: &BTreeSet<LockKey>,
+        answer: &mut SyncAnswer,
+    ) -> Result<(), Error> {
         let mut places = BTreeSet::new();
-        for at in met {
+        for at in met.union(others).copied() {
             let Some(lock) = self.work.offline(at) else { continue };
             let now_s = self.app.signers().sure(self.work.now).seconds();
             let own =
                 |it: &OfflineLock| it.keys_for(self.place, self.device).any(|key| key.exp > now_s);
-            if !own(&lock) {
+            let has_key = own(&lock);
+            if !has_key && !others.contains(&at) {
                 continue;
             }
             let owner = self.state(at.place)?;
-            let name = owner.locks.get(at.lock).map(|lock| lock.name.clone());
+            let name = owner.locks.get(at.lock).filter(|_| has_key).map(|lock| lock.name.clone());
             answer.locks.push(KnownLock {
                 lock: lock.id,
                 name: name.unwrap_or_default(),

@@ -42,7 +42,8 @@ impl Owned {
 #[derive(Default)]
 pub(super) struct Former {
     owned: BTreeMap<Id, Owned>,
-    /// Up to when what happened is not to be told of people who are deleted.
+    /// Up to when what happened is not to be told of people, as they were looked up: a place that
+    /// shares no lock any more is not at hand when the events are stored.
     forgotten: BTreeMap<(PlaceNumber, PersonNumber), Instant>,
     /// The numbers that locks have, or had, at places they are, or were, shared to.
     locks: BTreeMap<(PlaceNumber, LockNumber), LockNumber>,
@@ -116,12 +117,12 @@ impl Former {
                 past.iter().map(|past| past.person).chain([last]).flatten().collect();
             self.owned.insert(id, Owned { place, credential, past, last });
             for person in holders {
-                let gone = match state.people.get(person) {
-                    Some(_) => None,
+                let known = match state.people.get(person) {
+                    Some(live) => Some(Record::Person(live.clone())),
                     None => store.record(place, Noun::Person, person.0).await?,
                 };
-                if let Some(Record::Person(gone)) = gone {
-                    let at = gone.forgotten_at.map(|at| ((place, person), at));
+                if let Some(Record::Person(known)) = known {
+                    let at = known.forgotten_at.map(|at| ((place, person), at));
                     self.forgotten.extend(at);
                 }
             }
@@ -177,8 +178,8 @@ fn about(
     let states: Vec<_> = places.iter().filter_map(|place| ctx.app.state(*place).ok()).collect();
     let mut found: BTreeMap<Id, Instant> = BTreeMap::new();
     for event in told {
-        let shown = event.card.filter(|_| event.credential.is_none());
-        let by_card = shown.into_iter().flat_map(|card| {
+        // A card that came with the name of a credential that nobody knows is somebody's too.
+        let by_card = event.card.into_iter().flat_map(|card| {
             states.iter().filter_map(move |state| {
                 let number = state.credential_by_card(card)?;
                 Some(state.credentials.get(number)?.header.id)

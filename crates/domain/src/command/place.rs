@@ -42,6 +42,7 @@ pub fn write(
     set!(changed, place.default_privacy, edit.default_privacy as |it: &Privacy| it.as_str());
     set!(changed, place.metadata, edit.metadata);
     set!(changed, place.identity_providers, edit.identity_providers);
+    set!(changed, place.courier_mode, edit.courier_mode as bool::to_string);
     draft.note(verb, Noun::Place, Some(place.header.id), changed);
     draft.put(place);
     Ok(draft.state.place.clone())
@@ -90,9 +91,6 @@ fn check(place: &Place, edit: &PlaceEdit) -> Result<(), Refusal> {
     let language = edit.language.as_ref().unwrap_or(&place.language);
     let known = ["en", "sv"].contains(&language.as_str());
     flaws.check(known, "/language", "bad_language", "must be en or sv");
-    if edit.courier_mode == Some(true) {
-        flaws.invalid("/courier_mode", "not_built", "only false is built; true comes later");
-    }
     if let Some(Some(external_id)) = &edit.external_id {
         let detail = "must be 1-128 of letters, digits and . _ - : @";
         flaws.check(is_external_id(external_id), "/external_id", "bad_external_id", detail);

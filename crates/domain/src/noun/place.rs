@@ -74,6 +74,8 @@ pub struct Place {
     pub metadata: Option<Json>,
     /// Who vouches for people whom the place knows by an identity.
     pub identity_providers: Vec<IdentityProvider>,
+    /// Whether its people's phones carry the lists of all its locks with no network.
+    pub courier_mode: bool,
 }
 
 /// Somebody who vouches for people by signed tokens.
@@ -112,7 +114,7 @@ pub struct PlaceEdit {
     pub retention_reason: Option<Option<String>>,
     /// `en` or `sv`.
     pub language: Option<String>,
-    /// Whether phones carry lists to locks they hold no key for; only false is built.
+    /// Whether phones carry lists to locks they hold no key for.
     pub courier_mode: Option<bool>,
     /// Of locks made from here on that are given none.
     pub default_privacy: Option<Privacy>,

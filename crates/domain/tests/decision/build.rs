@@ -61,6 +61,7 @@ pub(crate) fn place(number: u32, zone: &str) -> PlaceState {
         default_privacy: Privacy::Full,
         metadata: None,
         identity_providers: Vec::new(),
+        courier_mode: false,
     }))
 }
 

@@ -294,6 +294,20 @@ fn migrate_once(connection: &mut Connection, next: NextMigration) -> Result<bool
     Ok(true)
 }
 
+/// An empty database with the whole schema, whose planner was told what any is.
+#[cfg(test)]
+pub(crate) fn planned() -> Connection {
+    let mut connection = Connection::open_in_memory().unwrap();
+    connection.execute_batch(migrate::CREATE_HISTORY).unwrap();
+    for script in migrate::scripts(super::Engine::Sqlite) {
+        connection.execute_batch(&script).unwrap();
+    }
+    let transaction = connection.transaction().unwrap();
+    planner::tell(&transaction).unwrap();
+    transaction.commit().unwrap();
+    connection
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

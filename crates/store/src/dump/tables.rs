@@ -36,7 +36,7 @@ pub(super) const TABLES: &[Table] = &[
         name: "places",
         columns: "place number id external_id created_at updated_at revision deleted_at \
             organization parent name zone retention_days retention_reason language \
-            metadata default_privacy used_for held_until identity_providers",
+            metadata default_privacy used_for held_until identity_providers courier_mode",
         later: "parent",
         references: &[("organization", "organizations", "number"), ("parent", "places", "number")],
     },

@@ -27,6 +27,7 @@ impl Table for Place {
         "used_for",
         "held_until",
         "identity_providers",
+        "courier_mode",
     ];
     const PAST: &'static [&'static str] = &["zone"];
 
@@ -43,7 +44,7 @@ impl Table for Place {
         put!(out, self.retention_days, self.retention_reason.as_ref());
         put!(out, &self.language, self.default_privacy.as_str(), self.metadata.as_ref());
         put!(out, self.used_for.map(PlaceUse::as_str), self.held_until);
-        put!(out, list::providers(&self.identity_providers));
+        put!(out, list::providers(&self.identity_providers), self.courier_mode);
     }
 
     fn read(_: u32, header: Header, cells: &mut Cells<'_>) -> Result<Self, StoreError> {
@@ -61,6 +62,7 @@ impl Table for Place {
             used_for: cells.opt_word(PlaceUse::parse)?,
             held_until: cells.opt_instant()?,
             identity_providers: list::read_providers(cells)?,
+            courier_mode: cells.bool()?,
         })
     }
 

@@ -97,6 +97,7 @@ pub(crate) fn place(number: PlaceNumber) -> Record {
             audience: "claviger \"å\"".to_owned(),
             public_key: "-----BEGIN PUBLIC KEY-----\nAA==\n".to_owned(),
         }],
+        courier_mode: true,
     }
     .into()
 }

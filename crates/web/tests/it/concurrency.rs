@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::kit::one;
 use crate::support::{Actor, Answer, World, id, on_each_engine};
 use crate::tour::{Furniture, furnish, rank, revisions, samples};
 
@@ -252,6 +253,24 @@ async fn if_match_is_never_passed_over() {
 
 async fn events(world: &World) -> Value {
     world.admin.get(&world.at("/events?limit=1000")).await.expect(200)
+}
+
+#[tokio::test]
+async fn a_right_that_is_closed_already_is_taken_back_as_it_was_seen() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let grant = it.grant(&it.person("Ann").await, &it.lock("Door").await).await;
+        let path = world.at(&one("/grants", &grant));
+        let revoke = format!("{path}/revoke");
+        world.admin.post(&revoke, json!({})).await.expect(200);
+        let seen = tag(&world.admin.get(&path).await);
+        let empty = json!({});
+        for tag in [seen.as_str(), "*"] {
+            matching(&world.admin, "POST", &revoke, tag, Some(&empty)).await.expect(200);
+        }
+        matching(&world.admin, "POST", &revoke, "\"r999999-00\"", Some(&empty)).await.expect(412);
+    })
+    .await;
 }
 
 #[tokio::test]

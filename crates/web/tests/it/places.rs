@@ -153,15 +153,18 @@ async fn a_program_without_the_scope_is_told_so() {
 }
 
 #[tokio::test]
-async fn courier_mode_comes_later() {
+async fn courier_mode_is_yes_or_no() {
     on_each_engine(|world| async move {
         let it = world.here();
         assert_eq!(it.get("").await["courier_mode"], false);
+        it.patch("", json!({"courier_mode": true})).await.expect(200);
+        assert_eq!(it.get("").await["courier_mode"], true);
         it.patch("", json!({"courier_mode": false})).await.expect(200);
-        let before = world.revisions().await;
-        it.patch("", json!({"courier_mode": true})).await.problem(422, "not_built");
+        assert_eq!(it.get("").await["courier_mode"], false);
         let place = json!({"name": "Annex", "courier_mode": true});
-        it.actor.post("/api/v1/places", place).await.problem(422, "not_built");
+        let annex = it.actor.post("/api/v1/places", place).await.expect(201);
+        assert_eq!(annex["courier_mode"], true);
+        let before = world.revisions().await;
         invalid(it.patch("", json!({"courier_mode": 1})).await, &["/courier_mode"]);
         assert_eq!(world.revisions().await, before);
     })

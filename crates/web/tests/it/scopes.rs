@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::kit::{in_seconds, one};
 use crate::support::{Actor, World, id, on_each_engine};
+use crate::tapkey::Tapkey;
 use crate::tour::{Furniture, furnish, revisions, samples};
 
 /// What a route asks for beside its own scope, because its answer shows more than one noun.
@@ -25,7 +26,7 @@ pub(crate) fn more_scopes(route: &Listed) -> &'static [&'static str] {
     }
 }
 
-async fn all_scopes(actor: &Actor) -> Vec<String> {
+pub(crate) async fn all_scopes(actor: &Actor) -> Vec<String> {
     let me = actor.get("/api/v1/me").await.expect(200);
     me["scopes"].as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned()).collect()
 }
@@ -473,6 +474,27 @@ async fn how_to_open_is_told_to_whoever_may_read_people_and_grants() {
             let by = granted["by"].as_array().unwrap();
             assert_eq!(!by.is_empty(), told, "{scopes:?}: {granted}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_program_with_a_role_is_taken_by_whoever_may_give_the_role() {
+    on_each_engine(|world| async move {
+        let acting = Tapkey::at(&world).await;
+        let client =
+            format!("/api/v1/clients/{}", acting.credentials["client_id"].as_str().unwrap());
+        let here = [world.place.as_str()];
+        let few = world.admin.makes_key(&["clients:write"], &here).await;
+        few.get(&client).await.expect(200);
+        few.post(&format!("{client}/rotate"), json!({})).await.problem(403, "escalation");
+        few.patch(&client, json!({"name": "Mine"})).await.problem(403, "escalation");
+        few.delete(&client).await.problem(403, "escalation");
+        acting.actor.get("/compat/tapkey/api/v1/owners").await.expect(200);
+        let all = all_scopes(&world.admin).await;
+        let most: Vec<&str> = all.iter().map(String::as_str).collect();
+        let most = world.admin.makes_key(&most, &here).await;
+        most.post(&format!("{client}/rotate"), json!({})).await.expect(200);
     })
     .await;
 }

@@ -33,7 +33,7 @@ pub(crate) fn place(place: &Place, ids: Ids<'_>) -> Value {
         "held_until": maybe_at(place.held_until),
         "parent_id": id_of(ids, Noun::Place, place.parent),
         "language": place.language,
-        "courier_mode": false,
+        "courier_mode": place.courier_mode,
         "default_privacy": place.default_privacy.as_str(),
         "metadata": free(place.metadata.as_ref()),
         "identity_providers": place.identity_providers.iter().map(provider).collect::<Vec<_>>(),

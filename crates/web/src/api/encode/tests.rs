@@ -69,6 +69,7 @@ fn place_state() -> PlaceState {
         language: "en".to_owned(),
         default_privacy: Privacy::Full,
         metadata: None,
+        courier_mode: true,
         identity_providers: vec![IdentityProvider {
             id: "1".into(),
             issuer: "i".into(),

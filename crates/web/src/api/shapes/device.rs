@@ -156,7 +156,11 @@ pub(crate) const SYNCED: Shape = Shape::new(
     "DeviceSynced",
     "What the device is to carry; the objects are described in docs/offline.md.",
     &[&[
-        Field::must("locks", list(&Kind::Object(&KNOWN_LOCK)), "The locks it has keys for."),
+        Field::must(
+            "locks",
+            list(&Kind::Object(&KNOWN_LOCK)),
+            "The locks it has keys for, and those whose lists it carries.",
+        ),
         Field::must("keys", list(&BYTES), "Keys that it does not hold yet."),
         Field::must(
             "erase",

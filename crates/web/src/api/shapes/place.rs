@@ -53,8 +53,8 @@ pub(crate) const PLACE: Shape = Shape::new(
             Field::has(
                 "courier_mode",
                 Kind::Bool,
-                "Whether phones carry revocation lists to locks they hold no key for; false unless \
-                 given, and not built.",
+                "Whether its people's phones carry the revocation lists of all its locks with no \
+                 network, also of those they hold no key for; false unless given.",
             ),
             Field::has(
                 "default_privacy",
@@ -72,7 +72,7 @@ pub(crate) const PLACE: Shape = Shape::new(
                     unique: false,
                 },
                 "Who vouches for people of this place by signed tokens. Setting them needs \
-                 roles:write and clients:write too.",
+                 roles:write and clients:write too, and that the caller may make administrators.",
             ),
         ],
     ],

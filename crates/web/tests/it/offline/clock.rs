@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use claviger_app::{Clock, Settings};
 use claviger_offline::lock::code::Code;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::door::Door;
 use super::phone::Phone;
 use super::remembered::number_of;
+use super::state;
 use crate::kit::{Site, one};
 use crate::retention::work_until;
 use crate::support::{World, on_each_engine};
@@ -35,10 +36,6 @@ async fn vault(it: &Site, seed: u8) -> Door {
 /// The version of a lock's list as it is stored: whoever asks for the list may have it made.
 async fn version_of(world: &World, door: &Door) -> i64 {
     number_of(world, "version", door).await.unwrap()
-}
-
-async fn state(it: &Site, grant: &Value) -> Value {
-    it.get(&one("/grants", grant)).await["state"].clone()
 }
 
 static AHEAD: AtomicI64 = AtomicI64::new(0);

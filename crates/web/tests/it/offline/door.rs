@@ -185,7 +185,9 @@ impl Door {
         let fetched = it.get(&path).await;
         let certificates = [&fetched["certificate"], &fetched["epoch_certificate"]];
         let certificates: Vec<_> = certificates.into_iter().filter(|it| !it.is_null()).collect();
-        phone.keep(&json!({"keys": [], "lists": [fetched["list"]], "certificates": certificates}));
+        let mut given = json!({"lists": [fetched["list"]], "certificates": certificates});
+        ["keys", "locks", "events_from"].into_iter().for_each(|none| given[none] = json!([]));
+        phone.keep(&given);
         self.take_list(phone)
     }
 

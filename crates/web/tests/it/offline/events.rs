@@ -149,3 +149,29 @@ async fn visit(door: &mut Door, phone: &mut Phone, times: usize) {
     phone.keep(&answer);
     door.acknowledged(phone, &answer["acknowledgements"][0]);
 }
+
+#[tokio::test]
+async fn what_a_phone_did_before_it_was_passed_on_is_whose_it_was() {
+    on_each_engine(|world| async move {
+        let it = world.here();
+        let mut door = Door::at(&it, "Shed", 87).await;
+        let (ann, ben, cy) =
+            (it.person("Ann").await, it.person("Ben").await, it.person("Cy").await);
+        it.grant(&ann, &door.shown).await;
+        let (mut phone, mut other) = (Phone::of(&it, &ann).await, Phone::of(&it, &cy).await);
+        phone.sync().await;
+        opens(&mut door, &phone, 1).await;
+        // The lock knows the second alone.
+        tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+        let path = one("/credentials", &phone.credential());
+        it.patch(&path, json!({"person_id": ben["id"]})).await.expect(200);
+        other.events = door.events(1);
+        other.call(json!({})).await;
+        let events = it.list("/events").await;
+        let opened: Vec<&Value> =
+            events.iter().filter(|it| it["kind"] == "access_granted").collect();
+        assert_eq!(opened.len(), 1);
+        assert_eq!(opened[0]["person_id"], ann["id"], "{}", opened[0]);
+    })
+    .await;
+}

@@ -14,7 +14,6 @@ pub(super) struct Forger {
     pair: EcdsaKeyPair,
     public: PublicKey,
     pub(super) certificate: Vec<u8>,
-    pub(super) generation: u32,
 }
 
 impl Forger {
@@ -25,8 +24,7 @@ impl Forger {
         let point = [&[4], &issuer.key.0[..]].concat();
         let signing = &ECDSA_P256_SHA256_FIXED_SIGNING;
         let pair = EcdsaKeyPair::from_private_key_and_public_key(signing, &*secret, &point);
-        let (public, generation) = (issuer.key, issuer.generation);
-        Forger { pair: pair.unwrap(), public, certificate, generation }
+        Forger { pair: pair.unwrap(), public: issuer.key, certificate }
     }
 
     pub(super) fn sign(&self, kind: Kind, write: impl FnOnce(&mut Writer<'_>)) -> Vec<u8> {

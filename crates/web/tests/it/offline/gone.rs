@@ -6,12 +6,9 @@ use serde_json::{Value, json};
 
 use super::door::Door;
 use super::phone::Phone;
-use crate::kit::{Site, one};
+use super::state;
+use crate::kit::one;
 use crate::support::{id, on_each_engine};
-
-async fn state(it: &Site, grant: &Value) -> Value {
-    it.get(&one("/grants", grant)).await["state"].clone()
-}
 
 #[tokio::test]
 async fn a_lock_that_was_deleted_is_told_and_tells() {

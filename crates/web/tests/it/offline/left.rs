@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::door::Door;
 use super::phone::Phone;
 use super::roots::{back, backup};
+use super::state;
 use crate::kit::{Site, one};
 use crate::support::{Actor, World, id, on_each_engine};
 
@@ -33,10 +34,6 @@ async fn leave(it: &Site, grant: &Value) -> Value {
 /// The version of the list that a lock should have.
 async fn version(it: &Site, door: &Door) -> Value {
     it.get(&format!("{}/revocation-list", one("/locks", &door.shown))).await["version"].clone()
-}
-
-async fn state(it: &Site, grant: &Value) -> Value {
-    it.get(&one("/grants", grant)).await["state"].clone()
 }
 
 /// Cards with keys to be erased, with the locks.

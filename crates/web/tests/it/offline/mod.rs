@@ -5,6 +5,7 @@ mod agreed;
 mod alarms;
 mod cards;
 mod clock;
+mod couriers;
 pub(crate) mod door;
 mod events;
 mod forger;
@@ -28,6 +29,11 @@ use crate::support::{id, on_each_engine};
 use crate::tour::{furnish, samples};
 use door::Door;
 use phone::Phone;
+
+/// How far a grant has got.
+async fn state(it: &Site, grant: &Value) -> Value {
+    it.get(&one("/grants", grant)).await["state"].clone()
+}
 
 /// The newest revocation.
 async fn newest(it: &Site) -> Value {

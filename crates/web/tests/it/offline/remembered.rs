@@ -10,12 +10,9 @@ use serde_json::{Value, json};
 use super::door::Door;
 use super::phone::Phone;
 use super::roots::{back, backup, newcomer, root_of, run};
+use super::state;
 use crate::kit::{Site, in_seconds, one};
 use crate::support::{World, id, on_each_engine};
-
-async fn state(it: &Site, grant: &Value) -> Value {
-    it.get(&one("/grants", grant)).await["state"].clone()
-}
 
 async fn revoke(it: &Site, grant: &Value) {
     it.acted(&format!("{}/revoke", one("/grants", grant))).await;

@@ -5,7 +5,7 @@ use claviger_store::Statement;
 use serde_json::{Value, json};
 
 use super::{Parakey, item, refused};
-use crate::login::{PASSWORD, log_in, mails, secret_of};
+use crate::login::{Browser, PASSWORD, log_in, mails, secret_of};
 use crate::retention::work_until;
 use crate::support::{World, id, on_each_engine};
 
@@ -253,6 +253,15 @@ async fn however_many_preset_a_password_each_is_good_and_a_wrong_one_takes_as_lo
             let session = log_in(&world, ANN, password).await.expect(201);
             assert_eq!(session["places"], json!([{"place_id": place, "role": "guest"}]));
         }
+        // Whoever chooses another password keeps the log-in.
+        let (place, former) = &places[3];
+        let answer = log_in(&world, ANN, former).await;
+        let change = json!({"old": former, "new": PASSWORD});
+        let browser = Browser::of(&world, &answer);
+        browser.send("POST", "/api/v1/account/password", Some(change)).await.expect(204);
+        log_in(&world, ANN, former).await.problem(401, "unauthorized");
+        let session = log_in(&world, ANN, PASSWORD).await.expect(201);
+        assert_eq!(session["places"], json!([{"place_id": place, "role": "guest"}]));
         // Nobody, an account, one place's word, twenty's.
         let mut took = Vec::new();
         for email in ["nobody@example.org", "cy@example.org", "bo@example.org", ANN] {

@@ -37,7 +37,8 @@ impl Model {
     pub(super) fn forges(&mut self) -> Holds {
         let door = self.dice.below(DOORS);
         let Some(forger) = &self.forger else { return Ok(()) };
-        if self.ledger.generation_at(door) <= forger.generation {
+        let theirs = Signed::read(&forger.certificate).unwrap().payload;
+        if self.ledger.generation_at(door) <= Issuer::read(theirs).unwrap().generation {
             return Ok(());
         }
         let iat = u64::try_from(self.true_s()).unwrap();

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::super::{Tapkey, refused};
 use super::{Program, denied, holder, registered};
 use crate::kit::{Site, invalid};
+use crate::scopes::all_scopes;
 use crate::support::{Answer, World, id, on_each_engine};
 
 const CLAIM: &str = "http://tapkey.net/oauth/token_exchange/client_id";
@@ -401,7 +402,16 @@ async fn providers_are_registered_by_who_gives_roles_and_with_keys_that_hold() {
             answer.problem(403, "forbidden_scope");
         }
         let all = ["places:write", "clients:write", "roles:write"];
+        // Whom they vouch for may be made an administrator yet.
         let key = world.here().key(&all).await;
+        key.patch(&world.at(""), good.clone()).await.problem(403, "escalation");
+        let mut place = good.clone();
+        place["name"] = json!("Annex");
+        key.post("/api/v1/places", place).await.problem(403, "escalation");
+        let all = all_scopes(&world.admin).await;
+        let most: Vec<&str> =
+            all.iter().map(String::as_str).filter(|it| *it != "organization:write").collect();
+        let key = world.here().key(&most).await;
         let made = key.patch(&world.at(""), good.clone()).await.expect(200);
         assert_eq!(made["identity_providers"], good["identity_providers"]);
         // A contact may be one of its users.
