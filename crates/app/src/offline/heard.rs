@@ -39,13 +39,21 @@ pub struct EventsFrom {
     pub from_seq: u32,
 }
 
+/// The number of the first event of a log that is not known.
+fn next(log: &Log) -> u32 {
+    match planted(Slip::AcksWithGaps) {
+        true => log.known().last().map_or(1, |it| it.1 + 1),
+        false => log.missing(),
+    }
+}
+
 /// From which events on a lock is to be asked.
 pub(super) fn events_from(lock: &OfflineLock) -> Vec<EventsFrom> {
     let logs = lock.logs.iter();
     let from = |(log_epoch, log): (&u64, &Log)| EventsFrom {
         lock: lock.id,
         log_epoch: *log_epoch,
-        from_seq: log.missing(),
+        from_seq: next(log),
     };
     logs.map(from).collect()
 }
@@ -290,9 +298,7 @@ fn acknowledge(
     iat: i64,
 ) -> Result<Option<Vec<u8>>, Error> {
     let Some(log) = lock.logs.get(&log_epoch) else { return Ok(None) };
-    let last = log.known().last().map_or(0, |it| it.1);
-    let gaps = planted(Slip::AcksWithGaps);
-    let up_to_seq = if gaps { last } else { log.missing().saturating_sub(1) };
+    let up_to_seq = next(log).saturating_sub(1);
     if up_to_seq == 0 {
         return Ok(None);
     }
