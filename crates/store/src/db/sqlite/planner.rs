@@ -65,6 +65,8 @@ fn figures(columns: &str, is_unique: bool) -> String {
     let mut text = ROWS.to_string();
     for (at, column) in columns.iter().enumerate() {
         let alike = match *column {
+            // Ids are drawn at random, whether or not an index says that they are unique.
+            "id" => 1,
             _ if is_unique && at + 1 == columns.len() => 1,
             // Not all: an index of nothing but the place is better than a walk.
             "place" | "of_place" => ROWS / 2,

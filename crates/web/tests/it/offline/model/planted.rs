@@ -54,8 +54,8 @@ const FAULTS: [Fault; 12] = [
 // None of the server's is forgotten.
 const _: () = assert!(SLIPS.len() == Slip::AnyHours as usize + 1);
 
-/// How the first seed shows it; none if no seed does. A seed that fails without it too is no sight of
-/// it, and a fault of the server or of the model.
+/// How the first seed shows it; none if no seed does. A seed that fails without it too is no sight
+/// of it, and a fault of the server or of the model.
 fn caught(slip: Option<Slip>, fault: Option<Fault>) -> Option<String> {
     plant(slip);
     plant_in_lock(fault);
