@@ -238,6 +238,7 @@ async fn a_token_ends_with_its_hour_and_its_client_and_is_none_elsewhere() {
             world.nobody().exchanged(&client, text(&program.credentials, "client_secret")).await;
         own.get(&native).await.problem(403, "forbidden_scope");
 
+        let all = crate::scopes::all_scopes(&world.admin).await;
         let later = world.later(3500).await;
         let again = later.nobody().with(program.actor.token.clone());
         again.get(&path).await.expect(200);
@@ -246,7 +247,7 @@ async fn a_token_ends_with_its_hour_and_its_client_and_is_none_elsewhere() {
         refused(&again.get(&path).await, 401, "Unauthorized", &["expired"]);
         let actor = logged_in(&later, &program.credentials, "").await;
         actor.get(&path).await.expect(200);
-        let admin = logged_in_natively(&later).await;
+        let admin = logged_in_natively(&later, &all).await;
         admin.delete(&format!("/api/v1/clients/{client}")).await.expect(204);
         refused(&actor.get(&path).await, 401, "Unauthorized", &["not known"]);
         denied(token(&later.nobody(), &program.credentials, "").await, 401, "invalid_client");
@@ -254,14 +255,14 @@ async fn a_token_ends_with_its_hour_and_its_client_and_is_none_elsewhere() {
     .await;
 }
 
-/// Somebody who may manage clients, an hour later.
-async fn logged_in_natively(world: &World) -> crate::support::Actor {
+/// A program that may do all of this, an hour later.
+async fn logged_in_natively(world: &World, scopes: &[String]) -> crate::support::Actor {
     let redeem = json!({ "setup_code": world.setup_code, "password": "correct horse battery" });
     let session = world.nobody().post("/api/v1/account/invitation", redeem).await;
     let cookie = session.header("set-cookie").to_owned();
     let cookie = cookie.split(';').next().unwrap();
     let body = json!({
-        "name": "later", "kind": "api_key", "scopes": ["clients:write"],
+        "name": "later", "kind": "api_key", "scopes": scopes,
         "place_ids": [world.place],
     });
     let headers = [("cookie", cookie), ("origin", "http://localhost:8080")];
